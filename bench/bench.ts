@@ -1,0 +1,127 @@
+import type { Engine } from '../src/gpu/engine';
+import { Graph } from '../src/tensor/graph';
+import type { Tensor } from '../src/tensor/tensor';
+import { expectClose, random, type Reference, type References } from '../kernels-test/compare';
+
+/** One shape of an operation to time. Inputs are random; the result is checked before anything is timed. */
+export interface BenchCase {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly operation: (graph: Graph, inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
+  /** The operation's reference in float64. */
+  readonly forward: (inputs: never) => References;
+  /** Times forward and backward together where set. */
+  readonly backward?: boolean;
+  /** Floating-point operations, and bytes that must at least be moved, of what is timed. */
+  readonly flops: number;
+  readonly bytes: number;
+  readonly tolerance?: number;
+}
+
+export interface BenchSuite {
+  readonly kernel: string;
+  readonly cases: readonly BenchCase[];
+}
+
+export interface BenchResult {
+  readonly kernel: string;
+  readonly name: string;
+  readonly microseconds: number;
+  /** Half the distance between the quartiles, over the median. */
+  readonly spread: number;
+  readonly gflops: number;
+  readonly gigabytes: number;
+}
+
+const SAMPLES = 7;
+const SAMPLE_SECONDS = 0.02;
+
+/** Checks a case's result against its reference, then times it: several repetitions a sample, ≥ 20 ms, the median. */
+export async function runBench(engine: Engine, kernel: string, test: BenchCase): Promise<BenchResult> {
+  await check(engine, test);
+  let repeats = 1;
+  let seconds = await time(engine, test, repeats);
+  while (seconds < SAMPLE_SECONDS && repeats < 512) {
+    repeats = Math.min(512, Math.max(repeats * 2, Math.ceil((repeats * SAMPLE_SECONDS * 1.2) / seconds)));
+    seconds = await time(engine, test, repeats);
+  }
+  const samples = (await timeSamples(engine, test, repeats)).map((sample) => sample / repeats).sort((a, b) => a - b);
+  const quantile = (q: number): number => samples[Math.round(q * (samples.length - 1))] as number;
+  const median = quantile(0.5);
+  return {
+    kernel,
+    name: test.name,
+    microseconds: median * 1e6,
+    spread: (quantile(0.75) - quantile(0.25)) / 2 / median,
+    gflops: test.flops / median / 1e9,
+    gigabytes: test.bytes / median / 1e9,
+  };
+}
+
+function inputReferences({ inputs }: BenchCase): Record<string, Reference> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, shape], index) => [name, random(shape, index + 1)]));
+}
+
+/** Records `repeats` runs of the operation, all on the same inputs; each keeps its results as outputs of the graph. */
+function record(engine: Engine, test: BenchCase, repeats: number): { graph: Graph; outputs: Record<string, Tensor>[] } {
+  const graph = new Graph(engine);
+  const outputs: Record<string, Tensor>[] = [];
+  const references = inputReferences(test);
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const inputs = Object.fromEntries(
+      Object.entries(references).map(([name, { shape, data }]) => [
+        name,
+        graph.input(name, shape, 'f32', Float32Array.from(data), test.backward ?? false),
+      ]),
+    );
+    const results = { ...test.operation(graph, inputs) };
+    if (test.backward) {
+      for (const result of Object.values(results)) {
+        const ones = graph.input('ones', result.shape, 'f32', new Float32Array(result.size).fill(1));
+        if (result.requiresGrad) graph.backward(result, ones);
+      }
+      for (const [name, input] of Object.entries(inputs)) results[`d ${name}`] = graph.gradientOf(input);
+    }
+    outputs.push(results);
+  }
+  for (const results of outputs) graph.output(...Object.values(results));
+  return { graph, outputs };
+}
+
+async function check(engine: Engine, test: BenchCase): Promise<void> {
+  const { graph, outputs } = record(engine, test, 1);
+  const program = await graph.compile();
+  try {
+    program.run();
+    for (const [name, reference] of Object.entries(test.forward(inputReferences(test) as never))) {
+      const result = outputs[0]?.[name];
+      if (!result) throw new Error(`${test.name}: no output ${name}`);
+      expectClose(`${test.name}: ${name}`, await program.read(result), reference.data, test.tolerance ?? 2e-6);
+    }
+  } finally {
+    program.dispose();
+  }
+}
+
+async function timeSamples(engine: Engine, test: BenchCase, repeats: number, samples = SAMPLES): Promise<number[]> {
+  const { graph } = record(engine, test, repeats);
+  const program = await graph.compile();
+  try {
+    program.run();
+    await engine.settle();
+    const seconds: number[] = [];
+    for (let sample = 0; sample < samples; sample++) {
+      const start = performance.now();
+      program.run();
+      await engine.settle();
+      seconds.push((performance.now() - start) / 1000);
+    }
+    return seconds;
+  } finally {
+    program.dispose();
+  }
+}
+
+async function time(engine: Engine, test: BenchCase, repeats: number): Promise<number> {
+  return (await timeSamples(engine, test, repeats, 1))[0] as number;
+}

@@ -1,0 +1,169 @@
+import { Graph } from '../src/tensor/graph';
+import type { Engine } from '../src/gpu/engine';
+import { sizeOf, type Shape } from '../src/tensor/shape';
+import type { Tensor } from '../src/tensor/tensor';
+import type { KernelTest } from './suite';
+
+/** A float64 array with its shape: what references compute on. */
+export interface Reference {
+  readonly shape: Shape;
+  readonly data: Float64Array;
+}
+
+export type References = Readonly<Record<string, Reference>>;
+
+export interface OperationCase<Inputs extends References> {
+  readonly name: string;
+  /** Inputs that take gradients. */
+  readonly inputs: Inputs;
+  /** The operation on the engine, from inputs to named outputs. */
+  readonly operation: (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Readonly<Record<string, Tensor>>;
+  /** The same in float64, plainly. */
+  readonly forward: (inputs: Inputs) => References;
+  /** Gradients of Σ_outputs Σ dOutput · output with respect to each input, in float64, plainly. */
+  readonly backward: (inputs: Inputs, dOutputs: References) => Readonly<Record<keyof Inputs, Reference>>;
+  /**
+   * Bound on ‖engine − reference‖ / ‖reference‖. Rounding to f32 gives about 6e-8 an operation; sums of n terms grow it by
+   * √n at random. The default leaves room for sums of some hundreds of terms.
+   */
+  readonly tolerance?: number;
+}
+
+const DEFAULT_TOLERANCE = 2e-6;
+
+/** Deterministic numbers in [−1, 1), rounded to f32 so that engine and reference start from the same. */
+export function random(shape: Shape, seed: number): Reference {
+  let state = (seed * 2654435761) >>> 0 || 1;
+  const data = Float64Array.from({ length: sizeOf(shape) }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return Math.fround(((state >>> 0) / 2 ** 31) - 1);
+  });
+  return { shape, data };
+}
+
+export function zeros(shape: Shape): Reference {
+  return { shape, data: new Float64Array(sizeOf(shape)) };
+}
+
+/** Throws where ‖actual − expected‖ > tolerance · ‖expected‖; where expected is all zero, actual must be too. */
+export function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  if (actual.length !== expected.length) throw new Error(`${what}: ${actual.length} elements, not ${expected.length}`);
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const wanted = expected[i] as number;
+    difference += (Number(actual[i]) - wanted) ** 2;
+    norm += wanted ** 2;
+  }
+  const error = Math.sqrt(difference);
+  if (!(error <= tolerance * Math.sqrt(norm))) {
+    const relative = norm > 0 ? error / Math.sqrt(norm) : error;
+    throw new Error(`${what}: relative error ${relative.toExponential(2)}, allowed ${tolerance.toExponential(2)}`);
+  }
+}
+
+/**
+ * The checks of one operation on one set of inputs: the reference's gradient against central differences, the engine's
+ * outputs and gradients against the reference, and its gradients again where there is one already to add to.
+ */
+export function operationTest<Inputs extends References>(test: OperationCase<Inputs>): KernelTest {
+  return {
+    name: test.name,
+    run: async (engine) => {
+      const expected = test.forward(test.inputs);
+      // Random weights on the outputs: a part of the gradient that is missing can't cancel.
+      const dOutputs = mapReferences(expected, ({ shape }, index) => random(shape, 1000 + index));
+      const gradients = test.backward(test.inputs, dOutputs);
+      checkByDifferences(test, dOutputs, gradients);
+      await checkEngine(engine, test, expected, dOutputs, gradients);
+    },
+  };
+}
+
+function mapReferences(values: References, map: (value: Reference, index: number) => Reference): References {
+  return Object.fromEntries(Object.entries(values).map(([name, value], index) => [name, map(value, index)]));
+}
+
+/** Central differences in float64 at up to 12 elements an input: h² + 1e-16/h is about 1e-10 at h = 1e-5. */
+function checkByDifferences<Inputs extends References>(
+  { name, inputs, forward }: OperationCase<Inputs>,
+  dOutputs: References,
+  gradients: Readonly<Record<keyof Inputs, Reference>>,
+): void {
+  const h = 1e-5;
+  const objective = (at: Inputs): number => {
+    let sum = 0;
+    for (const [output, { data }] of Object.entries(forward(at))) {
+      const weights = dOutputs[output]?.data ?? [];
+      data.forEach((value, i) => (sum += value * (weights[i] ?? 0)));
+    }
+    return sum;
+  };
+  for (const [input, { shape, data }] of Object.entries(inputs)) {
+    const gradient = gradients[input];
+    if (!gradient) throw new Error(`${name}: the reference gives no gradient of ${input}`);
+    const scale = Math.sqrt(gradient.data.reduce((sum, value) => sum + value ** 2, 0) / gradient.data.length);
+    const step = Math.max(1, Math.floor(data.length / 12));
+    for (let i = 0; i < data.length; i += step) {
+      const shifted = (by: number): Inputs => {
+        const copy = data.slice();
+        copy[i] = (copy[i] as number) + by;
+        return { ...inputs, [input]: { shape, data: copy } };
+      };
+      const measured = (objective(shifted(h)) - objective(shifted(-h))) / (2 * h);
+      const stated = gradient.data[i] as number;
+      if (!(Math.abs(measured - stated) <= 1e-6 * (scale + Math.abs(stated)) + 1e-9)) {
+        throw new Error(`${name}: the reference's own gradient of ${input}[${i}] is ${stated}, measured ${measured}`);
+      }
+    }
+  }
+}
+
+async function checkEngine<Inputs extends References>(
+  engine: Engine,
+  { name, inputs, operation, tolerance = DEFAULT_TOLERANCE }: OperationCase<Inputs>,
+  expected: References,
+  dOutputs: References,
+  gradients: Readonly<Record<keyof Inputs, Reference>>,
+): Promise<void> {
+  for (const passes of [1, 2]) {
+    const graph = new Graph(engine);
+    const tensors = Object.fromEntries(
+      Object.entries(inputs).map(([input, { shape, data }]) => [
+        input,
+        graph.input(input, shape, 'f32', Float32Array.from(data), true),
+      ]),
+    ) as Record<keyof Inputs, Tensor>;
+    let outputs: Readonly<Record<string, Tensor>> = {};
+    // The second pass finds gradients in place and must add to them.
+    for (let pass = 0; pass < passes; pass++) {
+      outputs = operation(graph, tensors);
+      for (const [output, tensor] of Object.entries(outputs)) {
+        const weights = dOutputs[output];
+        if (!weights) throw new Error(`${name}: the reference has no output ${output}`);
+        if (tensor.requiresGrad) {
+          graph.backward(tensor, graph.input(`d ${output}`, weights.shape, 'f32', Float32Array.from(weights.data)));
+        }
+      }
+    }
+    const found = Object.fromEntries(Object.keys(inputs).map((input) => [input, graph.gradientOf(tensors[input] as Tensor)]));
+    graph.output(...Object.values(outputs), ...Object.values(found));
+    const program = await graph.compile();
+    try {
+      program.run();
+      for (const [output, reference] of Object.entries(expected)) {
+        const tensor = outputs[output];
+        if (!tensor) throw new Error(`${name}: the operation has no output ${output}`);
+        expectClose(`${name}: ${output}`, await program.read(tensor), reference.data, tolerance);
+      }
+      for (const [input, tensor] of Object.entries(found)) {
+        const reference = (gradients[input] as Reference).data.map((value) => value * passes);
+        expectClose(`${name}: gradient of ${input}, pass ${passes}`, await program.read(tensor), reference, tolerance);
+      }
+    } finally {
+      program.dispose();
+    }
+  }
+}

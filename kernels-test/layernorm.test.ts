@@ -1,0 +1,20 @@
+import { layernorm } from '../src/ops/layernorm';
+import { operationTest, random } from './compare';
+import { backward, EPS, forward, type Inputs } from './layernorm.reference';
+import { suite } from './suite';
+
+const SHAPES = [[1, 3], [3, 17], [17, 65], [65, 33], [2, 5, 192], [7, 257], [3, 1031]] as const;
+
+export default suite(
+  'layernorm',
+  SHAPES.map((shape) => {
+    const width = shape.at(-1) as number;
+    return operationTest<Inputs>({
+      name: shape.join('×'),
+      inputs: { x: random(shape, 1), gamma: random([width], 2), beta: random([width], 3) },
+      operation: (graph, { x, gamma, beta }) => ({ y: layernorm(graph, x, gamma, beta, EPS) }),
+      forward,
+      backward,
+    });
+  }),
+);

@@ -1,0 +1,269 @@
+import { EngineError } from './errors';
+import type { ParamValues } from './expression';
+import { BufferPool, type DeviceBuffer } from './pool';
+import type { Kernel, SpecializedKernel } from './shader';
+import { Slice } from './storage';
+
+/** What a kernel choice may depend on. */
+export interface DeviceTraits {
+  /** A CPU pretends to be a GPU: loads are dear, barriers dearer, registers free. */
+  readonly software: boolean;
+  /** Smallest and largest subgroup size, where the device has subgroups. */
+  readonly subgroups?: { readonly min: number; readonly max: number };
+  /** Forces the plain twin of every kernel that has one. */
+  readonly plain: boolean;
+}
+
+export interface EngineOptions {
+  /** Bytes of GPU memory that may be in use at once. */
+  readonly budget?: number;
+  /** Forces the plain twin of every kernel that has one. */
+  readonly plain?: boolean;
+  /** What the adapter says of itself, where a lent device does not carry it as `adapterInfo`. */
+  readonly info?: GPUAdapterInfo;
+  /** How to wait for a promise of WebGPU's, where the platform has a better way than to await it. */
+  readonly wait?: Wait;
+}
+
+export type Wait = <T>(promise: Promise<T>) => Promise<T>;
+
+interface CompiledKernel {
+  readonly specialized: SpecializedKernel;
+  readonly layout: GPUBindGroupLayout;
+  readonly pipeline: Promise<GPUComputePipeline>;
+}
+
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
+
+/** One line that names an adapter. */
+export function describeAdapter(info: GPUAdapterInfo): string {
+  const name = info.description || info.device || info.architecture || info.vendor || 'unnamed adapter';
+  return isSoftware(info) ? `${name} (software: slow)` : name;
+}
+
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+}
+
+/**
+ * A device with everything that computing on it needs: the pool, the compiled kernels, the errors that WebGPU reports
+ * late. Engines share nothing; several live side by side.
+ */
+export class Engine {
+  readonly pool: BufferPool;
+  readonly traits: DeviceTraits;
+  private readonly wait: Wait;
+  private readonly kernels = new Map<string, CompiledKernel>();
+  private readonly errorChecks = new Set<Promise<void>>();
+  private failure: EngineError | undefined;
+  private disposed = false;
+
+  private constructor(
+    readonly device: GPUDevice,
+    readonly info: GPUAdapterInfo,
+    private readonly ownsDevice: boolean,
+    options: EngineOptions,
+  ) {
+    this.wait = options.wait ?? ((promise) => promise);
+    this.pool = new BufferPool(device, options.budget ?? Infinity);
+    this.traits = {
+      software: isSoftware(info),
+      plain: options.plain ?? false,
+      ...(device.features.has('subgroups')
+        ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
+        : {}),
+    };
+    void device.lost.then((lost) => {
+      if (lost.reason === 'destroyed') return;
+      this.failure ??= new EngineError(
+        'device-lost',
+        `The GPU device was lost: ${lost.message || lost.reason}.`,
+        'Resume from the last checkpoint; a smaller batch helps where it ran out of memory or time.',
+      );
+    });
+  }
+
+  /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
+  static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
+    const { limits } = adapter;
+    const device = await adapter.requestDevice({
+      requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      },
+    });
+    return new Engine(device, adapter.info, true, options);
+  }
+
+  /** Works on a device that an app lends: its buffers come and go, the device itself is never destroyed. */
+  static borrow(device: GPUDevice, options: EngineOptions = {}): Engine {
+    return new Engine(device, options.info ?? device.adapterInfo, false, options);
+  }
+
+  /** Throws what failed since the last look: a lost device, a disposed engine, an error WebGPU reported late. */
+  private throwFailure(): void {
+    if (this.disposed) {
+      throw new EngineError('disposed', 'This engine was disposed.', 'Make a new one.');
+    }
+    if (this.failure) throw this.failure;
+  }
+
+  /** Runs `work` with WebGPU's errors caught; they are thrown at the next `settle()`. */
+  guarded<T>(what: string, work: () => T): T {
+    this.throwFailure();
+    const { device } = this;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    try {
+      return work();
+    } finally {
+      for (const code of ['validation', 'out-of-memory'] as const) {
+        const check: Promise<void> = device.popErrorScope().then(
+          (error) => {
+            this.errorChecks.delete(check);
+            if (!error) return;
+            this.failure ??= new EngineError(
+              code,
+              `${what}: WebGPU says: ${error.message.trim()}`,
+              code === 'validation' ? 'This is a defect of the engine or of a kernel.' : 'Use a smaller batch or model.',
+            );
+          },
+          () => void this.errorChecks.delete(check), // the device is gone; its loss is reported by itself
+        );
+        this.errorChecks.add(check);
+      }
+    }
+  }
+
+  /** Waits until everything submitted so far has run, and throws what went wrong in it. */
+  async settle(): Promise<void> {
+    this.throwFailure();
+    await this.wait(this.device.queue.onSubmittedWorkDone());
+    await this.wait(Promise.all(this.errorChecks));
+    this.throwFailure();
+  }
+
+  /** The compiled form of a kernel; each is compiled once. */
+  kernel(kernel: Kernel, params: ParamValues): CompiledKernel {
+    const key = `${kernel.name} ${JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
+    let compiled = this.kernels.get(key);
+    if (!compiled) {
+      compiled = this.compile(kernel.name, kernel.specialize(params));
+      this.kernels.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  private compile(name: string, specialized: SpecializedKernel): CompiledKernel {
+    const { device } = this;
+    for (const feature of specialized.features) {
+      if (device.features.has(feature)) continue;
+      throw new EngineError('missing-feature', `Kernel '${name}' needs the feature '${feature}'.`, 'Choose its plain twin.');
+    }
+    const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
+    return this.guarded(`kernel '${name}'`, () => {
+      const layout = device.createBindGroupLayout({
+        label: name,
+        entries: specialized.bindings.map(({ index, access }) => ({
+          binding: index,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: types[access] },
+        })),
+      });
+      const module = device.createShaderModule({ label: name, code: specialized.code });
+      const pipeline = device
+        .createComputePipelineAsync({
+          label: name,
+          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: 'main' },
+        })
+        .catch(async (error: unknown) => {
+          const { messages } = await module.getCompilationInfo();
+          const lines = messages.map((m) => `line ${m.lineNum}: ${m.message}`).join('; ');
+          throw new EngineError(
+            'bad-kernel',
+            `Kernel '${name}' does not compile: ${lines || String(error)}`,
+            'Mend its .wgsl file.',
+          );
+        });
+      void pipeline.catch(() => undefined); // thrown where the program that uses it is compiled
+      return { specialized, layout, pipeline };
+    });
+  }
+
+  /** Makes a buffer for storage that outlives programs, zeroed or holding `data`. Sizes in bytes. */
+  allocate(bytes: number, label: string, data?: ArrayBufferView): DeviceBuffer {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    return this.guarded(`buffer '${label}'`, () => {
+      const buffer = this.pool.allocate(bytes, usage, label);
+      if (data) this.write(new Slice(buffer, 0, buffer.size), data);
+      return buffer;
+    });
+  }
+
+  /** Writes `data` to the start of a slice, in order with submitted work. */
+  write(slice: Slice, data: ArrayBufferView): void {
+    assertLive(slice);
+    if (data.byteLength > slice.size) {
+      throw new EngineError(
+        'bad-shape',
+        `'${slice.label}' has room for ${slice.size} bytes, not ${data.byteLength}.`,
+        'Write data of the tensor\'s own size.',
+      );
+    }
+    const whole = data.byteLength % 4 === 0 ? data : padToWord(data);
+    this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer as ArrayBuffer, whole.byteOffset, whole.byteLength);
+  }
+
+  /** Reads a slice back, after everything submitted so far. */
+  async read(slice: Slice): Promise<ArrayBuffer> {
+    assertLive(slice);
+    const staging = this.guarded(`read of '${slice.label}'`, () => {
+      const buffer = this.pool.allocate(slice.size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback');
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(slice.buffer.gpu, slice.offset, buffer.gpu, 0, slice.size);
+      this.device.queue.submit([encoder.finish()]);
+      return buffer;
+    });
+    try {
+      await this.wait(staging.gpu.mapAsync(GPUMapMode.READ));
+      await this.wait(Promise.all(this.errorChecks));
+      this.throwFailure();
+      return staging.gpu.getMappedRange(0, slice.size).slice(0);
+    } catch (error) {
+      await Promise.all(this.errorChecks);
+      this.throwFailure(); // what made the map fail says more than the failed map
+      throw error;
+    } finally {
+      this.pool.release(staging);
+    }
+  }
+
+  /** Releases every buffer, and the device if it is the engine's own. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.pool.dispose();
+    this.kernels.clear();
+    if (this.ownsDevice) this.device.destroy();
+  }
+}
+
+/** @throws EngineError `disposed` that names the buffer */
+export function assertLive({ buffer }: Slice): void {
+  if (buffer.released) {
+    throw new EngineError('disposed', `'${buffer.label}' is used after it was disposed.`, 'Keep it until its programs are done.');
+  }
+}
+
+function padToWord(data: ArrayBufferView): Uint8Array {
+  const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+  padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return padded;
+}

@@ -1,0 +1,73 @@
+import { EngineError } from './errors';
+
+/** A buffer of the pool. `released` is true once it went back: any later use is an error that names it. */
+export class DeviceBuffer {
+  released = false;
+
+  constructor(
+    readonly gpu: GPUBuffer,
+    readonly size: number,
+    readonly label: string,
+  ) {}
+}
+
+export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** The one owner of GPU memory: it counts live bytes, keeps to a budget and fails before the device does. */
+export class BufferPool {
+  private readonly live = new Set<DeviceBuffer>();
+  liveBytes = 0;
+  peakBytes = 0;
+
+  /** @param budget bytes that may be alive at once; Infinity leaves the limit to the device */
+  constructor(
+    private readonly device: GPUDevice,
+    readonly budget: number,
+  ) {}
+
+  /** How many buffers are alive. */
+  get liveBuffers(): number {
+    return this.live.size;
+  }
+
+  /**
+   * Makes a buffer of at least `bytes` bytes (rounded up to a multiple of 16), zeroed.
+   *
+   * @throws EngineError `limit-exceeded` over the device's buffer limit, `out-of-memory` over the budget
+   */
+  allocate(bytes: number, usage: GPUBufferUsageFlags, label: string): DeviceBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const { maxBufferSize } = this.device.limits;
+    if (size > maxBufferSize) {
+      throw new EngineError(
+        'limit-exceeded',
+        `'${label}' needs ${mebibytes(size)}; this device makes buffers of at most ${mebibytes(maxBufferSize)}.`,
+        'Use a smaller batch or model.',
+      );
+    }
+    if (this.liveBytes + size > this.budget) {
+      throw new EngineError(
+        'out-of-memory',
+        `'${label}' needs ${mebibytes(size)}, with ${mebibytes(this.liveBytes)} in use of a budget of ${mebibytes(this.budget)}.`,
+        'Use a smaller batch or model, or raise the memory budget.',
+      );
+    }
+    const buffer = new DeviceBuffer(this.device.createBuffer({ size, usage, label }), size, label);
+    this.live.add(buffer);
+    this.liveBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    return buffer;
+  }
+
+  /** Gives a buffer back; twice is harmless. */
+  release(buffer: DeviceBuffer): void {
+    if (!this.live.delete(buffer)) return;
+    buffer.released = true;
+    this.liveBytes -= buffer.size;
+    buffer.gpu.destroy();
+  }
+
+  dispose(): void {
+    for (const buffer of this.live) this.release(buffer);
+  }
+}

@@ -1,0 +1,260 @@
+import type { Engine } from './engine';
+import { EngineError } from './errors';
+import { placeValues, type Lifetime, type Placement } from './placement';
+import type { DeviceBuffer } from './pool';
+import type { RecordedDispatch, Recording } from './recording';
+import type { UniformField } from './shader';
+import { Slice, Value, type Storage } from './storage';
+
+interface Step {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+export interface ProgramStatistics {
+  readonly dispatches: number;
+  /** Bytes of the arenas that hold intermediate values. */
+  readonly arenaBytes: number;
+  /** Bytes of the largest set of values alive at once: `arenaBytes` can't be less. */
+  readonly largestLiveSet: number;
+}
+
+/** Recorded work made ready: memory placed, kernels compiled, bind groups made. A run is one pass and one submit. */
+export class Program {
+  private disposed = false;
+  private inputsChanged = true;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly steps: readonly Step[],
+    private readonly slices: ReadonlyMap<Value, Slice>,
+    private readonly outputs: ReadonlySet<Value>,
+    private readonly inputs: { readonly buffer: DeviceBuffer; readonly mirror: Uint8Array },
+    private readonly buffers: readonly DeviceBuffer[],
+    readonly statistics: ProgramStatistics,
+  ) {}
+
+  /** Sets what an input holds from the next run on. */
+  write(input: Value, data: ArrayBufferView): void {
+    const slice = this.slices.get(input);
+    if (slice?.buffer !== this.inputs.buffer) {
+      throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
+    }
+    if (data.byteLength !== input.size) {
+      throw new EngineError('bad-shape', `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`, 'Write all of it.');
+    }
+    this.inputs.mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
+    this.inputsChanged = true;
+  }
+
+  /** Submits one run. It returns at once; errors are thrown at the next read or `engine.settle()`. */
+  run(): void {
+    this.assertUsable();
+    const { device } = this.engine;
+    this.engine.guarded('a program', () => {
+      if (this.inputsChanged) {
+        device.queue.writeBuffer(this.inputs.buffer.gpu, 0, this.inputs.mirror as Uint8Array<ArrayBuffer>);
+        this.inputsChanged = false;
+      }
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (const { pipeline, bindGroup, workgroups } of this.steps) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...workgroups);
+      }
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Reads an output of the latest run. */
+  read(output: Value): Promise<ArrayBuffer> {
+    this.assertUsable();
+    const slice = this.slices.get(output);
+    if (!slice || !this.outputs.has(output)) {
+      throw new EngineError(
+        'bad-program',
+        `'${output.label}' is an intermediate: its memory was reused.`,
+        'Declare it with output() before compiling.',
+      );
+    }
+    return this.engine.read(slice);
+  }
+
+  private assertUsable(): void {
+    if (this.disposed) throw new EngineError('disposed', 'This program was disposed.', 'Compile it again.');
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    for (const buffer of this.buffers) this.engine.pool.release(buffer);
+  }
+}
+
+/** Drops what no output and no lasting memory depends on. */
+function neededDispatches(dispatches: readonly RecordedDispatch[], outputs: ReadonlySet<Value>): RecordedDispatch[] {
+  const needed = new Set<Storage>(outputs);
+  const kept: RecordedDispatch[] = [];
+  for (const dispatch of [...dispatches].reverse()) {
+    if (!dispatch.writes.some((storage) => storage instanceof Slice || needed.has(storage))) continue;
+    for (const storage of [...dispatch.reads, ...dispatch.writes]) needed.add(storage);
+    kept.push(dispatch);
+  }
+  return kept.reverse();
+}
+
+function lifetimes(
+  dispatches: readonly RecordedDispatch[],
+  outputs: ReadonlySet<Value>,
+): { values: Value[]; spans: Lifetime[] } {
+  const values: Value[] = [];
+  const spans: { size: number; first: number; last: number; conflicts: Set<number> }[] = [];
+  const indices = new Map<Value, number>();
+  const touch = (storage: Storage, time: number): number | undefined => {
+    if (storage instanceof Slice || storage.initial) return undefined;
+    let index = indices.get(storage);
+    if (index === undefined) {
+      index = values.push(storage) - 1;
+      indices.set(storage, index);
+      spans.push({ size: storage.size, first: time, last: time, conflicts: new Set() });
+    }
+    const span = spans[index];
+    if (span) span.last = outputs.has(storage) ? dispatches.length : time;
+    return index;
+  };
+  for (const [time, { reads, writes }] of dispatches.entries()) {
+    const read = reads.map((storage) => touch(storage, time));
+    const written = writes.map((storage) => touch(storage, time));
+    for (const a of read) {
+      for (const b of written) {
+        if (a === undefined || b === undefined) continue;
+        spans[a]?.conflicts.add(b);
+        spans[b]?.conflicts.add(a);
+      }
+    }
+  }
+  return { values, spans };
+}
+
+/** Lays data out one behind another at aligned offsets. */
+class Packing {
+  size = 0;
+  constructor(private readonly alignment: number) {}
+
+  add(bytes: number): number {
+    const offset = this.size;
+    this.size += Math.ceil(bytes / this.alignment) * this.alignment;
+    return offset;
+  }
+}
+
+function packUniforms(fields: readonly UniformField[], values: Readonly<Record<string, number>>): Uint8Array {
+  const view = new DataView(new ArrayBuffer(Math.ceil(fields.length / 4) * 16));
+  for (const [index, { name, type }] of fields.entries()) {
+    const value = values[name] ?? 0;
+    if (type === 'f32') view.setFloat32(index * 4, value, true);
+    else if (type === 'i32') view.setInt32(index * 4, value, true);
+    else view.setUint32(index * 4, value, true);
+  }
+  return new Uint8Array(view.buffer);
+}
+
+/** @throws EngineError where memory is short or a kernel does not compile */
+export async function compileProgram(
+  engine: Engine,
+  recording: Recording,
+  outputs: ReadonlySet<Value>,
+): Promise<Program> {
+  const { device } = engine;
+  const dispatches = neededDispatches(recording.dispatches, outputs);
+  const { values, spans } = lifetimes(dispatches, outputs);
+  const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 256);
+  const placement = placeValues(spans, alignment, device.limits.maxBufferSize);
+
+  const inputPacking = new Packing(alignment);
+  const inputOffsets = recording.inputs.map((input) => inputPacking.add(input.size));
+  const uniformPacking = new Packing(device.limits.minUniformBufferOffsetAlignment);
+  const uniformOffsets = new Map<string, number>();
+  const uniformBlocks: { offset: number; data: Uint8Array }[] = [];
+  const compiled = dispatches.map((dispatch) => {
+    const kernel = engine.kernel(dispatch.kernel, dispatch.params);
+    const { uniforms } = kernel.specialized;
+    if (uniforms.length === 0) return { dispatch, kernel };
+    const data = packUniforms(uniforms, dispatch.uniforms ?? {});
+    const key = String(data);
+    let offset = uniformOffsets.get(key);
+    if (offset === undefined) {
+      offset = uniformPacking.add(data.byteLength);
+      uniformOffsets.set(key, offset);
+      uniformBlocks.push({ offset, data });
+    }
+    return { dispatch, kernel, uniform: { offset, size: data.byteLength } };
+  });
+  const pipelines = await Promise.all(compiled.map(({ kernel }) => kernel.pipeline));
+
+  const buffers: DeviceBuffer[] = [];
+  try {
+    return engine.guarded('compiling a program', () => {
+      const arenas = placement.arenaSizes.map((size, index) => engine.allocate(size, `arena ${index}`));
+      buffers.push(...arenas);
+      const inputBuffer = engine.allocate(inputPacking.size, 'program inputs');
+      buffers.push(inputBuffer);
+      const uniformBuffer = engine.pool.allocate(
+        uniformPacking.size,
+        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        'program uniforms',
+      );
+      buffers.push(uniformBuffer);
+      for (const { offset, data } of uniformBlocks) {
+        device.queue.writeBuffer(uniformBuffer.gpu, offset, data as Uint8Array<ArrayBuffer>);
+      }
+
+      const slices = placeSlices(values, placement, arenas);
+      const mirror = new Uint8Array(inputPacking.size);
+      for (const [index, input] of recording.inputs.entries()) {
+        const offset = inputOffsets[index] ?? 0;
+        slices.set(input, new Slice(inputBuffer, offset, input.size));
+        mirror.set(input.initial ?? [], offset);
+      }
+      const resource = (storage: Storage): GPUBufferBinding => {
+        const slice = storage instanceof Slice ? storage : (slices.get(storage) as Slice);
+        return { buffer: slice.buffer.gpu, offset: slice.offset, size: slice.size };
+      };
+      const steps = compiled.map(({ dispatch, kernel, uniform }, index): Step => {
+        const [x, y = 1, z = 1] = dispatch.workgroups;
+        const entries = kernel.specialized.bindings.map(({ index: binding, name, access }) => ({
+          binding,
+          resource:
+            access === 'uniform'
+              ? { buffer: uniformBuffer.gpu, offset: uniform?.offset ?? 0, size: uniform?.size ?? 16 }
+              : resource(dispatch.bindings[name] as Storage),
+        }));
+        return {
+          pipeline: pipelines[index] as GPUComputePipeline,
+          bindGroup: device.createBindGroup({ label: dispatch.kernel.name, layout: kernel.layout, entries }),
+          workgroups: [x, y, z],
+        };
+      });
+      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, {
+        dispatches: steps.length,
+        arenaBytes: placement.arenaSizes.reduce((sum, size) => sum + size, 0),
+        largestLiveSet: placement.largestLiveSet,
+      });
+    });
+  } catch (error) {
+    for (const buffer of buffers) engine.pool.release(buffer);
+    throw error;
+  }
+}
+
+function placeSlices(values: readonly Value[], placement: Placement, arenas: readonly DeviceBuffer[]): Map<Value, Slice> {
+  const slices = new Map<Value, Slice>();
+  for (const [index, value] of values.entries()) {
+    const place = placement.places[index];
+    const arena = arenas[place?.arena ?? 0];
+    if (place && arena) slices.set(value, new Slice(arena, place.offset, value.size));
+  }
+  return slices;
+}

@@ -1,0 +1,163 @@
+import { assertLive, type Engine } from './engine';
+import { EngineError } from './errors';
+import type { ParamValues } from './expression';
+import { compileProgram, type Program } from './program';
+import type { Kernel } from './shader';
+import { Slice, Value, type Storage } from './storage';
+
+/** One run of a kernel: everything it is given, by name. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  /** Compile-time constants. */
+  readonly params?: ParamValues;
+  /** Fields of the uniform struct. */
+  readonly uniforms?: Readonly<Record<string, number>>;
+  readonly bindings: Readonly<Record<string, Storage>>;
+  readonly workgroups: readonly [x: number, y?: number, z?: number];
+}
+
+/** A dispatch that was checked, with its storage split by what the kernel does to it. */
+export interface RecordedDispatch extends Dispatch {
+  readonly params: ParamValues;
+  readonly reads: readonly Storage[];
+  readonly writes: readonly Storage[];
+}
+
+const MAX_WORKGROUPS = 65535;
+
+/**
+ * Workgroups for `count` workgroups in a row: x, and y where there are more than one dimension holds. The kernel finds
+ * its workgroup as `id.x + id.y * groups.x` and checks it against the real count.
+ */
+export function workgroupRow(count: number): [number, number] {
+  const y = Math.ceil(count / MAX_WORKGROUPS);
+  return [Math.ceil(count / y), y];
+}
+
+/**
+ * Work written down but not run: dispatches in order, the values they make, the inputs they wait for. `compile` turns it
+ * into a program.
+ */
+export class Recording {
+  readonly dispatches: RecordedDispatch[] = [];
+  readonly inputs: Value[] = [];
+  readonly outputs = new Set<Value>();
+  private readonly written = new Set<Value>();
+
+  constructor(readonly engine: Engine) {}
+
+  /** Memory for `size` bytes that a dispatch of this recording will write. */
+  value(size: number, label: string): Value {
+    return this.checkedValue(size, label);
+  }
+
+  /** Memory that the host writes between runs; `initial` is what it holds before the first write. */
+  input(size: number, label: string, initial?: Uint8Array): Value {
+    const value = this.checkedValue(size, label, initial ?? new Uint8Array(size));
+    this.inputs.push(value);
+    this.written.add(value);
+    return value;
+  }
+
+  private checkedValue(size: number, label: string, initial?: Uint8Array): Value {
+    const limit = this.engine.device.limits.maxStorageBufferBindingSize;
+    if (size > limit) {
+      throw new EngineError(
+        'limit-exceeded',
+        `'${label}' needs ${size} bytes; this device binds at most ${limit}.`,
+        'Use a smaller batch (with gradient accumulation) or model.',
+      );
+    }
+    return new Value(this, Math.ceil(Math.max(size, 4) / 4) * 4, label, initial);
+  }
+
+  /** Declares that `value` is read back: it keeps its place until the end of the run. */
+  output(value: Value): void {
+    this.assertOwn(value, 'output');
+    this.outputs.add(value);
+  }
+
+  /**
+   * Appends a dispatch.
+   *
+   * @throws EngineError `bad-dispatch` where a binding or uniform is missing, unknown, of another recording, too large,
+   *   not yet written, or both read and written; `limit-exceeded` for too many workgroups; `disposed`
+   */
+  dispatch(dispatch: Dispatch): void {
+    const { kernel, bindings, uniforms = {}, workgroups } = dispatch;
+    const params = dispatch.params ?? {};
+    const { specialized } = this.engine.kernel(kernel, params);
+    const fail = (what: string, fix: string): never => {
+      throw new EngineError('bad-dispatch', `Kernel '${kernel.name}': ${what}.`, fix);
+    };
+    for (const count of workgroups) {
+      if (count === undefined) continue;
+      if (!Number.isInteger(count) || count < 1) fail(`a work size of ${workgroups.join('×')}`, 'Give whole numbers from 1.');
+      if (count > MAX_WORKGROUPS) {
+        throw new EngineError(
+          'limit-exceeded',
+          `Kernel '${kernel.name}': ${workgroups.join('×')} workgroups; a dimension holds at most ${MAX_WORKGROUPS}.`,
+          'Use workgroupRow, or a smaller batch.',
+        );
+      }
+    }
+    const reads: Storage[] = [];
+    const writes: Storage[] = [];
+    const known = new Set<string>();
+    for (const { name, access } of specialized.bindings) {
+      if (access === 'uniform') continue;
+      known.add(name);
+      const storage = bindings[name] ?? fail(`nothing is bound to '${name}'`, `Bind ${specialized.bindings.map((b) => b.name).join(', ')}.`);
+      this.assertOwn(storage, `${kernel.name}.${name}`);
+      if (access === 'read' && storage instanceof Value && !this.written.has(storage)) {
+        fail(`'${name}' reads '${storage.label}', which nothing has written yet`, 'Record what makes it first.');
+      }
+      if (access === 'read_write' && storage instanceof Value && storage.initial) {
+        fail(`'${name}' writes the input '${storage.label}'`, 'Write to a value of its own.');
+      }
+      (access === 'read' ? reads : writes).push(storage);
+    }
+    for (const name of Object.keys(bindings)) {
+      if (!known.has(name)) fail(`it has no binding '${name}'`, `It has ${[...known].join(', ')}.`);
+    }
+    for (const [index, written] of writes.entries()) {
+      const clash = reads.find((read) => sameBuffer(read, written)) ?? writes.slice(index + 1).find((other) => overlap(other, written));
+      if (clash) fail(`'${clash.label}' and '${written.label}' share memory that it writes`, 'Bind it once, or copy it.');
+    }
+    for (const { name } of specialized.uniforms) {
+      if (uniforms[name] === undefined) fail(`uniform '${name}' has no value`, 'Give every field of its struct.');
+    }
+    for (const name of Object.keys(uniforms)) {
+      if (!specialized.uniforms.some((field) => field.name === name)) fail(`it has no uniform '${name}'`, 'Leave it out.');
+    }
+    for (const storage of writes) if (storage instanceof Value) this.written.add(storage);
+    this.dispatches.push({ ...dispatch, params, reads, writes });
+  }
+
+  private assertOwn(storage: Storage, where: string): void {
+    if (storage instanceof Slice) assertLive(storage);
+    else if (storage.recording !== this) {
+      throw new EngineError('bad-dispatch', `${where}: '${storage.label}' belongs to another program.`, 'Record both in one.');
+    }
+  }
+
+  /** Places the values, compiles the kernels (all at once) and returns what can be run. */
+  compile(): Promise<Program> {
+    return compileProgram(this.engine, this, this.outputs);
+  }
+
+  /** A program of only what `output` depends on. */
+  compileFor(output: Value): Promise<Program> {
+    return compileProgram(this.engine, this, new Set([output]));
+  }
+}
+
+/** WebGPU sees a buffer as one thing in a dispatch: reading one part of it and writing another is refused. */
+function sameBuffer(a: Storage, b: Storage): boolean {
+  return a === b || (a instanceof Slice && b instanceof Slice && a.buffer === b.buffer);
+}
+
+function overlap(a: Storage, b: Storage): boolean {
+  if (!(a instanceof Slice && b instanceof Slice)) return a === b;
+  return a.buffer === b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}

@@ -1,0 +1,229 @@
+import { EngineError } from './errors';
+import { evaluate, type ParamValues } from './expression';
+
+/*
+ * The preprocessor of the kernels under `shaders/`. A file is a head (comment, shared functions) and one section a
+ * kernel; a kernel's WGSL module is the heads it uses plus its own section. Directives stand on lines of their own:
+ *
+ *   //#kernel NAME              starts the section of a kernel
+ *   //#use NAME                 includes the head of another shader file (in a head or a section)
+ *   //#enable FEATURE           a WGSL extension (`f16`, `subgroups`) that the kernel needs
+ *   //#param NAME: TYPE         a compile-time constant that every dispatch gives; TYPE is u32, i32, f32 or bool
+ *   //#if EXPR, //#else, //#end keeps lines by an expression over parameters
+ *   //#for NAME in A..B, //#end repeats lines for NAME = A … B−1
+ *   ${EXPR}                     the integer value of an expression over parameters and loop names
+ *
+ * What a kernel binds is read from its own `@group(0) @binding(n) var<…>` declarations; run-time sizes are the scalar
+ * fields of the struct that its `var<uniform>` names.
+ */
+
+export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
+export type Access = 'read' | 'read_write' | 'uniform';
+
+export interface Binding {
+  readonly index: number;
+  readonly name: string;
+  readonly access: Access;
+  readonly type: string;
+}
+
+export interface UniformField {
+  readonly name: string;
+  readonly type: 'u32' | 'i32' | 'f32';
+}
+
+/** A kernel with its parameters filled in: WGSL that a device compiles, and what a dispatch of it must bind. */
+export interface SpecializedKernel {
+  readonly code: string;
+  readonly bindings: readonly Binding[];
+  readonly uniforms: readonly UniformField[];
+  readonly features: readonly GPUFeatureName[];
+}
+
+/** A kernel as its shader file states it. Specialise it with parameters to get WGSL. */
+export interface Kernel {
+  readonly name: string;
+  readonly params: ReadonlyMap<string, ParamType>;
+  specialize(values: ParamValues): SpecializedKernel;
+}
+
+const FEATURES: Readonly<Record<string, GPUFeatureName>> = { f16: 'shader-f16', subgroups: 'subgroups' };
+const BINDING = /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:\s*,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
+
+function bad(name: string, what: string): EngineError {
+  return new EngineError('bad-kernel', `Shader '${name}': ${what}.`, 'Mend the directives in its .wgsl file.');
+}
+
+/**
+ * Splits the text of a shader file into its kernels.
+ *
+ * @param name the file's name without `.wgsl`
+ * @param heads texts of the files that `//#use` names
+ * @throws EngineError `bad-kernel` where a directive is wrong
+ */
+export function parseShader(
+  name: string,
+  source: string,
+  heads: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, Kernel>> {
+  const [head = '', ...sections] = source.split(/^\/\/#kernel\s+/m);
+  const kernels: Record<string, Kernel> = {};
+  for (const section of sections) {
+    const kernelName = /^\w+/.exec(section)?.[0];
+    if (!kernelName) throw bad(name, 'a //#kernel line has no name');
+    const text = include(name, head + section.slice(kernelName.length), heads);
+    const params = new Map<string, ParamType>();
+    for (const match of text.matchAll(/^\s*\/\/#param\s+(\w+)\s*:\s*(u32|i32|f32|bool)\s*$/gm)) {
+      params.set(match[1] as string, match[2] as ParamType);
+    }
+    kernels[kernelName] = {
+      name: kernelName,
+      params,
+      specialize: (values) => specialize(kernelName, text, params, values),
+    };
+  }
+  return kernels;
+}
+
+/**
+ * The named kernels of a shader file.
+ *
+ * @throws EngineError `bad-kernel` where the file has no such kernel
+ */
+export function kernelsOf<const Name extends string>(
+  file: string,
+  source: string,
+  names: readonly Name[],
+  heads: Readonly<Record<string, string>> = {},
+): Readonly<Record<Name, Kernel>> {
+  const parsed = parseShader(file, source, heads);
+  for (const name of names) {
+    if (!parsed[name]) throw bad(file, `it has no kernel '${name}', only ${Object.keys(parsed).join(', ')}`);
+  }
+  return parsed as Record<Name, Kernel>;
+}
+
+function include(name: string, text: string, heads: Readonly<Record<string, string>>): string {
+  return text.replace(/^\s*\/\/#use\s+(\w+)\s*$/gm, (_, used: string) => {
+    const source = heads[used];
+    if (source === undefined) throw bad(name, `//#use ${used}, which was not handed to parseShader`);
+    return include(used, source.split(/^\/\/#kernel\s+/m)[0] ?? '', heads);
+  });
+}
+
+function specialize(
+  name: string,
+  text: string,
+  params: ReadonlyMap<string, ParamType>,
+  values: ParamValues,
+): SpecializedKernel {
+  for (const param of params.keys()) {
+    if (values[param] === undefined) throw bad(name, `parameter ${param} has no value`);
+  }
+  for (const given of Object.keys(values)) {
+    if (!params.has(given)) throw bad(name, `'${given}' is not one of its parameters (${[...params.keys()].join(', ')})`);
+  }
+  const enables = new Set<string>();
+  let code: string;
+  try {
+    code = expand(text.split('\n'), values, params, enables).join('\n');
+  } catch (error) {
+    throw error instanceof EngineError ? error : bad(name, error instanceof Error ? error.message : String(error));
+  }
+  const bindings = [...code.matchAll(BINDING)].map((match): Binding => ({
+    index: Number(match[1]),
+    name: match[4] as string,
+    access: match[2] === 'uniform' ? 'uniform' : ((match[3] ?? 'read') as Access),
+    type: (match[5] as string).trim(),
+  }));
+  const features = [...enables].map((enable) => {
+    const feature = FEATURES[enable];
+    if (!feature) throw bad(name, `//#enable ${enable} is not known`);
+    return feature;
+  });
+  const enableLines = [...enables].map((enable) => `enable ${enable};\n`).join('');
+  return { code: enableLines + code, bindings, uniforms: uniformFields(name, code, bindings), features };
+}
+
+function uniformFields(name: string, code: string, bindings: readonly Binding[]): UniformField[] {
+  const uniform = bindings.find((binding) => binding.access === 'uniform');
+  if (!uniform) return [];
+  const struct = new RegExp(`struct\\s+${uniform.type}\\s*\\{([^}]*)\\}`).exec(code)?.[1];
+  if (struct === undefined) throw bad(name, `struct ${uniform.type} of its uniform is not declared`);
+  return struct
+    .replace(/\/\/.*$/gm, '')
+    .split(',')
+    .map((field) => field.trim())
+    .filter((field) => field !== '')
+    .map((field) => {
+      const match = /^(\w+)\s*:\s*(u32|i32|f32)$/.exec(field);
+      if (!match) throw bad(name, `uniform field '${field}' is not a scalar u32, i32 or f32`);
+      return { name: match[1] as string, type: match[2] as UniformField['type'] };
+    });
+}
+
+function literal(type: ParamType, value: number | boolean): string {
+  if (type === 'bool') return String(Boolean(value));
+  const number = Number(value);
+  if (type !== 'f32') return `${number}${type === 'u32' ? 'u' : 'i'}`;
+  const text = number.toString();
+  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+}
+
+/** Expands one level of directives; blocks are expanded by calling it on their lines. */
+function expand(
+  lines: readonly string[],
+  values: ParamValues,
+  params: ReadonlyMap<string, ParamType>,
+  enables: Set<string>,
+): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] as string;
+    const directive = /^\s*\/\/#(\w+)\s*(.*?)\s*$/.exec(line);
+    if (!directive) {
+      out.push(line.replace(/\$\{([^}]+)\}/g, (_, expression: string) => String(evaluate(expression, values))));
+      continue;
+    }
+    const [, word, rest = ''] = directive;
+    if (word === 'param') {
+      const param = rest.split(':')[0]?.trim() ?? '';
+      out.push(`const ${param} = ${literal(params.get(param) ?? 'u32', values[param] ?? 0)};`);
+    } else if (word === 'enable') {
+      enables.add(rest);
+    } else if (word === 'if' || word === 'for') {
+      const block = takeBlock(lines, at);
+      at = block.end;
+      if (word === 'if') {
+        out.push(...expand(evaluate(rest, values) !== 0 ? block.body : block.otherwise, values, params, enables));
+      } else {
+        const loop = /^(\w+)\s+in\s+(.+?)\.\.(.+)$/.exec(rest);
+        if (!loop) throw new Error(`'//#for ${rest}' is not 'NAME in A..B'`);
+        const [, name = '', from = '', to = ''] = loop;
+        for (let i = evaluate(from, values), end = evaluate(to, values); i < end; i++) {
+          out.push(...expand(block.body, { ...values, [name]: i }, params, enables));
+        }
+      }
+    } else {
+      throw new Error(`'${line.trim()}' is not a directive here`);
+    }
+  }
+  return out;
+}
+
+/** The lines of the block that opens at `start`, up to its own `//#end`. */
+function takeBlock(lines: readonly string[], start: number): { body: string[]; otherwise: string[]; end: number } {
+  const body: string[] = [];
+  const otherwise: string[] = [];
+  let into = body;
+  let depth = 1;
+  for (let at = start + 1; at < lines.length; at++) {
+    const line = lines[at] as string;
+    const word = /^\s*\/\/#(if|for|else|end)\b/.exec(line)?.[1];
+    if (word === 'if' || word === 'for') depth++;
+    if (word === 'end' && --depth === 0) return { body, otherwise, end: at };
+    if (word === 'else' && depth === 1) into = otherwise;
+    else into.push(line);
+  }
+  throw new Error(`'${(lines[start] as string).trim()}' has no //#end`);
+}

@@ -1,0 +1,31 @@
+import type { DeviceBuffer } from './pool';
+import type { Recording } from './recording';
+
+/** A piece of a buffer that outlives programs: parameters, optimizer state, data. */
+export class Slice {
+  constructor(
+    readonly buffer: DeviceBuffer,
+    /** In bytes; a multiple of 256. */
+    readonly offset: number,
+    /** In bytes; a multiple of 4. */
+    readonly size: number,
+  ) {}
+
+  get label(): string {
+    return this.buffer.label;
+  }
+}
+
+/** A piece of memory inside a program. It has no place until the program is compiled. */
+export class Value {
+  constructor(
+    readonly recording: Recording,
+    /** In bytes; a multiple of 4. */
+    readonly size: number,
+    readonly label: string,
+    /** What an input holds until it is written; absent for what dispatches produce. */
+    readonly initial?: Uint8Array,
+  ) {}
+}
+
+export type Storage = Slice | Value;

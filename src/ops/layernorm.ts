@@ -1,0 +1,77 @@
+import source from '../../shaders/layernorm.wgsl';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import { matchShape, rowsOf } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('layernorm', source, [
+  'layernormForward',
+  'layernormBackward',
+  'layernormParameters',
+  'layernormReduce',
+]);
+
+/** Invocations that share a row: enough that each takes a few elements. */
+const lanesFor = (width: number): number => (width >= 256 ? 64 : width >= 64 ? 16 : 4);
+
+/**
+ * LayerNorm over the last axis (Ba et al. 2016).
+ *
+ * @param x [..., D]
+ * @param gamma scale [D]
+ * @param beta shift [D]
+ * @throws EngineError `bad-shape`
+ */
+export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-6): Tensor {
+  const { rows, width } = rowsOf(x.shape);
+  matchShape('layernorm', 'gamma', gamma.shape, [width]);
+  matchShape('layernorm', 'beta', beta.shape, [width]);
+  const y = graph.empty('layernorm', x.shape, 'f32', [x, gamma, beta].some((input) => input.requiresGrad));
+  const mean = graph.empty('layernorm mean', [rows]);
+  const rstd = graph.empty('layernorm rstd', [rows]);
+  const LANES = lanesFor(width);
+  const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
+  graph.dispatch({
+    kernel: kernels.layernormForward,
+    params: { LANES },
+    uniforms: { rows, width, eps },
+    bindings: { x, gamma, beta, y, mean, rstd },
+    workgroups,
+  });
+  graph.record('layernorm', [y], (gradients) => {
+    const dy = gradients.of(y);
+    if (!dy) return;
+    const dGamma = gradients.into(gamma);
+    const dBeta = gradients.into(beta);
+    if (dGamma && dBeta) {
+      // About √rows blocks of about √rows rows: both passes have work for many invocations.
+      const blocks = Math.min(256, Math.ceil(Math.sqrt(rows)));
+      const partial = graph.empty('layernorm partial', [blocks, 2, width]);
+      graph.dispatch({
+        kernel: kernels.layernormParameters,
+        uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
+        bindings: { x, mean, rstd, dy, partial },
+        workgroups: [Math.ceil(width / 64), blocks],
+      });
+      graph.dispatch({
+        kernel: kernels.layernormReduce,
+        params: { ACCUMULATE: dGamma.accumulate },
+        uniforms: { width, blocks },
+        bindings: { partial, dGamma: dGamma.out, dBeta: dBeta.out },
+        workgroups: [Math.ceil(width / 64)],
+      });
+    }
+    const dx = gradients.into(x);
+    if (dx) {
+      graph.dispatch({
+        kernel: kernels.layernormBackward,
+        params: { LANES, ACCUMULATE: dx.accumulate },
+        uniforms: { rows, width },
+        bindings: { x, gamma, mean, rstd, dy, dx: dx.out },
+        workgroups,
+      });
+    }
+  });
+  return y;
+}

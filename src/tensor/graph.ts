@@ -1,0 +1,116 @@
+import type { Engine } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import type { Program } from '../gpu/program';
+import { Recording, type Dispatch } from '../gpu/recording';
+import { Slice, Value, type Storage } from '../gpu/storage';
+import { formatShape, type Shape } from './shape';
+import { byteSize, Tensor, typedArray, type DType, type TensorData } from './tensor';
+import { Tape, type Backward } from './tape';
+
+type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
+
+/** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
+export class Graph {
+  private readonly recording: Recording;
+  private readonly tape: Tape = new Tape(this);
+
+  constructor(readonly engine: Engine) {
+    this.recording = new Recording(engine);
+  }
+
+  /** A tensor that dispatches of this graph will write. */
+  empty(label: string, shape: Shape, dtype: DType = 'f32', requiresGrad = false): Tensor {
+    return new Tensor(shape, dtype, this.recording.value(byteSize(shape, dtype), label), requiresGrad);
+  }
+
+  /** A tensor that the host writes between runs; `data` is what it holds until then. */
+  input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor {
+    const bytes = byteSize(shape, dtype);
+    const initial = data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
+  }
+
+  dispatch(dispatch: TensorDispatch): void {
+    const bindings: Record<string, Storage> = {};
+    for (const [name, tensor] of Object.entries(dispatch.bindings)) bindings[name] = tensor.storage;
+    this.recording.dispatch({ ...dispatch, bindings });
+  }
+
+  /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
+  record(name: string, outputs: readonly Tensor[], backward: Backward): void {
+    if (outputs.some((output) => output.requiresGrad)) this.tape.record({ name, outputs, backward });
+  }
+
+  /**
+   * Appends the dispatches of the gradients of `loss`. Parameters receive theirs in their `grad`.
+   *
+   * @param gradient of what comes after, with respect to `loss`; one where `loss` is a scalar
+   * @throws EngineError `bad-program` where `loss` depends on nothing that takes gradients
+   */
+  backward(loss: Tensor, gradient?: Tensor): void {
+    this.tape.run(loss, gradient ?? this.one(loss));
+  }
+
+  private one(loss: Tensor): Tensor {
+    if (loss.size !== 1) {
+      throw new EngineError(
+        'bad-program',
+        `backward: '${loss.label}' ${formatShape(loss.shape)} is not a scalar.`,
+        'Reduce it to one element, or give the gradient with respect to it.',
+      );
+    }
+    return this.input('one', loss.shape, 'f32', Float32Array.of(1));
+  }
+
+  /** The gradient that `backward` found for an input of this graph, or a parameter. */
+  gradientOf(tensor: Tensor): Tensor {
+    return this.tape.gradientOf(tensor);
+  }
+
+  /** Declares tensors that are read after runs. */
+  output(...tensors: readonly Tensor[]): void {
+    for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
+  }
+
+  async compile(): Promise<TensorProgram> {
+    return new TensorProgram(this.engine, await this.recording.compile());
+  }
+}
+
+/** A compiled graph. */
+export class TensorProgram {
+  constructor(
+    private readonly engine: Engine,
+    private readonly program: Program,
+  ) {}
+
+  get statistics(): Program['statistics'] {
+    return this.program.statistics;
+  }
+
+  /** Sets an input's elements from the next run on. */
+  write(input: Tensor, data: TensorData): void {
+    if (!(input.storage instanceof Value)) {
+      throw new EngineError('bad-program', `'${input.label}' is no input of a program.`, 'Declare it with input().');
+    }
+    if (data.length !== input.size) {
+      throw new EngineError('bad-shape', `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`, 'Write all of it.');
+    }
+    this.program.write(input.storage, data);
+  }
+
+  run(): void {
+    this.program.run();
+  }
+
+  /** Reads a declared output of the latest run, or a lasting tensor. */
+  async read(tensor: Tensor): Promise<TensorData> {
+    const { storage } = tensor;
+    const bytes = await (storage instanceof Slice ? this.engine.read(storage) : this.program.read(storage));
+    return typedArray(tensor.dtype, bytes, tensor.size);
+  }
+
+  dispose(): void {
+    this.program.dispose();
+  }
+}

@@ -1,0 +1,20 @@
+import type { Slice } from '../gpu/storage';
+import type { Shape } from './shape';
+import { Tensor } from './tensor';
+
+/** A trained tensor: it lies in an arena, and its gradient at the same place of a second arena. */
+export class Parameter extends Tensor {
+  constructor(
+    /** As published checkpoints name it. */
+    readonly name: string,
+    shape: Shape,
+    storage: Slice,
+    readonly grad: Tensor,
+  ) {
+    super(shape, 'f32', storage, true);
+  }
+
+  override get label(): string {
+    return this.name;
+  }
+}

@@ -1,0 +1,47 @@
+import { EngineError } from '../gpu/errors';
+
+export type Shape = readonly number[];
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((size, extent) => size * extent, 1);
+}
+
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Splits a shape into its leading extents taken together and its last extent. */
+export function rowsOf(shape: Shape): { rows: number; width: number } {
+  const width = shape.at(-1) ?? 1;
+  return { rows: sizeOf(shape.slice(0, -1)), width };
+}
+
+/**
+ * Checks a shape against a pattern: a number is that extent, a string is a name that stands for one extent throughout.
+ * Returns the extents of the names.
+ *
+ * @throws EngineError `bad-shape` that names the operation, the operand and both shapes
+ */
+export function matchShape<const P extends readonly (number | string)[]>(
+  operation: string,
+  operand: string,
+  shape: Shape,
+  pattern: P,
+  known: Readonly<Record<string, number>> = {},
+): Record<Extract<P[number], string>, number> {
+  const extents: Record<string, number> = { ...known };
+  const fits =
+    shape.length === pattern.length &&
+    pattern.every((entry, axis) => {
+      const extent = shape[axis] as number;
+      if (typeof entry === 'number') return entry === extent;
+      extents[entry] ??= extent;
+      return extents[entry] === extent;
+    });
+  if (!fits) {
+    const wanted = pattern.map((entry) => (known[entry] === undefined ? entry : `${entry} = ${known[entry]}`)).join(', ');
+    throw new EngineError('bad-shape', `${operation}: ${operand} has shape ${formatShape(shape)}, not [${wanted}].`, 'Reshape it.');
+  }
+  return extents as Record<Extract<P[number], string>, number>;
+}

@@ -1,0 +1,126 @@
+import { EngineError } from '../gpu/errors';
+import type { Storage } from '../gpu/storage';
+import { addInPlace } from './accumulate';
+import type { Graph } from './graph';
+import { Parameter } from './parameter';
+import type { Tensor } from './tensor';
+
+/** Where an operation's backward puts gradients. */
+export interface Gradients {
+  /** The gradient of an output of the operation; undefined where none arrived. */
+  of(output: Tensor): Tensor | undefined;
+  /**
+   * Where the gradient of an input goes: write to `out`, or add to it where `accumulate` is set. Undefined where the
+   * input needs none.
+   */
+  into(input: Tensor): { readonly out: Tensor; readonly accumulate: boolean } | undefined;
+  /**
+   * The gradient of `input` is `gradient` itself, or one more part of it. To be called last: from here on `gradient` may
+   * be added to in place.
+   */
+  pass(input: Tensor, gradient: Tensor): void;
+}
+
+export type Backward = (gradients: Gradients) => void;
+
+interface Entry {
+  readonly name: string;
+  readonly outputs: readonly Tensor[];
+  readonly backward: Backward;
+}
+
+interface Gradient {
+  tensor: Tensor;
+  /** Others hold the same memory: copy it before adding to it. */
+  shared: boolean;
+}
+
+/** What was done, in order, and its reversal. Gradients belong to memory: tensors that share memory share theirs. */
+export class Tape {
+  private readonly entries: Entry[] = [];
+  private readonly gradients = new Map<Storage, Gradient>();
+  private readonly intermediates = new Set<Storage>();
+  /** What the operation at hand passed on, and to whom first. */
+  private readonly handedOn = new Map<Storage, Gradient>();
+
+  constructor(private readonly graph: Graph) {}
+
+  record(entry: Entry): void {
+    this.entries.push(entry);
+    for (const { storage } of entry.outputs) this.intermediates.add(storage);
+  }
+
+  /** The gradient of a tensor that no operation made; those of intermediates are overwritten on the way back. */
+  gradientOf(leaf: Tensor): Tensor {
+    const gradient = this.find(leaf);
+    if (gradient && !this.intermediates.has(leaf.storage)) return gradient;
+    throw new EngineError(
+      'bad-program',
+      gradient ? `'${leaf.label}' is an intermediate: its gradient is not kept.` : `'${leaf.label}' has no gradient.`,
+      gradient ? 'Ask for gradients of inputs and parameters.' : 'Give it requiresGrad, and call backward first.',
+    );
+  }
+
+  private find(tensor: Tensor): Tensor | undefined {
+    return this.gradients.get(tensor.storage)?.tensor.reshape(tensor.shape);
+  }
+
+  /** Walks back from `loss`, whose own gradient is `gradient`, over what was recorded since the last walk. */
+  run(loss: Tensor, gradient: Tensor): void {
+    if (!loss.requiresGrad) {
+      throw new EngineError(
+        'bad-program',
+        `backward: '${loss.label}' depends on nothing that takes gradients.`,
+        'Give a parameter or input requiresGrad.',
+      );
+    }
+    this.gradients.set(loss.storage, { tensor: gradient, shared: true });
+    const entries = this.entries.splice(0).reverse();
+    for (const { outputs, backward } of entries) {
+      if (!outputs.some((output) => this.gradients.has(output.storage))) continue;
+      this.handedOn.clear();
+      backward({
+        of: (output) => this.find(output),
+        into: (input) => this.into(input),
+        pass: (input, passed) => this.pass(input, passed),
+      });
+    }
+  }
+
+  private into(input: Tensor): { out: Tensor; accumulate: boolean } | undefined {
+    if (!input.requiresGrad) return undefined;
+    const existing = this.gradients.get(input.storage);
+    if (existing) {
+      if (existing.shared) {
+        const copy = this.graph.empty(`d ${input.label}`, input.shape);
+        addInPlace(this.graph, copy, existing.tensor, false);
+        existing.tensor = copy;
+        existing.shared = false;
+      }
+      return { out: existing.tensor.reshape(input.shape), accumulate: true };
+    }
+    const out = input instanceof Parameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape);
+    this.gradients.set(input.storage, { tensor: out, shared: false });
+    return { out: out.reshape(input.shape), accumulate: false };
+  }
+
+  private pass(input: Tensor, passed: Tensor): void {
+    if (!input.requiresGrad) return;
+    if (this.gradients.has(input.storage) || input instanceof Parameter) {
+      const target = this.into(input);
+      if (target) addInPlace(this.graph, target.out, passed, target.accumulate);
+      return;
+    }
+    // Handed on as it is: the output it belonged to is done with it. A second taker makes it shared.
+    const first = this.handedOn.get(passed.storage);
+    if (first) first.shared = true;
+    const gradient = { tensor: passed, shared: first !== undefined || this.isShared(passed) };
+    this.handedOn.set(passed.storage, gradient);
+    this.gradients.set(input.storage, gradient);
+  }
+
+  private isShared(passed: Tensor): boolean {
+    for (const { tensor, shared } of this.gradients.values()) if (shared && tensor.storage === passed.storage) return true;
+    return false;
+  }
+}

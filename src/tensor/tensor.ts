@@ -1,0 +1,98 @@
+import type { Engine } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import { Slice, Value, type Storage } from '../gpu/storage';
+import { formatShape, sizeOf, type Shape } from './shape';
+
+/** u8 elements lie four to a 32-bit word, the first in the lowest byte. */
+export type DType = 'f32' | 'i32' | 'u32' | 'u8';
+
+export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array;
+
+const BYTES = { f32: 4, i32: 4, u32: 4, u8: 1 } as const;
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
+
+export function byteSize(shape: Shape, dtype: DType): number {
+  return Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
+}
+
+export function typedArray(dtype: DType, buffer: ArrayBuffer, size: number): TensorData {
+  return new ARRAYS[dtype](buffer, 0, size);
+}
+
+/**
+ * A dense array in row-major order: in memory that outlives programs (`engine` tensors, parameters), or inside one
+ * program. A tensor is immutable in TypeScript; its elements live on the GPU.
+ */
+export class Tensor {
+  constructor(
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly storage: Storage,
+    /** Whether gradients flow through it. */
+    readonly requiresGrad = false,
+  ) {}
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get label(): string {
+    return this.storage.label;
+  }
+
+  /**
+   * The same elements under another shape, sharing memory and gradient.
+   *
+   * @throws EngineError `bad-shape` where the sizes differ
+   */
+  reshape(shape: Shape): Tensor {
+    if (sizeOf(shape) !== this.size) {
+      throw new EngineError(
+        'bad-shape',
+        `'${this.label}' ${formatShape(this.shape)} can't be ${formatShape(shape)}: the sizes differ.`,
+        'Keep the number of elements.',
+      );
+    }
+    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad);
+  }
+
+  /** Cut off from the tape: no gradient flows back from here. */
+  detach(): Tensor {
+    return new Tensor(this.shape, this.dtype, this.storage);
+  }
+}
+
+/** Makes a tensor in memory that outlives programs. It lives until `disposeTensor` or `engine.dispose()`. */
+export function createTensor(engine: Engine, label: string, shape: Shape, dtype: DType, data?: TensorData): Tensor {
+  if (data && data.length !== sizeOf(shape)) {
+    throw new EngineError(
+      'bad-shape',
+      `'${label}' ${formatShape(shape)} holds ${sizeOf(shape)} elements, not ${data.length}.`,
+      'Give data of the same size.',
+    );
+  }
+  const bytes = byteSize(shape, dtype);
+  return new Tensor(shape, dtype, new Slice(engine.allocate(bytes, label, data), 0, bytes));
+}
+
+export function disposeTensor(engine: Engine, tensor: Tensor): void {
+  if (tensor.storage instanceof Slice) engine.pool.release(tensor.storage.buffer);
+}
+
+/**
+ * Reads a tensor's elements. One that lives in memory of its own is copied out; one that is part of a recording is
+ * computed for this one time, by a short program of all that it depends on.
+ */
+export async function readTensor(engine: Engine, tensor: Tensor): Promise<TensorData> {
+  const { storage } = tensor;
+  if (storage instanceof Value) {
+    const program = await storage.recording.compileFor(storage);
+    try {
+      program.run();
+      return typedArray(tensor.dtype, await program.read(storage), tensor.size);
+    } finally {
+      program.dispose();
+    }
+  }
+  return typedArray(tensor.dtype, await engine.read(storage), tensor.size);
+}
