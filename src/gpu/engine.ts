@@ -54,7 +54,7 @@ export class Engine {
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
   private readonly wait: Wait;
-  private readonly kernels = new Map<string, CompiledKernel>();
+  private readonly kernels = new Map<Kernel, Map<string, CompiledKernel>>();
   private readonly errorChecks = new Set<Promise<void>>();
   private failure: EngineError | undefined;
   private disposed = false;
@@ -75,10 +75,10 @@ export class Engine {
         : {}),
     };
     void device.lost.then((lost) => {
-      if (lost.reason === 'destroyed') return;
-      this.failure ??= new EngineError(
+      if (this.disposed) return;
+      this.failure = new EngineError(
         'device-lost',
-        `The GPU device was lost: ${lost.message || lost.reason}.`,
+        `The GPU device was lost: ${(lost.message || lost.reason).trim().replace(/\.$/, '')}.`,
         'Resume from the last checkpoint; a smaller batch helps where it ran out of memory or time.',
       );
     });
@@ -111,7 +111,9 @@ export class Engine {
     if (this.disposed) {
       throw new EngineError('disposed', 'This engine was disposed.', 'Make a new one.');
     }
-    if (this.failure) throw this.failure;
+    const { failure } = this;
+    if (failure?.code !== 'device-lost') this.failure = undefined; // a lost device stays lost
+    if (failure) throw failure;
   }
 
   /** Runs `work` with WebGPU's errors caught; they are thrown at the next `settle()`. */
@@ -151,11 +153,13 @@ export class Engine {
 
   /** The compiled form of a kernel; each is compiled once. */
   kernel(kernel: Kernel, params: ParamValues): CompiledKernel {
-    const key = `${kernel.name} ${JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
-    let compiled = this.kernels.get(key);
+    let variants = this.kernels.get(kernel);
+    if (!variants) this.kernels.set(kernel, (variants = new Map<string, CompiledKernel>()));
+    const key = JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)));
+    let compiled = variants.get(key);
     if (!compiled) {
       compiled = this.compile(kernel.name, kernel.specialize(params));
-      this.kernels.set(key, compiled);
+      variants.set(key, compiled);
     }
     return compiled;
   }
@@ -165,6 +169,15 @@ export class Engine {
     for (const feature of specialized.features) {
       if (device.features.has(feature)) continue;
       throw new EngineError('missing-feature', `Kernel '${name}' needs the feature '${feature}'.`, 'Choose its plain twin.');
+    }
+    const storageBuffers = specialized.bindings.filter(({ access }) => access !== 'uniform').length;
+    const { maxStorageBuffersPerShaderStage } = device.limits;
+    if (storageBuffers > maxStorageBuffersPerShaderStage) {
+      throw new EngineError(
+        'limit-exceeded',
+        `Kernel '${name}' binds ${storageBuffers} storage buffers; this device binds at most ${maxStorageBuffersPerShaderStage}.`,
+        'Choose its plain twin.',
+      );
     }
     const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
     return this.guarded(`kernel '${name}'`, () => {
@@ -176,7 +189,9 @@ export class Engine {
           buffer: { type: types[access] },
         })),
       });
+      device.pushErrorScope('validation'); // what is wrong with the module is thrown with its pipeline, by line
       const module = device.createShaderModule({ label: name, code: specialized.code });
+      device.popErrorScope().catch(() => undefined);
       const pipeline = device
         .createComputePipelineAsync({
           label: name,
@@ -185,7 +200,10 @@ export class Engine {
         })
         .catch(async (error: unknown) => {
           const { messages } = await module.getCompilationInfo();
-          const lines = messages.map((m) => `line ${m.lineNum}: ${m.message}`).join('; ');
+          const code = specialized.code.split('\n');
+          const lines = messages
+            .map(({ lineNum, message }) => `line ${lineNum}, '${code[lineNum - 1]?.trim() ?? ''}': ${message.trim()}`)
+            .join('; ');
           throw new EngineError(
             'bad-kernel',
             `Kernel '${name}' does not compile: ${lines || String(error)}`,

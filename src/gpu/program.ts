@@ -4,7 +4,7 @@ import { placeValues, type Lifetime, type Placement } from './placement';
 import type { DeviceBuffer } from './pool';
 import type { RecordedDispatch, Recording } from './recording';
 import type { UniformField } from './shader';
-import { Slice, Value, type Storage } from './storage';
+import { overlap, Slice, Value, type Storage } from './storage';
 
 interface Step {
   readonly pipeline: GPUComputePipeline;
@@ -41,7 +41,7 @@ export class Program {
     if (slice?.buffer !== this.inputs.buffer) {
       throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
     }
-    if (data.byteLength !== input.size) {
+    if (Math.ceil(data.byteLength / 4) * 4 !== input.size) {
       throw new EngineError('bad-shape', `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`, 'Write all of it.');
     }
     this.inputs.mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
@@ -93,12 +93,18 @@ export class Program {
   }
 }
 
-/** Drops what no output and no lasting memory depends on. */
-function neededDispatches(dispatches: readonly RecordedDispatch[], outputs: ReadonlySet<Value>): RecordedDispatch[] {
+/** Drops what no output depends on, nor, where `effects` are wanted, memory that outlives the program. */
+function neededDispatches(
+  dispatches: readonly RecordedDispatch[],
+  outputs: ReadonlySet<Value>,
+  effects: boolean,
+): RecordedDispatch[] {
   const needed = new Set<Storage>(outputs);
+  const isNeeded = (storage: Storage): boolean =>
+    storage instanceof Slice ? effects || [...needed].some((other) => overlap(other, storage)) : needed.has(storage);
   const kept: RecordedDispatch[] = [];
   for (const dispatch of [...dispatches].reverse()) {
-    if (!dispatch.writes.some((storage) => storage instanceof Slice || needed.has(storage))) continue;
+    if (!dispatch.writes.some(isNeeded)) continue;
     for (const storage of [...dispatch.reads, ...dispatch.writes]) needed.add(storage);
     kept.push(dispatch);
   }
@@ -161,14 +167,18 @@ function packUniforms(fields: readonly UniformField[], values: Readonly<Record<s
   return new Uint8Array(view.buffer);
 }
 
-/** @throws EngineError where memory is short or a kernel does not compile */
+/**
+ * @param options.effects false leaves out what only writes memory that outlives the program
+ * @throws EngineError where memory is short or a kernel does not compile
+ */
 export async function compileProgram(
   engine: Engine,
   recording: Recording,
   outputs: ReadonlySet<Value>,
+  { effects = true }: { readonly effects?: boolean } = {},
 ): Promise<Program> {
   const { device } = engine;
-  const dispatches = neededDispatches(recording.dispatches, outputs);
+  const dispatches = neededDispatches(recording.dispatches, outputs, effects);
   const { values, spans } = lifetimes(dispatches, outputs);
   const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 256);
   const placement = placeValues(spans, alignment, device.limits.maxBufferSize);

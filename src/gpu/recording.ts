@@ -3,7 +3,7 @@ import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { compileProgram, type Program } from './program';
 import type { Kernel } from './shader';
-import { Slice, Value, type Storage } from './storage';
+import { overlap, sameBuffer, Slice, Value, type Storage } from './storage';
 
 /** One run of a kernel: everything it is given, by name. */
 export interface Dispatch {
@@ -104,11 +104,15 @@ export class Recording {
     const reads: Storage[] = [];
     const writes: Storage[] = [];
     const known = new Set<string>();
+    const limit = this.engine.device.limits.maxStorageBufferBindingSize;
     for (const { name, access } of specialized.bindings) {
       if (access === 'uniform') continue;
       known.add(name);
       const storage = bindings[name] ?? fail(`nothing is bound to '${name}'`, `Bind ${specialized.bindings.map((b) => b.name).join(', ')}.`);
       this.assertOwn(storage, `${kernel.name}.${name}`);
+      if (storage.size > limit) {
+        fail(`'${storage.label}' has ${storage.size} bytes for '${name}'; this device binds at most ${limit}`, 'Bind it in chunks.');
+      }
       if (access === 'read' && storage instanceof Value && !this.written.has(storage)) {
         fail(`'${name}' reads '${storage.label}', which nothing has written yet`, 'Record what makes it first.');
       }
@@ -146,18 +150,8 @@ export class Recording {
     return compileProgram(this.engine, this, this.outputs);
   }
 
-  /** A program of only what `output` depends on. */
+  /** A program of only what `output` depends on: other memory that outlives programs is left as it is. */
   compileFor(output: Value): Promise<Program> {
-    return compileProgram(this.engine, this, new Set([output]));
+    return compileProgram(this.engine, this, new Set([output]), { effects: false });
   }
-}
-
-/** WebGPU sees a buffer as one thing in a dispatch: reading one part of it and writing another is refused. */
-function sameBuffer(a: Storage, b: Storage): boolean {
-  return a === b || (a instanceof Slice && b instanceof Slice && a.buffer === b.buffer);
-}
-
-function overlap(a: Storage, b: Storage): boolean {
-  if (!(a instanceof Slice && b instanceof Slice)) return a === b;
-  return a.buffer === b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
 }

@@ -71,6 +71,7 @@ export function parseShader(
   for (const section of sections) {
     const kernelName = /^\w+/.exec(section)?.[0];
     if (!kernelName) throw bad(name, 'a //#kernel line has no name');
+    if (kernels[kernelName]) throw bad(name, `it has two kernels '${kernelName}'`);
     const text = include(name, head + section.slice(kernelName.length), heads);
     const params = new Map<string, ParamType>();
     for (const match of text.matchAll(/^\s*\/\/#param\s+(\w+)\s*:\s*(u32|i32|f32|bool)\s*$/gm)) {
@@ -146,8 +147,9 @@ function specialize(
 }
 
 function uniformFields(name: string, code: string, bindings: readonly Binding[]): UniformField[] {
-  const uniform = bindings.find((binding) => binding.access === 'uniform');
+  const [uniform, another] = bindings.filter((binding) => binding.access === 'uniform');
   if (!uniform) return [];
+  if (another) throw bad(name, `it has two uniforms, '${uniform.name}' and '${another.name}'`);
   const struct = new RegExp(`struct\\s+${uniform.type}\\s*\\{([^}]*)\\}`).exec(code)?.[1];
   if (struct === undefined) throw bad(name, `struct ${uniform.type} of its uniform is not declared`);
   return struct
@@ -188,7 +190,9 @@ function expand(
     const [, word, rest = ''] = directive;
     if (word === 'param') {
       const param = rest.split(':')[0]?.trim() ?? '';
-      out.push(`const ${param} = ${literal(params.get(param) ?? 'u32', values[param] ?? 0)};`);
+      const type = params.get(param);
+      if (!type) throw new Error(`'${line.trim()}' is not '//#param NAME: TYPE' with u32, i32, f32 or bool`);
+      out.push(`const ${param} = ${literal(type, values[param] ?? 0)};`);
     } else if (word === 'enable') {
       enables.add(rest);
     } else if (word === 'if' || word === 'for') {
@@ -199,6 +203,7 @@ function expand(
       } else {
         const loop = /^(\w+)\s+in\s+(.+?)\.\.(.+)$/.exec(rest);
         if (!loop) throw new Error(`'//#for ${rest}' is not 'NAME in A..B'`);
+        if (block.otherwise.length > 0) throw new Error(`'//#for ${rest}' has an //#else`);
         const [, name = '', from = '', to = ''] = loop;
         for (let i = evaluate(from, values), end = evaluate(to, values); i < end; i++) {
           out.push(...expand(block.body, { ...values, [name]: i }, params, enables));

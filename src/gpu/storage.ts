@@ -29,3 +29,14 @@ export class Value {
 }
 
 export type Storage = Slice | Value;
+
+/** WebGPU sees a buffer as one thing in a dispatch: reading one part of it and writing another is refused. */
+export function sameBuffer(a: Storage, b: Storage): boolean {
+  return a === b || (a instanceof Slice && b instanceof Slice && a.buffer === b.buffer);
+}
+
+/** Whether two pieces have bytes in common. */
+export function overlap(a: Storage, b: Storage): boolean {
+  if (!(a instanceof Slice && b instanceof Slice)) return a === b;
+  return a.buffer === b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}

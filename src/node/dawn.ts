@@ -30,7 +30,7 @@ export const quietWait: Wait = async (promise) => {
  */
 export async function openEngine(options: EngineOptions & { adapterName?: string } = {}): Promise<Engine> {
   Object.assign(globalThis, globals);
-  const gpu = create(options.adapterName ? [`adapter=${options.adapterName}`] : []);
+  const gpu = create(options.adapterName && options.adapterName !== 'any' ? [`adapter=${options.adapterName}`] : []);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new UserError('No WebGPU adapter was found.');
   const engine = await Engine.open(adapter, { wait: quietWait, ...options });

@@ -14,6 +14,12 @@ export class Parameter extends Tensor {
     super(shape, 'f32', storage, true);
   }
 
+  /** Still a parameter: what flows back to it arrives in the same `grad`. */
+  override reshape(shape: Shape): Parameter {
+    const { storage } = super.reshape(shape);
+    return new Parameter(this.name, shape, storage as Slice, this.grad.reshape(shape));
+  }
+
   override get label(): string {
     return this.name;
   }

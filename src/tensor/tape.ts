@@ -40,6 +40,8 @@ export class Tape {
   private readonly entries: Entry[] = [];
   private readonly gradients = new Map<Storage, Gradient>();
   private readonly intermediates = new Set<Storage>();
+  /** Intermediates whose entries an earlier walk took: no gradient gets past them any more. */
+  private readonly walked = new Set<Storage>();
   /** What the operation at hand passed on, and to whom first. */
   private readonly handedOn = new Map<Storage, Gradient>();
 
@@ -65,7 +67,12 @@ export class Tape {
     return this.gradients.get(tensor.storage)?.tensor.reshape(tensor.shape);
   }
 
-  /** Walks back from `loss`, whose own gradient is `gradient`, over what was recorded since the last walk. */
+  /**
+   * Walks back from `loss`, whose own gradient is `gradient`, over what was recorded since the last walk.
+   *
+   * @throws EngineError `bad-program` where `loss` depends on nothing that takes gradients, or on an intermediate that an
+   *   earlier walk has passed
+   */
   run(loss: Tensor, gradient: Tensor): void {
     if (!loss.requiresGrad) {
       throw new EngineError(
@@ -74,6 +81,7 @@ export class Tape {
         'Give a parameter or input requiresGrad.',
       );
     }
+    this.assertNotWalked(loss);
     this.gradients.set(loss.storage, { tensor: gradient, shared: true });
     const entries = this.entries.splice(0).reverse();
     for (const { outputs, backward } of entries) {
@@ -85,10 +93,21 @@ export class Tape {
         pass: (input, passed) => this.pass(input, passed),
       });
     }
+    for (const { outputs } of entries) for (const { storage } of outputs) this.walked.add(storage);
+  }
+
+  private assertNotWalked({ storage, label }: Tensor): void {
+    if (!this.walked.has(storage)) return;
+    throw new EngineError(
+      'bad-program',
+      `backward: an earlier backward has already passed '${label}'; its gradient would stop there.`,
+      'Add the losses up and go back once, or detach it.',
+    );
   }
 
   private into(input: Tensor): { out: Tensor; accumulate: boolean } | undefined {
     if (!input.requiresGrad) return undefined;
+    this.assertNotWalked(input);
     const existing = this.gradients.get(input.storage);
     if (existing) {
       if (existing.shared) {
@@ -106,7 +125,11 @@ export class Tape {
 
   private pass(input: Tensor, passed: Tensor): void {
     if (!input.requiresGrad) return;
-    if (this.gradients.has(input.storage) || input instanceof Parameter) {
+    this.assertNotWalked(input);
+    const existing = this.gradients.get(input.storage);
+    if (existing || input instanceof Parameter) {
+      // Passed to the same input twice: what it holds is `passed` itself, which can't be added to itself in place.
+      if (existing?.tensor.storage === passed.storage) existing.shared = true;
       const target = this.into(input);
       if (target) addInPlace(this.graph, target.out, passed, target.accumulate);
       return;

@@ -1,0 +1,22 @@
+import type { Reference } from '../kernels-test/compare';
+import * as reference from '../kernels-test/concat.reference';
+import { concat } from '../src/ops/concat';
+import type { BenchCase, BenchSuite } from './bench';
+
+function concatCase(rows: number, inner: readonly number[]): BenchCase {
+  const shape = [rows, ...inner];
+  return {
+    name: `2 of ${shape.join('×')} forward and backward`,
+    inputs: { a: shape, b: shape },
+    operation: (graph, { a, b }) => (a && b ? { y: concat(graph, [a, b]) } : {}),
+    forward: ({ a, b }: { a: Reference; b: Reference }) => ({ y: reference.concat([a, b]) }),
+    backward: true,
+    flops: 0,
+    bytes: 2 * shape.reduce((size, extent) => size * extent, 4) * 4,
+  };
+}
+
+export default {
+  kernel: 'concat',
+  cases: [concatCase(64, [65, 192]), concatCase(16, [50, 512]), concatCase(33, [17, 33])],
+} satisfies BenchSuite;

@@ -1,0 +1,22 @@
+import { forward } from '../kernels-test/mixture.reference';
+import { mixture } from '../src/ops/mixture';
+import type { BenchCase, BenchSuite } from './bench';
+
+function mixtureCase(batch: number, size: number, alphas: number): BenchCase {
+  const shape = [batch, 3, size, size];
+  const count = batch * 3 * size * size;
+  return {
+    name: `${shape.join('×')}, α ${alphas === 1 ? 'a batch' : 'a sample'}`,
+    inputs: { image1: shape, image2: shape, alpha: [alphas] },
+    operation: (graph, { image1, image2, alpha }) =>
+      image1 && image2 && alpha ? { ...mixture(graph, image1, image2, alpha) } : {},
+    forward,
+    flops: 3 * count,
+    bytes: 5 * 4 * count,
+  };
+}
+
+export default {
+  kernel: 'mixture',
+  cases: [mixtureCase(64, 32, 1), mixtureCase(64, 32, 64), mixtureCase(16, 224, 16), mixtureCase(9, 33, 9)],
+} satisfies BenchSuite;

@@ -1,0 +1,187 @@
+import columnSum from '../shaders/columnSum.wgsl';
+import gelu from '../shaders/gelu.wgsl';
+import source from '../shaders/matmul.wgsl';
+import type { Engine } from '../src/gpu/engine';
+import { workgroupRow } from '../src/gpu/recording';
+import { kernelsOf } from '../src/gpu/shader';
+import { planMatmul, type MatmulDevice, type MatmulLayout, type MatmulShape } from '../src/ops/matmulPlan';
+import { Graph } from '../src/tensor/graph';
+import type { Tensor } from '../src/tensor/tensor';
+import { expectClose, random, type Reference } from './compare';
+import * as reference from './gelu.reference';
+import { suite, type KernelTest } from './suite';
+
+const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
+const { columnSumPartial, sumPartials } = kernelsOf('columnSum', columnSum, ['columnSumPartial', 'sumPartials']);
+
+const EPILOGUE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false };
+type Epilogue = typeof EPILOGUE;
+
+/** Operands of a case; `pre` is what GELU_GRAD takes the derivative at. */
+function operandsOf({ layout, m, n, k }: MatmulShape): Record<'a' | 'b' | 'bias' | 'residual' | 'pre', Reference> {
+  return {
+    a: random(layout === 'tn' ? [k, m] : [m, k], 1),
+    b: random(layout === 'nt' ? [n, k] : [k, n], 2),
+    bias: random([n], 3),
+    residual: random([m, n], 4),
+    pre: random([m, n], 5),
+  };
+}
+
+function productOf({ layout, m, n, k }: MatmulShape, a: Float64Array, b: Float64Array): Float64Array {
+  return Float64Array.from({ length: m * n }, (_, i) => {
+    const row = Math.floor(i / n);
+    const column = i % n;
+    let sum = 0;
+    for (let j = 0; j < k; j++) {
+      const x = a[layout === 'tn' ? j * m + row : row * k + j] as number;
+      sum += x * (b[layout === 'nt' ? column * k + j : j * n + column] as number);
+    }
+    return sum;
+  });
+}
+
+/** Every kernel that this engine can run, by the device for which it would be chosen. */
+function devicesOf(engine: Engine): Readonly<Record<string, MatmulDevice>> {
+  const { subgroups } = engine.traits;
+  return {
+    plain: { software: true, plain: true },
+    tile: { software: false },
+    register: { software: true },
+    ...(subgroups && subgroups.min === subgroups.max ? { shuffle: { software: true, subgroups } } : {}),
+  };
+}
+
+function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used: Partial<Epilogue> = {}): KernelTest {
+  const shape = { layout, m, n, k };
+  const epilogue = { ...EPILOGUE, ...used };
+  return {
+    name: `${layout} ${m}×${n}×${k} ${Object.keys(used).join(' ')}`.trim(),
+    run: async (engine) => {
+      const references = operandsOf(shape);
+      const before = productOf(shape, references.a.data, references.b.data);
+      if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
+      const expected = before.map((value, i) => {
+        let x = epilogue.GELU ? reference.gelu(value) : value;
+        if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
+        if (epilogue.GELU_GRAD) x *= reference.geluGradient(references.pre.data[i] as number);
+        return x;
+      });
+
+      const graph = new Graph(engine);
+      const input = (name: keyof typeof references): Tensor =>
+        graph.input(name, references[name].shape, 'f32', Float32Array.from(references[name].data));
+      const a = input('a');
+      const b = input('b');
+      const extras = {
+        ...(epilogue.BIAS ? { bias: input('bias') } : {}),
+        ...(epilogue.RESIDUAL ? { residual: input('residual') } : {}),
+        ...(epilogue.GELU_GRAD ? { pre: input('pre') } : {}),
+      };
+      const found = Object.entries(devicesOf(engine)).map(([device, traits]) => {
+        const plan = planMatmul(shape, traits);
+        const { uniforms, workgroups, splits } = plan;
+        const kernel = kernels[plan.kernel];
+        const out = graph.empty(device, [m, n]);
+        const pre = epilogue.GELU ? graph.empty(`${device} pre`, [m, n]) : undefined;
+        const c = splits > 1 ? graph.empty(`${device} partials`, [splits, m, n]) : out;
+        // The second round must add to what the first wrote.
+        for (const ACCUMULATE of epilogue.GELU || epilogue.BIAS ? [false] : [false, true]) {
+          const params = { ...plan.params, ...epilogue, ACCUMULATE: ACCUMULATE && splits === 1 };
+          graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...(pre ? { pre } : {}) } });
+          if (splits === 1) continue;
+          graph.dispatch({
+            kernel: sumPartials,
+            params: { ACCUMULATE },
+            uniforms: { splits, count: m * n },
+            bindings: { partial: c, out },
+            workgroups: workgroupRow(Math.ceil((m * n) / 64)),
+          });
+        }
+        graph.output(out, ...(pre ? [pre] : []));
+        return { device, out, pre };
+      });
+      const program = await graph.compile();
+      try {
+        program.run();
+        const rounds = epilogue.GELU || epilogue.BIAS ? 1 : 2;
+        const wanted = expected.map((x) => rounds * x);
+        let plain: ArrayLike<number> | undefined;
+        for (const { device, out, pre } of found) {
+          const values = await program.read(out);
+          // A chain of k fused multiply-adds: at most about 6e-8·√k of the result's norm, and k ≤ 700 here.
+          expectClose(device, values, wanted, 2e-6);
+          if (pre) expectClose(`${device}: pre`, await program.read(pre), before, 2e-6);
+          plain ??= values;
+          const differs = Array.from(values).findIndex((value, i) => value !== (plain as ArrayLike<number>)[i]);
+          if (differs >= 0 && Object.keys(used).length === 0) {
+            throw new Error(`${device}: element ${differs} is not bit for bit that of the plain kernel`);
+          }
+        }
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
+function columnSumTest(rows: number, width: number): KernelTest {
+  return {
+    name: `column sum ${rows}×${width}`,
+    run: async (engine) => {
+      const { data } = random([rows, width], 1);
+      const expected = Float64Array.from({ length: width }, (_, column) => {
+        let sum = 0;
+        for (let row = 0; row < rows; row++) sum += data[row * width + column] as number;
+        return 2 * sum;
+      });
+      const graph = new Graph(engine);
+      const x = graph.input('x', [rows, width], 'f32', Float32Array.from(data));
+      const splits = Math.ceil(rows / 64);
+      const partial = graph.empty('partial', [splits, width]);
+      const out = graph.empty('out', [width]);
+      graph.dispatch({
+        kernel: columnSumPartial,
+        uniforms: { rows, width, rowsPerBlock: 64 },
+        bindings: { x, partial },
+        workgroups: [Math.ceil(width / 64), splits],
+      });
+      for (const ACCUMULATE of [false, true]) {
+        graph.dispatch({
+          kernel: sumPartials,
+          params: { ACCUMULATE },
+          uniforms: { splits, count: width },
+          bindings: { partial, out },
+          workgroups: workgroupRow(Math.ceil(width / 64)),
+        });
+      }
+      graph.output(out);
+      const program = await graph.compile();
+      try {
+        program.run();
+        expectClose('sum', await program.read(out), expected, 2e-6);
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
+// Rows of four and not; below and above a tile; k that ends inside a step; tn with k long enough to be split.
+const SHAPES = [[1, 1, 1], [3, 17, 33], [65, 33, 17], [132, 68, 36], [17, 192, 48], [12, 20, 700], [33, 5, 515]] as const;
+const LAYOUTS = ['nn', 'nt', 'tn'] as const;
+const EPILOGUES = [
+  { BIAS: true },
+  { BIAS: true, GELU: true },
+  { BIAS: true, RESIDUAL: true },
+  { GELU_GRAD: true },
+] as const;
+
+export default suite('matmul', [
+  ...LAYOUTS.flatMap((layout) => SHAPES.map(([m, n, k]) => matmulTest(layout, m, n, k))),
+  ...EPILOGUES.flatMap((epilogue) => [
+    matmulTest('nt', 65, 17, 33, epilogue),
+    matmulTest('nn', 65, 36, 20, epilogue),
+  ]),
+  ...([[1, 1], [3, 65], [65, 33], [129, 7], [1040, 192]] as const).map(([rows, width]) => columnSumTest(rows, width)),
+]);

@@ -1,0 +1,69 @@
+import type { Graph } from '../src/tensor/graph';
+import type { Tensor } from '../src/tensor/tensor';
+import { keepTokens, restoreTokens, visibleTokens } from '../src/ops/tokens';
+import { operationTest, random, zeros, type Reference } from './compare';
+import { randomOrders } from './mask.reference';
+import * as reference from './tokens.reference';
+import type { RestoreInputs, VisibleInputs } from './tokens.reference';
+import { suite } from './suite';
+
+// samples, patches, of them visible, channels, masks
+const SHAPES = [
+  [1, 1, 1, 1, 1],
+  [1, 4, 1, 3, 1],
+  [2, 9, 4, 17, 2],
+  [6, 9, 9, 20, 3],
+  [4, 25, 6, 65, 2],
+  [4, 64, 16, 192, 1],
+  [33, 16, 4, 260, 33],
+] as const;
+
+const dOf = (dOutputs: Readonly<Record<string, Reference>>): Reference => dOutputs['y'] ?? zeros([0]);
+
+const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
+  const name = `${samples}×${length}×${width}, ${keep} visible by ${idRows} masks`;
+  const { idsShuffle, idsRestore } = randomOrders(idRows, length);
+  const idsInput = (graph: Graph, ids: Uint32Array): Tensor => graph.input('ids', [idRows, length], 'u32', ids);
+  const positions = random([1, 1 + length, width], 9);
+  const positionsInput = (graph: Graph): Tensor =>
+    graph.input('positions', positions.shape, 'f32', Float32Array.from(positions.data));
+  const imageOrder = Uint32Array.from({ length }, (_, i) => i);
+  const token = random([1, 1, width], 2);
+  return [
+    operationTest<{ x: Reference }>({
+      name: `keepTokens ${name}`,
+      inputs: { x: random([samples, length, width], 1) },
+      operation: (graph, { x }) => ({ y: keepTokens(graph, x, idsInput(graph, idsShuffle), keep) }),
+      forward: ({ x }) => ({ y: reference.keepTokens(x, idsShuffle, keep) }),
+      backward: ({ x }, dOutputs) => ({ x: reference.keepTokensBackward(x, idsShuffle, dOf(dOutputs)) }),
+      tolerance: 0, // nothing is computed
+    }),
+    operationTest<VisibleInputs>({
+      name: `visibleTokens ${name}`,
+      inputs: { patches: random([samples, keep, width], 1), classToken: token },
+      operation: (graph, inputs) => ({
+        y: visibleTokens(graph, { ...inputs, positions: positionsInput(graph), idsShuffle: idsInput(graph, idsShuffle) }),
+      }),
+      forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, idsShuffle) }),
+      backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
+    }),
+    operationTest<VisibleInputs>({
+      name: `visibleTokens ${samples}×${length}×${width}, all in image order`,
+      inputs: { patches: random([samples, length, width], 1), classToken: token },
+      operation: (graph, inputs) => ({ y: visibleTokens(graph, { ...inputs, positions: positionsInput(graph) }) }),
+      forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, imageOrder) }),
+      backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
+    }),
+    operationTest<RestoreInputs>({
+      name: `restoreTokens ${name}`,
+      inputs: { tokens: random([samples, 1 + keep, width], 1), maskToken: token },
+      operation: (graph, inputs) => ({
+        y: restoreTokens(graph, { ...inputs, positions: positionsInput(graph), idsRestore: idsInput(graph, idsRestore) }),
+      }),
+      forward: (inputs) => ({ y: reference.restoreTokens(inputs, positions, idsRestore) }),
+      backward: (inputs, dOutputs) => reference.restoreTokensBackward(inputs, idsRestore, dOf(dOutputs)),
+    }),
+  ];
+});
+
+export default suite('tokens', tests);

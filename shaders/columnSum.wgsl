@@ -1,0 +1,59 @@
+// Sums in fixed order, in two stages: out[i] (+)= Σ over blocks of a partial sum.
+//
+//   columnSumPartial  partial[block, column] = Σ over the block's rows of x[row, column], for x [rows, width]: the first
+//                     stage of the gradient of a bias. One invocation a column and block, neighbours on neighbours.
+//   sumPartials       out[i] (+)= Σ_s partial[s, i] in the order of s, for partial [splits, count]: the second stage, and
+//                     that of a matrix product split along k. One invocation an element.
+
+//#kernel columnSumPartial
+struct Size {
+  rows: u32,
+  width: u32,
+  rowsPerBlock: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<uniform> size: Size;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let column = id.x;
+  let block = id.y;
+  let begin = block * size.rowsPerBlock;
+  let end = min(begin + size.rowsPerBlock, size.rows);
+  if (column < size.width) {
+    var sum = 0.0;
+    for (var row = begin; row < end; row++) {
+      sum += x[row * size.width + column];
+    }
+    partial[block * size.width + column] = sum;
+  }
+}
+
+//#kernel sumPartials
+//#param ACCUMULATE: bool
+struct Size {
+  splits: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> size: Size;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * 64;
+  if (i < size.count) {
+    var sum = 0.0;
+    for (var s = 0u; s < size.splits; s++) {
+      sum += partial[s * size.count + i];
+    }
+//#if ACCUMULATE
+    out[i] += sum;
+//#else
+    out[i] = sum;
+//#end
+  }
+}

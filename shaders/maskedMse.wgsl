@@ -1,0 +1,126 @@
+// maskedMse: mean squared error of each removed patch of a prediction, and its gradient. The target is read from the
+// images through the patch layout; no buffer of patches is made.
+//
+//   errors      errors[s, l] = mean_e (p − t)² where patch l is removed, else 0.  Σ_l of them: see reduce.wgsl.
+//   gradient    dPrediction[s, 1 + l, e] (+)= scale · dLoss[⌊s / B⌋] · (p − t) where it is removed, else 0; 0 at l = −1
+//
+//   Patch l of sample s is removed where idsRestore[s mod B, l] ≥ keep. p = prediction[s, 1 + l, e].
+//   t = images[s, channel, y, x], e in the order (row, column, channel), channel fastest; with NORM_PIX (t − mean) · rstd
+//   of the patch, rstd = 1 / sqrt(var + 1e-6), var unbiased (÷ (n − 1)), in two passes.
+//
+// Shapes   prediction: [S·B, 1 + L, n], n = P·P·C, the class token first;  images: [S·B, C, H, W];  idsRestore: [B, L];
+//          errors: [S·B, L];  statistics: [S·B, L] of (mean, rstd);  dLoss: [S].
+// Mapping  errors: LANES invocations share a patch, 64 / LANES patches a workgroup. gradient: one invocation an element.
+// Source   He et al.: Masked Autoencoders Are Scalable Vision Learners (2021), targets with and without normalised pixels.
+
+//#use reduce
+
+const WORKGROUP: u32 = 64u;
+const PATCH_SIZE = PATCH * PATCH * CHANNELS;
+
+fn isRemoved(sample: u32, l: u32) -> bool {
+  return idsRestore[sample % sizes.batch * sizes.length + l] >= sizes.keep;
+}
+
+fn imageIndex(sample: u32, l: u32, e: u32) -> u32 {
+  let across = sizes.width / PATCH;
+  let pixel = e / CHANNELS;
+  let y = l / across * PATCH + pixel / PATCH;
+  let x = l % across * PATCH + pixel % PATCH;
+  return ((sample * CHANNELS + e % CHANNELS) * sizes.height + y) * sizes.width + x;
+}
+
+//#kernel maskedMseErrors
+//#param PATCH: u32
+//#param CHANNELS: u32
+//#param LANES: u32
+//#param NORM_PIX: bool
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> images: array<f32>;
+@group(0) @binding(2) var<storage, read> idsRestore: array<u32>;
+@group(0) @binding(3) var<storage, read_write> errors: array<f32>;
+//#if NORM_PIX
+@group(0) @binding(4) var<storage, read_write> statistics: array<vec2f>;
+//#end
+struct Sizes { samples: u32, batch: u32, length: u32, keep: u32, height: u32, width: u32 }
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WORKGROUP / LANES) + local / LANES;
+  let lane = local % LANES;
+  let sample = row / sizes.length;
+  let l = row % sizes.length;
+  let inside = sample < sizes.samples;
+  let count = select(0u, PATCH_SIZE, inside && isRemoved(sample, l));
+  var mean = 0.0;
+  var rstd = 1.0;
+  //#if NORM_PIX
+  var sum = 0.0;
+  for (var e = lane; e < count; e += LANES) { sum += images[imageIndex(sample, l, e)]; }
+  mean = laneSum(local, LANES, sum) / f32(PATCH_SIZE);
+
+  var deviations = 0.0;
+  for (var e = lane; e < count; e += LANES) {
+    let centred = images[imageIndex(sample, l, e)] - mean;
+    deviations += centred * centred;
+  }
+  rstd = 1.0 / sqrt(laneSum(local, LANES, deviations) / f32(PATCH_SIZE - 1u) + 1e-6);
+  //#end
+
+  let base = (row + sample + 1u) * PATCH_SIZE;
+  var squares = 0.0;
+  for (var e = lane; e < count; e += LANES) {
+    let difference = prediction[base + e] - (images[imageIndex(sample, l, e)] - mean) * rstd;
+    squares += difference * difference;
+  }
+  let error = laneSum(local, LANES, squares) / f32(PATCH_SIZE);
+  if (lane == 0u && inside) {
+    errors[row] = error;
+    //#if NORM_PIX
+    statistics[row] = vec2f(mean, rstd);
+    //#end
+  }
+}
+
+//#kernel maskedMseGradient
+//#param PATCH: u32
+//#param CHANNELS: u32
+//#param NORM_PIX: bool
+//#param ACCUMULATE: bool
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> images: array<f32>;
+@group(0) @binding(2) var<storage, read> idsRestore: array<u32>;
+@group(0) @binding(3) var<storage, read> dLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dPrediction: array<f32>;
+//#if NORM_PIX
+@group(0) @binding(5) var<storage, read> statistics: array<vec2f>;
+//#end
+struct Sizes { count: u32, batch: u32, length: u32, keep: u32, height: u32, width: u32, scale: f32 }
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= sizes.count) { return; }
+  let token = i / PATCH_SIZE % (sizes.length + 1u);
+  let sample = i / PATCH_SIZE / (sizes.length + 1u);
+  var value = 0.0;
+  if (token > 0u && isRemoved(sample, token - 1u)) {
+    var wanted = images[imageIndex(sample, token - 1u, i % PATCH_SIZE)];
+    //#if NORM_PIX
+    let moments = statistics[sample * sizes.length + token - 1u];
+    wanted = (wanted - moments.x) * moments.y;
+    //#end
+    value = sizes.scale * dLoss[sample / sizes.batch] * (prediction[i] - wanted);
+  }
+  //#if ACCUMULATE
+  dPrediction[i] += value;
+  //#else
+  dPrediction[i] = value;
+  //#end
+}

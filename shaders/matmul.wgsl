@@ -1,0 +1,488 @@
+// Matrix product: C[m, n] (+)= epilogue(op(A)·op(B)), f32, row-major and contiguous, in three layouts:
+//
+//   NN   A[m, k]·B[k, n]      dX of a linear layer
+//   NT   A[m, k]·B[n, k]ᵀ     a linear layer, weight stored out × in      TRANS_B
+//   TN   A[k, m]ᵀ·B[k, n]     dW of a linear layer                        TRANS_A
+//
+// Epilogue, in this order: BIAS adds bias[n] to each row; GELU writes the sum to pre[m, n] and goes on with its gelu;
+// RESIDUAL adds residual[m, n]; GELU_GRAD multiplies by gelu'(pre[m, n]); ACCUMULATE adds what c holds.
+//
+// VEC: the stored rows of A, B and C all have a multiple of four elements and are bound as vec4f; else as f32.
+//
+// Every output is the sum of its splits, in order, and each split one chain of fused multiply-adds over kSplit
+// consecutive k (kSplit = k: a single chain). All kernels here keep that order, so on one driver they give the same bits:
+//
+//   matmulPlain      one output an invocation. The twin that the others are checked against.
+//   matmulTile       GPUs: tiles in workgroup memory, TM × 4 outputs an invocation. A grid of several z runs split z
+//                    and writes its partial product to c[z, m, n] for `sumPartials`.
+//   matmulRegister   software adapters: TM × TN outputs an invocation, straight from storage.
+//   matmulShuffle    software adapters with subgroups: as matmulRegister, but A is loaded once a subgroup and shuffled.
+//
+// On software adapters a load costs a scalar instruction a lane while arithmetic is nearly free, so there the splits
+// are added in registers (SPLIT) instead of through memory.
+//#use gelu
+//#param TRANS_A: bool
+//#param TRANS_B: bool
+//#param VEC: bool
+//#param BIAS: bool
+//#param GELU: bool
+//#param RESIDUAL: bool
+//#param GELU_GRAD: bool
+//#param ACCUMULATE: bool
+
+struct Shape {
+  m: u32,
+  n: u32,
+  k: u32,
+  kSplit: u32,
+}
+
+//#if VEC
+alias Cell = vec4f;
+const CELL = 4u;
+fn toCell(x: vec4f) -> Cell { return x; }
+//#else
+alias Cell = f32;
+const CELL = 1u;
+fn toCell(x: vec4f) -> Cell { return x.x; }
+//#end
+
+@group(0) @binding(0) var<storage, read> a: array<Cell>;
+@group(0) @binding(1) var<storage, read> b: array<Cell>;
+@group(0) @binding(2) var<storage, read_write> c: array<Cell>;
+@group(0) @binding(3) var<uniform> shape: Shape;
+//#if BIAS
+@group(0) @binding(4) var<storage, read> bias: array<Cell>;
+//#end
+//#if GELU
+@group(0) @binding(5) var<storage, read_write> pre: array<Cell>;
+//#end
+//#if GELU_GRAD
+@group(0) @binding(5) var<storage, read> pre: array<Cell>;
+//#end
+//#if RESIDUAL
+@group(0) @binding(6) var<storage, read> residual: array<Cell>;
+//#end
+
+//#for B in 0..2
+//#if B
+/// Four neighbours in a row of B as it is stored; zeros outside.
+fn loadB(row: u32, column: u32) -> vec4f {
+  let rows = ${TRANS_B} * shape.n + ${!TRANS_B} * shape.k;
+  let columns = ${TRANS_B} * shape.k + ${!TRANS_B} * shape.n;
+//#else
+/// Four neighbours in a row of A as it is stored; zeros outside.
+fn loadA(row: u32, column: u32) -> vec4f {
+  let rows = ${TRANS_A} * shape.k + ${!TRANS_A} * shape.m;
+  let columns = ${TRANS_A} * shape.m + ${!TRANS_A} * shape.k;
+//#end
+  let at = row * columns + column;
+//#if VEC && B
+  return select(vec4f(), b[at / 4], row < rows && column < columns);
+//#end
+//#if VEC && !B
+  return select(vec4f(), a[at / 4], row < rows && column < columns);
+//#end
+//#if !VEC
+  var x = vec4f();
+  if (row < rows) {
+//#for J in 0..4
+    if (column + ${J} < columns) {
+//#if B
+      x[${J}] = b[at + ${J}];
+//#else
+      x[${J}] = a[at + ${J}];
+//#end
+    }
+//#end
+  }
+  return x;
+//#end
+}
+//#end
+
+//#if VEC
+fn elementOfA(at: u32) -> f32 { return a[at / 4][at % 4]; }
+fn elementOfB(at: u32) -> f32 { return b[at / 4][at % 4]; }
+//#else
+fn elementOfA(at: u32) -> f32 { return a[at]; }
+fn elementOfB(at: u32) -> f32 { return b[at]; }
+//#end
+
+/// Finishes one cell of the output and stores it, where it lies inside.
+fn writeCell(split: u32, row: u32, column: u32, sum: Cell) {
+  if (row >= shape.m || column >= shape.n) {
+    return;
+  }
+  let at = ((split * shape.m + row) * shape.n + column) / CELL;
+  var x = sum;
+//#if BIAS
+  x += bias[column / CELL];
+//#end
+//#if GELU
+  pre[at] = x;
+  x = toCell(gelu(vec4f(x)));
+//#end
+//#if RESIDUAL
+  x += residual[at];
+//#end
+//#if GELU_GRAD
+  x *= toCell(geluGradient(vec4f(pre[at])));
+//#end
+//#if ACCUMULATE
+  x += c[at];
+//#end
+  c[at] = x;
+}
+
+/// Finishes and stores four neighbours of an output row.
+fn write(split: u32, row: u32, column: u32, sum: vec4f) {
+//#if VEC
+  writeCell(split, row, column, sum);
+//#else
+//#for J in 0..4
+  writeCell(split, row, column + ${J}, sum[${J}]);
+//#end
+//#end
+}
+
+//#kernel matmulPlain
+// One invocation an output. VEC is false.
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let row = id.y;
+  let column = id.x;
+  if (row >= shape.m || column >= shape.n) {
+    return;
+  }
+  var total = 0.0;
+  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+    let end = min(begin + shape.kSplit, shape.k);
+    var sum = 0.0;
+    for (var k = begin; k < end; k++) {
+//#if TRANS_A
+      let x = elementOfA(k * shape.m + row);
+//#else
+      let x = elementOfA(row * shape.k + k);
+//#end
+//#if TRANS_B
+      let y = elementOfB(column * shape.k + k);
+//#else
+      let y = elementOfB(k * shape.n + column);
+//#end
+      sum = fma(x, y, sum);
+    }
+    total += sum;
+  }
+  writeCell(0, row, column, Cell(total));
+}
+
+//#kernel matmulTile
+// A workgroup makes a BM × BN tile of C from BM × 16 of A and 16 × BN of B at a time; an invocation TM × 4 of it.
+// Both tiles lie in workgroup memory as vec4f, k-packed where k is contiguous in storage (so that nothing is transposed
+// on the way in), else n- or m-packed. An invocation's rows are BM/TM apart and its columns adjacent; the k-packed tile
+// of B is permuted and padded to five vec4f a column, so that neighbours read different banks.
+//#param BM: u32
+//#param BN: u32
+//#param TM: u32
+const THREADS_X = BN / 4;
+const THREADS_Y = BM / TM;
+const THREADS = THREADS_X * THREADS_Y;
+
+var<workgroup> tileA: array<vec4f, BM * 4>;
+//#if TRANS_B
+var<workgroup> tileB: array<vec4f, BN * 5>;
+//#else
+var<workgroup> tileB: array<vec4f, BN * 4>;
+//#end
+
+@compute @workgroup_size(THREADS_X, THREADS_Y)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let firstRow = group.y * BM;
+  let firstColumn = group.x * BN;
+  let begin = group.z * shape.kSplit;
+  let end = min(begin + shape.kSplit, shape.k);
+//#for I in 0..TM
+  var sum${I} = vec4f();
+//#end
+  for (var k = begin; k < end; k += 16) {
+    for (var i = index; i < BM * 4; i += THREADS) {
+//#if TRANS_A
+      tileA[i] = loadA(k + i / (BM / 4), firstRow + 4 * (i % (BM / 4)));
+//#else
+      tileA[i] = loadA(firstRow + i / 4, k + 4 * (i % 4));
+//#end
+    }
+    for (var i = index; i < BN * 4; i += THREADS) {
+//#if TRANS_B
+      let column = i / 4;
+      tileB[(column % 4 * THREADS_X + column / 4) * 5 + i % 4] = loadB(firstColumn + column, k + 4 * (i % 4));
+//#else
+      tileB[i] = loadB(k + i / (BN / 4), firstColumn + 4 * (i % (BN / 4)));
+//#end
+    }
+    workgroupBarrier();
+    for (var q = 0u; q < 4; q++) {
+//#if TRANS_B
+//#for J in 0..4
+      let t${J} = tileB[(${J} * THREADS_X + local.x) * 5 + q];
+//#end
+//#for J in 0..4
+      let b${J} = vec4f(t0[${J}], t1[${J}], t2[${J}], t3[${J}]);
+//#end
+//#else
+//#for J in 0..4
+      let b${J} = tileB[(4 * q + ${J}) * (BN / 4) + local.x];
+//#end
+//#end
+//#if TRANS_A
+//#for J in 0..4
+//#for Q in 0..TM/4
+      let a${J}_${Q} = tileA[(4 * q + ${J}) * (BM / 4) + ${Q} * THREADS_Y + local.y];
+//#end
+//#for I in 0..TM
+      sum${I} = fma(vec4f(a${J}_${I / 4}[${I % 4}]), b${J}, sum${I});
+//#end
+//#end
+//#else
+//#for I in 0..TM
+      let a${I} = tileA[(${I} * THREADS_Y + local.y) * 4 + q];
+//#end
+//#for J in 0..4
+//#for I in 0..TM
+      sum${I} = fma(vec4f(a${I}[${J}]), b${J}, sum${I});
+//#end
+//#end
+//#end
+    }
+    workgroupBarrier();
+  }
+  let column = firstColumn + 4 * local.x;
+//#for I in 0..TM
+//#if TRANS_A
+  write(group.z, firstRow + 4 * (${I / 4} * THREADS_Y + local.y) + ${I % 4}, column, sum${I});
+//#else
+  write(group.z, firstRow + ${I} * THREADS_Y + local.y, column, sum${I});
+//#end
+//#end
+}
+
+//#kernel matmulRegister
+// An invocation makes TM × TN outputs, four k at a time; the invocations of a workgroup lie side by side along n.
+//#param SPLIT: bool
+//#param TM: u32
+//#param TN: u32
+//#param WIDTH: u32
+@compute @workgroup_size(WIDTH)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let row = id.y * TM;
+  let column = id.x * TN;
+//#for I in 0..TM
+//#for C in 0..TN/4
+  var sum${I}_${C} = vec4f();
+//#end
+//#end
+//#if SPLIT
+//#for I in 0..TM
+//#for C in 0..TN/4
+  var total${I}_${C} = vec4f();
+//#end
+//#end
+  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+//#else
+  let begin = 0u;
+//#end
+  let end = min(begin + shape.kSplit, shape.k);
+  for (var k = begin; k < end; k += 4) {
+//#for C in 0..TN/4
+//#if TRANS_B
+//#for J in 0..4
+    let t${C}_${J} = loadB(column + ${4 * C + J}, k);
+//#end
+//#for J in 0..4
+    let y${J}_${C} = vec4f(t${C}_0[${J}], t${C}_1[${J}], t${C}_2[${J}], t${C}_3[${J}]);
+//#end
+//#else
+//#for J in 0..4
+    let y${J}_${C} = loadB(k + ${J}, column + ${4 * C});
+//#end
+//#end
+//#end
+//#if TRANS_A
+//#for J in 0..4
+//#for Q in 0..TM/4
+    let x${J}_${Q} = loadA(k + ${J}, row + ${4 * Q});
+//#end
+//#for I in 0..TM
+//#for C in 0..TN/4
+    sum${I}_${C} = fma(vec4f(x${J}_${I / 4}[${I % 4}]), y${J}_${C}, sum${I}_${C});
+//#end
+//#end
+//#end
+//#else
+//#for I in 0..TM
+    let x${I} = loadA(row + ${I}, k);
+//#for J in 0..4
+//#for C in 0..TN/4
+    sum${I}_${C} = fma(vec4f(x${I}[${J}]), y${J}_${C}, sum${I}_${C});
+//#end
+//#end
+//#end
+//#end
+  }
+//#if SPLIT
+//#for I in 0..TM
+//#for C in 0..TN/4
+  total${I}_${C} += sum${I}_${C};
+  sum${I}_${C} = vec4f();
+//#end
+//#end
+  }
+//#for I in 0..TM
+//#for C in 0..TN/4
+  sum${I}_${C} = total${I}_${C};
+//#end
+//#end
+//#end
+//#for I in 0..TM
+//#for C in 0..TN/4
+  write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
+//#end
+//#end
+}
+
+//#kernel matmulShuffle
+// An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
+// rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
+// An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active.
+//#enable subgroups
+//#param SPLIT: bool
+//#param TM: u32
+//#param TN: u32
+//#param LANES: u32
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) subgroupLane: u32,
+) {
+  let lane = subgroupLane % LANES;
+  let row = group.y * TM;
+  let column = (group.x * LANES + index) * TN;
+  // Places outside are moved to the edge: what they give is never stored.
+//#if TRANS_A
+//#for I in 0..TM
+  let row${I} = min(row + ${I}, shape.m - 1);
+//#end
+//#else
+//#for I in 0..TM
+  let row${I} = min(row + ${I}, shape.m - 1) * shape.k;
+//#end
+//#end
+//#if TRANS_B
+//#for J in 0..TN
+  let column${J} = min(column + ${J}, shape.n - 1) * shape.k;
+//#end
+//#else
+//#for J in 0..TN
+  let column${J} = min(column + ${J}, shape.n - 1);
+//#end
+//#end
+//#for I in 0..TM
+//#for C in 0..TN/4
+  var sum${I}_${C} = vec4f();
+//#end
+//#end
+//#if SPLIT
+//#for I in 0..TM
+//#for C in 0..TN/4
+  var total${I}_${C} = vec4f();
+//#end
+//#end
+  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+//#else
+  let begin = 0u;
+//#end
+  let end = min(begin + shape.kSplit, shape.k);
+  for (var k = begin; k < end; k += LANES) {
+    let mine = min(k + lane, shape.k - 1);
+//#if TRANS_A && VEC
+//#for Q in 0..TM/4
+    let x${Q} = a[(mine * shape.m + row${4 * Q}) / 4];
+//#end
+//#end
+//#if TRANS_A && !VEC
+//#for Q in 0..TM/4
+    let x${Q} = vec4f(
+//#for J in 0..4
+      a[mine * shape.m + row${4 * Q + J}],
+//#end
+    );
+//#end
+//#end
+//#if !TRANS_A
+//#for I in 0..TM
+    let x${I} = elementOfA(row${I} + mine);
+//#end
+//#end
+    let lanes = min(LANES, end - k);
+    for (var l = 0u; l < lanes; l++) {
+//#for C in 0..TN/4
+//#if VEC && !TRANS_B
+      let y${C} = b[((k + l) * shape.n + column${4 * C}) / 4];
+//#else
+      let y${C} = vec4f(
+//#for J in 0..4
+//#if TRANS_B
+        elementOfB(column${4 * C + J} + k + l),
+//#else
+        elementOfB((k + l) * shape.n + column${4 * C + J}),
+//#end
+//#end
+      );
+//#end
+//#end
+//#if TRANS_A
+//#for Q in 0..TM/4
+      let s${Q} = subgroupShuffle(x${Q}, l);
+//#end
+//#for I in 0..TM
+//#for C in 0..TN/4
+      sum${I}_${C} = fma(vec4f(s${I / 4}[${I % 4}]), y${C}, sum${I}_${C});
+//#end
+//#end
+//#else
+//#for I in 0..TM
+      let s${I} = subgroupShuffle(x${I}, l);
+//#for C in 0..TN/4
+      sum${I}_${C} = fma(vec4f(s${I}), y${C}, sum${I}_${C});
+//#end
+//#end
+//#end
+    }
+  }
+//#if SPLIT
+//#for I in 0..TM
+//#for C in 0..TN/4
+  total${I}_${C} += sum${I}_${C};
+  sum${I}_${C} = vec4f();
+//#end
+//#end
+  }
+//#for I in 0..TM
+//#for C in 0..TN/4
+  sum${I}_${C} = total${I}_${C};
+//#end
+//#end
+//#end
+//#for I in 0..TM
+//#for C in 0..TN/4
+  write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
+//#end
+//#end
+}

@@ -1,0 +1,184 @@
+/*
+ * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
+ * 1, 2, 3" (SC 2011): a keyed bijection of 128-bit counters, so any draw is had without the draws before it.
+ * `shaders/philox.wgsl` is the same function on the GPU. This is the only source of chance in the project.
+ */
+
+type Words<N extends number> = readonly number[] & { readonly length: N };
+
+/** What a draw is for. Each purpose has a stream of its own, so a new kind of draw never shifts another's. */
+export const purposes = {
+  init: 1,
+  order: 2,
+  partner: 3,
+  alpha: 4,
+  crop: 5,
+  mask: 6,
+  demoSet: 7,
+  evaluation: 8,
+  probe: 9,
+} as const;
+
+export type Purpose = (typeof purposes)[keyof typeof purposes];
+
+const ROUNDS = 10;
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+const TWO_32 = 2 ** 32;
+
+/** Upper 32 bits of the product of two u32, by 16-bit halves: no partial sum passes 32 bits. */
+function multiplyHigh(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) >>> 0;
+  const carry = (Math.imul(aLow, bHigh) + (middle & 0xffff)) >>> 16;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + carry) >>> 0;
+}
+
+function philoxInto(
+  out: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+): void {
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, c0);
+    const low0 = Math.imul(MULTIPLIER_0, c0);
+    const high1 = multiplyHigh(MULTIPLIER_1, c2);
+    const low1 = Math.imul(MULTIPLIER_1, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+/** The four random u32 at a counter (four u32) under a key (two u32). */
+export function philox4x32(counter: Words<4>, key: Words<2>): [number, number, number, number] {
+  const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter;
+  const [k0 = 0, k1 = 0] = key;
+  const out = new Uint32Array(4);
+  philoxInto(out, c0, c1, c2, c3, k0, k1);
+  return [...out] as [number, number, number, number];
+}
+
+/** The key that stands for a seed: its low and its high 32 bits. */
+export function philoxKey(seed: number): [number, number] {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`A seed is an integer from 0 to 2^53 - 1, not ${seed}.`);
+  }
+  return [seed >>> 0, Math.floor(seed / TWO_32)];
+}
+
+/**
+ * The draws for one purpose at one step: word n is word n mod 4 of philox((n div 4, step, purpose, 0), seed), which is
+ * what the kernel `philoxFill` writes at element n. The next step's draws don't depend on how many this one took.
+ */
+export class RandomStream {
+  private readonly block = new Uint32Array(4);
+  private drawn = 0;
+
+  private constructor(
+    private readonly k0: number,
+    private readonly k1: number,
+    private readonly purpose: Purpose,
+    private readonly step: number,
+  ) {}
+
+  /** @throws RangeError unless `seed` is an integer in [0, 2^53) and `step` one in [0, 2^32) */
+  static at(seed: number, purpose: Purpose, step: number): RandomStream {
+    if (!Number.isInteger(step) || step < 0 || step >= TWO_32) {
+      throw new RangeError(`A step is an integer from 0 to 2^32 - 1, not ${step}.`);
+    }
+    return new RandomStream(...philoxKey(seed), purpose, step);
+  }
+
+  uint32(): number {
+    const word = this.drawn & 3;
+    if (word === 0) philoxInto(this.block, Math.floor(this.drawn / 4), this.step, this.purpose, 0, this.k0, this.k1);
+    this.drawn++;
+    return this.block[word] as number;
+  }
+
+  /** Uniform on [0, 1) in steps of 2^-24: every value is an exact f32. */
+  uniform(): number {
+    return (this.uint32() >>> 8) * 2 ** -24;
+  }
+
+  /** Uniform on 0 … n-1 without bias: words past the last whole multiple of n are drawn again. */
+  integer(n: number): number {
+    if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
+      throw new RangeError(`integer(n) needs n from 1 to 2^32, not ${n}.`);
+    }
+    const limit = TWO_32 - (TWO_32 % n);
+    let word = this.uint32();
+    while (word >= limit) word = this.uint32();
+    return word % n;
+  }
+
+  /** 0 … n-1 in random order (Fisher-Yates). */
+  permutation(n: number): Uint32Array {
+    const order = Uint32Array.from({ length: n }, (_, index) => index);
+    for (let last = n - 1; last > 0; last--) {
+      const other = this.integer(last + 1);
+      const value = order[last] as number;
+      order[last] = order[other] as number;
+      order[other] = value;
+    }
+    return order;
+  }
+
+  /**
+   * Standard normal, by Marsaglia's polar method: it needs no sine, whose last bits differ between JavaScript engines.
+   * The pair's second value is dropped, so that a stream's state is its number of drawn words.
+   */
+  normal(): number {
+    for (;;) {
+      const x = 2 * this.uniform() - 1;
+      const y = 2 * this.uniform() - 1;
+      const square = x * x + y * y;
+      if (square > 0 && square < 1) return x * Math.sqrt((-2 * Math.log(square)) / square);
+    }
+  }
+
+  /** Gamma of the given shape > 0 and scale 1. */
+  gamma(shape: number): number {
+    return Math.exp(this.logGamma(shape));
+  }
+
+  /** Beta(a, b) on [0, 1], a and b > 0: X / (X + Y) of two gammas, by logarithms so that a tiny a or b gives no 0/0. */
+  beta(a: number, b: number): number {
+    const logX = this.logGamma(a);
+    const logY = this.logGamma(b);
+    return 1 / (1 + Math.exp(logY - logX));
+  }
+
+  /** Logarithm of a gamma draw (Marsaglia and Tsang, 2000; a shape < 1 is had from shape + 1 and a uniform). */
+  private logGamma(shape: number): number {
+    if (!(shape > 0) || shape === Infinity) throw new RangeError(`A gamma's shape is a number above 0, not ${shape}.`);
+    if (shape < 1) return this.logGamma(shape + 1) + Math.log(1 - this.uniform()) / shape;
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const root = 1 + c * x;
+      if (root <= 0) continue;
+      const v = root * root * root;
+      const u = 1 - this.uniform();
+      if (Math.log(u) < 0.5 * x * x + d * (1 - v + Math.log(v))) return Math.log(d * v);
+    }
+  }
+}

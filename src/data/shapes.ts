@@ -1,0 +1,175 @@
+import { UserError } from '../files/userError';
+import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
+import { purposes, RandomStream } from './philox';
+
+/*
+ * The default set: eight shapes in eight colours, of random size, turned and placed at random, on black. The label is
+ * the shape. Each image is drawn from its own random numbers, so image i is the same in a set of any length, and in
+ * whole numbers alone, so it is the same on every machine.
+ */
+
+/**
+ * A shape's inside. The point (x, y) is given in the shape's own axes, in whole units, and `r`, in the same units, is
+ * 1/64 of the shape's radius. Tips and corners reach up to REACH/64 of it. Products stay below 2^53, so every
+ * comparison is exact.
+ */
+type Inside = (x: number, y: number, r: number) => boolean;
+
+/** Is the point on the inner side of the line that lies `offset`/64 radii off the centre along (nx, ny)/1000? */
+function within(x: number, y: number, r: number, nx: number, ny: number, offset: number): boolean {
+  return nx * x + ny * y <= 1000 * offset * r;
+}
+
+function inDisc(x: number, y: number, radius: number): boolean {
+  return x * x + y * y <= radius * radius;
+}
+
+const SHAPES: Readonly<Record<string, Inside>> = {
+  disc: (x, y, r) => inDisc(x, y, 56 * r),
+  ring: (x, y, r) => inDisc(x, y, 62 * r) && !inDisc(x, y, 35 * r),
+  square: (x, y, r) => Math.abs(x) <= 47 * r && Math.abs(y) <= 47 * r,
+  triangle: (x, y, r) =>
+    within(x, y, r, 0, -1000, 36) && within(x, y, r, 866, 500, 36) && within(x, y, r, -866, 500, 36),
+  // A pentagram: the points behind at most one of its five lines.
+  star: (x, y, r) =>
+    Number(within(x, y, r, 0, -1000, 23)) +
+      Number(within(x, y, r, 951, -309, 23)) +
+      Number(within(x, y, r, 588, 809, 23)) +
+      Number(within(x, y, r, -588, 809, 23)) +
+      Number(within(x, y, r, -951, -309, 23)) >=
+    4,
+  cross: (x, y, r) => {
+    const longer = Math.max(Math.abs(x), Math.abs(y));
+    const shorter = Math.min(Math.abs(x), Math.abs(y));
+    return longer <= 62 * r && shorter <= 20 * r;
+  },
+  stripes: (x, y, r) => Math.abs(x) <= 56 * r && Math.abs(y) >= 12 * r && Math.abs(y) <= 43 * r,
+  crescent: (x, y, r) => inDisc(x, y, 62 * r) && !inDisc(x - 30 * r, y, 46 * r),
+};
+
+const INSIDE = Object.values(SHAPES);
+const REACH = 75;
+
+const COLOURS: readonly (readonly [number, number, number])[] = [
+  [255, 45, 45], // red
+  [255, 140, 0], // orange
+  [255, 235, 40], // yellow
+  [50, 220, 60], // green
+  [30, 225, 235], // cyan
+  [60, 100, 255], // blue
+  [235, 60, 235], // magenta
+  [255, 255, 255], // white
+];
+
+/** round(256 · sin(k · 90° / 16)): a whole turn has 64 directions. */
+const QUARTER_SINES = [0, 25, 50, 74, 98, 121, 142, 162, 181, 198, 213, 226, 237, 245, 251, 255, 256];
+const DIRECTIONS = 64;
+const UNIT = 256;
+
+/** 256 · sin of a direction. */
+function sine(direction: number): number {
+  const turned = direction % DIRECTIONS;
+  if (turned >= 32) return -sine(turned - 32);
+  return QUARTER_SINES[turned <= 16 ? turned : 32 - turned] as number;
+}
+
+/** Samples a pixel in each direction: their coordinates are odd multiples of 1/8 pixel. */
+const SAMPLES = 4;
+/** Lengths inside the drawing are whole eighths of a pixel. */
+const EIGHTHS = 8;
+
+/** Draws one image into `out` (3 × size × size, black before). */
+function drawShape(out: Uint8Array, size: number, inside: Inside, stream: RandomStream): void {
+  const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
+  const direction = stream.integer(DIRECTIONS);
+  // A radius of 0.39 to 0.48 sizes, placed so that its circle is inside the image: only a tip may leave it.
+  const frame = size * EIGHTHS;
+  const smallest = Math.floor((frame * 25) / 64);
+  const radius = smallest + stream.integer(Math.floor((frame * 31) / 64) - smallest + 1);
+  const centreX = radius + stream.integer(frame - 2 * radius + 1);
+  const centreY = radius + stream.integer(frame - 2 * radius + 1);
+
+  const cos = sine(direction + DIRECTIONS / 4);
+  const sin = sine(direction);
+  const r = (radius * UNIT) / 64;
+  const [red, green, blue] = colour;
+  const reach = (radius * REACH) / 64;
+  const first = (centre: number): number => Math.max(0, Math.floor((centre - reach) / EIGHTHS));
+  const end = (centre: number): number => Math.min(size, Math.ceil((centre + reach) / EIGHTHS));
+  for (let row = first(centreY); row < end(centreY); row++) {
+    for (let column = first(centreX); column < end(centreX); column++) {
+      let covered = 0;
+      for (let sample = 0; sample < SAMPLES * SAMPLES; sample++) {
+        const dx = column * EIGHTHS + 2 * (sample % SAMPLES) + 1 - centreX;
+        const dy = row * EIGHTHS + 2 * Math.floor(sample / SAMPLES) + 1 - centreY;
+        if (inside(dx * cos + dy * sin, dy * cos - dx * sin, r)) covered++;
+      }
+      if (covered === 0) continue;
+      const pixel = row * size + column;
+      out[pixel] = shade(red, covered);
+      out[size * size + pixel] = shade(green, covered);
+      out[2 * size * size + pixel] = shade(blue, covered);
+    }
+  }
+}
+
+/** A colour value in proportion to the covered samples, rounded. */
+function shade(value: number, covered: number): number {
+  const samples = SAMPLES * SAMPLES;
+  return Math.floor((value * covered + samples / 2) / samples);
+}
+
+/**
+ * Draws images `first` to `first + count − 1` of the seed's endless set: count × 3 × size × size bytes. Their labels
+ * go round the shapes, so that every class is there in equal number.
+ *
+ * @throws UserError where size is below 8 pixels or count below 1
+ */
+export function makeShapes({
+  count,
+  size = 32,
+  seed,
+  first = 0,
+}: {
+  count: number;
+  size?: number;
+  seed: number;
+  first?: number;
+}): ImageSet {
+  if (!Number.isInteger(size) || size < 8) {
+    throw new UserError(`Shapes are drawn at 8 × 8 pixels or larger, not at ${size}.`);
+  }
+  if (!Number.isInteger(count) || count < 1) throw new UserError(`A set of shapes has 1 image or more, not ${count}.`);
+  const shape = { width: size, height: size, channels: 3 };
+  const bytes = 3 * size * size;
+  const images = new Uint8Array(count * bytes);
+  const labels = new Uint16Array(count);
+  for (let index = 0; index < count; index++) {
+    const label = (first + index) % INSIDE.length;
+    labels[index] = label;
+    const stream = RandomStream.at(seed, purposes.demoSet, first + index);
+    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, INSIDE[label] as Inside, stream);
+  }
+  const statistics = channelStatistics(images, shape);
+  return { ...shape, ...statistics, name: 'shapes', count, classes: Object.keys(SHAPES), images, labels };
+}
+
+/** Where the test images stand in the endless set: a multiple of the shapes, past any training set. */
+const FIRST_TEST_IMAGE = 2 ** 31;
+
+/** Training and test images, disjoint whatever their counts; both carry the training images' statistics. */
+export function makeShapesTrainTest({
+  trainCount,
+  testCount,
+  size = 32,
+  seed,
+}: {
+  trainCount: number;
+  testCount: number;
+  size?: number;
+  seed: number;
+}): TrainTest {
+  const train = makeShapes({ count: trainCount, size, seed });
+  const test = makeShapes({ count: testCount, size, seed, first: FIRST_TEST_IMAGE });
+  return { train, test: { ...test, mean: train.mean, std: train.std } };
+}

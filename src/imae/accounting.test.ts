@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { countParameters, estimateMemory, stepFlops } from './accounting';
+import type { ModelSize } from './config';
+
+const vitB: ModelSize = {
+  image: 224,
+  channels: 3,
+  patch: 16,
+  dim: 768,
+  depth: 12,
+  heads: 12,
+  decoderDim: 512,
+  decoderDepth: 8,
+  decoderHeads: 16,
+};
+const cifar: ModelSize = {
+  image: 32,
+  channels: 3,
+  patch: 4,
+  dim: 192,
+  depth: 12,
+  heads: 3,
+  decoderDim: 192,
+  decoderDepth: 4,
+  decoderHeads: 3,
+};
+
+describe('parameters', () => {
+  test('ViT-B/16 has the 111,907,840 of the published MAE checkpoint', () => {
+    const count = countParameters(vitB, 1);
+    expect(count.trained + count.positions).toBe(111_907_840);
+    expect(count.positions).toBe(197 * (768 + 512));
+  });
+
+  test('a small model has as many as its PyTorch twin', () => {
+    const size = { ...cifar, image: 16, dim: 48, depth: 2, decoderDim: 32, decoderDepth: 1, decoderHeads: 2 };
+    expect(countParameters(size, 1)).toMatchObject({ trained: 74_992, positions: 1360 });
+    expect(countParameters(size, 2).trained).toBe(76_560);
+  });
+
+  test('a second branch adds one linear layer', () => {
+    const [one, two] = [countParameters(cifar, 1), countParameters(cifar, 2)];
+    expect(two.trained - one.trained).toBe(192 * 192 + 192);
+    expect(two.encoder + two.decoderEmbed + two.decoder).toBe(two.trained);
+  });
+});
+
+describe('arithmetic of a step, against the values of the formula in Python', () => {
+  test.each([
+    ['cifar, patch 4, two-way, batch 512', cifar, 2, true, 512, 1_215_391_334_400],
+    ['cifar, patch 2, MAE, batch 256', { ...cifar, patch: 2 }, 1, false, 256, 1_414_228_082_688],
+    ['ViT-B, two-way, batch 64', vitB, 2, true, 64, 6_799_053_815_808],
+  ] as const)('%s', (_name, size, branches, distils, batch, expected) => {
+    const flops = stepFlops({ size, branches, maskRatio: 0.75, batch, ...(distils ? { teacher: size } : {}) });
+    expect(flops).toBe(expected);
+  });
+});
+
+test('memory: four arenas, the teacher, the images, and activations in proportion to the batch', () => {
+  const shape = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
+  const [one, three] = [estimateMemory({ ...shape, batch: 1 }, 1000), estimateMemory({ ...shape, batch: 3 }, 1000)];
+  const { trained, positions } = countParameters(cifar, 2);
+  expect(one.parameters).toBe(16 * trained + 4 * positions);
+  expect(one.images).toBe(1000);
+  expect(three.activations).toBe(3 * one.activations);
+  expect(one.total).toBe(one.parameters + one.teacher + one.images + one.activations);
+  expect(estimateMemory({ size: cifar, branches: 2, maskRatio: 0.75, batch: 1 }, 0).teacher).toBe(0);
+});

@@ -1,0 +1,105 @@
+import { patchCount, visiblePatches, type ModelSize } from './config';
+
+/** Trained parameters of a model by part; `positions` are the two fixed tables. */
+export interface ParameterCount {
+  readonly encoder: number;
+  /** The linear layers from the encoder's width to the decoder's, one a branch. */
+  readonly decoderEmbed: number;
+  readonly decoder: number;
+  /** Sum of the above. */
+  readonly trained: number;
+  readonly positions: number;
+}
+
+/**
+ * Counts the parameters of an MAE (`branches` 1) or an i-MAE, as the published checkpoints hold them: patch embedding,
+ * class token, blocks and norm of the encoder; mask token, blocks, norm and prediction of the decoder.
+ */
+export function countParameters(size: ModelSize, branches: 1 | 2): ParameterCount {
+  const { channels, patch, dim, depth, decoderDim, decoderDepth } = size;
+  const patchValues = channels * patch ** 2;
+  const encoder = linear(patchValues, dim) + dim + depth * block(dim) + 2 * dim;
+  const decoderEmbed = branches * linear(dim, decoderDim);
+  const decoder =
+    decoderDim + decoderDepth * block(decoderDim) + 2 * decoderDim + linear(decoderDim, patchValues);
+  return {
+    encoder,
+    decoderEmbed,
+    decoder,
+    trained: encoder + decoderEmbed + decoder,
+    positions: (patchCount(size) + 1) * (dim + decoderDim),
+  };
+}
+
+function linear(inputs: number, outputs: number): number {
+  return inputs * outputs + outputs;
+}
+
+/** Two LayerNorms, qkv, projection, and an MLP four times as wide. */
+function block(dim: number): number {
+  return 4 * dim + linear(dim, 3 * dim) + linear(dim, dim) + linear(dim, 4 * dim) + linear(4 * dim, dim);
+}
+
+/** What a training step computes on. */
+export interface StepShape {
+  readonly size: ModelSize;
+  readonly branches: 1 | 2;
+  readonly maskRatio: number;
+  /** Images a step. */
+  readonly batch: number;
+  /** The size of the frozen teacher that gives targets in the step. */
+  readonly teacher?: ModelSize;
+}
+
+/**
+ * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
+ * what is trained, 2 × for the frozen teacher, which sees an image a branch; the products of attention count by half.
+ * Only the blocks count: embeddings, norms, losses and the optimizer do not.
+ */
+export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepShape): number {
+  const visible = visiblePatches(size, maskRatio) + 1;
+  const all = patchCount(size) + 1;
+  const encoder = blocksForward(size.dim, size.depth, visible);
+  const decoder = blocksForward(size.decoderDim, size.decoderDepth, all);
+  const target = teacher ? blocksForward(teacher.dim, teacher.depth, visible) : 0;
+  return batch * (6 * (encoder + branches * decoder) + 2 * branches * target);
+}
+
+/** Multiplications (pairs with their additions) of blocks on one sequence. */
+function blocksForward(dim: number, depth: number, tokens: number): number {
+  return 12 * dim * dim * depth * tokens + (4 * dim * tokens ** 2 * depth) / 2;
+}
+
+/** Bytes of GPU memory that a run takes, by part. */
+export interface MemoryEstimate {
+  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32. */
+  readonly parameters: number;
+  readonly teacher: number;
+  readonly images: number;
+  readonly activations: number;
+  readonly total: number;
+}
+
+/**
+ * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads (16
+ * widths a token) plus the batch's images, targets and predictions; workspace and rounding of buffers are left out.
+ *
+ * @param shape with `batch` the images of one micro-batch
+ * @param imageBytes size of the resident image set, 0 where it is streamed
+ */
+export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
+  const { size, branches, maskRatio, batch, teacher } = shape;
+  const visible = visiblePatches(size, maskRatio) + 1;
+  const all = patchCount(size) + 1;
+  const widths = visible * size.dim * size.depth + branches * all * size.decoderDim * size.decoderDepth;
+  const pixels = size.channels * size.image ** 2;
+  const { trained, positions } = countParameters(size, branches);
+  const frozen = teacher ? countParameters(teacher, 1) : undefined;
+  const parts = {
+    parameters: 4 * (4 * trained + positions),
+    teacher: frozen ? 4 * (frozen.trained + frozen.positions) : 0,
+    images: imageBytes,
+    activations: 4 * batch * (16 * widths + (1 + 3 * branches) * pixels),
+  };
+  return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
+}

@@ -1,0 +1,123 @@
+import { convolutionBias, constant, normal, xavierUniform } from '../nn/initializers';
+import { block, blockSpecs, layernormLayer, layernormSpecs, linearLayer, linearSpecs } from '../nn/layers';
+import type { Parameters, ParameterSpec } from '../nn/parameters';
+import { sinCosPositions } from '../nn/positions';
+import type { AttentionOptions } from '../ops/attention';
+import { concat } from '../ops/concat';
+import { linear } from '../ops/linear';
+import { patchify } from '../ops/patchify';
+import { restoreTokens, visibleTokens } from '../ops/tokens';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+import { patchCount, type ModelSize } from './config';
+
+/*
+ * Masked autoencoder (He et al. 2021): the vanilla MAE, and the i-MAE forms of it, which differ in how many linear
+ * branches lead from the encoder to the shared decoder. B samples, L patches, K of them visible, D and Dd the widths.
+ */
+
+/** One branch is a vanilla MAE or a subordinate-only i-MAE; two branches take a mixture apart. */
+export type Branches = 1 | 2;
+
+/** The linear layers between encoder and decoder, as checkpoints name them. */
+export function branchNames(branches: Branches): readonly string[] {
+  return branches === 1 ? ['decoder_embed'] : ['decoder_embed1', 'decoder_embed2'];
+}
+
+/** The parameters of an MAE, under their published names and in the published order. */
+export function maeSpecs(size: ModelSize, branches: Branches): ParameterSpec[] {
+  const { image, patch, channels, dim, depth, decoderDim, decoderDepth } = size;
+  const grid = image / patch;
+  const places = 1 + patchCount(size);
+  const patchVector = patch * patch * channels;
+  const positions = (name: string, width: number): ParameterSpec => ({
+    name,
+    shape: [1, places, width],
+    initialize: constant(sinCosPositions(width, grid)),
+    fixed: true,
+  });
+  return [
+    { name: 'cls_token', shape: [1, 1, dim], initialize: normal(0.02) },
+    positions('pos_embed', dim),
+    { name: 'mask_token', shape: [1, 1, decoderDim], initialize: normal(0.02) },
+    positions('decoder_pos_embed', decoderDim),
+    { name: 'patch_embed.proj.weight', shape: [dim, channels, patch, patch], initialize: xavierUniform },
+    { name: 'patch_embed.proj.bias', shape: [dim], initialize: convolutionBias(patchVector) },
+    ...range(depth).flatMap((index) => blockSpecs(`blocks.${index}`, dim)),
+    ...layernormSpecs('norm', dim),
+    ...branchNames(branches).flatMap((name) => linearSpecs(name, dim, decoderDim)),
+    ...range(decoderDepth).flatMap((index) => blockSpecs(`decoder_blocks.${index}`, decoderDim)),
+    ...layernormSpecs('decoder_norm', decoderDim),
+    ...linearSpecs('decoder_pred', decoderDim, patchVector),
+  ];
+}
+
+/** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
+export interface Masks {
+  /** [rows, L] u32: the patches in that order. */
+  readonly idsShuffle: Tensor;
+  /** [rows, L] u32: each patch's place in the order. */
+  readonly idsRestore: Tensor;
+  readonly keep: number;
+}
+
+/**
+ * Visible patches of images → latents.
+ *
+ * @param images [B, C, H, W]
+ * @param masks absent: every patch is visible, in image order
+ * @returns [B, 1 + K, D], the class token first
+ */
+export function encode(
+  graph: Graph,
+  parameters: Parameters,
+  size: ModelSize,
+  images: Tensor,
+  masks?: Masks,
+  options: AttentionOptions = {},
+): Tensor {
+  const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
+  const weight = parameters.get('patch_embed.proj.weight');
+  const embedded = linear(
+    graph,
+    patches,
+    weight.reshape([size.dim, size.channels * size.patch * size.patch]),
+    parameters.get('patch_embed.proj.bias'),
+  );
+  let x = visibleTokens(graph, {
+    patches: embedded,
+    classToken: parameters.get('cls_token'),
+    positions: parameters.get('pos_embed'),
+    ...(masks ? { idsShuffle: masks.idsShuffle } : {}),
+  });
+  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
+  return layernormLayer(graph, parameters, 'norm', x);
+}
+
+/** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
+export function disentangle(graph: Graph, parameters: Parameters, branches: Branches, latent: Tensor): Tensor {
+  return concat(graph, branchNames(branches).map((name) => linearLayer(graph, parameters, name, latent)));
+}
+
+/**
+ * Branch latents → predicted patches.
+ *
+ * @param z [S·B, 1 + K, Dd]
+ * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
+ */
+export function decode(graph: Graph, parameters: Parameters, size: ModelSize, z: Tensor, masks: Masks): Tensor {
+  let x = restoreTokens(graph, {
+    tokens: z,
+    maskToken: parameters.get('mask_token'),
+    positions: parameters.get('decoder_pos_embed'),
+    idsRestore: masks.idsRestore,
+  });
+  for (const index of range(size.decoderDepth)) {
+    x = block(graph, parameters, `decoder_blocks.${index}`, x, size.decoderHeads);
+  }
+  return linearLayer(graph, parameters, 'decoder_pred', layernormLayer(graph, parameters, 'decoder_norm', x));
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

@@ -1,0 +1,145 @@
+import type { PanelImage, PanelSheet } from '../files/panels';
+import type { Model } from './objective';
+import type { Normalisation } from './normalisation';
+import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';
+
+type Size = Model['size'];
+
+const WHITE = 255;
+
+/** Weights of the subordinate for which pairs are shown. */
+const ALPHAS = [0.1, 0.2, 0.35, 0.45];
+const SHOWN_PAIRS = 4;
+
+/** The pairs of a sheet: the first few held-out pairs, each at several α. */
+export function shownPairs(pairs: readonly Pair[]): Pair[] {
+  return pairs.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
+}
+
+/**
+ * A sheet of pairs taken apart: the six panels of i-MAE's demo, and composites in which every patch was predicted while
+ * it was hidden, by going round the order of patches until each had its turn.
+ *
+ * @param pairs as many as the unmixer takes at once, or fewer
+ */
+export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
+  const orders = unmixer.orders(pairs.length);
+  const shown = await unmixer.unmix(pairs, orders);
+  const composites = await composite(unmixer, size, pairs, orders);
+  const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
+  const twoWay = shown[0]?.predictions.length === 2;
+  return {
+    title,
+    caption:
+      'Composite: every patch was predicted while it was hidden. Visible patches get no loss, so the raw reconstruction ' +
+      'is noise there; pasting the clean patches in shows pixels that the model never saw.',
+    columns: [
+      'mixture',
+      'mixture, hidden patches white',
+      'subordinate, composite',
+      ...(twoWay ? ['dominant, composite'] : []),
+      'subordinate, raw reconstruction',
+      'clean visible patches pasted in: contains ground truth',
+      'subordinate, target',
+      'dominant, target',
+    ],
+    rows: shown.map((unmixed, index) => {
+      const { mixed, targets, predictions, removed } = unmixed;
+      const [subordinate, dominant] = targets.map((target) => imageToPatches(size, target)) as [Float32Array, Float32Array];
+      const blend = imageToPatches(size, mixed);
+      const predicted = predictions[0] as Float32Array;
+      return {
+        label: `α = ${pairs[index]?.alpha ?? 0}`,
+        images: [
+          image(blend),
+          whiten(image(blend), size, removed),
+          ...(composites[index] ?? []).map(image),
+          image(predicted),
+          image(predicted.map((value, i) => (isRemoved(unmixed, i) ? value : (subordinate[i] as number)))),
+          image(subordinate),
+          image(dominant),
+        ],
+      };
+    }),
+    scale: 3,
+  };
+}
+
+/** A sheet of single images as a vanilla MAE completes them. */
+export async function completionSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
+  const whole = pairs.map((pair) => ({ ...pair, alpha: 1 }));
+  const orders = unmixer.orders(whole.length);
+  const shown = await unmixer.unmix(whole, orders);
+  const composites = await composite(unmixer, size, whole, orders);
+  const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
+  return {
+    title,
+    caption: 'Composite: every patch was predicted while it was hidden.',
+    columns: ['image', 'hidden patches white', 'composite'],
+    rows: shown.map(({ mixed, removed }, index) => {
+      const clean = image(imageToPatches(size, mixed));
+      return {
+        label: `image ${index + 1}`,
+        images: [clean, whiten(clean, size, removed), ...(composites[index] ?? []).map(image)],
+      };
+    }),
+    scale: 3,
+  };
+}
+
+/** Of each pair and branch, the patches as predicted in a round in which they were hidden. */
+async function composite(
+  unmixer: Unmixer,
+  size: Size,
+  pairs: readonly Pair[],
+  orders: readonly Uint32Array[],
+): Promise<Float32Array[][]> {
+  const length = (size.image / size.patch) ** 2;
+  const hidden = length - unmixer.keep;
+  const results: Float32Array[][] = [];
+  for (let round = 0; round * hidden < length; round++) {
+    const turned = orders.map((order) => order.map((_, i) => order[(i + round * hidden) % length] as number));
+    for (const [index, unmixed] of (await unmixer.unmix(pairs, turned)).entries()) {
+      const into = (results[index] ??= unmixed.predictions.map((prediction) => new Float32Array(prediction.length)));
+      for (const [branch, prediction] of unmixed.predictions.entries()) {
+        prediction.forEach((value, i) => {
+          if (isRemoved(unmixed, i)) (into[branch] as Float32Array)[i] = value;
+        });
+      }
+    }
+  }
+  return results;
+}
+
+function isRemoved({ removed, predictions }: Unmixed, element: number): boolean {
+  const width = (predictions[0]?.length ?? 0) / removed.length;
+  return removed[Math.floor(element / width)] === true;
+}
+
+/** [L, P·P·C] normalised → RGBA. One channel becomes grey. */
+function patchesToImage(size: Size, patches: Float32Array, { mean, std }: Normalisation): PanelImage {
+  const { image, patch, channels } = size;
+  const grid = image / patch;
+  const data = new Uint8ClampedArray(image * image * 4).fill(WHITE);
+  for (let y = 0; y < image; y++) {
+    for (let x = 0; x < image; x++) {
+      const place = Math.floor(y / patch) * grid + Math.floor(x / patch);
+      const at = (place * patch * patch + (y % patch) * patch + (x % patch)) * channels;
+      for (let colour = 0; colour < 3; colour++) {
+        const channel = colour % channels;
+        const value = (patches[at + channel] as number) * (std[channel] ?? 1) + (mean[channel] ?? 0);
+        data[(y * image + x) * 4 + colour] = value * WHITE;
+      }
+    }
+  }
+  return { width: image, height: image, data };
+}
+
+function whiten(picture: PanelImage, { image, patch }: Size, removed: readonly boolean[]): PanelImage {
+  const data = picture.data.map((value, i) => {
+    const pixel = i >> 2;
+    const place = Math.floor(Math.floor(pixel / image) / patch) * (image / patch) + Math.floor((pixel % image) / patch);
+    return removed[place] ? WHITE : value;
+  });
+  return { ...picture, data };
+}

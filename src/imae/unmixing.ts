@@ -1,0 +1,258 @@
+import type { ImageSet } from '../data/imageSet';
+import { purposes, RandomStream } from '../data/philox';
+import { ResidentImages } from '../data/residentImages';
+import { wholeCrop } from '../data/sampler';
+import type { Engine } from '../gpu/engine';
+import { augment } from '../ops/augment';
+import { invertPermutation } from '../ops/mask';
+import { mixture } from '../ops/mixture';
+import { Graph, type TensorProgram } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+import { patchCount, visiblePatches, type Config } from './config';
+import { reconstruct, type Model } from './objective';
+import { normalisation, type Normalisation } from './normalisation';
+
+/** Two held-out images and how they are blended. */
+export interface Pair {
+  readonly first: number;
+  readonly second: number;
+  /** Weight of the first image. */
+  readonly alpha: number;
+}
+
+/** A mixture as the model took it apart, patches in image order, patch vectors (row, column, channel). */
+export interface Unmixed {
+  /** Normalised pixels [C, H, W]: the mixture, then the clean subordinate and dominant (the latter with two branches). */
+  readonly mixed: Float32Array;
+  readonly targets: readonly Float32Array[];
+  /** [L, P·P·C] of each branch, in normalised pixels. */
+  readonly predictions: readonly Float32Array[];
+  /** [L]: whether the model did not see the patch. */
+  readonly removed: readonly boolean[];
+}
+
+/** Mean squared errors over removed patches of what a branch predicted, and of three things it must beat. */
+export interface BranchScore {
+  /** Prediction to the branch's own image. */
+  readonly own: number;
+  /** Prediction to the other image of the pair. */
+  readonly other: number;
+  /** The training set's mean image to the branch's own image. */
+  readonly mean: number;
+  /** The mixture, those very patches unhidden, to the branch's own image. */
+  readonly mixture: number;
+  /** 1 − own ÷ mean: 1 is perfect, 0 no better than the mean image. */
+  readonly score: number;
+}
+
+/** The unmixing score of a model: `takenApart` where every branch's own error is below all three others. */
+export interface UnmixingScore {
+  readonly subordinate: BranchScore;
+  readonly dominant?: BranchScore;
+  readonly takenApart: boolean;
+}
+
+/** Held-out pairs that a run is judged by: the same for every model and every run on a set. */
+export function heldOutPairs(set: ImageSet, count: number, alphaOf: (index: number) => number): Pair[] {
+  const stream = RandomStream.at(0, purposes.evaluation, 0);
+  return Array.from({ length: count }, (_, index) => {
+    const first = stream.integer(set.count);
+    const second = (first + 1 + stream.integer(set.count - 1)) % set.count;
+    return { first, second, alpha: alphaOf(index) };
+  });
+}
+
+/** Takes batches of held-out pairs apart, with masks that are given. */
+export class Unmixer {
+  private constructor(
+    private readonly model: Model,
+    readonly normalisation: Normalisation,
+    private readonly normPix: boolean,
+    private readonly images: ResidentImages,
+    private readonly program: TensorProgram,
+    private readonly tensors: {
+      readonly first: Tensor;
+      readonly second: Tensor;
+      readonly alpha: Tensor;
+      readonly idsShuffle: Tensor;
+      readonly mixed: Tensor;
+      readonly targets: Tensor;
+      readonly prediction: Tensor;
+    },
+    readonly batch: number,
+    readonly keep: number,
+  ) {}
+
+  /** @param batch pairs taken apart at once */
+  static async create(engine: Engine, config: Config, set: ImageSet, model: Model, batch: number): Promise<Unmixer> {
+    const { size } = model;
+    const images = new ResidentImages(engine, set);
+    const graph = new Graph(engine);
+    const statistics = normalisation(config, set);
+    const box = [...wholeCrop(set.width, set.height), 0];
+    const crops = graph.input('boxes', [batch, 5], 'f32', Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0));
+    const view = (indices: Tensor): Tensor =>
+      augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+    const first = graph.input('first', [batch], 'u32');
+    const second = graph.input('second', [batch], 'u32');
+    const alpha = graph.input('alpha', [batch]);
+    const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
+    const keep = visiblePatches(size, config.masking.maskRatio);
+    const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
+    const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
+    const { prediction } = reconstruct(graph, model, mixed, masks);
+    graph.output(mixed, targets, prediction);
+    try {
+      const program = await graph.compile();
+      const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
+      return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep);
+    } catch (error) {
+      images.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes pairs apart.
+   *
+   * @param orders of each pair's patches; the first `keep` are visible
+   */
+  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
+    const results: Unmixed[] = [];
+    for (let from = 0; from < pairs.length; from += this.batch) {
+      const part = pairs.slice(from, from + this.batch);
+      results.push(...(await this.unmixBatch(part, orders.slice(from, from + this.batch))));
+    }
+    return results;
+  }
+
+  private async unmixBatch(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
+    const { program, tensors, batch, keep } = this;
+    const length = patchCount(this.model.size);
+    const filled = Array.from({ length: batch }, (_, index) => index % pairs.length);
+    const pairOf = (index: number): Pair => pairs[filled[index] as number] as Pair;
+    program.write(tensors.first, Uint32Array.from(filled, (_, index) => pairOf(index).first));
+    program.write(tensors.second, Uint32Array.from(filled, (_, index) => pairOf(index).second));
+    program.write(tensors.alpha, Float32Array.from(filled, (_, index) => pairOf(index).alpha));
+    const ids = new Uint32Array(batch * length);
+    for (const [index, which] of filled.entries()) ids.set(orders[which] as Uint32Array, index * length);
+    program.write(tensors.idsShuffle, ids);
+    program.run();
+    const mixed = (await program.read(tensors.mixed)) as Float32Array;
+    const targets = (await program.read(tensors.targets)) as Float32Array;
+    const prediction = (await program.read(tensors.prediction)) as Float32Array;
+    const pixels = mixed.length / batch;
+    const values = prediction.length / (batch * this.model.branches);
+    const width = values / (length + 1);
+    return pairs.map((_, index) => {
+      const order = orders[index] as Uint32Array;
+      const removed = Array.from({ length }, () => true);
+      for (const visible of order.subarray(0, keep)) removed[visible] = false;
+      const clean = [0, 1].map((side) => targets.slice((side * batch + index) * pixels, (side * batch + index + 1) * pixels));
+      const predictions = Array.from({ length: this.model.branches }, (__, branch) => {
+        const at = (branch * batch + index) * values;
+        const patches = prediction.slice(at + width, at + values); // without the class token's row
+        return this.normPix ? this.denormalise(patches, clean[branch] as Float32Array) : patches;
+      });
+      return { mixed: mixed.slice(index * pixels, (index + 1) * pixels), targets: clean, predictions, removed };
+    });
+  }
+
+  /** Undoes the normalisation of each patch by its own statistics, as MAE's visualisation does. */
+  private denormalise(patches: Float32Array, target: Float32Array): Float32Array {
+    const clean = imageToPatches(this.model.size, target);
+    const width = patches.length / patchCount(this.model.size);
+    return patches.map((value, i) => {
+      const patch = clean.subarray(i - (i % width), i - (i % width) + width);
+      const mean = patch.reduce((sum, x) => sum + x, 0) / width;
+      const variance = patch.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (width - 1);
+      return value * Math.sqrt(variance + 1e-6) + mean;
+    });
+  }
+
+  /** A random order of each pair's patches, the same for every model on a set. */
+  orders(count: number): Uint32Array[] {
+    const length = patchCount(this.model.size);
+    return Array.from({ length: count }, (_, index) =>
+      RandomStream.at(0, purposes.evaluation, 1 + index).permutation(length),
+    );
+  }
+
+  dispose(): void {
+    this.program.dispose();
+    this.images.dispose();
+  }
+}
+
+/** [C, H, W] → [L, P·P·C], patch vectors (row, column, channel). */
+export function imageToPatches(size: Pick<Model['size'], 'image' | 'patch' | 'channels'>, pixels: Float32Array): Float32Array {
+  const { image, patch, channels } = size;
+  const grid = image / patch;
+  const out = new Float32Array(pixels.length);
+  let at = 0;
+  for (let place = 0; place < grid * grid; place++) {
+    const top = Math.floor(place / grid) * patch;
+    const left = (place % grid) * patch;
+    for (let row = 0; row < patch; row++) {
+      for (let column = 0; column < patch; column++) {
+        for (let channel = 0; channel < channels; channel++) {
+          out[at++] = pixels[(channel * image + top + row) * image + left + column] as number;
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/**
+ * The unmixing score over unmixed pairs.
+ *
+ * @param meanImage [C, H, W], the training set's mean in normalised pixels
+ */
+export function unmixingScore(size: Model['size'], unmixed: readonly Unmixed[], meanImage: Float32Array): UnmixingScore {
+  const branches = unmixed[0]?.predictions.length ?? 0;
+  const mean = imageToPatches(size, meanImage);
+  const [subordinate, dominant] = Array.from({ length: branches }, (_, branch) => {
+    const sums = { own: 0, other: 0, mean: 0, mixture: 0 };
+    let count = 0;
+    for (const { predictions, targets, mixed, removed } of unmixed) {
+      const prediction = predictions[branch] as Float32Array;
+      const own = imageToPatches(size, targets[branch] as Float32Array);
+      const other = imageToPatches(size, targets[1 - branch] as Float32Array);
+      const blend = imageToPatches(size, mixed);
+      const width = prediction.length / removed.length;
+      for (let i = 0; i < prediction.length; i++) {
+        if (!removed[Math.floor(i / width)]) continue;
+        const [p, wanted] = [prediction[i] as number, own[i] as number];
+        sums.own += (p - wanted) ** 2;
+        sums.other += (p - (other[i] as number)) ** 2;
+        sums.mean += ((mean[i] as number) - wanted) ** 2;
+        sums.mixture += ((blend[i] as number) - wanted) ** 2;
+        count++;
+      }
+    }
+    return {
+      own: sums.own / count,
+      other: sums.other / count,
+      mean: sums.mean / count,
+      mixture: sums.mixture / count,
+      score: 1 - sums.own / sums.mean,
+    };
+  }) as [BranchScore, BranchScore?];
+  const takenApart = [subordinate, dominant].every(
+    (branch) => !branch || branch.own < Math.min(branch.other, branch.mean, branch.mixture),
+  );
+  return { subordinate, ...(dominant ? { dominant } : {}), takenApart };
+}
+
+/** The mean over a set of each pixel at its place, normalised: [C, H, W], for square images of the model's size. */
+export function meanImage(set: ImageSet, { mean, std }: Normalisation): Float32Array {
+  const pixels = set.channels * set.width * set.height;
+  const sums = new Float64Array(pixels);
+  for (let at = 0; at < set.images.length; at++) sums[at % pixels] = (sums[at % pixels] as number) + (set.images[at] as number);
+  const plane = set.width * set.height;
+  return Float32Array.from(sums, (sum, i) => {
+    const channel = Math.floor(i / plane);
+    return (sum / set.count / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
+  });
+}

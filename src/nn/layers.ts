@@ -1,0 +1,77 @@
+import { attention, type AttentionOptions } from '../ops/attention';
+import { layernorm } from '../ops/layernorm';
+import { linear } from '../ops/linear';
+import { mlp } from '../ops/mlp';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+import { ones, xavierUniform, zeros } from './initializers';
+import type { Parameters, ParameterSpec } from './parameters';
+
+/*
+ * The layers of a Vision Transformer. A layer is two functions over a name: one states its parameters, under the names
+ * of published checkpoints, the other applies them.
+ */
+
+const LAYERNORM_EPS = 1e-6;
+const MLP_RATIO = 4;
+
+/** `NAME.weight` [outputs, inputs], `NAME.bias` [outputs]. */
+export function linearSpecs(name: string, inputs: number, outputs: number): ParameterSpec[] {
+  return [
+    { name: `${name}.weight`, shape: [outputs, inputs], initialize: xavierUniform },
+    { name: `${name}.bias`, shape: [outputs], initialize: zeros },
+  ];
+}
+
+/** x·Wᵀ + b (+ residual). x [..., inputs] → [..., outputs]. */
+export function linearLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor, residual?: Tensor): Tensor {
+  return linear(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual);
+}
+
+export function layernormSpecs(name: string, dim: number): ParameterSpec[] {
+  return [
+    { name: `${name}.weight`, shape: [dim], initialize: ones },
+    { name: `${name}.bias`, shape: [dim], initialize: zeros },
+  ];
+}
+
+export function layernormLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor): Tensor {
+  return layernorm(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
+}
+
+/** A pre-norm transformer block: `norm1`, `attn.{qkv,proj}`, `norm2`, `mlp.{fc1,fc2}`. */
+export function blockSpecs(name: string, dim: number): ParameterSpec[] {
+  return [
+    ...layernormSpecs(`${name}.norm1`, dim),
+    ...linearSpecs(`${name}.attn.qkv`, dim, 3 * dim),
+    ...linearSpecs(`${name}.attn.proj`, dim, dim),
+    ...layernormSpecs(`${name}.norm2`, dim),
+    ...linearSpecs(`${name}.mlp.fc1`, dim, MLP_RATIO * dim),
+    ...linearSpecs(`${name}.mlp.fc2`, MLP_RATIO * dim, dim),
+  ];
+}
+
+/**
+ * x + proj(attention(qkv(norm1(x)))), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020).
+ *
+ * @param x [B, N, dim]
+ * @param options which keys a token may attend to
+ */
+export function block(
+  graph: Graph,
+  parameters: Parameters,
+  name: string,
+  x: Tensor,
+  heads: number,
+  options: AttentionOptions = {},
+): Tensor {
+  const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, layernormLayer(graph, parameters, `${name}.norm1`, x));
+  const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);
+  return mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
+    weight1: parameters.get(`${name}.mlp.fc1.weight`),
+    bias1: parameters.get(`${name}.mlp.fc1.bias`),
+    weight2: parameters.get(`${name}.mlp.fc2.weight`),
+    bias2: parameters.get(`${name}.mlp.fc2.bias`),
+    residual: attended,
+  });
+}

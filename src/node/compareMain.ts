@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { readSafetensors, writeSafetensors } from '../files/safetensors';
+import { UserError } from '../files/userError';
+import { describeAdapter } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import { compareWithOracle, type Comparison } from '../imae/oracle';
+import { openEngine } from './dawn';
+
+/**
+ * `npm run compare -- FILE.safetensors ...`: runs cases computed by PyTorch on the engine and prints each tensor's error
+ * beside its limit.
+ *
+ * @returns 0 where all are within, 1 where any is not, 2 for a wrong call
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = new Command('npm run compare --')
+    .description("Compares the engine with PyTorch: forward pass, gradients and AdamW steps of each case.")
+    .argument('<files...>', 'cases, .safetensors')
+    .option('--write <folder>', "save the engine's own tensors there, a file a case")
+    .option('--adapter <name>', 'hardware, software, or a part of the adapter\'s name', 'any')
+    .option('--kernels <which>', 'plain or fast', 'fast')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    command.parse([...argv.slice(2)], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    console.error(`${error.message.replace(/^error: /, '')}. Usage: npm run compare -- FILE.safetensors ...`);
+    return 2;
+  }
+  const { write, adapter, kernels } = command.opts<{ write?: string; adapter: string; kernels: string }>();
+  try {
+    return (await compareAll(command.args, { adapter, plain: kernels === 'plain', ...(write === undefined ? {} : { write }) })) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof EngineError)) throw error;
+    console.error(error.message);
+    return error instanceof UserError ? error.exitCode : 1;
+  }
+}
+
+async function compareAll(
+  paths: readonly string[],
+  { adapter, plain, write }: { adapter: string; plain: boolean; write?: string },
+): Promise<boolean> {
+  const files = paths.map((path) => ({ path, file: readSafetensors(read(path), path) }));
+  const engine = await openEngine({ adapterName: adapter, plain });
+  try {
+    console.log(`adapter   ${describeAdapter(engine.info)}`);
+    let all = true;
+    for (const { path, file } of files) {
+      const { comparisons, tensors } = await compareWithOracle(engine, file, path);
+      printComparisons(path, comparisons);
+      all &&= comparisons.every(({ within }) => within);
+      if (write !== undefined) writeFileSync(join(write, basename(path)), writeSafetensors(tensors, file.metadata));
+    }
+    console.log(all ? '\nevery tensor is within its limit' : '\nsome tensors are over their limits');
+    return all;
+  } finally {
+    engine.dispose();
+  }
+}
+
+function read(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UserError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function printComparisons(path: string, comparisons: readonly Comparison[]): void {
+  const width = Math.max(...comparisons.map(({ name }) => name.length));
+  const over = comparisons.filter(({ within }) => !within);
+  console.log(`\n${path}: ${comparisons.length - over.length} of ${comparisons.length} tensors within their limits`);
+  for (const { name, error, limit, within } of comparisons) {
+    console.log(`${within ? ' ' : '!'} ${name.padEnd(width)}  ${error.toExponential(1)}  limit ${limit.toExponential(0)}`);
+  }
+}

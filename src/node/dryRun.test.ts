@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { resolveConfig } from '../imae/config';
+import { describeRun } from './dryRun';
+
+const describeValues = (values: unknown, images?: number): string =>
+  describeRun(resolveConfig([{ source: 'test.json', values }]), images);
+
+test('shows each phase with its parameters, arithmetic, memory and steps', () => {
+  const text = describeValues({ preset: 'cifar', model: { patch: 4 } }, 50_000);
+  expect(text).toContain('64 patches, 16 visible and 48 hidden');
+  const [, teacher = '', imae = ''] = text.split('\n\n');
+  expect(teacher).toContain('78000 steps, 7800 of them warm-up, at a peak learning rate of 1.5e-4');
+  // Half of the 1.215 TFLOP that PyTorch's formula gives for a batch of 512.
+  expect(imae).toContain('608 GFLOP a step');
+  expect(imae).toContain('two-way');
+  expect(imae).toContain('7.21 M trained');
+  expect(imae).toContain('an estimate');
+});
+
+test('without a known image set, epochs stay epochs and steps are steps', () => {
+  expect(describeValues({ preset: 'cifar' })).toContain('400 epochs');
+  expect(describeValues({})).toContain('600 steps at a peak');
+});
+
+test('names micro-batches, and a frozen teacher only where there is distillation', () => {
+  expect(describeValues({ preset: 'vit-b' })).toContain('batch 1024 in 16 micro-batches of 64');
+  expect(describeValues({})).toContain('frozen');
+  expect(describeValues({ imae: { lambda: 0 } })).not.toContain('frozen');
+});

@@ -1,0 +1,109 @@
+import { countParameters, estimateMemory, stepFlops, type StepShape } from '../imae/accounting';
+import {
+  distillationWeights,
+  patchCount,
+  phasesOf,
+  planPhase,
+  studentSize,
+  teacherSize,
+  visiblePatches,
+  type Config,
+  type ModelSize,
+  type Phase,
+} from '../imae/config';
+import { formatBytes, formatCount, formatDuration, formatSetting } from './format';
+
+const TITLES: Readonly<Record<Phase, string>> = {
+  teacher: 'teacher, a vanilla MAE',
+  imae: 'i-MAE',
+  mae: 'baseline, a vanilla MAE',
+};
+
+/**
+ * What `--dry-run` prints: for each phase its model, parameters, arithmetic and memory.
+ *
+ * @param trainingImages images of the training set, where known; without them, epochs cannot be told in steps
+ */
+export function describeRun(config: Config, trainingImages?: number): string {
+  const { masking, training, data } = config;
+  const size = studentSize(config);
+  const visible = visiblePatches(size, masking.maskRatio);
+  const lines = [
+    `preset ${config.preset}, data ${data.set}` +
+      (trainingImages === undefined ? '' : ` (${trainingImages} training images)`),
+    `images ${size.image}×${size.image}×${size.channels}, patch ${size.patch}: ${patchCount(size)} patches, ` +
+      `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio})`,
+    `batch ${training.batch}` +
+      (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : ''),
+  ];
+  for (const phase of phasesOf(config)) lines.push('', ...describePhase(config, phase, trainingImages));
+  return lines.join('\n');
+}
+
+function describePhase(config: Config, phase: Phase, trainingImages: number | undefined): string[] {
+  const shape = stepShape(config, phase);
+  const { size, branches } = shape;
+  const count = countParameters(size, branches);
+  const flops = stepFlops(shape);
+  const imageBytes = (trainingImages ?? 0) * size.channels * size.image ** 2;
+  const memory = estimateMemory({ ...shape, batch: microBatch(config) }, imageBytes);
+  const parts = [
+    `parameters ${formatBytes(memory.parameters)}`,
+    ...(memory.teacher ? [`teacher ${formatBytes(memory.teacher)}`] : []),
+    ...(imageBytes ? [`image set ${formatBytes(memory.images)}`] : []),
+    `activations ${formatBytes(memory.activations)}`,
+  ];
+  const rows: [string, string][] = [
+    ['model', describeSize(size) + (phase === 'imae' ? `, ${config.imae.branches}` : '')],
+    [
+      'parameters',
+      `${formatCount(count.trained)} trained: encoder ${formatCount(count.encoder)}, ` +
+        `${branches === 2 ? '2 branch linears' : 'decoder embedding'} ${formatCount(count.decoderEmbed)}, ` +
+        `decoder ${formatCount(count.decoder)}`,
+    ],
+    ...(shape.teacher ? [['teacher', `${describeSize(shape.teacher)}, frozen`] as [string, string]] : []),
+    ['arithmetic', `${formatCount(flops)}FLOP a step, ${formatCount(flops / config.training.batch)}FLOP an image`],
+    ['memory', `about ${formatBytes(memory.total)} (an estimate): ${parts.join(', ')}`],
+    ['budget', describeBudget(config, phase, trainingImages, flops)],
+  ];
+  return [TITLES[phase], ...rows.map(([name, value]) => `  ${name.padEnd(11)} ${value}`)];
+}
+
+function describeBudget(config: Config, phase: Phase, images: number | undefined, flops: number): string {
+  // Budgets in steps need no image set; one that is large enough stands in for it.
+  const inSteps = 'steps' in config.training.budget && 'steps' in config.teacher.budget;
+  if (images === undefined && !inSteps) {
+    const time = phase === 'teacher' ? config.teacher.budget : config.training.budget;
+    return 'epochs' in time ? `${time.epochs} epochs` : `${time.steps} steps`;
+  }
+  const plan = planPhase(config, phase, images ?? config.training.batch);
+  const warmup = images === undefined ? '' : `, ${formatSetting(plan.warmupSteps)} of them warm-up,`;
+  return (
+    `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}: ` +
+    `${formatCount(flops * plan.steps)}FLOP, ${formatDuration((flops * plan.steps) / 1e12)} at 1 TFLOP/s`
+  );
+}
+
+function stepShape(config: Config, phase: Phase): StepShape {
+  const imae = phase === 'imae';
+  const weights = distillationWeights(config);
+  const distils = imae && (weights.subordinate > 0 || weights.dominant > 0);
+  return {
+    size: phase === 'teacher' ? teacherSize(config) : studentSize(config),
+    branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
+    maskRatio: config.masking.maskRatio,
+    batch: config.training.batch,
+    ...(distils ? { teacher: teacherSize(config) } : {}),
+  };
+}
+
+function microBatch(config: Config): number {
+  return config.training.batch / config.training.accumulate;
+}
+
+function describeSize(size: ModelSize): string {
+  return (
+    `encoder ${size.dim}-${size.depth}-${size.heads}, ` +
+    `decoder ${size.decoderDim}-${size.decoderDepth}-${size.decoderHeads} (width-depth-heads)`
+  );
+}

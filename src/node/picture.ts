@@ -1,0 +1,37 @@
+import { createRequire } from 'node:module';
+import { createCanvas, GlobalFonts, type Canvas } from '@napi-rs/canvas';
+import { drawPanels, layoutPanels, SHEET_FONT, type PanelSheet } from '../files/panels';
+import { UserError } from '../files/userError';
+
+const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
+
+/** Registers the fonts that come with the project, so that pictures look the same whatever a machine has installed. */
+function registerFonts(): void {
+  if (GlobalFonts.has(SHEET_FONT)) return;
+  const { resolve } = createRequire(import.meta.url);
+  for (const file of FONT_FILES) {
+    let path: string;
+    try {
+      path = resolve(`dejavu-fonts-ttf/ttf/${file}`);
+    } catch {
+      throw new UserError(`The font ${file} of the package dejavu-fonts-ttf is missing. Run npm install.`);
+    }
+    if (!GlobalFonts.registerFromPath(path, SHEET_FONT)) {
+      throw new UserError(`The font ${path} cannot be read. Run npm install again.`);
+    }
+  }
+}
+
+/** An empty canvas on which `SHEET_FONT` (DejaVu Sans), regular and bold, is available. */
+export function createPicture(width: number, height: number): Canvas {
+  registerFonts();
+  return createCanvas(width, height);
+}
+
+/** A sheet of panels as a PNG file. */
+export function panelsPng(sheet: PanelSheet): Promise<Uint8Array> {
+  const layout = layoutPanels(createPicture(1, 1).getContext('2d'), sheet);
+  const canvas = createPicture(layout.width, layout.height);
+  drawPanels(canvas.getContext('2d'), layout);
+  return canvas.encode('png');
+}

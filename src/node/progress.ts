@@ -1,0 +1,178 @@
+import { SingleBar } from 'cli-progress';
+import { formatDuration, formatNumber, formatRate } from './format';
+
+/** What a progress display shows of a step. */
+export interface StepFigures {
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+}
+
+/** Shows how a run comes along. */
+export interface Progress {
+  /**
+   * A phase begins; the one before it, if any, is closed with a line.
+   *
+   * @param total steps of the phase
+   * @param start steps done already, of a resumed run
+   */
+  phase(name: string, total: number, start?: number): void;
+  /** `step` steps of the phase are done. */
+  step(step: number, figures: StepFigures): void;
+  /** A line of text that stays. */
+  note(line: string): void;
+  /** The run ends, well or not: the display is put away. */
+  stop(): void;
+}
+
+export interface ProgressOptions {
+  /** Steps between plain lines, where there is no terminal. */
+  readonly logEvery: number;
+  /** Default: the standard output. */
+  readonly stream?: NodeJS.WriteStream;
+}
+
+/** A bar on a terminal, plain lines elsewhere. */
+export function createProgress(options: ProgressOptions): Progress {
+  const { logEvery, stream = process.stdout } = options;
+  return stream.isTTY ? new BarProgress(stream) : new LineProgress(stream, logEvery);
+}
+
+/** Where a phase stands. */
+class PhaseState {
+  private readonly began = performance.now();
+  private firstDone: { readonly time: number; readonly step: number } | undefined;
+  private lastTime = 0;
+  step: number;
+  figures: StepFigures | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly total: number,
+    private readonly start: number,
+  ) {
+    this.step = start;
+  }
+
+  update(step: number, figures: StepFigures): void {
+    this.step = step;
+    this.figures = figures;
+    this.lastTime = performance.now();
+    this.firstDone ??= { time: this.lastTime, step };
+  }
+
+  /** Seconds to the end at the pace so far. The first step is left out, it compiles the pipelines. */
+  secondsLeft(): number | undefined {
+    if (!this.firstDone || this.step <= this.firstDone.step) return undefined;
+    const pace = (this.lastTime - this.firstDone.time) / (this.step - this.firstDone.step);
+    return (pace * (this.total - this.step)) / 1000;
+  }
+
+  describeFigures(): string {
+    const { figures } = this;
+    return figures ? `loss ${formatNumber(figures.loss)}  ${formatRate(figures.imagesPerSecond)} images/s` : '';
+  }
+
+  describeTimeLeft(): string {
+    const left = this.secondsLeft();
+    return left === undefined || this.step >= this.total ? '' : `  ${formatDuration(Math.ceil(left))} left`;
+  }
+
+  describeEnd(): string {
+    const seconds = (performance.now() - this.began) / 1000;
+    const figures = this.describeFigures();
+    const resumed = this.start > 0 ? ` (from step ${this.start})` : '';
+    const outcome = this.step >= this.total ? `${this.total} steps` : `stopped at step ${this.step} of ${this.total}`;
+    return `${this.name}  ${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
+  }
+}
+
+class LineProgress implements Progress {
+  private current: PhaseState | undefined;
+
+  constructor(
+    private readonly stream: NodeJS.WriteStream,
+    private readonly logEvery: number,
+  ) {}
+
+  phase(name: string, total: number, start = 0): void {
+    this.stop();
+    this.current = new PhaseState(name, total, start);
+  }
+
+  step(step: number, figures: StepFigures): void {
+    const { current } = this;
+    if (!current) return;
+    current.update(step, figures);
+    if (step % this.logEvery !== 0 && step < current.total) return;
+    const done = String(step).padStart(String(current.total).length);
+    this.note(`${current.name}  ${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
+  }
+
+  note(line: string): void {
+    this.stream.write(`${line}\n`);
+  }
+
+  stop(): void {
+    if (this.current) this.note(this.current.describeEnd());
+    this.current = undefined;
+  }
+}
+
+class BarProgress implements Progress {
+  private current: PhaseState | undefined;
+  private bar: SingleBar | undefined;
+
+  constructor(private readonly stream: NodeJS.WriteStream) {}
+
+  phase(name: string, total: number, start = 0): void {
+    this.stop();
+    this.current = new PhaseState(name, total, start);
+    this.showBar();
+  }
+
+  step(step: number, figures: StepFigures): void {
+    this.current?.update(step, figures);
+    this.bar?.update(step);
+  }
+
+  note(line: string): void {
+    // A bar of its own after each line: one that outlives a scrolling terminal would put its cursor back into the text.
+    this.bar?.stop();
+    this.stream.write(`${line}\n`);
+    if (this.current) this.showBar();
+  }
+
+  stop(): void {
+    const { current } = this;
+    this.current = undefined;
+    if (current) this.note(current.describeEnd());
+    this.bar = undefined;
+  }
+
+  private showBar(): void {
+    const { current, stream } = this;
+    if (!current) return;
+    this.bar = new SingleBar({
+      stream,
+      format: () => barLine(current, stream.columns),
+      clearOnComplete: true,
+      forceRedraw: true,
+      gracefulExit: false,
+      linewrap: true,
+    });
+    this.bar.start(current.total, current.step);
+  }
+}
+
+const LONGEST_BAR = 30;
+const SHORTEST_BAR = 5;
+
+/** The bar of a phase with its figures; on a narrow terminal the bar goes before the figures do. */
+function barLine(phase: PhaseState, columns = 80): string {
+  const done = `${String(phase.step).padStart(String(phase.total).length)}/${phase.total}`;
+  const text = `${done}  ${phase.describeFigures()}${phase.describeTimeLeft()}`;
+  const room = Math.min(LONGEST_BAR, columns - 1 - `${phase.name}    ${text}`.length);
+  const filled = Math.round((room * Math.min(phase.step, phase.total)) / Math.max(1, phase.total));
+  const bar = room < SHORTEST_BAR ? '' : `${'█'.repeat(filled)}${'░'.repeat(room - filled)}  `;
+  return `${phase.name}  ${bar}${text}`.slice(0, columns - 1);
+}

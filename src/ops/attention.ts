@@ -1,0 +1,79 @@
+import source from '../../shaders/attention.wgsl';
+import { EngineError } from '../gpu/errors';
+import { kernelsOf } from '../gpu/shader';
+import { addInPlace } from '../tensor/accumulate';
+import type { Graph } from '../tensor/graph';
+import { formatShape, matchShape } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+import { ATTENTION_KERNELS, planAttention } from './attentionPlan';
+
+const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
+
+export interface AttentionOptions {
+  /** [B, N] u32: 1 where a key may be attended to. A row that may attend to none gives zeros. */
+  readonly keyMask?: Tensor;
+  /** [B or 1, H or 1, N, N] f32, added to the scaled scores. A constant: it takes no gradient. */
+  readonly bias?: Tensor;
+}
+
+/**
+ * Multi-head attention softmax(Q·Kᵀ/√d + bias)·V on packed queries, keys and values (Vaswani et al. 2017; computed as in
+ * FlashAttention, Dao et al. 2022).
+ *
+ * @param qkv [B, N, 3·H·d] as one Linear gives it: queries, keys, values, each head after head
+ * @returns [B, N, H·d]
+ * @throws EngineError `bad-shape`
+ */
+export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, bias }: AttentionOptions = {}): Tensor {
+  const { b, n, width } = matchShape('attention', 'qkv', qkv.shape, ['b', 'n', 'width']);
+  if (width % (3 * heads) !== 0) {
+    throw new EngineError(
+      'bad-shape',
+      `attention: qkv ${formatShape(qkv.shape)} does not divide into queries, keys and values of ${heads} heads.`,
+      'Give a width that is a multiple of 3 × heads.',
+    );
+  }
+  const d = width / (3 * heads);
+  if (keyMask) matchShape('attention', 'keyMask', keyMask.shape, [b, n]);
+  const biasStrides = bias ? stridesOfBias(bias, b, heads, n) : { biasBatchStride: 0, biasHeadStride: 0 };
+
+  const shape = { b, n, heads, d, mask: keyMask !== undefined, bias: bias !== undefined };
+  const plan = planAttention(shape, graph.engine.traits);
+  const uniforms = { batch: b, sequence: n, heads, channels: d, scale: 1 / Math.sqrt(d), ...biasStrides };
+  const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
+  const out = graph.empty('attention', [b, n, heads * d], 'f32', qkv.requiresGrad);
+  const lse = graph.empty('attention lse', [b, heads, n]);
+  const dispatch = (step: (typeof plan)['forward'], bindings: Readonly<Record<string, Tensor>>): void => {
+    const { kernel, params, workgroups } = step;
+    graph.dispatch({ kernel: kernels[kernel], params, uniforms, bindings: { ...bindings, ...options }, workgroups });
+  };
+  dispatch(plan.forward, { qkv, out, lse });
+  graph.record('attention', [out], (gradients) => {
+    const dout = gradients.of(out);
+    const target = dout && gradients.into(qkv);
+    if (!dout || !target) return;
+    // The kernels write dQ, dK and dV once each; where there is a gradient to add to, they write beside it.
+    const dqkv = target.accumulate ? graph.empty('d qkv', qkv.shape) : target.out;
+    const delta = graph.empty('attention delta', [b, heads, n]);
+    dispatch(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
+    dispatch(plan.backwardKV, { qkv, dout, lse, delta, dqkv });
+    if (target.accumulate) addInPlace(graph, target.out, dqkv, true);
+  });
+  return out;
+}
+
+function stridesOfBias(bias: Tensor, b: number, heads: number, n: number): { biasBatchStride: number; biasHeadStride: number } {
+  const { samples, rows } = matchShape('attention', 'bias', bias.shape, ['samples', 'rows', n, n]);
+  if ((samples !== b && samples !== 1) || (rows !== heads && rows !== 1)) {
+    throw new EngineError(
+      'bad-shape',
+      `attention: bias has shape ${formatShape(bias.shape)}, not [${b} or 1, ${heads} or 1, ${n}, ${n}].`,
+      'Give one matrix a sample and head, or share it.',
+    );
+  }
+  const headStride = n * n;
+  return {
+    biasBatchStride: samples === 1 ? 0 : rows * headStride,
+    biasHeadStride: rows === 1 ? 0 : headStride,
+  };
+}

@@ -1,0 +1,131 @@
+import type { ParamValues } from '../gpu/expression';
+
+/** The sizes of a multi-head attention: batch, tokens a sequence, heads, channels a head; and its options. */
+export interface AttentionShape {
+  readonly b: number;
+  readonly n: number;
+  readonly heads: number;
+  readonly d: number;
+  /** A key mask [B, N] is given. */
+  readonly mask: boolean;
+  /** A bias [B or 1, H or 1, N, N] is given. */
+  readonly bias: boolean;
+}
+
+export interface AttentionChoice {
+  /** The adapter runs on the processor. */
+  readonly software: boolean;
+  /** Take the reference kernels. */
+  readonly plain?: boolean;
+}
+
+/** The kernels of `shaders/attention.wgsl`: the plain twins, those for software adapters, those for GPUs. */
+export const ATTENTION_KERNELS = [
+  'attentionPlainForward',
+  'attentionPlainBackwardQ',
+  'attentionPlainBackwardKV',
+  'attentionRegisterForward',
+  'attentionRegisterBackwardQ',
+  'attentionRegisterBackwardKV',
+  'attentionForward',
+  'attentionBackwardQ',
+  'attentionBackwardKV',
+] as const;
+
+export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
+
+/** One dispatch: a kernel of `shaders/attention.wgsl`, its parameters, its grid. */
+export interface AttentionDispatch {
+  readonly kernel: AttentionKernel;
+  readonly params: ParamValues;
+  readonly workgroups: readonly [number, number, number];
+}
+
+export interface AttentionPlan {
+  readonly forward: AttentionDispatch;
+  /** Runs first: writes dQ, and delta, which `backwardKV` reads. */
+  readonly backwardQ: AttentionDispatch;
+  readonly backwardKV: AttentionDispatch;
+}
+
+const MAX_GROUPS = 65535;
+
+/** Which attention kernels suit a shape on an adapter. Depends on nothing else, so that the same shape gives the same bits. */
+export function planAttention(shape: AttentionShape, choice: AttentionChoice): AttentionPlan {
+  if (choice.plain || shape.d % 4 !== 0) return planPlain(shape);
+  return choice.software ? planRegister(shape) : planWorkgroup(shape);
+}
+
+function planPlain(shape: AttentionShape): AttentionPlan {
+  const group = 64;
+  const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
+    kernel,
+    params: { WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
+    workgroups: grid(shape.b * shape.heads * shape.n, group),
+  });
+  return {
+    forward: dispatch('attentionPlainForward'),
+    backwardQ: dispatch('attentionPlainBackwardQ'),
+    backwardKV: dispatch('attentionPlainBackwardKV'),
+  };
+}
+
+function planRegister(shape: AttentionShape): AttentionPlan {
+  const group = 8;
+  const dispatch = (kernel: AttentionKernel, mostRows: number, other: ParamValues): AttentionDispatch => {
+    const rows = evenPart(shape.n, mostRows);
+    return {
+      kernel,
+      params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
+      workgroups: grid(shape.b * shape.heads * Math.ceil(shape.n / rows), group),
+    };
+  };
+  // Larger blocks load less but compile for seconds on lavapipe.
+  return {
+    forward: dispatch('attentionRegisterForward', 6, { KEYS: evenPart(shape.n, 6) }),
+    backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 5) }),
+    backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 4) }),
+  };
+}
+
+const WORKGROUP_BYTES = 16384;
+const WORKGROUP_INVOCATIONS = 128;
+
+function planWorkgroup(shape: AttentionShape): AttentionPlan {
+  // Wide heads take more invocations a row and fewer rows a tile, for registers and workgroup memory.
+  const columns = shape.d > 64 ? 8 : 4;
+  const across = shape.d > 64 ? 8 : Math.min(16, Math.ceil(shape.n / 4) * 4);
+  const pitch = Math.floor(shape.d / 8) * 2 + 1;
+  const tileBytes = 2 * across * pitch * 16;
+  const groupBytes = 4 * (across + 1 + columns) * 4;
+  const mostGroups = Math.min(Math.floor((WORKGROUP_BYTES - tileBytes) / groupBytes), WORKGROUP_INVOCATIONS / columns);
+  const groups = evenPart(Math.ceil(shape.n / 4), mostGroups);
+  const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + groups * groupBytes));
+  const heads = Math.max(1, Math.min(fit, Math.floor(WORKGROUP_INVOCATIONS / (groups * columns)), shape.b * shape.heads));
+  const blocks = Math.ceil(shape.n / (4 * groups));
+  const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
+    kernel,
+    params: {
+      D: shape.d, COLUMNS: columns, GROUPS: groups, ACROSS: across, HEADS: heads,
+      KEY_MASK: shape.mask, BIAS: shape.bias,
+    },
+    workgroups: grid(Math.ceil((shape.b * shape.heads) / heads) * blocks, 1),
+  });
+  return {
+    forward: dispatch('attentionForward'),
+    backwardQ: dispatch('attentionBackwardQ'),
+    backwardKV: dispatch('attentionBackwardKV'),
+  };
+}
+
+/** The size of parts no larger than `most` that divide `count` as evenly as can be. */
+function evenPart(count: number, most: number): number {
+  return Math.ceil(count / Math.ceil(count / most));
+}
+
+/** Workgroups for `count` invocations, over two dimensions where one does not hold them. */
+function grid(count: number, group: number): readonly [number, number, number] {
+  const groups = Math.ceil(count / group);
+  const x = Math.min(groups, MAX_GROUPS);
+  return [x, Math.ceil(groups / x), 1];
+}

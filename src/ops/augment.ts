@@ -1,0 +1,62 @@
+import source from '../../shaders/augment.wgsl';
+import { EngineError } from '../gpu/errors';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import { matchShape } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+import { assertU32 } from './ids';
+
+const kernels = kernelsOf('augment', source, ['augment']);
+
+/** A part of a resident image set, as large as one binding may be: [n, C, H, W] u8, the images from number `first` on. */
+export interface ImageChunk {
+  readonly images: Tensor;
+  readonly first: number;
+}
+
+export interface AugmentInputs {
+  /** All of one C, H, W. */
+  readonly chunks: readonly [ImageChunk, ...ImageChunk[]];
+  /** [B] u32: numbers of images in the set. A sample whose image lies in no chunk is left undefined. */
+  readonly indices: Tensor;
+  /** [B, 5] f32: box x, y, width > 0, height > 0 in source pixels, reaching into the image; flip left to right 0 or 1. */
+  readonly crops: Tensor;
+  /** Of each channel, on the scale 0 … 1. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Height and width of the result. */
+  readonly size: number;
+}
+
+/**
+ * Crops, resizes (bicubic, a = −½, as Pillow's `resize` with a box: pixels beside the box count, those outside the image
+ * don't; no rounding to bytes), flips, and normalises as (v/255 − mean) / std. No gradient flows back: images are data.
+ *
+ * @returns [B, C, size, size] f32
+ * @throws EngineError `bad-shape`
+ */
+export function augment(graph: Graph, { chunks, indices, crops, mean, std, size }: AugmentInputs): Tensor {
+  const { B } = matchShape('augment', 'indices', indices.shape, ['B']);
+  assertU32('augment', 'indices', indices);
+  matchShape('augment', 'crops', crops.shape, [B, 5]);
+  const [, C = 1, H = 1, W = 1] = chunks[0].images.shape;
+  matchShape('augment', 'mean', [mean.length], [C]);
+  matchShape('augment', 'std', [std.length], [C]);
+  const scales = Float32Array.from(mean.flatMap((value, c) => [1 / (255 * (std[c] ?? 1)), -value / (std[c] ?? 1)]));
+  const norm = graph.input('augment norm', [C, 2], 'f32', scales);
+  const out = graph.empty('augment', [B, C, size, size]);
+  for (const { images, first } of chunks) {
+    const { N } = matchShape('augment', `images from ${first}`, images.shape, ['N', C, H, W]);
+    if (images.dtype !== 'u8') {
+      throw new EngineError('bad-shape', `augment: images hold ${images.dtype}, not u8.`, 'Keep image sets as bytes.');
+    }
+    graph.dispatch({
+      kernel: kernels.augment,
+      uniforms: { count: out.size, first, images: N, channels: C, height: H, width: W, size },
+      bindings: { images, indices, crops, norm, out },
+      workgroups: workgroupRow(Math.ceil(out.size / 256)),
+    });
+  }
+  return out;
+}

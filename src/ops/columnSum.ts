@@ -1,0 +1,49 @@
+import source from '../../shaders/columnSum.wgsl';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('columnSum', source, ['columnSumPartial', 'sumPartials']);
+
+/** Where a sum goes: in place of what is there, or on top of it. */
+export interface Target {
+  readonly out: Tensor;
+  readonly accumulate: boolean;
+}
+
+const ROWS_PER_BLOCK = 64;
+
+/** Appends out [width] (+)= the sum of the rows of x [rows, width], in a fixed order: the gradient of a bias. */
+export function recordColumnSum(
+  graph: Graph,
+  x: Tensor,
+  { rows, width }: { readonly rows: number; readonly width: number },
+  target: Target,
+): void {
+  const splits = Math.ceil(rows / ROWS_PER_BLOCK);
+  const partial = graph.empty('column sum partial', [splits, width]);
+  graph.dispatch({
+    kernel: kernels.columnSumPartial,
+    uniforms: { rows, width, rowsPerBlock: ROWS_PER_BLOCK },
+    bindings: { x, partial },
+    workgroups: [Math.ceil(width / 64), splits],
+  });
+  recordSumPartials(graph, partial, { splits, count: width }, target);
+}
+
+/** Appends out [count] (+)= Σ_s partial[s], partial [splits, count], in the order of s. */
+export function recordSumPartials(
+  graph: Graph,
+  partial: Tensor,
+  { splits, count }: { readonly splits: number; readonly count: number },
+  { out, accumulate }: Target,
+): void {
+  graph.dispatch({
+    kernel: kernels.sumPartials,
+    params: { ACCUMULATE: accumulate },
+    uniforms: { splits, count },
+    bindings: { partial, out },
+    workgroups: workgroupRow(Math.ceil(count / 64)),
+  });
+}

@@ -1,0 +1,47 @@
+import type { Graph } from '../tensor/graph';
+import { matchShape, rowsOf } from '../tensor/shape';
+import type { Gradients } from '../tensor/tape';
+import type { Tensor } from '../tensor/tensor';
+import { recordColumnSum } from './columnSum';
+import { recordMatmul, recordMatmulBackward } from './matmul';
+
+/**
+ * x·Wᵀ + b, plus a residual where given, in one kernel.
+ *
+ * @param x [..., K]
+ * @param weight [N, K]
+ * @param bias [N]
+ * @param residual [..., N]
+ * @returns [..., N]
+ * @throws EngineError `bad-shape`
+ */
+export function linear(graph: Graph, x: Tensor, weight: Tensor, bias: Tensor, residual?: Tensor): Tensor {
+  const { rows: m, width: k } = rowsOf(x.shape);
+  const { n } = matchShape('linear', 'weight', weight.shape, ['n', 'k'], { k });
+  matchShape('linear', 'bias', bias.shape, [n]);
+  const shape = [...x.shape.slice(0, -1), n];
+  if (residual) matchShape('linear', 'residual', residual.shape, shape);
+  const requiresGrad = [x, weight, bias, residual].some((input) => input?.requiresGrad);
+  const out = graph.empty('linear', shape, 'f32', requiresGrad);
+  recordMatmul(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, out }, false, { bias, ...(residual ? { residual } : {}) });
+  graph.record('linear', [out], (gradients) => {
+    const dOut = gradients.of(out);
+    if (!dOut) return;
+    recordLinearBackward(graph, { m, n, k }, { x, weight, bias, dOut }, gradients);
+    if (residual) gradients.pass(residual, dOut);
+  });
+  return out;
+}
+
+/** Appends the gradients of x·Wᵀ + b with respect to x [M, K], W [N, K] and b [N], given dOut [M, N]. */
+export function recordLinearBackward(
+  graph: Graph,
+  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+  operands: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
+  gradients: Gradients,
+): void {
+  const { x, weight, bias, dOut } = operands;
+  recordMatmulBackward(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, dOut }, gradients.into);
+  const dBias = gradients.into(bias);
+  if (dBias) recordColumnSum(graph, dOut, { rows: m, width: n }, dBias);
+}

@@ -1,0 +1,104 @@
+import gelu from '../../shaders/gelu.wgsl';
+import source from '../../shaders/matmul.wgsl';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import { matchShape } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+import { recordSumPartials } from './columnSum';
+import { planMatmul, type MatmulLayout, type MatmulShape } from './matmulPlan';
+
+const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
+
+/** What happens to a product on its way to memory, in this order. */
+export interface Epilogue {
+  /** [N], added to every row. */
+  readonly bias?: Tensor;
+  /** [M, N]: receives the sum so far, and GELU is applied. */
+  readonly gelu?: Tensor;
+  /** [M, N], added. */
+  readonly residual?: Tensor;
+  /** [M, N]: the result is multiplied by gelu'(this). */
+  readonly geluGradient?: Tensor;
+}
+
+/**
+ * Appends out (+)= epilogue(op(a)·op(b)): nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B; A and B are taken as they lie in memory.
+ */
+export function recordMatmul(
+  graph: Graph,
+  shape: MatmulShape,
+  operands: { readonly a: Tensor; readonly b: Tensor; readonly out: Tensor },
+  accumulate: boolean,
+  { bias, gelu: pre, residual, geluGradient }: Epilogue = {},
+): void {
+  const { m, n } = shape;
+  const { a, b, out } = operands;
+  const plan = planMatmul(shape, graph.engine.traits);
+  const split = plan.splits > 1;
+  const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
+  graph.dispatch({
+    kernel: kernels[plan.kernel],
+    params: {
+      ...plan.params,
+      BIAS: bias !== undefined,
+      GELU: pre !== undefined,
+      RESIDUAL: residual !== undefined,
+      GELU_GRAD: geluGradient !== undefined,
+      ACCUMULATE: accumulate && !split,
+    },
+    uniforms: plan.uniforms,
+    bindings: {
+      a,
+      b,
+      c: target,
+      ...(bias ? { bias } : {}),
+      ...(pre ? { pre } : {}),
+      ...(geluGradient ? { pre: geluGradient } : {}),
+      ...(residual ? { residual } : {}),
+    },
+    workgroups: plan.workgroups,
+  });
+  if (split) recordSumPartials(graph, target, { splits: plan.splits, count: m * n }, { out, accumulate });
+}
+
+/** Appends the gradients of C = op(A)·op(B), given dC [M, N], with respect to both operands. */
+export function recordMatmulBackward(
+  graph: Graph,
+  { layout, m, n, k }: MatmulShape,
+  { a, b, dOut }: { readonly a: Tensor; readonly b: Tensor; readonly dOut: Tensor },
+  into: (operand: Tensor) => { readonly out: Tensor; readonly accumulate: boolean } | undefined,
+): void {
+  const dA = into(a);
+  if (dA) {
+    // nn: dA = dC·Bᵀ;  nt: dA = dC·B;  tn: dA = B·dCᵀ.
+    const shape = { nn: { layout: 'nt', m, n: k, k: n }, nt: { layout: 'nn', m, n: k, k: n }, tn: { layout: 'nt', m: k, n: m, k: n } }[layout];
+    const operands = layout === 'tn' ? { a: b, b: dOut } : { a: dOut, b };
+    recordMatmul(graph, shape as MatmulShape, { ...operands, out: dA.out }, dA.accumulate);
+  }
+  const dB = into(b);
+  if (dB) {
+    // nn: dB = Aᵀ·dC;  nt: dB = dCᵀ·A;  tn: dB = A·dC.
+    const shape = { nn: { layout: 'tn', m: k, n, k: m }, nt: { layout: 'tn', m: n, n: k, k: m }, tn: { layout: 'nn', m: k, n, k: m } }[layout];
+    const operands = layout === 'nt' ? { a: dOut, b: a } : { a, b: dOut };
+    recordMatmul(graph, shape as MatmulShape, { ...operands, out: dB.out }, dB.accumulate);
+  }
+}
+
+/**
+ * The product of two matrices: nn is A·B of [M, K] and [K, N]; nt is A·Bᵀ with B [N, K]; tn is Aᵀ·B with A [K, M].
+ *
+ * @returns [M, N]
+ * @throws EngineError `bad-shape`
+ */
+export function matmul(graph: Graph, a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tensor {
+  const { m, k } = matchShape('matmul', 'a', a.shape, layout === 'tn' ? ['k', 'm'] : ['m', 'k']);
+  const { n } = matchShape('matmul', 'b', b.shape, layout === 'nt' ? ['n', 'k'] : ['k', 'n'], { k });
+  const shape = { layout, m, n, k };
+  const out = graph.empty('matmul', [m, n], 'f32', a.requiresGrad || b.requiresGrad);
+  recordMatmul(graph, shape, { a, b, out }, false);
+  graph.record('matmul', [out], (gradients) => {
+    const dOut = gradients.of(out);
+    if (dOut) recordMatmulBackward(graph, shape, { a, b, dOut }, gradients.into);
+  });
+  return out;
+}

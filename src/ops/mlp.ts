@@ -1,0 +1,62 @@
+import type { Graph } from '../tensor/graph';
+import { matchShape, rowsOf } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+import { recordColumnSum } from './columnSum';
+import { recordLinearBackward } from './linear';
+import { recordMatmul } from './matmul';
+
+export interface MlpOperands {
+  /** [F, D] */
+  readonly weight1: Tensor;
+  /** [F] */
+  readonly bias1: Tensor;
+  /** [D, F] */
+  readonly weight2: Tensor;
+  /** [D] */
+  readonly bias2: Tensor;
+  /** [..., D] */
+  readonly residual: Tensor;
+}
+
+/**
+ * residual + W2·gelu(W1·x + b1) + b2: the MLP of a transformer block. One operation, so that GELU and its derivative
+ * happen on the way out of the matrix products.
+ *
+ * @param x [..., D]
+ * @throws EngineError `bad-shape`
+ */
+export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
+  const { weight1, bias1, weight2, bias2, residual } = operands;
+  const { rows: m, width: d } = rowsOf(x.shape);
+  const { f } = matchShape('mlp', 'weight1', weight1.shape, ['f', 'd'], { d });
+  matchShape('mlp', 'bias1', bias1.shape, [f]);
+  matchShape('mlp', 'weight2', weight2.shape, [d, f]);
+  matchShape('mlp', 'bias2', bias2.shape, [d]);
+  matchShape('mlp', 'residual', residual.shape, x.shape);
+  const requiresGrad = [x, ...Object.values(operands)].some((input: Tensor) => input.requiresGrad);
+
+  const pre = graph.empty('mlp pre', [m, f]);
+  const hidden = graph.empty('mlp hidden', [m, f]);
+  const out = graph.empty('mlp', x.shape, 'f32', requiresGrad);
+  const up = { layout: 'nt', m, n: f, k: d } as const;
+  const down = { layout: 'nt', m, n: d, k: f } as const;
+  recordMatmul(graph, up, { a: x, b: weight1, out: hidden }, false, { bias: bias1, gelu: pre });
+  recordMatmul(graph, down, { a: hidden, b: weight2, out }, false, { bias: bias2, residual });
+  graph.record('mlp', [out], (gradients) => {
+    const dOut = gradients.of(out);
+    if (!dOut) return;
+    const dWeight2 = gradients.into(weight2);
+    if (dWeight2) {
+      const shape = { layout: 'tn', m: d, n: f, k: m } as const;
+      recordMatmul(graph, shape, { a: dOut, b: hidden, out: dWeight2.out }, dWeight2.accumulate);
+    }
+    const dBias2 = gradients.into(bias2);
+    if (dBias2) recordColumnSum(graph, dOut, { rows: m, width: d }, dBias2);
+    const dPre = graph.empty('d mlp pre', [m, f]);
+    const back = { layout: 'nn', m, n: f, k: d } as const;
+    recordMatmul(graph, back, { a: dOut, b: weight2, out: dPre }, false, { geluGradient: pre });
+    recordLinearBackward(graph, { m, n: f, k: d }, { x, weight: weight1, bias: bias1, dOut: dPre }, gradients);
+    gradients.pass(residual, dOut);
+  });
+  return out;
+}

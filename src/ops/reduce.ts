@@ -1,0 +1,63 @@
+import source from '../../shaders/reduce.wgsl';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
+
+/** Elements that a workgroup sums: `BLOCK` of the shader. */
+const BLOCK = 4096;
+
+/** Blocks that a row is summed in, each to one partial sum. */
+export const blocksOf = (width: number): number => Math.ceil(width / BLOCK);
+
+/** Invocations that share a row of a row kernel: enough that each takes a few elements. */
+export const lanesFor = (width: number): number => (width >= 256 ? 64 : width >= 64 ? 16 : 4);
+
+/** Appends out[row] = scale · Σ x[row, i], for x [rows, width], in an order that the width alone fixes. */
+export function recordRowSums(
+  graph: Graph,
+  x: Tensor,
+  { rows, width, scale }: { readonly rows: number; readonly width: number; readonly scale: number },
+  out: Tensor,
+): void {
+  const blocks = blocksOf(width);
+  const last = blocks === 1;
+  const sums = last ? out : graph.empty('partial sums', [rows, blocks]);
+  graph.dispatch({
+    kernel: kernels.rowSums,
+    uniforms: { rows, width, blocks, scale: last ? scale : 1 },
+    bindings: { x, sums },
+    workgroups: workgroupRow(rows * blocks),
+  });
+  if (!last) recordRowSums(graph, sums, { rows, width: blocks, scale }, out);
+}
+
+/** The sum of all elements, [1]. */
+export function sum(graph: Graph, x: Tensor): Tensor {
+  return scaledSum(graph, 'sum', x, 1);
+}
+
+/** The mean of all elements, [1]. */
+export function mean(graph: Graph, x: Tensor): Tensor {
+  return scaledSum(graph, 'mean', x, 1 / x.size);
+}
+
+function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Tensor {
+  const out = graph.empty(label, [1], 'f32', x.requiresGrad);
+  recordRowSums(graph, x, { rows: 1, width: x.size, scale }, out);
+  graph.record(label, [out], (gradients) => {
+    const dSums = gradients.of(out);
+    const dx = gradients.into(x);
+    if (!dSums || !dx) return;
+    graph.dispatch({
+      kernel: kernels.broadcast,
+      params: { ACCUMULATE: dx.accumulate },
+      uniforms: { count: x.size, width: x.size, scale },
+      bindings: { dSums, dx: dx.out },
+      workgroups: workgroupRow(Math.ceil(x.size / 256)),
+    });
+  });
+  return out;
+}

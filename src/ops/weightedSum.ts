@@ -1,0 +1,59 @@
+import source from '../../shaders/weightedSum.wgsl';
+import { EngineError } from '../gpu/errors';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('weightedSum', source, ['weightedSumTerm', 'weightedSumGradient']);
+
+export interface WeightedTerm {
+  /** A few elements, such as a loss a branch. */
+  readonly values: Tensor;
+  /** One an element. */
+  readonly weights: readonly number[];
+}
+
+/**
+ * Σ weights · values over all terms: a loss of its parts.
+ *
+ * @returns [1]
+ * @throws EngineError `bad-shape` where there is no term, or one has not as many weights as values
+ */
+export function weightedSum(graph: Graph, terms: readonly WeightedTerm[]): Tensor {
+  if (terms.length === 0) throw new EngineError('bad-shape', 'weightedSum: there are no terms.', 'Give at least one.');
+  const total = graph.empty('weightedSum', [1], 'f32', terms.some(({ values }) => values.requiresGrad));
+  const recorded = terms.map(({ values, weights: numbers }, index) => {
+    if (numbers.length !== values.size) {
+      throw new EngineError(
+        'bad-shape',
+        `weightedSum: '${values.label}' has ${values.size} values, but ${numbers.length} weights.`,
+        'Give one weight a value.',
+      );
+    }
+    const weights = graph.input('weights', values.shape, 'f32', Float32Array.from(numbers));
+    graph.dispatch({
+      kernel: kernels.weightedSumTerm,
+      params: { ACCUMULATE: index > 0 },
+      uniforms: { count: values.size },
+      bindings: { values, weights, total },
+      workgroups: [1],
+    });
+    return { values, weights };
+  });
+  graph.record('weightedSum', [total], (gradients) => {
+    const dTotal = gradients.of(total);
+    if (!dTotal) return;
+    for (const { values, weights } of recorded) {
+      const dValues = gradients.into(values);
+      if (!dValues) continue;
+      graph.dispatch({
+        kernel: kernels.weightedSumGradient,
+        params: { ACCUMULATE: dValues.accumulate },
+        uniforms: { count: values.size },
+        bindings: { weights, dTotal, dValues: dValues.out },
+        workgroups: [Math.ceil(values.size / 64)],
+      });
+    }
+  });
+  return total;
+}

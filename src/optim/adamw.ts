@@ -1,0 +1,149 @@
+import source from '../../shaders/adamw.wgsl';
+import type { Engine } from '../gpu/engine';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import { Slice } from '../gpu/storage';
+import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
+import type { Graph } from '../tensor/graph';
+import type { Parameter } from '../tensor/parameter';
+import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('adamw', source, ['adamw']);
+
+export interface AdamWOptions {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+}
+
+/** The names under which an optimizer's state is saved, a tensor a parameter. */
+const MOMENTS = ['m', 'v'] as const;
+
+interface ArenaState {
+  readonly arena: Arena;
+  readonly segments: Tensor;
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
+/**
+ * Whether the published recipes decay a parameter: not biases and other parameters of one dimension; class and mask
+ * token, of three, are decayed.
+ */
+export function isDecayed({ shape }: Pick<Parameter, 'shape'>): boolean {
+  return shape.length > 1;
+}
+
+/** AdamW (Loshchilov and Hutter 2019) over a model's arenas, in PyTorch's order of operations: a dispatch an arena. */
+export class AdamW {
+  private readonly states: readonly ArenaState[];
+
+  constructor(
+    private readonly engine: Engine,
+    parameters: Parameters,
+    private readonly options: AdamWOptions,
+  ) {
+    this.states = parameters.arenas.map((arena) => {
+      const count = arena.size / 4;
+      return {
+        arena,
+        segments: createTensor(engine, 'AdamW segments', [count / 64, 2], 'f32', this.segmentTable(arena)),
+        m: createTensor(engine, 'AdamW m', [count], 'f32'),
+        v: createTensor(engine, 'AdamW v', [count], 'f32'),
+      };
+    });
+  }
+
+  private segmentTable({ members, size }: Arena): Float32Array {
+    const table = new Float32Array((size / SEGMENT_BYTES) * 2);
+    for (const member of members) {
+      const { offset, size: bytes } = member.storage as Slice;
+      const decay = isDecayed(member) ? this.options.weightDecay : 0;
+      for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES) table.set([1, decay], (at / SEGMENT_BYTES) * 2);
+    }
+    return table;
+  }
+
+  /** What the kernel needs of a step: an input of the program, to be written before each run. */
+  hyperInput(graph: Graph): Tensor {
+    return graph.input('AdamW hyper', [8]);
+  }
+
+  /** @param step counted from 1 */
+  hyper(learningRate: number, step: number): Float32Array {
+    const { betas, eps } = this.options;
+    const [beta1, beta2] = betas;
+    return Float32Array.of(
+      learningRate,
+      Math.sqrt(1 - beta2 ** step),
+      1 / (1 - beta1 ** step),
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      eps,
+    );
+  }
+
+  /**
+   * Appends one update.
+   *
+   * @param hyper made by `hyperInput`
+   * @param norm [2], what `gradientNorm` gives: its factor is applied to the gradients
+   */
+  record(graph: Graph, hyper: Tensor, norm: Tensor): void {
+    for (const { arena, segments, m, v } of this.states) {
+      const count = arena.size / 4;
+      const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
+      graph.dispatch({
+        kernel: kernels.adamw,
+        uniforms: { count },
+        bindings: { grads: whole(arena.gradients), segments, hyper, norm, values: whole(arena.values), m, v },
+        workgroups: workgroupRow(Math.ceil(count / 64)),
+      });
+    }
+  }
+
+  /** Every moment by name: `m.NAME`, `v.NAME`. */
+  async read(): Promise<Map<string, Float32Array>> {
+    const values = new Map<string, Float32Array>();
+    for (const state of this.states) {
+      for (const moment of MOMENTS) {
+        for (const member of state.arena.members) {
+          values.set(`${moment}.${member.name}`, new Float32Array(await this.engine.read(this.place(state, moment, member))));
+        }
+      }
+    }
+    return values;
+  }
+
+  /**
+   * Sets the moments that `read` gave.
+   *
+   * @returns the name of the first moment that is missing or of another size; undefined where all were set
+   */
+  write(values: ReadonlyMap<string, Float32Array>): string | undefined {
+    for (const state of this.states) {
+      for (const moment of MOMENTS) {
+        for (const member of state.arena.members) {
+          const name = `${moment}.${member.name}`;
+          const data = values.get(name);
+          if (data?.length !== member.size) return name;
+          this.engine.write(this.place(state, moment, member), data);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  private place(state: ArenaState, moment: (typeof MOMENTS)[number], member: Parameter): Slice {
+    const { offset, size } = member.storage as Slice;
+    return new Slice((state[moment].storage as Slice).buffer, offset, size);
+  }
+
+  dispose(): void {
+    for (const { segments, m, v } of this.states) {
+      for (const tensor of [segments, m, v]) disposeTensor(this.engine, tensor);
+    }
+  }
+}
