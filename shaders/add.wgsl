@@ -1,6 +1,6 @@
-// add: out = a + b, and target (+)= value, elementwise.
+// add: out = a + b, and sum (+)= value, elementwise.
 //
-// Shapes   a, b, out, value, target: [count] f32, row-major.
+// Shapes   a, b, out, value, sum: [count] f32, row-major.
 // Mapping  one invocation an element; workgroups in rows of x, then y.
 
 //#kernel add
@@ -19,7 +19,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 //#kernel addInPlace
 //#param ACCUMULATE: bool
 @group(0) @binding(0) var<storage, read> value: array<f32>;
-@group(0) @binding(1) var<storage, read_write> target: array<f32>;
+@group(0) @binding(1) var<storage, read_write> sum: array<f32>;
 struct Sizes { count: u32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
@@ -28,9 +28,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = id.x + id.y * groups.x * 256u;
   if (i < sizes.count) {
     //#if ACCUMULATE
-    target[i] += value[i];
+    sum[i] += value[i];
     //#else
-    target[i] = value[i];
+    sum[i] = value[i];
     //#end
   }
 }

@@ -274,7 +274,7 @@ export class Engine {
 }
 
 /** @throws EngineError `disposed` that names the buffer */
-export function assertLive({ buffer }: Slice): void {
+export function assertLive({ buffer }: Pick<Slice, 'buffer'>): void {
   if (buffer.released) {
     throw new EngineError('disposed', `'${buffer.label}' is used after it was disposed.`, 'Keep it until its programs are done.');
   }

@@ -22,10 +22,10 @@ function check(values: readonly Lifetime[], placement: Placement, maxArena: numb
     for (const [other, otherValue] of values.entries()) {
       const otherPlace = placement.places[other];
       if (other >= index || otherPlace?.arena !== place.arena) continue;
-      expect(value.conflicts.has(other), `${index} and ${other} conflict`).toBe(false);
+      if (value.conflicts.has(other)) throw new Error(`${index} and ${other} conflict in arena ${place.arena}`);
       const together = value.first <= otherValue.last && otherValue.first <= value.last;
       const apart = place.offset + value.size <= otherPlace.offset || otherPlace.offset + otherValue.size <= place.offset;
-      expect(!together || apart, `${index} and ${other} are alive together and overlap`).toBe(true);
+      if (together && !apart) throw new Error(`${index} and ${other} are alive together and overlap`);
     }
   }
 }
@@ -116,9 +116,7 @@ describe('placeValues', () => {
       total += bytes;
       least += placement.largestLiveSet;
     }
-    // Conflicts and alignment cost something; greedy placement stayed under RATIO when this was written.
-    expect(total / least).toBeLessThan(RATIO);
+    // Conflicts and alignment cost 10 % over these seeds; a placement that stops sharing memory costs several times that.
+    expect(total / least).toBeLessThan(1.15);
   });
 });
-
-const RATIO = 1.5;

@@ -1,4 +1,4 @@
-import type { Engine } from './engine';
+import { assertLive, type Engine } from './engine';
 import { EngineError } from './errors';
 import { placeValues, type Lifetime, type Placement } from './placement';
 import type { DeviceBuffer } from './pool';
@@ -32,6 +32,7 @@ export class Program {
     private readonly outputs: ReadonlySet<Value>,
     private readonly inputs: { readonly buffer: DeviceBuffer; readonly mirror: Uint8Array },
     private readonly buffers: readonly DeviceBuffer[],
+    private readonly lasting: ReadonlySet<DeviceBuffer>,
     readonly statistics: ProgramStatistics,
   ) {}
 
@@ -48,9 +49,14 @@ export class Program {
     this.inputsChanged = true;
   }
 
-  /** Submits one run. It returns at once; errors are thrown at the next read or `engine.settle()`. */
+  /**
+   * Submits one run. It returns at once; errors are thrown at the next read or `engine.settle()`.
+   *
+   * @throws EngineError `disposed` where the program, the engine or a buffer that it works on was disposed
+   */
   run(): void {
     this.assertUsable();
+    for (const buffer of this.lasting) assertLive({ buffer });
     const { device } = this.engine;
     this.engine.guarded('a program', () => {
       if (this.inputsChanged) {
@@ -247,7 +253,7 @@ export async function compileProgram(
           workgroups: [x, y, z],
         };
       });
-      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, {
+      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), {
         dispatches: steps.length,
         arenaBytes: placement.arenaSizes.reduce((sum, size) => sum + size, 0),
         largestLiveSet: placement.largestLiveSet,
@@ -257,6 +263,12 @@ export async function compileProgram(
     for (const buffer of buffers) engine.pool.release(buffer);
     throw error;
   }
+}
+
+/** The buffers that a program works on without owning them. */
+function lastingBuffers(dispatches: readonly RecordedDispatch[]): Set<DeviceBuffer> {
+  const storages = dispatches.flatMap(({ reads, writes }) => [...reads, ...writes]);
+  return new Set(storages.filter((storage) => storage instanceof Slice).map(({ buffer }) => buffer));
 }
 
 function placeSlices(values: readonly Value[], placement: Placement, arenas: readonly DeviceBuffer[]): Map<Value, Slice> {

@@ -13,7 +13,7 @@ const BLOCK = 4096;
 export const blocksOf = (width: number): number => Math.ceil(width / BLOCK);
 
 /** Invocations that share a row of a row kernel: enough that each takes a few elements. */
-export const lanesFor = (width: number): number => (width >= 256 ? 64 : width >= 64 ? 16 : 4);
+export const lanesFor = (width: number): number => (width >= 1024 ? 64 : width >= 128 ? 16 : 4);
 
 /** Appends out[row] = scale · Σ x[row, i], for x [rows, width], in an order that the width alone fixes. */
 export function recordRowSums(

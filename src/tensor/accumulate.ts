@@ -6,13 +6,13 @@ import type { Tensor } from './tensor';
 
 const kernels = kernelsOf('add', source, ['addInPlace']);
 
-/** target = value, or target += value where `accumulate` is set. Same sizes, f32. */
-export function addInPlace(graph: Graph, target: Tensor, value: Tensor, accumulate: boolean): void {
+/** sum = value, or sum += value where `accumulate` is set. Same sizes, f32. */
+export function addInPlace(graph: Graph, sum: Tensor, value: Tensor, accumulate: boolean): void {
   graph.dispatch({
     kernel: kernels.addInPlace,
     params: { ACCUMULATE: accumulate },
-    uniforms: { count: target.size },
-    bindings: { value, target },
-    workgroups: workgroupRow(Math.ceil(target.size / 256)),
+    uniforms: { count: sum.size },
+    bindings: { value, sum },
+    workgroups: workgroupRow(Math.ceil(sum.size / 256)),
   });
 }

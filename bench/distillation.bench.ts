@@ -1,0 +1,27 @@
+import { random } from '../kernels-test/compare';
+import { forward, type Inputs } from '../kernels-test/distillation.reference';
+import { distillation } from '../src/ops/distillation';
+import type { BenchCase, BenchSuite } from './bench';
+
+/** Two branches, forward and backward. */
+function distillationCase(batch: number, tokens: number, width: number): BenchCase {
+  const shape = [2 * batch, tokens, width];
+  const size = 2 * batch * tokens * width;
+  const target = random(shape, 2);
+  const targetData = Float32Array.from(target.data);
+  return {
+    name: `2·${batch}×${tokens}×${width}`,
+    inputs: { z: shape },
+    operation: (graph, { z }) =>
+      z ? { loss: distillation(graph, z, graph.input('target', shape, 'f32', targetData), 2) } : {},
+    forward: (inputs: Inputs) => forward(inputs, target, 2),
+    backward: true,
+    flops: size * 5,
+    bytes: size * 4 * 5,
+  };
+}
+
+export default {
+  kernel: 'distillation',
+  cases: [distillationCase(32, 65, 192), distillationCase(16, 50, 512), distillationCase(7, 17, 33)],
+} satisfies BenchSuite;

@@ -1,0 +1,30 @@
+import { mean, sum } from '../kernels-test/reduce.reference';
+import type { Reference } from '../kernels-test/compare';
+import * as ops from '../src/ops/reduce';
+import type { BenchCase, BenchSuite } from './bench';
+
+/** Terms of either sign cancel. */
+const TOLERANCE = 1e-4;
+
+const sumCase = (size: number): BenchCase => ({
+  name: `sum of ${size}`,
+  inputs: { x: [size] },
+  operation: (graph, { x }) => (x ? { y: ops.sum(graph, x) } : {}),
+  forward: ({ x }: { x: Reference }) => ({ y: sum(x) }),
+  flops: size,
+  bytes: size * 4,
+  tolerance: TOLERANCE,
+});
+
+const meanCase = (size: number): BenchCase => ({
+  name: `mean of ${size}, forward and backward`,
+  inputs: { x: [size] },
+  operation: (graph, { x }) => (x ? { y: ops.mean(graph, x) } : {}),
+  forward: ({ x }: { x: Reference }) => ({ y: mean(x) }),
+  backward: true,
+  flops: size,
+  bytes: size * 4 * 2,
+  tolerance: TOLERANCE,
+});
+
+export default { kernel: 'reduce', cases: [sumCase(4096), sumCase(2 ** 20), meanCase(2 ** 20)] } satisfies BenchSuite;
