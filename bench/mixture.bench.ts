@@ -1,4 +1,4 @@
-import { forward } from '../kernels-test/mixture.reference';
+import { forward, type Inputs } from '../kernels-test/mixture.reference';
 import { mixture } from '../src/ops/mixture';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -10,7 +10,7 @@ function mixtureCase(batch: number, size: number, alphas: number): BenchCase {
     inputs: { image1: shape, image2: shape, alpha: [alphas] },
     operation: (graph, { image1, image2, alpha }) =>
       image1 && image2 && alpha ? { ...mixture(graph, image1, image2, alpha) } : {},
-    forward,
+    forward: (inputs: Inputs) => forward(inputs),
     flops: 3 * count,
     bytes: 5 * 4 * count,
   };

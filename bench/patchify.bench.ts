@@ -51,5 +51,11 @@ function backCase(samples: number, size: number, patch: number): BenchCase {
 
 export default {
   kernel: 'patchify',
-  cases: [wholeCase(64, 32, 2), wholeCase(16, 224, 16), visibleCase(64, 32, 2), visibleCase(16, 224, 16), backCase(64, 32, 2)],
+  cases: [
+    wholeCase(64, 32, 2),
+    wholeCase(16, 224, 16),
+    visibleCase(64, 32, 2),
+    visibleCase(16, 224, 16),
+    backCase(64, 32, 2),
+  ],
 } satisfies BenchSuite;

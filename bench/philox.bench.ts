@@ -4,7 +4,7 @@ import type { BenchCase, BenchSuite } from './bench';
 
 const STREAM: PhiloxStream = { key: [1, 0], counter: [2, 3, 0] };
 
-/** Integer operations of a word: ten rounds of two 32×32 → 64 bit products (about 20 each) and six more, by four words. */
+/** Ten rounds of two 32×32 → 64 bit products (about 20 integer operations each) and six more make four words. */
 const OPERATIONS_A_WORD = (10 * 46) / 4;
 
 function philoxCase(count: number): BenchCase {

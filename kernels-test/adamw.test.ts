@@ -4,7 +4,7 @@ import { gradientNorm } from '../src/optim/gradientNorm';
 import type { Engine } from '../src/gpu/engine';
 import type { Slice } from '../src/gpu/storage';
 import { Graph } from '../src/tensor/graph';
-import { Parameter } from '../src/tensor/parameter';
+import type { Parameter } from '../src/tensor/parameter';
 import { adamwStep, type AdamWReference } from './adamw.reference';
 import { expectClose, random } from './compare';
 import { suite } from './suite';
@@ -44,8 +44,8 @@ export default suite('adamw', [
       for (const [index, rate] of RATES.entries()) {
         const gradients = SHAPES.map((shape, p) => random(shape, 100 * (index + 1) + p).data);
         for (const [p, gradient] of gradients.entries()) {
-          const { grad } = parameters.get(`p${p}`) as Parameter;
-          engine.write(grad.storage as Slice, Float32Array.from(gradient));
+          const { storage } = (parameters.arenas[0]?.members[p] as Parameter).grad;
+          engine.write(storage as Slice, Float32Array.from(gradient));
         }
         const expectedNorm = Math.sqrt(gradients.reduce((sum, g) => sum + g.reduce((s, x) => s + x * x, 0), 0));
         const factor = limit > 0 ? Math.min(1, limit / (expectedNorm + 1e-6)) : 1;

@@ -25,8 +25,8 @@ const STD = [0.229, 0.224, 0.225];
 const BYTES = { mean: [0], std: [1 / 255] };
 
 /**
- * A position among some tens of pixels has an error of about 64 · 6e-8 pixels; neighbours of random bytes differ by about
- * their own size, and normalising takes the mean off.
+ * A position among some tens of pixels has an error of about 64 · 6e-8 pixels; neighbours of random bytes differ by
+ * about their own size, and normalising takes the mean off.
  */
 const TOLERANCE = 1e-5;
 
@@ -49,7 +49,8 @@ async function run(
   const starts = [0, ...cuts];
   const chunks = starts.map((first, at) => {
     const end = starts[at + 1] ?? data.length / bytes;
-    return { images: createTensor(engine, 'images', [end - first, C, H, W], 'u8', data.slice(first * bytes, end * bytes)), first };
+    const part = data.slice(first * bytes, end * bytes);
+    return { images: createTensor(engine, 'images', [end - first, C, H, W], 'u8', part), first };
   });
   const [firstChunk, ...otherChunks] = chunks;
   if (!firstChunk) throw new Error('no chunk');
@@ -87,10 +88,16 @@ const CASES: readonly Case[] = [
     name: 'several chunks',
     set: [7, 3, 5, 5],
     size: 6,
-    samples: [[6, box(0, 0, 5, 5)], [0, box(1, 1, 3, 3, true)], [3, box(0, 0, 5, 5)], [2, box(0, 2, 5, 3)], [5, box(0, 0, 5, 5)]],
+    samples: [
+      [6, box(0, 0, 5, 5)],
+      [0, box(1, 1, 3, 3, true)],
+      [3, box(0, 0, 5, 5)],
+      [2, box(0, 2, 5, 3)],
+      [5, box(0, 0, 5, 5)],
+    ],
     cuts: [3, 6],
   },
-  { name: 'as trained', set: [8, 3, 32, 32], size: 32, samples: [[7, box(3, 5, 20, 24, true)], [0, box(0, 9, 32, 19)]] },
+  { name: 'usual', set: [8, 3, 32, 32], size: 32, samples: [[7, box(3, 5, 20, 24, true)], [0, box(0, 9, 32, 19)]] },
 ];
 
 const resized = CASES.map((test): KernelTest => ({

@@ -5,7 +5,7 @@ import { backward, forward, type Inputs } from './crossEntropy.reference';
 import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
 
-const SHAPES = [[1, 3], [3, 17], [17, 2], [33, 65], [65, 10], [5, 257], [3, 1000]] as const;
+const SHAPES = [[1, 3], [3, 17], [17, 2], [33, 65], [65, 10], [5, 257]] as const;
 
 function crossEntropyTest(name: string, logits: Reference, targets: Reference, tolerance: number): KernelTest {
   return operationTest<Inputs>({
@@ -44,6 +44,7 @@ export default suite('crossEntropy', [
     crossEntropyTest(`${shape.join('×')}, soft targets`, random(shape, 1), softTargets(shape), 4e-6),
     crossEntropyTest(`${shape.join('×')}, one class`, random(shape, 1), oneHot(shape), 4e-6),
   ]),
+  crossEntropyTest('3×1031, one class', random([3, 1031], 1), oneHot([3, 1031]), 4e-6),
   // f32 holds a logSumExp of 80 to 4e-6, and its exponential no better.
   crossEntropyTest('±80', extremes, oneHot(extremes.shape), 1e-5),
   crossEntropyTest('zeros', { shape: [2, 5], data: new Float64Array(10) }, oneHot([2, 5]), 4e-6),

@@ -59,8 +59,8 @@ const uniform: KernelTest = {
     const { idsRestore } = await draw(engine, draws, length, [2024, 0, 6, 3]);
     const kept = new Float64Array(length);
     idsRestore.forEach((rank, at) => (kept[at % length] = (kept[at % length] as number) + Number(rank < keep)));
-    // Counts of a choice without replacement: Σ (n − pN)² / (p (1 − p) N) · (L − 1)/L is χ² of L − 1 = 48 degrees. Between
-    // its quantiles at 0.0005 and 0.9995 lie these:
+    // Counts of a choice without replacement: Σ (n − pN)² / (p (1 − p) N) · (L − 1)/L is χ² of L − 1 = 48 degrees. Its
+    // quantiles at 0.0005 and 0.9995:
     const [low, high] = [22.1, 86.9];
     const p = keep / length;
     const square = kept.reduce((sum, n) => sum + (n - p * draws) ** 2, 0);

@@ -38,16 +38,23 @@ function setUp(at: Case, normPix: boolean): { setting: Setting; inputs: Inputs }
   };
 }
 
-function operandsOf(graph: Graph, { images, idsRestore, batch, ...rest }: Setting): Omit<MaskedMseOperands, 'prediction'> {
+type Given = Omit<MaskedMseOperands, 'prediction'>;
+
+function operandsOf(graph: Graph, { images, idsRestore, batch, keep, patch, normPix }: Setting): Given {
   return {
-    ...rest,
+    keep,
+    patch,
+    normPix,
     images: graph.input('images', images.shape, 'f32', Float32Array.from(images.data)),
     idsRestore: graph.input('idsRestore', [batch, idsRestore.length / batch], 'u32', idsRestore),
   };
 }
 
 const operations = CASES.flatMap((at) =>
-  [false, true].map((normPix) => operation(`${at.slice(0, 5).join('×')} patch ${at[5]}, ${at[6]} kept`, setUp(at, normPix))),
+  [false, true].map((normPix) => {
+    const [S, B, C, H, W, patch, keep] = at;
+    return operation(`${S}·${B}×${C}×${H}×${W} patch ${patch}, ${keep} kept`, setUp(at, normPix));
+  }),
 );
 
 function operation(name: string, { setting, inputs }: ReturnType<typeof setUp>): KernelTest {

@@ -2,6 +2,7 @@ import { mixture } from '../src/ops/mixture';
 import { Graph } from '../src/tensor/graph';
 import { expectClose, random, type Reference } from './compare';
 import { forward } from './mixture.reference';
+import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
 
 const CASES: readonly { readonly shape: readonly number[]; readonly alpha: readonly number[] }[] = [
@@ -15,8 +16,8 @@ const CASES: readonly { readonly shape: readonly number[]; readonly alpha: reado
   { shape: [4, 3, 32, 32], alpha: [0.1, 0.9, 0.5, 0.45] },
 ];
 
-const tests = CASES.map(({ shape, alpha }): KernelTest => ({
-  name: `${shape.join('×')} at ${alpha.join(', ')}`,
+const mixtureTest = ({ shape, alpha }: (typeof CASES)[number], branches: 1 | 2): KernelTest => ({
+  name: `${shape.join('×')} at ${alpha.join(', ')}, ${branches === 2 ? 'both targets' : 'the subordinates'}`,
   run: async (engine) => {
     const inputs = {
       image1: random(shape, 1),
@@ -31,12 +32,13 @@ const tests = CASES.map(({ shape, alpha }): KernelTest => ({
       input('image1', inputs.image1),
       input('image2', inputs.image2),
       input('alpha', inputs.alpha),
+      branches,
     );
     graph.output(mixed, targets);
     const program = await graph.compile();
     try {
       program.run();
-      const expected = forward(inputs);
+      const expected = forward(inputs, branches);
       expectClose('targets', await program.read(targets), expected.targets.data, 0);
       // Three roundings an element.
       expectClose('mixed', await program.read(mixed), expected.mixed.data, 2e-7);
@@ -44,6 +46,17 @@ const tests = CASES.map(({ shape, alpha }): KernelTest => ({
       program.dispose();
     }
   },
-}));
+});
 
-export default suite('mixture', tests);
+const refusals = [
+  refusalTest('an α that is neither one nor one a pair', 'alpha has shape [2], not [1] or [3]', (graph) => {
+    const images = graph.input('images', [3, 1, 2, 2]);
+    return mixture(graph, images, images, graph.input('alpha', [2]));
+  }),
+];
+
+export default suite('mixture', [
+  ...CASES.map((test) => mixtureTest(test, 2)),
+  ...CASES.map((test) => mixtureTest(test, 1)),
+  ...refusals,
+]);

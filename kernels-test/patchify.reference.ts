@@ -30,9 +30,10 @@ function eachElement(layout: Layout, visit: (image: number, patch: number) => vo
       for (let channel = 0; channel < channels; channel++) {
         for (let row = 0; row < patch; row++) {
           for (let column = 0; column < patch; column++) {
-            const element =
-              order === 'channelsLast' ? (row * patch + column) * channels + channel : (channel * patch + row) * patch + column;
-            visit(((s * channels + channel) * height + top + row) * width + left + column, (s * keep + k) * size + element);
+            const last = (row * patch + column) * channels + channel;
+            const first = (channel * patch + row) * patch + column;
+            const image = ((s * channels + channel) * height + top + row) * width + left + column;
+            visit(image, (s * keep + k) * size + (order === 'channelsLast' ? last : first));
           }
         }
       }

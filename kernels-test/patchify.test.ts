@@ -2,6 +2,7 @@ import { patchify, unpatchify } from '../src/ops/patchify';
 import { operationTest, random, zeros, type Reference } from './compare';
 import { randomOrders } from './mask.reference';
 import { patchesShape, toImages, toPatches, type Layout } from './patchify.reference';
+import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
 
 // [S, C, H, W], patch
@@ -42,9 +43,10 @@ const tests = SHAPES.flatMap(([images, patch]) => {
   );
   // A mask a sample, and one that two samples share.
   const rows = samples % 2 === 0 ? [samples, samples / 2] : [samples];
-  const masked = rows.map((idRows) => {
+  const parts = rows.map((idRows) => {
     const visible = { ids: randomOrders(idRows, length).idsShuffle, keep: Math.ceil(length / 4) };
-    return patchifyTest(`${name}, ${visible.keep} visible by ${idRows} masks`, { ...layout, order: 'channelsFirst', visible }, idRows);
+    const masked: Layout = { ...layout, order: 'channelsFirst', visible };
+    return patchifyTest(`${name}, ${visible.keep} visible by ${idRows} masks`, masked, idRows);
   });
   const back = operationTest<{ patches: Reference }>({
     name: `unpatchify ${name}`,
@@ -54,7 +56,27 @@ const tests = SHAPES.flatMap(([images, patch]) => {
     backward: (_, dOutputs) => ({ patches: toPatches(layout, dOutputs['images'] ?? zeros([0])) }),
     tolerance: EXACT,
   });
-  return [...whole, ...masked, back];
+  return [...whole, ...parts, back];
 });
 
-export default suite('patchify', tests);
+const OPTIONS = { patch: 2, order: 'channelsLast' } as const;
+
+const refusals = [
+  refusalTest('a patch that does not divide the image', "don't divide into patches of 2×2", (graph) =>
+    patchify(graph, graph.input('images', [1, 3, 4, 5]), OPTIONS),
+  ),
+  refusalTest('masks of another number of patches', 'idsShuffle has shape [1, 3], not [Bi, 4]', (graph) => {
+    const visible = { idsShuffle: graph.input('ids', [1, 3], 'u32'), keep: 1 };
+    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+  }),
+  refusalTest('indices that are not whole numbers', 'idsShuffle holds f32', (graph) => {
+    const visible = { idsShuffle: graph.input('ids', [1, 4]), keep: 1 };
+    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+  }),
+  refusalTest('no visible patch', "0 of 4 patches can't be kept", (graph) => {
+    const visible = { idsShuffle: graph.input('ids', [1, 4], 'u32'), keep: 0 };
+    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+  }),
+];
+
+export default suite('patchify', [...tests, ...refusals]);

@@ -5,6 +5,7 @@ import { operationTest, random, zeros, type Reference } from './compare';
 import { randomOrders } from './mask.reference';
 import * as reference from './tokens.reference';
 import type { RestoreInputs, VisibleInputs } from './tokens.reference';
+import { refusalTest } from './refusal';
 import { suite } from './suite';
 
 // samples, patches, of them visible, channels, masks
@@ -23,9 +24,9 @@ const dOf = (dOutputs: Readonly<Record<string, Reference>>): Reference => dOutpu
 const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
   const name = `${samples}×${length}×${width}, ${keep} visible by ${idRows} masks`;
   const { idsShuffle, idsRestore } = randomOrders(idRows, length);
-  const idsInput = (graph: Graph, ids: Uint32Array): Tensor => graph.input('ids', [idRows, length], 'u32', ids);
+  const idsOf = (graph: Graph, ids: Uint32Array): Tensor => graph.input('ids', [idRows, length], 'u32', ids);
   const positions = random([1, 1 + length, width], 9);
-  const positionsInput = (graph: Graph): Tensor =>
+  const positionsOf = (graph: Graph): Tensor =>
     graph.input('positions', positions.shape, 'f32', Float32Array.from(positions.data));
   const imageOrder = Uint32Array.from({ length }, (_, i) => i);
   const token = random([1, 1, width], 2);
@@ -33,7 +34,7 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<{ x: Reference }>({
       name: `keepTokens ${name}`,
       inputs: { x: random([samples, length, width], 1) },
-      operation: (graph, { x }) => ({ y: keepTokens(graph, x, idsInput(graph, idsShuffle), keep) }),
+      operation: (graph, { x }) => ({ y: keepTokens(graph, x, idsOf(graph, idsShuffle), keep) }),
       forward: ({ x }) => ({ y: reference.keepTokens(x, idsShuffle, keep) }),
       backward: ({ x }, dOutputs) => ({ x: reference.keepTokensBackward(x, idsShuffle, dOf(dOutputs)) }),
       tolerance: 0, // nothing is computed
@@ -42,7 +43,7 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
       name: `visibleTokens ${name}`,
       inputs: { patches: random([samples, keep, width], 1), classToken: token },
       operation: (graph, inputs) => ({
-        y: visibleTokens(graph, { ...inputs, positions: positionsInput(graph), idsShuffle: idsInput(graph, idsShuffle) }),
+        y: visibleTokens(graph, { ...inputs, positions: positionsOf(graph), idsShuffle: idsOf(graph, idsShuffle) }),
       }),
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, idsShuffle) }),
       backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
@@ -50,7 +51,7 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<VisibleInputs>({
       name: `visibleTokens ${samples}×${length}×${width}, all in image order`,
       inputs: { patches: random([samples, length, width], 1), classToken: token },
-      operation: (graph, inputs) => ({ y: visibleTokens(graph, { ...inputs, positions: positionsInput(graph) }) }),
+      operation: (graph, inputs) => ({ y: visibleTokens(graph, { ...inputs, positions: positionsOf(graph) }) }),
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, imageOrder) }),
       backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
     }),
@@ -58,7 +59,7 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
       name: `restoreTokens ${name}`,
       inputs: { tokens: random([samples, 1 + keep, width], 1), maskToken: token },
       operation: (graph, inputs) => ({
-        y: restoreTokens(graph, { ...inputs, positions: positionsInput(graph), idsRestore: idsInput(graph, idsRestore) }),
+        y: restoreTokens(graph, { ...inputs, positions: positionsOf(graph), idsRestore: idsOf(graph, idsRestore) }),
       }),
       forward: (inputs) => ({ y: reference.restoreTokens(inputs, positions, idsRestore) }),
       backward: (inputs, dOutputs) => reference.restoreTokensBackward(inputs, idsRestore, dOf(dOutputs)),
@@ -66,4 +67,17 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
   ];
 });
 
-export default suite('tokens', tests);
+const refusals = [
+  refusalTest('masks whose number does not divide the samples', 'with Bi dividing 3', (graph) =>
+    keepTokens(graph, graph.input('x', [3, 4, 8]), graph.input('ids', [2, 4], 'u32'), 1),
+  ),
+  refusalTest('positions of another image', 'positions has shape [1, 4, 8], not [1, 5, 8]', (graph) =>
+    visibleTokens(graph, {
+      patches: graph.input('patches', [3, 4, 8]),
+      classToken: graph.input('class token', [1, 1, 8]),
+      positions: graph.input('positions', [1, 4, 8]),
+    }),
+  ),
+];
+
+export default suite('tokens', [...tests, ...refusals]);

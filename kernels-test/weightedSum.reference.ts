@@ -6,7 +6,9 @@ export type Weights = Readonly<Record<string, readonly number[]>>;
 
 export function forward(inputs: References, weights: Weights): { total: Reference } {
   let total = 0;
-  for (const [term, { data }] of Object.entries(inputs)) data.forEach((value, i) => (total += value * (weights[term]?.[i] ?? NaN)));
+  for (const [term, { data }] of Object.entries(inputs)) {
+    data.forEach((value, i) => (total += value * (weights[term]?.[i] ?? NaN)));
+  }
   return { total: scalar(total) };
 }
 

@@ -603,6 +603,8 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = sizes.sequence;
+  // CHUNKS, but a bound that compilers do not unroll by.
+  let chunks = sizes.channels / 4u;
   let blocks = (n + ROWS - 1u) / ROWS;
   let at = workgroup.x + workgroup.y * groups.x;
   let slot = lane / TEAM;
@@ -633,8 +635,9 @@ fn main(
 //#end
 //#end
   for (var k = 0u; k < n; k += ACROSS) {
-    for (var e = member; e < ACROSS * CHUNKS; e += TEAM) {
-      let rowAt = headAt + width + min(k + e / CHUNKS, last) * stride + e % CHUNKS;
+    let present = min(ACROSS, n - k);
+    for (var e = member; e < present * CHUNKS; e += TEAM) {
+      let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
       tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt];
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt + width];
     }
@@ -652,7 +655,7 @@ fn main(
     var s${i}_${j} = 0.0;
 //#end
 //#end
-    for (var c = 0u; c < CHUNKS; c++) {
+    for (var c = 0u; c < chunks; c++) {
 //#for j in 0..ACROSS/COLUMNS
       let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
 //#end
@@ -694,7 +697,7 @@ fn main(
 //#end
 //#end
     workgroupBarrier();
-    for (var j = 0u; j < ACROSS; j++) {
+    for (var j = 0u; j < present; j++) {
 //#for i in 0..4
       let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
 //#end
@@ -766,6 +769,8 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = sizes.sequence;
+  // CHUNKS, but a bound that compilers do not unroll by.
+  let chunks = sizes.channels / 4u;
   let blocks = (n + ROWS - 1u) / ROWS;
   let at = workgroup.x + workgroup.y * groups.x;
   let slot = lane / TEAM;
@@ -804,8 +809,9 @@ fn main(
   for (var t = 0u; t < COLUMNS; t++) { delta${i} += parts[partAt + ${i}u * COLUMNS + t]; }
 //#end
   for (var k = 0u; k < n; k += ACROSS) {
-    for (var e = member; e < ACROSS * CHUNKS; e += TEAM) {
-      let rowAt = headAt + width + min(k + e / CHUNKS, last) * stride + e % CHUNKS;
+    let present = min(ACROSS, n - k);
+    for (var e = member; e < present * CHUNKS; e += TEAM) {
+      let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
       tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt];
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt + width];
     }
@@ -824,7 +830,7 @@ fn main(
     var dp${i}_${j} = -delta${i};
 //#end
 //#end
-    for (var c = 0u; c < CHUNKS; c++) {
+    for (var c = 0u; c < chunks; c++) {
 //#for j in 0..ACROSS/COLUMNS
       let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
       let value${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
@@ -853,7 +859,7 @@ fn main(
 //#end
 //#end
     workgroupBarrier();
-    for (var j = 0u; j < ACROSS; j++) {
+    for (var j = 0u; j < present; j++) {
 //#for i in 0..4
       let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
 //#end
@@ -916,6 +922,8 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = sizes.sequence;
+  // CHUNKS, but a bound that compilers do not unroll by.
+  let chunks = sizes.channels / 4u;
   let blocks = (n + ROWS - 1u) / ROWS;
   let at = workgroup.x + workgroup.y * groups.x;
   let slot = lane / TEAM;
@@ -947,8 +955,9 @@ fn main(
 //#end
 //#end
   for (var q = 0u; q < n; q += ACROSS) {
-    for (var e = member; e < ACROSS * CHUNKS; e += TEAM) {
-      let source = min(q + e / CHUNKS, last);
+    let present = min(ACROSS, n - q);
+    for (var e = member; e < present * CHUNKS; e += TEAM) {
+      let source = q + e / CHUNKS;
       tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[headAt + source * stride + e % CHUNKS];
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = dout[outHeadAt + source * width + e % CHUNKS];
     }
@@ -963,7 +972,7 @@ fn main(
     var dp${i}_${j} = -delta${j};
 //#end
 //#end
-    for (var c = 0u; c < CHUNKS; c++) {
+    for (var c = 0u; c < chunks; c++) {
 //#for j in 0..ACROSS/COLUMNS
       let query${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
       let dout${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
@@ -994,7 +1003,7 @@ fn main(
 //#end
 //#end
     workgroupBarrier();
-    for (var j = 0u; j < ACROSS; j++) {
+    for (var j = 0u; j < present; j++) {
 //#for i in 0..4
       let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
 //#end
@@ -1012,7 +1021,7 @@ fn main(
 //#end
 //#end
     workgroupBarrier();
-    for (var j = 0u; j < ACROSS; j++) {
+    for (var j = 0u; j < present; j++) {
 //#for i in 0..4
       let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
 //#end

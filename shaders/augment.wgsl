@@ -5,16 +5,16 @@
 //   centre of an output pixel in the source: box start + (x + ½) · scale,   scale = box extent / size
 //   weight of source pixel i: cubic((i + ½ − centre) / max(scale, 1)), the weights of an axis divided by their sum
 //
-//   cubic is Keys' kernel with a = −½. Shrinking widens it by the scale. Source pixels outside the image have no weight.
+//   cubic is Keys' kernel with a = −½. Shrinking widens it by the scale. Pixels outside the image have no weight.
 //   A box of the whole image at its own size gives weights 0, 1, 0: every pixel is exactly the byte.
 //
 // Shapes   images: [n, C, H, W] bytes, four to a word, lowest first: the images first … first + n − 1 of a set;
-//          indices: [B];  crops: [B, 5] = (x, y, width, height in source pixels, flip);  norm: [C, 2] = (factor, shift);
-//          out: [B, C, size, size].
-// Mapping  one invocation an element of `out`; workgroups in rows of x, then y. A dispatch writes the samples whose image
-//          lies in its chunk; the loops end at the image's edges.
-// Source   Keys, Cubic Convolution Interpolation for Digital Image Processing (1981); window and edges as in Pillow, which
-//          rounds to bytes after each axis where this does not.
+//          indices: [B];  crops: [B, 5] = (x, y, width, height in source pixels, flip);
+//          norm: [C, 2] = (factor, shift);  out: [B, C, size, size].
+// Mapping  one invocation an element of `out`; workgroups in rows of x, then y. A dispatch writes the samples whose
+//          image lies in its chunk; the loops end at the image's edges.
+// Source   Keys, Cubic Convolution Interpolation for Digital Image Processing (1981); window and edges as in Pillow,
+//          which rounds to bytes after each axis where this does not.
 
 const WORKGROUP: u32 = 256u;
 

@@ -4,7 +4,7 @@
 //   gradient    dz (+)= scale · dLoss[branch] · (z − target)
 //
 // Shapes   z, target, dz: [S, width], width = elements of a branch;  sums: [S, blocks];  dLoss: [S].
-// Mapping  forward: as rowSums of reduce.wgsl, a workgroup of 256 a block. gradient: one invocation an element.
+// Mapping  forward: as rowSums of reduce.wgsl, a workgroup a block of 4096. gradient: one invocation an element.
 
 //#use reduce
 
@@ -15,7 +15,7 @@
 struct Sizes { branches: u32, width: u32, blocks: u32 }
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -27,11 +27,11 @@ fn main(
   let inside = branch < sizes.branches;
   let end = select(0u, min(sizes.width, (block + 1u) * BLOCK), inside);
   var sum = 0.0;
-  for (var i = block * BLOCK + local; i < end; i += 256u) {
+  for (var i = block * BLOCK + local; i < end; i += WORKGROUP) {
     let difference = z[branch * sizes.width + i] - teacher[branch * sizes.width + i];
     sum += difference * difference;
   }
-  let total = laneSum(local, 256u, sum);
+  let total = laneSum(local, WORKGROUP, sum);
   if (local == 0u && inside) { sums[at] = total; }
 }
 
@@ -44,9 +44,9 @@ fn main(
 struct Sizes { count: u32, width: u32, scale: f32 }
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * 256u;
+  let i = id.x + id.y * groups.x * WORKGROUP;
   if (i >= sizes.count) { return; }
   let value = sizes.scale * dLoss[i / sizes.width] * (z[i] - teacher[i]);
   //#if ACCUMULATE

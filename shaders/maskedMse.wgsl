@@ -2,20 +2,20 @@
 // images through the patch layout; no buffer of patches is made.
 //
 //   errors      errors[s, l] = mean_e (p − t)² where patch l is removed, else 0.  Σ_l of them: see reduce.wgsl.
-//   gradient    dPrediction[s, 1 + l, e] (+)= scale · dLoss[⌊s / B⌋] · (p − t) where it is removed, else 0; 0 at l = −1
+//   gradient    dPrediction[s, 1 + l, e] (+)= scale · dLoss[⌊s / B⌋] · (p − t) where patch l is removed, else 0
 //
 //   Patch l of sample s is removed where idsRestore[s mod B, l] ≥ keep. p = prediction[s, 1 + l, e].
-//   t = images[s, channel, y, x], e in the order (row, column, channel), channel fastest; with NORM_PIX (t − mean) · rstd
-//   of the patch, rstd = 1 / sqrt(var + 1e-6), var unbiased (÷ (n − 1)), in two passes.
+//   t = images[s, channel, y, x], e in the order (row, column, channel), channel fastest; with NORM_PIX
+//   (t − mean) · rstd of the patch, rstd = 1 / sqrt(var + 1e-6), var unbiased (÷ (n − 1)), in two passes.
 //
-// Shapes   prediction: [S·B, 1 + L, n], n = P·P·C, the class token first;  images: [S·B, C, H, W];  idsRestore: [B, L];
-//          errors: [S·B, L];  statistics: [S·B, L] of (mean, rstd);  dLoss: [S].
-// Mapping  errors: LANES invocations share a patch, 64 / LANES patches a workgroup. gradient: one invocation an element.
-// Source   He et al.: Masked Autoencoders Are Scalable Vision Learners (2021), targets with and without normalised pixels.
+// Shapes   prediction: [S·B, 1 + L, n], n = P·P·C, the class token first;  images: [S·B, C, H, W];
+//          idsRestore: [B, L];  errors: [S·B, L];  statistics: [S·B, L] of (mean, rstd);  dLoss: [S].
+// Mapping  errors: LANES invocations share a patch, 64 / LANES patches a workgroup.
+//          gradient: one invocation an element.
+// Source   He et al.: Masked Autoencoders Are Scalable Vision Learners (2021).
 
 //#use reduce
 
-const WORKGROUP: u32 = 64u;
 const PATCH_SIZE = PATCH * PATCH * CHANNELS;
 
 fn isRemoved(sample: u32, l: u32) -> bool {

@@ -3,8 +3,8 @@
 //   mixed[s] = α·I1[s] + (1 − α)·I2[s],   α = alpha[s], or alpha[0] for all
 //   targets = the subordinates (I1 where α ≤ 1 − α, else I2), then, with DOMINANT, the dominants (the other)
 //
-// Shapes   image1, image2, mixed: [S, ...];  targets: [2S, ...] or [S, ...];  alpha: [1] or [S]. `span` cells share an α, `count` cells
-//          are in S images; a cell is a vec4f with VEC, else an f32.
+// Shapes   image1, image2, mixed: [S, ...];  targets: [2S, ...] with DOMINANT, else [S, ...];  alpha: [1] or [S].
+//          `span` cells share an α, `count` cells are in S images; a cell is a vec4f with VEC, else an f32.
 // Mapping  one invocation a cell of the images; workgroups in rows of x, then y.
 // Source   i-MAE: Are Latent Representations in Masked Autoencoders Linearly Separable? (2022).
 

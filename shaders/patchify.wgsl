@@ -7,10 +7,10 @@
 //   or with VISIBLE p = ids[s mod idRows, k].
 //   e counts a patch's elements in the order (channel, row, column) with CHANNELS_FIRST, else (row, column, channel).
 //
-// Shapes   images: [S, C, H, W];  patches: [S, keep, P·P·C];  ids: [idRows, L], rows are permutations;  L = (H/P)·(W/P).
-// Mapping  one invocation an element of a place; workgroups in rows of x, then y. patchify visits `places` = keep places a
-//          sample. unpatchify visits all L, the whole permutation, so that every element of the images is written once
-//          and no inverse of it is needed; where it adds, the first keep are enough.
+// Shapes   images: [S, C, H, W];  patches: [S, keep, P·P·C];  ids: [idRows, L], rows are permutations; L = (H/P)·(W/P).
+// Mapping  one invocation an element of a place; workgroups in rows of x, then y. patchify visits keep places a sample.
+//          unpatchify visits all L, the whole permutation, so that every element of the images is written once and no
+//          inverse of it is needed; where it adds, the first keep are enough.
 
 const WORKGROUP: u32 = 256u;
 const PATCH_SIZE: u32 = PATCH * PATCH * CHANNELS;

@@ -1,16 +1,17 @@
 // reduce: sums in a fixed order, of rows of any length, in as many stages as it takes; and their adjoint.
 //
-//   rowSums     sums[row, block] = scale · Σ x[row, i] over the block's i. Again over the sums, until one block is left;
-//               the last stage scales.
+//   rowSums     sums[row, block] = scale · Σ x[row, i] over the block's i. Then again over the sums, until one block is
+//               left; only the last stage scales.
 //   broadcast   dx[row, i] (+)= scale · dSums[row]
 //
 // Shapes   x, dx: [rows, width];  sums: [rows, blocks], blocks = ⌈width / 4096⌉;  dSums: [rows].
-// Mapping  rowSums: a workgroup of 256 takes a block of 4096; an invocation takes every 256th element of it, and the
-//          lanes' sums meet in workgroup memory as a tree. The order depends on the width alone: same bits every run,
-//          and an error that grows with the number of stages, not of elements. broadcast: one invocation an element.
+// Mapping  rowSums: a workgroup takes a block of 4096, an invocation every 64th element of it; the lanes' sums meet in
+//          workgroup memory as a tree. The order depends on the width alone: same bits every run, and an error that
+//          grows with the number of stages, not of elements. broadcast: one invocation an element.
 
+const WORKGROUP: u32 = 64u;
 const BLOCK: u32 = 4096u;
-var<workgroup> laneSums: array<f32, 256>;
+var<workgroup> laneSums: array<f32, 64>;
 
 // Sum over the `lanes` invocations (a power of two) that share a row. Every invocation of the workgroup must call it.
 fn laneSum(local: u32, lanes: u32, value: f32) -> f32 {
@@ -31,7 +32,7 @@ fn laneSum(local: u32, lanes: u32, value: f32) -> f32 {
 struct Sizes { rows: u32, width: u32, blocks: u32, scale: f32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -43,8 +44,8 @@ fn main(
   let inside = row < sizes.rows;
   let end = select(0u, min(sizes.width, (block + 1u) * BLOCK), inside);
   var sum = 0.0;
-  for (var i = block * BLOCK + local; i < end; i += 256u) { sum += x[row * sizes.width + i]; }
-  let total = laneSum(local, 256u, sum);
+  for (var i = block * BLOCK + local; i < end; i += WORKGROUP) { sum += x[row * sizes.width + i]; }
+  let total = laneSum(local, WORKGROUP, sum);
   if (local == 0u && inside) { sums[at] = sizes.scale * total; }
 }
 
@@ -55,9 +56,9 @@ fn main(
 struct Sizes { count: u32, width: u32, scale: f32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * 256u;
+  let i = id.x + id.y * groups.x * WORKGROUP;
   if (i >= sizes.count) { return; }
   let value = sizes.scale * dSums[i / sizes.width];
   //#if ACCUMULATE

@@ -4,12 +4,11 @@
 //   backward    dx (+)= y · (dy − Σ dy · y)
 //
 // Shapes   x, y, dy, dx: [rows, width].
-// Mapping  LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th element, and the lanes
-//          meet in workgroup memory in a fixed order.
+// Mapping  LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th element, and the
+//          lanes meet in workgroup memory as a tree.
 
 //#use reduce
 
-const WORKGROUP: u32 = 64u;
 const LOWEST: f32 = -3.4028234e38;
 var<workgroup> laneMaxima: array<f32, 64>;
 

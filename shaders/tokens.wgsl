@@ -10,7 +10,7 @@
 //
 // Shapes   x: [S, L, D];  patches: [S, keep, D];  tokens: [S, 1 + keep, D];  classToken, maskToken: [D];
 //          positions: [1 + L, D];  shuffle, restore: [idRows, L], inverse permutations, row s mod idRows for sample s;
-//          partial: [blocks, D]. With VEC rows are of vec4f and `width` is D / 4, else of f32 and it is D.
+//          blockSums: [blocks, D]. With VEC rows are of vec4f and `width` is D / 4, else of f32 and it is D.
 // Mapping  one invocation a cell of a row; workgroups in rows of x, then y. Gradients are scattered through the whole
 //          permutation, so every cell is written exactly once.
 //          sums: an invocation sums one column over a block of rows, then one sums the blocks in order (tokenReduce):
@@ -183,7 +183,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 //#kernel classTokenSums
 //#param VEC: bool
 @group(0) @binding(0) var<storage, read> dy: array<Cell>;
-@group(0) @binding(1) var<storage, read_write> partial: array<Cell>;
+@group(0) @binding(1) var<storage, read_write> blockSums: array<Cell>;
 struct Sizes { rows: u32, rowsPerBlock: u32, width: u32, tokens: u32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
@@ -197,14 +197,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var s = block * sizes.rowsPerBlock; s < end; s++) {
     sum += dy[s * sizes.tokens * sizes.width + column];
   }
-  partial[block * sizes.width + column] = sum;
+  blockSums[block * sizes.width + column] = sum;
 }
 
 //#kernel maskTokenSums
 //#param VEC: bool
 @group(0) @binding(0) var<storage, read> restore: array<u32>;
 @group(0) @binding(1) var<storage, read> dy: array<Cell>;
-@group(0) @binding(2) var<storage, read_write> partial: array<Cell>;
+@group(0) @binding(2) var<storage, read_write> blockSums: array<Cell>;
 struct Sizes { rows: u32, rowsPerBlock: u32, width: u32, keep: u32, length: u32, idRows: u32 }
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
@@ -221,13 +221,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       sum += dy[(row + s + 1u) * sizes.width + column];
     }
   }
-  partial[block * sizes.width + column] = sum;
+  blockSums[block * sizes.width + column] = sum;
 }
 
 //#kernel tokenReduce
 //#param VEC: bool
 //#param ACCUMULATE: bool
-@group(0) @binding(0) var<storage, read> partial: array<Cell>;
+@group(0) @binding(0) var<storage, read> blockSums: array<Cell>;
 @group(0) @binding(1) var<storage, read_write> dToken: array<Cell>;
 struct Sizes { width: u32, blocks: u32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
@@ -237,7 +237,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let column = id.x;
   if (column >= sizes.width) { return; }
   var sum = Cell();
-  for (var block = 0u; block < sizes.blocks; block++) { sum += partial[block * sizes.width + column]; }
+  for (var block = 0u; block < sizes.blocks; block++) { sum += blockSums[block * sizes.width + column]; }
   //#if ACCUMULATE
   dToken[column] += sum;
   //#else

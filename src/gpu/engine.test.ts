@@ -281,14 +281,18 @@ describe('Engine', () => {
   });
 
   describe('adapters', () => {
-    const info = (description: string): GPUAdapterInfo =>
-      ({ vendor: '', architecture: '', device: '', description }) as unknown as GPUAdapterInfo;
+    const info = (description: string, device = '', isFallbackAdapter = false): GPUAdapterInfo =>
+      ({ vendor: '', architecture: '', device, description, isFallbackAdapter }) as unknown as GPUAdapterInfo;
 
     it('names software adapters loudly', () => {
-      expect(describeAdapter(info('llvmpipe (LLVM 19.1.7, 256 bits)'))).toBe('llvmpipe (LLVM 19.1.7, 256 bits) (software: slow)');
+      expect(describeAdapter(info('llvmpipe: Mesa 25.0.7', 'llvmpipe-llvm-15-'))).toBe(
+        'SOFTWARE, not a GPU, slow: llvmpipe: Mesa 25.0.7',
+      );
+      expect(describeAdapter(info('NVIDIA: 570.86', 'nvidia-a100'))).toBe('nvidia-a100 (NVIDIA: 570.86)');
       expect(describeAdapter(info('NVIDIA A100'))).toBe('NVIDIA A100');
       expect(describeAdapter(info(''))).toBe('unnamed adapter');
       expect(isSoftware(info('SwiftShader Device (Subzero)'))).toBe(true);
+      expect(isSoftware(info('some new rasterizer', '', true))).toBe(true);
       expect(isSoftware(info('Apple M2'))).toBe(false);
     });
   });

@@ -36,14 +36,22 @@ interface CompiledKernel {
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
-/** One line that names an adapter. */
+/** One line that names an adapter and its driver, and a software adapter as such. */
 export function describeAdapter(info: GPUAdapterInfo): string {
-  const name = info.description || info.device || info.architecture || info.vendor || 'unnamed adapter';
-  return isSoftware(info) ? `${name} (software: slow)` : name;
+  const software = isSoftware(info);
+  const { vendor, architecture, device, description } = info;
+  // Of a GPU, Dawn describes the driver; of software, the driver is all there is.
+  const name = device && description && !software ? `${device} (${description})` : description || device;
+  return `${software ? 'SOFTWARE, not a GPU, slow: ' : ''}${name || architecture || vendor || 'unnamed adapter'}`;
 }
 
 export function isSoftware(info: GPUAdapterInfo): boolean {
-  return SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+  const { isFallbackAdapter, vendor, architecture, device, description } = info;
+  return isFallbackAdapter || [vendor, architecture, device, description].some(isSoftwareName);
+}
+
+export function isSoftwareName(name: string): boolean {
+  return SOFTWARE.test(name);
 }
 
 /**
@@ -236,7 +244,7 @@ export class Engine {
       );
     }
     const whole = data.byteLength % 4 === 0 ? data : padToWord(data);
-    this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer as ArrayBuffer, whole.byteOffset, whole.byteLength);
+    this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
 
   /** Reads a slice back, after everything submitted so far. */

@@ -4,7 +4,8 @@ import { placeValues, type Lifetime, type Placement } from './placement';
 import type { DeviceBuffer } from './pool';
 import type { RecordedDispatch, Recording } from './recording';
 import type { UniformField } from './shader';
-import { overlap, Slice, Value, type Storage } from './storage';
+import type { Value} from './storage';
+import { overlap, Slice, type Storage } from './storage';
 
 interface Step {
   readonly pipeline: GPUComputePipeline;

@@ -101,7 +101,7 @@ export function kernelsOf<const Name extends string>(
   for (const name of names) {
     if (!parsed[name]) throw bad(file, `it has no kernel '${name}', only ${Object.keys(parsed).join(', ')}`);
   }
-  return parsed as Record<Name, Kernel>;
+  return parsed;
 }
 
 function include(name: string, text: string, heads: Readonly<Record<string, string>>): string {

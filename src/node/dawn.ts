@@ -1,6 +1,5 @@
-import { create, globals } from 'webgpu';
 import { Engine, type EngineOptions, type Wait } from '../gpu/engine';
-import { UserError } from '../files/userError';
+import { requestAdapter } from './adapter';
 
 /**
  * Dawn's binding polls in `setImmediate` while any promise of its own is pending, and would take a whole core from the
@@ -23,20 +22,20 @@ export const quietWait: Wait = async (promise) => {
 };
 
 /**
- * Opens an engine on an adapter of this machine.
+ * Opens an engine on an adapter of this machine. The process ends by itself once the engine is disposed.
  *
- * @param adapterName part of the adapter's name; the first adapter where absent
- * @throws UserError where there is none
+ * @param adapterName `any` (the default), `hardware`, `software`, `swiftshader` or a part of an adapter's name; see
+ *   `requestAdapter`
+ * @throws UserError where there is no such adapter
  */
-export async function openEngine(options: EngineOptions & { adapterName?: string } = {}): Promise<Engine> {
-  Object.assign(globalThis, globals);
-  const gpu = create(options.adapterName && options.adapterName !== 'any' ? [`adapter=${options.adapterName}`] : []);
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new UserError('No WebGPU adapter was found.');
+export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
+  const { adapter, gpu } = await requestAdapter(adapterName);
   const engine = await Engine.open(adapter, { wait: quietWait, ...options });
   dawnInstances.set(engine, gpu);
   return engine;
 }
+
+export type DawnOptions = EngineOptions & { readonly adapterName?: string };
 
 /** Dawn's instance must outlive its devices. */
 const dawnInstances = new WeakMap<Engine, GPU>();

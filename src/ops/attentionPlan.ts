@@ -1,4 +1,5 @@
 import type { ParamValues } from '../gpu/expression';
+import { workgroupRow } from '../gpu/recording';
 
 /** The sizes of a multi-head attention: batch, tokens a sequence, heads, channels a head; and its options. */
 export interface AttentionShape {
@@ -38,7 +39,7 @@ export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 export interface AttentionDispatch {
   readonly kernel: AttentionKernel;
   readonly params: ParamValues;
-  readonly workgroups: readonly [number, number, number];
+  readonly workgroups: readonly [number, number];
 }
 
 export interface AttentionPlan {
@@ -48,9 +49,7 @@ export interface AttentionPlan {
   readonly backwardKV: AttentionDispatch;
 }
 
-const MAX_GROUPS = 65535;
-
-/** Which attention kernels suit a shape on an adapter. Depends on nothing else, so that the same shape gives the same bits. */
+/** Which attention kernels suit a shape on an adapter; nothing else decides, so that the same shape gives the same bits. */
 export function planAttention(shape: AttentionShape, choice: AttentionChoice): AttentionPlan {
   if (choice.plain || shape.d % 4 !== 0) return planPlain(shape);
   return choice.software ? planRegister(shape) : planWorkgroup(shape);
@@ -61,7 +60,7 @@ function planPlain(shape: AttentionShape): AttentionPlan {
   const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
     kernel,
     params: { WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
-    workgroups: grid(shape.b * shape.heads * shape.n, group),
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * shape.n) / group)),
   });
   return {
     forward: dispatch('attentionPlainForward'),
@@ -77,14 +76,14 @@ function planRegister(shape: AttentionShape): AttentionPlan {
     return {
       kernel,
       params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
-      workgroups: grid(shape.b * shape.heads * Math.ceil(shape.n / rows), group),
+      workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
     };
   };
   // Larger blocks load less but compile for seconds on lavapipe.
   return {
     forward: dispatch('attentionRegisterForward', 6, { KEYS: evenPart(shape.n, 6) }),
-    backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 5) }),
-    backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 4) }),
+    backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 6) }),
+    backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 6) }),
   };
 }
 
@@ -101,7 +100,8 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
   const mostGroups = Math.min(Math.floor((WORKGROUP_BYTES - tileBytes) / groupBytes), WORKGROUP_INVOCATIONS / columns);
   const groups = evenPart(Math.ceil(shape.n / 4), mostGroups);
   const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + groups * groupBytes));
-  const heads = Math.max(1, Math.min(fit, Math.floor(WORKGROUP_INVOCATIONS / (groups * columns)), shape.b * shape.heads));
+  const idle = Math.floor(WORKGROUP_INVOCATIONS / (groups * columns));
+  const heads = Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
   const blocks = Math.ceil(shape.n / (4 * groups));
   const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
     kernel,
@@ -109,7 +109,7 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
       D: shape.d, COLUMNS: columns, GROUPS: groups, ACROSS: across, HEADS: heads,
       KEY_MASK: shape.mask, BIAS: shape.bias,
     },
-    workgroups: grid(Math.ceil((shape.b * shape.heads) / heads) * blocks, 1),
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * blocks),
   });
   return {
     forward: dispatch('attentionForward'),
@@ -121,11 +121,4 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
 /** The size of parts no larger than `most` that divide `count` as evenly as can be. */
 function evenPart(count: number, most: number): number {
   return Math.ceil(count / Math.ceil(count / most));
-}
-
-/** Workgroups for `count` invocations, over two dimensions where one does not hold them. */
-function grid(count: number, group: number): readonly [number, number, number] {
-  const groups = Math.ceil(count / group);
-  const x = Math.min(groups, MAX_GROUPS);
-  return [x, Math.ceil(groups / x), 1];
 }

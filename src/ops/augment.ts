@@ -9,7 +9,7 @@ import { assertU32 } from './ids';
 
 const kernels = kernelsOf('augment', source, ['augment']);
 
-/** A part of a resident image set, as large as one binding may be: [n, C, H, W] u8, the images from number `first` on. */
+/** A part of a resident image set, no larger than a binding may be: [n, C, H, W] u8, its images from `first` on. */
 export interface ImageChunk {
   readonly images: Tensor;
   readonly first: number;
@@ -20,7 +20,7 @@ export interface AugmentInputs {
   readonly chunks: readonly [ImageChunk, ...ImageChunk[]];
   /** [B] u32: numbers of images in the set. A sample whose image lies in no chunk is left undefined. */
   readonly indices: Tensor;
-  /** [B, 5] f32: box x, y, width > 0, height > 0 in source pixels, reaching into the image; flip left to right 0 or 1. */
+  /** [B, 5] f32: box x, y, width > 0, height > 0 in source pixels, reaching into the image; 1 to flip left to right. */
   readonly crops: Tensor;
   /** Of each channel, on the scale 0 … 1. */
   readonly mean: readonly number[];
@@ -30,8 +30,9 @@ export interface AugmentInputs {
 }
 
 /**
- * Crops, resizes (bicubic, a = −½, as Pillow's `resize` with a box: pixels beside the box count, those outside the image
- * don't; no rounding to bytes), flips, and normalises as (v/255 − mean) / std. No gradient flows back: images are data.
+ * Crops, resizes (bicubic, a = −½, as Pillow's `resize` with a box: pixels beside the box count, those outside the
+ * image don't; no rounding to bytes), flips, and normalises as (v/255 − mean) / std. No gradient flows back: images are
+ * data.
  *
  * @returns [B, C, size, size] f32
  * @throws EngineError `bad-shape`

@@ -1,18 +1,18 @@
 import source from '../../shaders/distillation.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
+import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
-import { EngineError } from '../gpu/errors';
 import type { Tensor } from '../tensor/tensor';
 import { blocksOf, recordRowSums } from './reduce';
 
 const kernels = kernelsOf('distillation', source, ['distillationSums', 'distillationGradient'], { reduce });
 
 /**
- * The distance of a student's latents from a teacher's: for each branch the mean of (z − target)² over batch, tokens and
- * channels. Gradients flow to z only: the teacher is frozen.
+ * The distance of a student's latents from a teacher's: for each branch the mean of (z − target)² over batch, tokens
+ * and channels. Gradients flow to z only: the teacher is frozen.
  *
  * @param z [S·B, T, D], S branches one after the other
  * @param target as z
@@ -50,7 +50,7 @@ export function distillation(graph: Graph, z: Tensor, target: Tensor, branches: 
       params: { ACCUMULATE: dz.accumulate },
       uniforms: { count: z.size, width, scale: 2 / width },
       bindings: { z, teacher: target, dLoss, dz: dz.out },
-      workgroups: workgroupRow(Math.ceil(z.size / 256)),
+      workgroups: workgroupRow(Math.ceil(z.size / 64)),
     });
   });
   return loss;

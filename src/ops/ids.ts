@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/tensor';
 /** @throws EngineError `bad-shape` unless `operand` holds u32 */
 export function assertU32(operation: string, operand: string, { dtype }: Tensor): void {
   if (dtype === 'u32') return;
-  throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not u32.`, 'Give whole numbers as a u32 tensor.');
+  throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not u32.`, 'Give it as a u32 tensor.');
 }
 
 /**
@@ -19,7 +19,7 @@ export function matchIds(operation: string, operand: string, ids: Tensor, sample
   if (ids.shape.length === 2 && width === length && samples % rows === 0) return rows;
   throw new EngineError(
     'bad-shape',
-    `${operation}: ${operand} has shape ${formatShape(ids.shape)}, not [Bi, ${length}] with Bi dividing ${samples} samples.`,
+    `${operation}: ${operand} has shape ${formatShape(ids.shape)}, not [Bi, ${length}] with Bi dividing ${samples}.`,
     'Give one row a sample, or fewer rows that samples share in turn.',
   );
 }

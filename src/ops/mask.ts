@@ -47,7 +47,8 @@ export function drawMasks(
   assertU32('drawMasks', 'counter', counter);
   checkKeep('drawMasks', keep, length);
   if (length > MAX_LENGTH) {
-    throw new EngineError('limit-exceeded', `drawMasks: ${length} patches; it orders at most ${MAX_LENGTH}.`, 'Use a larger patch.');
+    const what = `drawMasks: ${length} patches; it orders at most ${MAX_LENGTH}.`;
+    throw new EngineError('limit-exceeded', what, 'Use a larger patch.');
   }
   const idsShuffle = graph.empty('idsShuffle', [batch, length], 'u32');
   const idsRestore = graph.empty('idsRestore', [batch, length], 'u32');

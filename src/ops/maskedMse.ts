@@ -28,8 +28,8 @@ export interface MaskedMseOperands {
 
 /**
  * The pixel loss of a masked autoencoder, a branch: the mean squared error in each patch, averaged over the removed
- * patches (He et al. 2021). S = samples / B branches follow each other in the batch. The gradient of the class token and
- * of visible patches is 0.
+ * patches (He et al. 2021). S = samples / B branches follow each other in the batch. The gradient of the class token
+ * and of visible patches is 0.
  *
  * @returns [S]
  * @throws EngineError `bad-shape`, also where no patch is removed, and where `normPix` meets patches of one element
@@ -41,8 +41,16 @@ export function maskedMse(
   const { samples, C, H, W } = matchShape('maskedMse', 'images', images.shape, ['samples', 'C', 'H', 'W']);
   const length = (H / patch) * (W / patch);
   const patchSize = patch * patch * C;
-  check(Number.isInteger(H / patch) && Number.isInteger(W / patch), `images of ${H}×${W} don't divide into patches of ${patch}×${patch}`, 'Choose a patch size that divides both.');
-  check(!normPix || patchSize > 1, 'a patch of one element has no variance to normalise by', 'Use larger patches, or raw pixels.');
+  check(
+    H % patch === 0 && W % patch === 0,
+    `images of ${H}×${W} don't divide into patches of ${patch}×${patch}`,
+    'Choose a patch size that divides both.',
+  );
+  check(
+    !normPix || patchSize > 1,
+    'a patch of one element has no variance to normalise by',
+    'Use larger patches, or raw pixels.',
+  );
   matchShape('maskedMse', 'prediction', prediction.shape, [samples, 1 + length, patchSize]);
   const batch = matchIds('maskedMse', 'idsRestore', idsRestore, samples, length);
   checkKeep('maskedMse', keep, length);
@@ -52,15 +60,19 @@ export function maskedMse(
   const removed = batch * (length - keep);
   const layout = { batch, length, keep, height: H, width: W };
   const params = { PATCH: patch, CHANNELS: C, NORM_PIX: normPix };
-  const operands = { prediction, images, idsRestore };
-  const statistics = normPix ? { statistics: graph.empty('maskedMse statistics', [samples, length, 2]) } : {};
+  const operands = {
+    prediction,
+    images,
+    idsRestore,
+    ...(normPix ? { statistics: graph.empty('maskedMse statistics', [samples, length, 2]) } : {}),
+  };
   const errors = graph.empty('maskedMse errors', [samples, length]);
   const LANES = lanesFor(patchSize);
   graph.dispatch({
     kernel: kernels.maskedMseErrors,
     params: { ...params, LANES },
     uniforms: { ...layout, samples },
-    bindings: { ...operands, ...statistics, errors },
+    bindings: { ...operands, errors },
     workgroups: workgroupRow(Math.ceil((samples * length * LANES) / 64)),
   });
   const loss = graph.empty('maskedMse', [branches], 'f32', prediction.requiresGrad);
@@ -74,7 +86,7 @@ export function maskedMse(
       kernel: kernels.maskedMseGradient,
       params: { ...params, ACCUMULATE: dPrediction.accumulate },
       uniforms: { ...layout, count: prediction.size, scale: 2 / (patchSize * removed) },
-      bindings: { ...operands, ...statistics, dLoss, dPrediction: dPrediction.out },
+      bindings: { ...operands, dLoss, dPrediction: dPrediction.out },
       workgroups: workgroupRow(Math.ceil(prediction.size / 64)),
     });
   });

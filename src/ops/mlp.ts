@@ -33,7 +33,7 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
   matchShape('mlp', 'weight2', weight2.shape, [d, f]);
   matchShape('mlp', 'bias2', bias2.shape, [d]);
   matchShape('mlp', 'residual', residual.shape, x.shape);
-  const requiresGrad = [x, ...Object.values(operands)].some((input: Tensor) => input.requiresGrad);
+  const requiresGrad = [x, weight1, bias1, weight2, bias2, residual].some((input) => input.requiresGrad);
 
   const pre = graph.empty('mlp pre', [m, f]);
   const hidden = graph.empty('mlp hidden', [m, f]);

@@ -95,7 +95,8 @@ export function patchify(
   graph.record('patchify', [patches], (gradients) => {
     const dPatches = gradients.of(patches);
     const dImages = gradients.into(images);
-    if (dPatches && dImages) move(graph, 'images', layout, { patches: dPatches, images: dImages.out }, dImages.accumulate);
+    if (!dPatches || !dImages) return;
+    move(graph, 'images', layout, { patches: dPatches, images: dImages.out }, dImages.accumulate);
   });
   return patches;
 }
@@ -122,7 +123,8 @@ export function unpatchify(
   graph.record('unpatchify', [images], (gradients) => {
     const dImages = gradients.of(images);
     const dPatches = gradients.into(patches);
-    if (dImages && dPatches) move(graph, 'patches', layout, { patches: dPatches.out, images: dImages }, dPatches.accumulate);
+    if (!dImages || !dPatches) return;
+    move(graph, 'patches', layout, { patches: dPatches.out, images: dImages }, dPatches.accumulate);
   });
   return images;
 }

@@ -17,7 +17,9 @@ export interface PhiloxStream {
  *
  * @returns [count] u32
  */
-export function philoxFill(graph: Graph, count: number, { key: [k0, k1], counter: [c1, c2, c3] }: PhiloxStream): Tensor {
+export function philoxFill(graph: Graph, count: number, { key, counter }: PhiloxStream): Tensor {
+  const [k0, k1] = key;
+  const [c1, c2, c3] = counter;
   const out = graph.empty('philoxFill', [count], 'u32');
   graph.dispatch({
     kernel: kernels.philoxFill,

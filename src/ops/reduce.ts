@@ -12,7 +12,7 @@ const BLOCK = 4096;
 /** Blocks that a row is summed in, each to one partial sum. */
 export const blocksOf = (width: number): number => Math.ceil(width / BLOCK);
 
-/** Invocations that share a row of a row kernel: enough that each takes a few elements. */
+/** Invocations that share a row of a row kernel: few, since the more there are, the more barriers they meet at. */
 export const lanesFor = (width: number): number => (width >= 1024 ? 64 : width >= 128 ? 16 : 4);
 
 /** Appends out[row] = scale · Σ x[row, i], for x [rows, width], in an order that the width alone fixes. */
@@ -56,7 +56,7 @@ function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Tenso
       params: { ACCUMULATE: dx.accumulate },
       uniforms: { count: x.size, width: x.size, scale },
       bindings: { dSums, dx: dx.out },
-      workgroups: workgroupRow(Math.ceil(x.size / 256)),
+      workgroups: workgroupRow(Math.ceil(x.size / 64)),
     });
   });
   return out;

@@ -129,15 +129,16 @@ export function visibleTokens(
     }
     const dClassToken = gradients.into(classToken);
     if (dClassToken) {
-      sumRows(graph, D, { kernel: kernels.classTokenSums, rows: S, sizes: { tokens: 1 + K }, bindings: { dy } }, dClassToken);
+      const first = { kernel: kernels.classTokenSums, rows: S, sizes: { tokens: 1 + K }, bindings: { dy } };
+      sumRows(graph, D, first, dClassToken);
     }
   });
   return y;
 }
 
 /**
- * What a decoder reads: the class token, then every place of the image, visible ones with their token, removed ones with
- * the mask token, and the positions added. Gradients flow to the tokens and the mask token, not to the positions.
+ * What a decoder reads: the class token, then every place of the image, a visible one with its token, a removed one
+ * with the mask token, and the positions added. Gradients flow to the tokens and the mask token, not to the positions.
  *
  * @param inputs.tokens [S, 1 + K, D]: class token, then the visible patches in the order of the mask
  * @param inputs.maskToken [1, 1, D]
@@ -191,12 +192,8 @@ export function restoreTokens(
     const dMaskToken = gradients.into(maskToken);
     if (dMaskToken) {
       const bindings = { restore: idsRestore, dy };
-      sumRows(
-        graph,
-        D,
-        { kernel: kernels.maskTokenSums, rows: S * L, sizes: { keep, length: L, idRows }, bindings },
-        dMaskToken,
-      );
+      const first = { kernel: kernels.maskTokenSums, rows: S * L, sizes: { keep, length: L, idRows }, bindings };
+      sumRows(graph, D, first, dMaskToken);
     }
   });
   return y;
@@ -219,19 +216,19 @@ function sumRows(
   // About √rows blocks of about √rows rows: both passes have work for many invocations.
   const rowsPerBlock = Math.ceil(rows / Math.min(256, Math.ceil(Math.sqrt(rows))));
   const blocks = Math.ceil(rows / rowsPerBlock);
-  const partial = graph.empty('token sums', [blocks, dim]);
+  const blockSums = graph.empty('token sums', [blocks, dim]);
   graph.dispatch({
     kernel,
     params: { VEC },
     uniforms: { ...sizes, rows, rowsPerBlock, width },
-    bindings: { ...bindings, partial },
+    bindings: { ...bindings, blockSums },
     workgroups: [Math.ceil(width / 64), blocks],
   });
   graph.dispatch({
     kernel: kernels.tokenReduce,
     params: { VEC, ACCUMULATE: accumulate },
     uniforms: { width, blocks },
-    bindings: { partial, dToken: out },
+    bindings: { blockSums, dToken: out },
     workgroups: [Math.ceil(width / 64)],
   });
 }

@@ -43,5 +43,5 @@ export function matchShape<const P extends readonly (number | string)[]>(
     const wanted = pattern.map((entry) => (known[entry] === undefined ? entry : `${entry} = ${known[entry]}`)).join(', ');
     throw new EngineError('bad-shape', `${operation}: ${operand} has shape ${formatShape(shape)}, not [${wanted}].`, 'Reshape it.');
   }
-  return extents as Record<Extract<P[number], string>, number>;
+  return extents;
 }

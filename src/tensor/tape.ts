@@ -8,17 +8,17 @@ import type { Tensor } from './tensor';
 /** Where an operation's backward puts gradients. */
 export interface Gradients {
   /** The gradient of an output of the operation; undefined where none arrived. */
-  of(output: Tensor): Tensor | undefined;
+  readonly of: (output: Tensor) => Tensor | undefined;
   /**
    * Where the gradient of an input goes: write to `out`, or add to it where `accumulate` is set. Undefined where the
    * input needs none.
    */
-  into(input: Tensor): { readonly out: Tensor; readonly accumulate: boolean } | undefined;
+  readonly into: (input: Tensor) => { readonly out: Tensor; readonly accumulate: boolean } | undefined;
   /**
    * The gradient of `input` is `gradient` itself, or one more part of it. To be called last: from here on `gradient` may
    * be added to in place.
    */
-  pass(input: Tensor, gradient: Tensor): void;
+  readonly pass: (input: Tensor, gradient: Tensor) => void;
 }
 
 export type Backward = (gradients: Gradients) => void;
@@ -84,16 +84,19 @@ export class Tape {
     this.assertNotWalked(loss);
     this.gradients.set(loss.storage, { tensor: gradient, shared: true });
     const entries = this.entries.splice(0).reverse();
-    for (const { outputs, backward } of entries) {
-      if (!outputs.some((output) => this.gradients.has(output.storage))) continue;
-      this.handedOn.clear();
-      backward({
-        of: (output) => this.find(output),
-        into: (input) => this.into(input),
-        pass: (input, passed) => this.pass(input, passed),
-      });
+    try {
+      for (const { outputs, backward } of entries) {
+        if (!outputs.some((output) => this.gradients.has(output.storage))) continue;
+        this.handedOn.clear();
+        backward({
+          of: (output) => this.find(output),
+          into: (input) => this.into(input),
+          pass: (input, passed) => this.pass(input, passed),
+        });
+      }
+    } finally {
+      for (const { outputs } of entries) for (const { storage } of outputs) this.walked.add(storage);
     }
-    for (const { outputs } of entries) for (const { storage } of outputs) this.walked.add(storage);
   }
 
   private assertNotWalked({ storage, label }: Tensor): void {

@@ -1,0 +1,54 @@
+import { adamwStep } from '../kernels-test/adamw.reference';
+import { random, zeros } from '../kernels-test/compare';
+import { Parameters } from '../src/nn/parameters';
+import { AdamW } from '../src/optim/adamw';
+import { Slice } from '../src/gpu/storage';
+import type { Graph } from '../src/tensor/graph';
+import type { BenchCase, BenchSuite } from './bench';
+
+const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05 } as const;
+const LEARNING_RATE = 1e-3;
+
+interface State {
+  readonly graph: Graph;
+  readonly parameters: Parameters;
+  readonly optimizer: AdamW;
+}
+
+function adamwCase(count: number): BenchCase {
+  const shape = [count / 64, 64];
+  const gradient = random(shape, 1);
+  let state: State | undefined;
+  /** What a graph trains; that of the graph before is not used any more. */
+  const stateOf = (graph: Graph): State => {
+    if (state?.graph === graph) return state;
+    state?.optimizer.dispose();
+    state?.parameters.dispose();
+    const { engine } = graph;
+    const parameters = new Parameters(engine, 'model', [{ name: 'weight', shape, initialize: () => new Float32Array(count) }]);
+    for (const { gradients, size } of parameters.arenas) {
+      engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
+    }
+    return (state = { graph, parameters, optimizer: new AdamW(engine, parameters, OPTIONS) });
+  };
+  return {
+    name: `${count} elements`,
+    inputs: {},
+    operation: (graph) => {
+      const { parameters, optimizer } = stateOf(graph);
+      const hyper = graph.input('hyper', [8], 'f32', optimizer.hyper(LEARNING_RATE, 1));
+      optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));
+      return { weight: parameters.get('weight') };
+    },
+    forward: () => {
+      const [weight, m, v] = [zeros(shape), zeros(shape), zeros(shape)];
+      const parameter = { value: weight.data, m: m.data, v: v.data, decayed: true };
+      adamwStep([parameter], [gradient.data], { ...OPTIONS, learningRate: LEARNING_RATE, step: 1, factor: 1 });
+      return { weight };
+    },
+    flops: 16 * count,
+    bytes: count * 4 * 7,
+  };
+}
+
+export default { kernel: 'adamw', cases: [adamwCase(1 << 18), adamwCase(1 << 22)] } satisfies BenchSuite;

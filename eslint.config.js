@@ -1,0 +1,85 @@
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The rooms of src/, and below each the rooms that it may import from. Imports run downward only. */
+const ROOMS = {
+  gpu: [],
+  tensor: ['gpu'],
+  ops: ['gpu', 'tensor'],
+  files: ['gpu', 'tensor', 'ops'],
+  data: ['gpu', 'tensor', 'ops', 'files'],
+  nn: ['gpu', 'tensor', 'ops'],
+  optim: ['gpu', 'tensor', 'ops', 'nn'],
+  imae: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim'],
+  node: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim', 'imae'],
+  web: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim', 'imae'],
+};
+
+/** What the rooms below node/ and web/ must not know: they run in Node and in browsers alike. */
+const PLATFORM_ROOMS = ['node', 'web'];
+const PLATFORM_GLOBALS = ['process', 'Buffer', 'navigator', 'document', 'window', 'self', 'location', 'localStorage'];
+const platformImports = {
+  regex: '^[^.]',
+  message: 'Packages and node: modules belong to src/node and src/web; pass what you need in from there.',
+};
+const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to src/node and src/web.' }));
+
+/** What calls WebGPU belongs to src/gpu, and beside it to src/node and src/web, which find the adapter. */
+const WEBGPU_GLOBALS = ['GPUBufferUsage', 'GPUMapMode', 'GPUShaderStage'];
+const webgpuGlobals = WEBGPU_GLOBALS.map((name) => ({ name, message: 'Only src/gpu calls WebGPU.' }));
+
+/** The rules of one room. Tests may reach for whatever they need. */
+function roomRules([room, below]) {
+  const isPlatform = PLATFORM_ROOMS.includes(room);
+  const others = Object.keys(ROOMS).filter((other) => other !== room && !below.includes(other));
+  const upward = {
+    regex: `^(\\.\\./)+(src/)?(${[...others, 'kernels-test', 'bench', 'tools'].join('|')})(/|$)`,
+    message: `src/${room} may import from ${['itself', ...below].join(', ')}: imports run downward only.`,
+  };
+  return {
+    files: [`src/${room}/**/*.ts`],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: isPlatform ? [upward] : [upward, platformImports] }],
+      'no-restricted-globals': [
+        'error',
+        ...(isPlatform ? [] : platformGlobals),
+        ...(isPlatform || room === 'gpu' ? [] : webgpuGlobals),
+      ],
+      // The import rules above see declarations only.
+      'no-restricted-syntax': ['error', ...(isPlatform ? [] : [{ selector: 'ImportExpression', message: 'Import at the top.' }])],
+    },
+  };
+}
+
+export default defineConfig(
+  { ignores: ['dist/', 'runs/', 'node_modules/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' }, rules: { 'max-lines': ['error', 600], eqeqeq: 'error' } },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // Numbers in messages are what messages are for.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // A shorthand for callbacks that return nothing is clear enough.
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+      // An async function without await turns what it throws into a rejection.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  ...Object.entries(ROOMS).map(roomRules),
+  {
+    // Kernel tests and benches also run in browsers and from bundles; setup.ts alone belongs to vitest.
+    files: ['kernels-test/**/*.ts', 'bench/**/*.ts'],
+    ignores: ['kernels-test/setup.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [platformImports, { regex: '/src/(node|web)/', message: 'They run in Node and in browsers alike.' }] },
+      ],
+      'no-restricted-globals': ['error', ...platformGlobals],
+    },
+  },
+);

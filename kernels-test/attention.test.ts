@@ -1,0 +1,144 @@
+import source from '../shaders/attention.wgsl';
+import { kernelsOf } from '../src/gpu/shader';
+import { attention, type AttentionOptions } from '../src/ops/attention';
+import { ATTENTION_KERNELS, planAttention } from '../src/ops/attentionPlan';
+import { Graph } from '../src/tensor/graph';
+import type { Tensor } from '../src/tensor/tensor';
+import { backward, forward, type Case, type Inputs } from './attention.reference';
+import { expectClose, operationTest, random } from './compare';
+import { refusalTest } from './refusal';
+import { suite, type KernelTest } from './suite';
+
+const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
+
+/** The three versions, by the device for which they are chosen. */
+const DEVICES = { plain: { software: true, plain: true }, register: { software: true }, workgroup: { software: false } };
+
+interface Stated {
+  readonly shape: readonly [b: number, n: number, heads: number, d: number];
+  /** `some`: the first sample may attend to nothing, others to a part of their keys. */
+  readonly mask?: 'some' | 'none';
+  /** Extents of the bias over samples and heads. */
+  readonly bias?: readonly [number, number];
+}
+
+function caseOf({ shape: [b, n, heads, d], mask, bias }: Stated): Case {
+  const open = random([b, n], 11).data;
+  const keyMask = Uint32Array.from(open, (x, i) => (mask === 'some' && i >= n && x < 0.3 ? 1 : 0));
+  return { b, n, heads, d, ...(mask ? { keyMask } : {}), ...(bias ? { bias: random([...bias, n, n], 12) } : {}) };
+}
+
+function nameOf({ shape, mask, bias }: Stated): string {
+  return [shape.join('×'), mask && `mask: ${mask}`, bias && `bias ${bias.join('×')}`].filter(Boolean).join(', ');
+}
+
+function inputsOf({ b, n, heads, d }: Case): Inputs {
+  const { shape, data } = random([b, n, 3 * heads * d], 1);
+  return { qkv: { shape, data: data.map((x) => 2 * x) } };
+}
+
+function optionsOf(graph: Graph, { b, n, keyMask, bias }: Case): AttentionOptions {
+  return {
+    ...(keyMask ? { keyMask: graph.input('keyMask', [b, n], 'u32', keyMask) } : {}),
+    ...(bias ? { bias: graph.input('bias', bias.shape, 'f32', Float32Array.from(bias.data)) } : {}),
+  };
+}
+
+function throughTape(stated: Stated): KernelTest {
+  const test = caseOf(stated);
+  return operationTest<Inputs>({
+    name: nameOf(stated),
+    inputs: inputsOf(test),
+    operation: (graph, { qkv }) => ({ out: attention(graph, qkv, test.heads, optionsOf(graph, test)) }),
+    forward: (inputs) => ({ out: forward(test, inputs).out }),
+    backward: (inputs, dOutputs) => backward(test, inputs, dOutputs),
+  });
+}
+
+/** Each version of the kernels, whatever the device: a software adapter runs those for GPUs as well. */
+function everyVersion(stated: Stated): KernelTest {
+  const test = caseOf(stated);
+  const { b, n, heads, d } = test;
+  return {
+    name: `every version ${nameOf(stated)}`,
+    run: async (engine) => {
+      const inputs = inputsOf(test);
+      const dOut = random([b, n, heads * d], 2);
+      const expected = forward(test, inputs);
+      const gradient = backward(test, inputs, { out: dOut }).qkv.data;
+      const [biasSamples = 1, biasHeads = 1] = test.bias?.shape ?? [];
+      const uniforms = {
+        batch: b,
+        sequence: n,
+        heads,
+        channels: d,
+        scale: 1 / Math.sqrt(d),
+        biasBatchStride: biasSamples > 1 ? biasHeads * n * n : 0,
+        biasHeadStride: biasHeads > 1 ? n * n : 0,
+      };
+      const graph = new Graph(engine);
+      const options = optionsOf(graph, test);
+      const qkv = graph.input('qkv', inputs.qkv.shape, 'f32', Float32Array.from(inputs.qkv.data));
+      const dout = graph.input('dout', dOut.shape, 'f32', Float32Array.from(dOut.data));
+      const found = Object.entries(DEVICES).map(([device, traits]) => {
+        const plan = planAttention({ b, n, heads, d, mask: !!test.keyMask, bias: !!test.bias }, traits);
+        const out = graph.empty(`${device} out`, dOut.shape);
+        const lse = graph.empty(`${device} lse`, [b, heads, n]);
+        const delta = graph.empty(`${device} delta`, [b, heads, n]);
+        const dqkv = graph.empty(`${device} dqkv`, qkv.shape);
+        const run = (step: (typeof plan)['forward'], bindings: Readonly<Record<string, Tensor>>): void => {
+          const { kernel, params, workgroups } = step;
+          graph.dispatch({ kernel: kernels[kernel], params, uniforms, bindings: { ...bindings, ...options }, workgroups });
+        };
+        run(plan.forward, { qkv, out, lse });
+        run(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
+        run(plan.backwardKV, { qkv, dout, lse, delta, dqkv });
+        graph.output(out, lse, dqkv);
+        return { device, out, lse, dqkv };
+      });
+      const program = await graph.compile();
+      try {
+        program.run();
+        for (const { device, out, lse, dqkv } of found) {
+          // Scores to about 1e-6 make probabilities to about 1e-6; sums of them are better.
+          expectClose(`${device}: out`, await program.read(out), expected.out.data, 2e-6);
+          expectClose(`${device}: dqkv`, await program.read(dqkv), gradient, 2e-6);
+          // A row that may attend to nothing has no log-sum-exp to compare.
+          const open = (_: number, i: number): boolean => !Number.isNaN(expected.lse.data[i]);
+          const rows = Array.from(await program.read(lse)).filter(open);
+          expectClose(`${device}: lse`, rows, expected.lse.data.filter(open), 2e-6);
+        }
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
+// Sequences below, at and above a block; d of one vec4, of a part of a tile, and no multiple of four (the plain kernels).
+const SHAPES: readonly Stated[] = [
+  { shape: [1, 1, 1, 1] },
+  { shape: [3, 1, 5, 4] },
+  { shape: [2, 3, 3, 3], mask: 'some' },
+  { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] },
+  { shape: [2, 33, 1, 16], bias: [1, 1] },
+  { shape: [2, 5, 3, 20], bias: [2, 1] },
+  { shape: [2, 17, 5, 60], mask: 'some', bias: [1, 5] },
+  { shape: [2, 65, 3, 64] },
+  { shape: [1, 9, 1, 128] },
+  { shape: [1, 17, 3, 8], mask: 'none' },
+];
+
+export default suite('attention', [
+  ...SHAPES.map(throughTape),
+  ...SHAPES.map(everyVersion),
+  refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
+    attention(graph, graph.input('qkv', [2, 3, 16]), 3),
+  ),
+  refusalTest('a mask of another length', 'keyMask', (graph) =>
+    attention(graph, graph.input('qkv', [2, 3, 12]), 2, { keyMask: graph.input('keyMask', [2, 4], 'u32') }),
+  ),
+  refusalTest('a bias of another batch', 'bias', (graph) =>
+    attention(graph, graph.input('qkv', [3, 5, 12]), 2, { bias: graph.input('bias', [2, 1, 5, 5]) }),
+  ),
+]);

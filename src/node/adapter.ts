@@ -1,0 +1,147 @@
+import { pathToFileURL } from 'node:url';
+import type { create, globals } from 'webgpu';
+import { UserError } from '../files/userError';
+import { isSoftware, isSoftwareName } from '../gpu/engine';
+import { unpackSwiftShader } from './swiftshader';
+
+/** The npm package webgpu, or a copy of it. */
+interface WebGPU {
+  readonly create: typeof create;
+  readonly globals: typeof globals;
+}
+
+export interface OpenAdapter {
+  readonly adapter: GPUAdapter;
+  /** Dawn's instance: it must outlive the adapter's devices. */
+  readonly gpu: GPU;
+}
+
+/** The kinds that one may ask for instead of a name, and what is looked for then. */
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['any', 'a GPU, a software driver of the system, or SwiftShader of the npm packages'],
+  ['hardware', 'a GPU'],
+  ['software', 'a software driver of the system, or SwiftShader of the npm packages'],
+  ['swiftshader', 'SwiftShader of the npm packages'],
+]);
+
+/**
+ * Finds an adapter, whatever order the drivers list theirs in.
+ *
+ * Dawn sees the adapters of this system's Vulkan drivers (`VK_DRIVER_FILES` chooses among these), of Metal or of
+ * Direct3D 12. SwiftShader of the npm packages comes after all of them.
+ *
+ * @param wanted `any`: hardware, else the system's software, else SwiftShader; `hardware`; `software`; `swiftshader`;
+ *   else a part of an adapter's name, in upper or lower case
+ * @throws UserError where there is none
+ */
+export async function requestAdapter(wanted: string): Promise<OpenAdapter> {
+  const kind = wanted.toLowerCase();
+  const names: string[] = [];
+  if (kind !== 'swiftshader') {
+    const webgpu = await importWebGPU();
+    const foremost = await request(webgpu);
+    if (foremost && (kind === 'any' || kind === 'hardware') && !isSoftware(foremost.adapter.info)) return foremost;
+    if (foremost) names.push(...(await adapterNames(webgpu)));
+    const name = chooseName(names, wanted);
+    const chosen = name === undefined || names.length === 1 ? foremost : await request(webgpu, name);
+    if (chosen && name !== undefined) return chosen;
+  }
+  const bundled = KINDS.has(kind) && kind !== 'hardware' ? await requestSwiftShader() : undefined;
+  if (bundled) return bundled;
+  throw noAdapter(names, wanted);
+}
+
+/** The name to take of those that drivers list; undefined where none will do. */
+export function chooseName(names: readonly string[], wanted: string): string | undefined {
+  const hardware = names.filter((name) => !isSoftwareName(name));
+  const software = names.filter(isSoftwareName).sort((a, b) => Number(isSwiftShader(a)) - Number(isSwiftShader(b)));
+  switch (wanted.toLowerCase()) {
+    case 'any':
+      return [...hardware, ...software][0];
+    case 'hardware':
+      return hardware[0];
+    case 'software':
+      return software[0];
+    default:
+      return names.find((name) => name.toLowerCase().includes(wanted.toLowerCase()));
+  }
+}
+
+/** The slowest: lavapipe has wider vectors, subgroups and half precision. */
+function isSwiftShader(name: string): boolean {
+  return /swiftshader/i.test(name);
+}
+
+async function request(webgpu: WebGPU, name?: string): Promise<OpenAdapter | undefined> {
+  Object.assign(globalThis, webgpu.globals);
+  const gpu = webgpu.create(name === undefined ? [] : [`adapter=${name}`]);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return adapter ? { adapter, gpu } : undefined;
+}
+
+/** The names of all adapters. Dawn's binding tells them only where it is asked for one that there is not. */
+async function adapterNames(webgpu: WebGPU): Promise<string[]> {
+  try {
+    await request(webgpu, 'no such adapter');
+    return [];
+  } catch (error) {
+    return [...String(error).matchAll(/name: '(.*)'$/gm)].map((match) => match[1] ?? '');
+  }
+}
+
+async function importWebGPU(): Promise<WebGPU> {
+  try {
+    return await import('webgpu');
+  } catch (error) {
+    throw new UserError(
+      `The npm package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${messageOf(error)}\n` +
+        'It is built for Linux with glibc, macOS and Windows. Run `npm install` on this machine.',
+    );
+  }
+}
+
+async function requestSwiftShader(): Promise<OpenAdapter | undefined> {
+  const index = await unpackSwiftShader();
+  if (index === undefined) return undefined;
+  try {
+    return await request((await import(/* @vite-ignore */ pathToFileURL(index).href)) as WebGPU);
+  } catch (error) {
+    throw new UserError(
+      `SwiftShader cannot be loaded: ${messageOf(error)}\n` +
+        'Set XDG_CACHE_HOME to a folder whose programs may be run, or delete the one named here.',
+    );
+  }
+}
+
+/** Says what was looked for, what was there, and what helps. */
+function noAdapter(names: readonly string[], wanted: string): UserError {
+  const kind = wanted.toLowerCase();
+  const seen = `Adapters here: ${names.join('; ') || 'none'}.`;
+  const lookedFor = KINDS.get(kind);
+  if (lookedFor === undefined) {
+    return new UserError(
+      `No adapter's name contains '${wanted}'. ${seen} Give a part of a name, or ${[...KINDS.keys()].join(', ')}.`,
+      { usage: true },
+    );
+  }
+  const lines = [`No WebGPU adapter was found. Looked for ${lookedFor}. ${seen}`];
+  const restriction = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((variable) => process.env[variable]);
+  if (restriction && kind !== 'swiftshader') {
+    lines.push(`  ${restriction}=${process.env[restriction]} hides every other driver.`);
+  }
+  const linux = process.platform === 'linux';
+  if (kind === 'any' || kind === 'hardware') {
+    lines.push(`  With a GPU: install its driver${linux ? '; `vulkaninfo --summary` must list it' : ''}.`);
+  }
+  if (linux && kind !== 'hardware') {
+    if (kind !== 'swiftshader') {
+      lines.push('  Without: `apt-get install mesa-vulkan-drivers libvulkan1` brings lavapipe (Mesa 25 or later).');
+    }
+    lines.push('  SwiftShader, on x64: `npm install --include=optional` brings it.');
+  }
+  return new UserError(lines.join('\n'));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,132 @@
+import { constants } from 'node:fs';
+import { access, chmod, copyFile, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { extract } from 'tar-stream';
+import { UserError } from '../files/userError';
+
+// SwiftShader is a Vulkan driver that runs on any CPU. npm has it inside @sparticuz/chromium, a browser for servers.
+//
+// Dawn opens the `libvulkan.so.1` that lies beside its own library before it looks elsewhere, and SwiftShader's library
+// has a Vulkan loader's entry point. So a copy of the webgpu package with SwiftShader under that name runs on it alone:
+// without a loader on the system, without an environment variable, and beside the real package in one process.
+
+const LIBRARY = 'libvk_swiftshader.so';
+const BINDING = join('dist', `${process.platform}-${process.arch}`);
+
+/**
+ * Makes a copy of the webgpu package that runs on SwiftShader, in the user's cache, where there is none yet. Processes
+ * may do so at the same time.
+ *
+ * @returns the path of the copy's index.js; undefined where SwiftShader is not installed or not made for this platform
+ * @throws UserError where no cache folder can be written
+ */
+export async function unpackSwiftShader(): Promise<string | undefined> {
+  const chromium = swiftShaderPackage();
+  const index = resolveModule('webgpu');
+  if (chromium === undefined || index === undefined) return undefined;
+  const archive = join(chromium, 'bin', 'swiftshader.tar.br');
+  const webgpu = dirname(index);
+  const name = `swiftshader-${await version(chromium)}-webgpu-${await version(webgpu)}`;
+
+  const refusals: string[] = [];
+  for (const cache of cacheFolders()) {
+    const folder = join(cache.path, name);
+    try {
+      if (cache.shared) await claim(cache.path);
+      if (!(await exists(folder))) await unpack(archive, webgpu, folder);
+      return join(folder, 'index.js');
+    } catch (error) {
+      refusals.push(`  ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new UserError(
+    `SwiftShader cannot be unpacked:\n${refusals.join('\n')}\nSet XDG_CACHE_HOME to a folder with 40 MB of room.`,
+  );
+}
+
+/** Builds `folder` under another name first, so that it is complete whenever it exists. */
+async function unpack(archive: string, webgpu: string, folder: string): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const draft = await mkdtemp(`${folder}-`);
+  try {
+    await mkdir(join(draft, BINDING), { recursive: true });
+    for (const file of ['package.json', 'index.js', join(BINDING, 'dawn.node')]) {
+      await copyFile(join(webgpu, file), join(draft, file), constants.COPYFILE_FICLONE);
+    }
+    await writeFile(join(draft, BINDING, 'libvulkan.so.1'), await readLibrary(archive), { mode: 0o755 });
+    await rename(draft, folder);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (!(await exists(folder))) throw error; // else another process was faster
+  }
+}
+
+async function readLibrary(archive: string): Promise<Buffer> {
+  const files = extract();
+  files.end(brotliDecompressSync(await readFile(archive)));
+  for await (const file of files) {
+    if (file.header.name !== LIBRARY) {
+      file.resume();
+      continue;
+    }
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of file) chunks.push(chunk as Uint8Array);
+    return Buffer.concat(chunks);
+  }
+  throw new Error(`${archive} holds no ${LIBRARY}.`);
+}
+
+/** The places for a cache, the best first. */
+function cacheFolders(): { readonly path: string; readonly shared: boolean }[] {
+  const own = [process.env['XDG_CACHE_HOME'], homeCache()].filter((path) => path !== undefined);
+  return [
+    ...own.filter(isAbsolute).map((path) => ({ path: join(path, 'palimpsest'), shared: false })),
+    { path: join(tmpdir(), `palimpsest-${process.getuid?.() ?? 'user'}`), shared: true },
+  ];
+}
+
+function homeCache(): string | undefined {
+  try {
+    return join(homedir(), '.cache');
+  } catch {
+    return undefined; // a user without an entry in passwd
+  }
+}
+
+/** Everyone can write to the temporary folder: code is loaded only from what nobody else could have put there. */
+async function claim(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const stat = await lstat(path);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${path} belongs to someone else.`);
+  await chmod(path, 0o700);
+}
+
+/** The published archive is built for one platform. */
+function swiftShaderPackage(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  const main = resolveModule('@sparticuz/chromium'); // build/cjs/index.cjs
+  return main && join(main, '..', '..', '..');
+}
+
+/** The main file of an installed package; undefined where it is not installed. */
+function resolveModule(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+async function version(folder: string): Promise<string> {
+  return (JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,83 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { ESLint } from 'eslint';
+import { describe, expect, it } from 'vitest';
+
+/*
+ * The rules of the house, checked: that eslint.config.js reports what it is there to report, and that every kernel has
+ * its test and its bench.
+ */
+
+const namesIn = (folder: string, ending: string): string[] =>
+  readdirSync(folder).flatMap((file) => (file.endsWith(ending) ? [file.slice(0, -ending.length)] : []));
+
+describe('lint', () => {
+  // Only the rules about rooms: those that need types can't judge a file that is not there.
+  const eslint = new ESLint({
+    overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
+    ruleFilter: ({ ruleId }) => ruleId.startsWith('no-restricted-'),
+  });
+
+  async function complaints(filePath: string, code: string): Promise<string> {
+    const [result] = await eslint.lintText(code, { filePath });
+    return (result?.messages ?? []).map(({ message }) => message).join('\n');
+  }
+
+  it.each([
+    ['src/gpu/x.ts', `import { Graph } from '../tensor/graph';`, 'src/gpu may import from itself: imports run downward only'],
+    ['src/tensor/x.ts', `import type { X } from '../ops/x';`, 'src/tensor may import from itself, gpu'],
+    ['src/ops/x.ts', `export { X } from '../nn/layers';`, 'src/ops may import from itself, gpu, tensor'],
+    ['src/ops/x.ts', `export * from '../nn/layers';`, 'imports run downward only'],
+    ['src/nn/x.ts', `import '../optim/adamw';`, 'imports run downward only'],
+    ['src/files/x.ts', `import '../data/imageSet';`, 'imports run downward only'],
+    ['src/imae/lcmae/x.ts', `import '../../node/dawn';`, 'src/imae may import from itself, gpu'],
+    ['src/node/x.ts', `import '../web/page';`, 'imports run downward only'],
+    ['src/web/x.ts', `import '../node/dawn';`, 'imports run downward only'],
+    ['src/gpu/x.ts', `import '../../kernels-test/compare';`, 'imports run downward only'],
+    ['src/imae/x.ts', `import { readFileSync } from 'node:fs';`, 'belong to src/node and src/web'],
+    ['src/gpu/x.ts', `import { create } from 'webgpu';`, 'belong to src/node and src/web'],
+    ['src/gpu/x.ts', `const gpu = await import('webgpu');`, 'Import at the top'],
+    ['src/data/x.ts', `const { env } = process;`, "Unexpected use of 'process'"],
+    ['src/gpu/x.ts', `const gpu = navigator.gpu;`, "Unexpected use of 'navigator'"],
+    ['src/imae/x.ts', `document.title = window.name;`, "Unexpected use of 'window'"],
+    ['src/ops/x.ts', `const usage = GPUBufferUsage.STORAGE;`, 'Only src/gpu calls WebGPU'],
+    ['kernels-test/x.test.ts', `import { it } from 'vitest';`, 'belong to src/node and src/web'],
+    ['bench/x.bench.ts', `import { openEngine } from '../src/node/dawn';`, 'They run in Node and in browsers alike'],
+  ])('reports in %s: %s', async (path, code, message) => {
+    expect(await complaints(path, code)).toContain(message);
+  });
+
+  it.each([
+    ['src/tensor/x.ts', `import { Engine } from '../gpu/engine'; import { Tape } from './tape';`],
+    ['src/ops/x.ts', `import source from '../../shaders/add.wgsl'; import { Tensor } from '../tensor/tensor';`],
+    ['src/optim/x.ts', `import type { Arena } from '../nn/parameters';`],
+    ['src/data/x.ts', `import { UserError } from '../files/userError';`],
+    ['src/imae/lcmae/x.ts', `import { AdamW } from '../../optim/adamw'; import { mae } from '../mae';`],
+    ['src/gpu/x.ts', `const usage = GPUBufferUsage.STORAGE;`],
+    ['src/node/x.ts', `import { join } from 'node:path'; const { env } = process; await import('webgpu');`],
+    ['src/web/x.ts', `document.title = String(navigator.gpu);`],
+    ['src/tensor/x.test.ts', `import { it } from 'vitest'; import { add } from '../ops/add';`],
+    ['kernels-test/x.test.ts', `import { add } from '../src/ops/add'; import { suite } from './suite';`],
+  ])('accepts in %s: %s', async (path, code) => {
+    expect(await complaints(path, code)).toBe('');
+  });
+
+  const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+  it.each(rooms.map(({ name }) => name))('knows the room src/%s', async (room) => {
+    const above = room === 'web' ? 'node' : 'web';
+    expect(await complaints(`src/${room}/x.ts`, `import '../${above}/x';`)).toContain(`src/${room} may import from`);
+  });
+});
+
+describe('one name, everywhere', () => {
+  const kernels = namesIn('shaders', '.wgsl');
+
+  it.each(kernels)('%s has a test and a bench', (name) => {
+    const wanted = [`kernels-test/${name}.test.ts`, `bench/${name}.bench.ts`];
+    expect(wanted.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  it('has no bench of a kernel that is not there', () => {
+    expect(namesIn('bench', '.bench.ts').filter((name) => !kernels.includes(name))).toEqual([]);
+  });
+});
