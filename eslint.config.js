@@ -22,6 +22,8 @@ const platformImports = {
   regex: '^[^.]',
   message: 'Packages and node: modules belong to src/node and src/web; pass what you need in from there.',
 };
+/** The import rules see declarations only. */
+const dynamicImports = { selector: 'ImportExpression', message: 'Import at the top.' };
 const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to src/node and src/web.' }));
 
 /** What calls WebGPU belongs to src/gpu, and beside it to src/node and src/web, which find the adapter. */
@@ -46,15 +48,17 @@ function roomRules([room, below]) {
         ...(isPlatform ? [] : platformGlobals),
         ...(isPlatform || room === 'gpu' ? [] : webgpuGlobals),
       ],
-      // The import rules above see declarations only.
-      'no-restricted-syntax': ['error', ...(isPlatform ? [] : [{ selector: 'ImportExpression', message: 'Import at the top.' }])],
+      'no-restricted-syntax': ['error', ...(isPlatform ? [] : [dynamicImports])],
     },
   };
 }
 
 export default defineConfig(
   { ignores: ['dist/', 'runs/', 'node_modules/'] },
-  { linterOptions: { reportUnusedDisableDirectives: 'error' }, rules: { 'max-lines': ['error', 600], eqeqeq: 'error' } },
+  {
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: { 'max-lines': ['error', 600], eqeqeq: 'error' },
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -77,7 +81,12 @@ export default defineConfig(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [platformImports, { regex: '/src/(node|web)/', message: 'They run in Node and in browsers alike.' }] },
+        {
+          patterns: [
+            platformImports,
+            { regex: '/src/(node|web)/', message: 'They run in Node and in browsers alike.' },
+          ],
+        },
       ],
       'no-restricted-globals': ['error', ...platformGlobals],
     },

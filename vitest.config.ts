@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: ['kernels-test/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts'],
     exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
+    globalSetup: ['tools/printAdapter.ts'],
     setupFiles: ['kernels-test/setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 import source from '../shaders/attention.wgsl';
 import { kernelsOf } from '../src/gpu/shader';
 import { attention, type AttentionOptions } from '../src/ops/attention';
-import { ATTENTION_KERNELS, planAttention } from '../src/ops/attentionPlan';
+import { ATTENTION_KERNELS, planAttention, type AttentionDispatch } from '../src/ops/attentionPlan';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
 import { backward, forward, type Case, type Inputs } from './attention.reference';
@@ -12,7 +12,11 @@ import { suite, type KernelTest } from './suite';
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
 /** The three versions, by the device for which they are chosen. */
-const DEVICES = { plain: { software: true, plain: true }, register: { software: true }, workgroup: { software: false } };
+const DEVICES = {
+  plain: { software: true, plain: true },
+  register: { software: true },
+  workgroup: { software: false },
+};
 
 interface Stated {
   readonly shape: readonly [b: number, n: number, heads: number, d: number];
@@ -86,9 +90,10 @@ function everyVersion(stated: Stated): KernelTest {
         const lse = graph.empty(`${device} lse`, [b, heads, n]);
         const delta = graph.empty(`${device} delta`, [b, heads, n]);
         const dqkv = graph.empty(`${device} dqkv`, qkv.shape);
-        const run = (step: (typeof plan)['forward'], bindings: Readonly<Record<string, Tensor>>): void => {
-          const { kernel, params, workgroups } = step;
-          graph.dispatch({ kernel: kernels[kernel], params, uniforms, bindings: { ...bindings, ...options }, workgroups });
+        const run = (step: AttentionDispatch, given: Readonly<Record<string, Tensor>>): void => {
+          const { params, workgroups } = step;
+          const bindings = { ...given, ...options };
+          graph.dispatch({ kernel: kernels[step.kernel], params, uniforms, bindings, workgroups });
         };
         run(plan.forward, { qkv, out, lse });
         run(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
@@ -115,7 +120,7 @@ function everyVersion(stated: Stated): KernelTest {
   };
 }
 
-// Sequences below, at and above a block; d of one vec4, of a part of a tile, and no multiple of four (the plain kernels).
+// Sequences below, at and above a block; d of one vec4, of part of a tile, and no multiple of four (plain kernels).
 const SHAPES: readonly Stated[] = [
   { shape: [1, 1, 1, 1] },
   { shape: [3, 1, 5, 4] },

@@ -94,7 +94,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
             kernel: sumPartials,
             params: { ACCUMULATE },
             uniforms: { splits, count: m * n },
-            bindings: { partial: c, out },
+            bindings: { partials: c, out },
             workgroups: workgroupRow(Math.ceil((m * n) / 64)),
           });
         }
@@ -138,12 +138,12 @@ function columnSumTest(rows: number, width: number): KernelTest {
       const graph = new Graph(engine);
       const x = graph.input('x', [rows, width], 'f32', Float32Array.from(data));
       const splits = Math.ceil(rows / 64);
-      const partial = graph.empty('partial', [splits, width]);
+      const partials = graph.empty('partial', [splits, width]);
       const out = graph.empty('out', [width]);
       graph.dispatch({
         kernel: columnSumPartial,
         uniforms: { rows, width, rowsPerBlock: 64 },
-        bindings: { x, partial },
+        bindings: { x, partials },
         workgroups: [Math.ceil(width / 64), splits],
       });
       for (const ACCUMULATE of [false, true]) {
@@ -151,7 +151,7 @@ function columnSumTest(rows: number, width: number): KernelTest {
           kernel: sumPartials,
           params: { ACCUMULATE },
           uniforms: { splits, count: width },
-          bindings: { partial, out },
+          bindings: { partials, out },
           workgroups: workgroupRow(Math.ceil(width / 64)),
         });
       }

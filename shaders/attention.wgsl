@@ -1,21 +1,23 @@
 // Multi-head scaled dot-product attention over short sequences, forward and backward.
 //
-//   s[q,k]   = scale · Σ_c Q[q,c] K[k,c] + bias[q,k]         p[q,k] = exp(s[q,k] − lse[q]) where key k may be attended, else 0
+//   s[q,k]   = scale · Σ_c Q[q,c] K[k,c] + bias[q,k]         p[q,k] = exp(s[q,k] − lse[q]), 0 where k is masked
 //   lse[q]   = log Σ_k exp(s[q,k])                           out[q] = Σ_k p[q,k] V[k]
 //   delta[q] = Σ_c dout[q,c] out[q,c]                        ds[q,k] = p[q,k] · (Σ_c dout[q,c] V[k,c] − delta[q])
-//   dQ[q]    = scale · Σ_k ds[q,k] K[k]                      dK[k] = scale · Σ_q ds[q,k] Q[q]     dV[k] = Σ_q p[q,k] dout[q]
+//   dQ[q]    = scale · Σ_k ds[q,k] K[k]                      dK[k] = scale · Σ_q ds[q,k] Q[q]
+//                                                            dV[k] = Σ_q p[q,k] dout[q]
 //
-// Layouts, row-major: qkv, dqkv [B, N, 3, H, D] (as one Linear gives Q, K and V together); out, dout [B, N, H, D]; lse and
-// delta [B, H, N]; keyMask [B, N], 1 where the key may be attended; bias [B or 1, H or 1, N, N], broadcast by its strides.
-// A row that may attend nothing has lse = NOTHING, out = 0 and no gradient.
+// Layouts, row-major: qkv, dqkv [B, N, 3, H, D] (as one Linear gives Q, K and V together); out, dout [B, N, H, D]; lse
+// and delta [B, H, N]; keyMask [B, N], 1 where the key may be attended; bias [B or 1, H or 1, N, N], broadcast by its
+// strides. A row that may attend nothing has lse = NOTHING, out = 0 and no gradient.
 //
-// Probabilities are never stored: backward makes them again from lse. backwardQ owns query rows and writes delta and dQ;
-// backwardKV owns key rows, reads that delta, so runs after it, and writes dK and dV. Nobody adds to another's result, so
-// there are no atomics and every sum has a fixed order. (Dao et al. 2022, FlashAttention; Dao 2023, FlashAttention-2.)
+// Probabilities are never stored: backward makes them again from lse. backwardQ owns query rows and writes delta and
+// dQ; backwardKV owns key rows, reads that delta, so runs after it, and writes dK and dV. Nobody adds to another's
+// result, so there are no atomics and every sum has a fixed order. (Dao et al. 2022, FlashAttention; Dao 2023,
+// FlashAttention-2.)
 //
 // Three versions of the three kernels:
 //   attentionPlain*     one invocation a row, scalars, softmax in passes: the reference, for any D
-//   attentionRegister*  one invocation ROWS rows, straight from storage: few loads an FMA, no barrier: software adapters
+//   attentionRegister*  one invocation ROWS rows, straight from storage, no barriers: software adapters
 //   attention*          workgroup tiles: GPUs
 // The latter two read vec4, so D is a multiple of 4.
 
@@ -33,7 +35,8 @@ struct Sizes {
 const NOTHING = -3.0e38f;
 
 //#kernel attentionPlainForward
-// One invocation a query row (b, h, q): the row's maximum, then its sum and output, which grows in its place in storage.
+// One invocation a query row (b, h, q): the row's maximum, then its sum and output, which grows in its place in
+// storage.
 //#param WG: u32
 //#param KEY_MASK: bool
 //#param BIAS: bool
@@ -212,8 +215,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 //#kernel attentionRegisterForward
 // One invocation ROWS query rows of one head; KEYS keys at a time with online softmax. Scores and outputs stay in
-// registers: ROWS + 2·KEYS vec4 loads for 2·ROWS·KEYS products of vec4. The end of the sequence is met by reading its last
-// row again and giving it probability 0.
+// registers: ROWS + 2·KEYS vec4 loads for 2·ROWS·KEYS products of vec4. The end of the sequence is met by reading its
+// last row again and giving it probability 0.
 //#param ROWS: u32
 //#param KEYS: u32
 //#param WG: u32
@@ -565,8 +568,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 //#kernel attentionForward
 // A workgroup takes HEADS pairs (b, h) and 4·GROUPS query rows of each; keys and values come through workgroup memory,
-// ACROSS at a time. An invocation makes the scores of 4 rows with every COLUMNS-th key and the channels of those 4 rows in
-// every COLUMNS-th vec4; COLUMNS invocations share a row and exchange its maximum, probabilities and sum.
+// ACROSS at a time. An invocation makes the scores of 4 rows with every COLUMNS-th key and the channels of those 4 rows
+// in every COLUMNS-th vec4; COLUMNS invocations share a row and exchange its maximum, probabilities and sum.
 //#param D: u32
 //#param COLUMNS: u32
 //#param GROUPS: u32
@@ -883,8 +886,8 @@ fn main(
 }
 
 //#kernel attentionBackwardKV
-// The mapping of attentionForward with keys and queries in each other's place: a workgroup owns key rows, and query rows
-// come through workgroup memory, ACROSS at a time.
+// The mapping of attentionForward with keys and queries in each other's place: a workgroup owns key rows, and query
+// rows come through workgroup memory, ACROSS at a time.
 //#param D: u32
 //#param COLUMNS: u32
 //#param GROUPS: u32

@@ -1,8 +1,8 @@
 // Sums in fixed order, in two stages: out[i] (+)= Σ over blocks of a partial sum.
 //
-//   columnSumPartial  partial[block, column] = Σ over the block's rows of x[row, column], for x [rows, width]: the first
+//   columnSumPartial  partials[block, column] = Σ over the block's rows of x[row, column], for x [rows, width]: the first
 //                     stage of the gradient of a bias. One invocation a column and block, neighbours on neighbours.
-//   sumPartials       out[i] (+)= Σ_s partial[s, i] in the order of s, for partial [splits, count]: the second stage, and
+//   sumPartials       out[i] (+)= Σ_s partials[s, i] in the order of s, for partials [splits, count]: the second stage, and
 //                     that of a matrix product split along k. One invocation an element.
 
 //#kernel columnSumPartial
@@ -13,7 +13,7 @@ struct Size {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(2) var<uniform> size: Size;
 
 @compute @workgroup_size(64)
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var row = begin; row < end; row++) {
       sum += x[row * size.width + column];
     }
-    partial[block * size.width + column] = sum;
+    partials[block * size.width + column] = sum;
   }
 }
 
@@ -38,7 +38,7 @@ struct Size {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> size: Size;
 
@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i < size.count) {
     var sum = 0.0;
     for (var s = 0u; s < size.splits; s++) {
-      sum += partial[s * size.count + i];
+      sum += partials[s * size.count + i];
     }
 //#if ACCUMULATE
     out[i] += sum;

@@ -5,26 +5,15 @@
 //                   dx = rstd · (g − mean(g) − x̂ · mean(g · x̂))
 //   parameters      dγ = Σ_rows dy · x̂,   dβ = Σ_rows dy
 //
-// Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partial: [blocks, 2, D].
+// Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partials: [blocks, 2, D].
 // Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
-//          element, and the row's sums meet in workgroup memory, added in lane order.
+//          element, and the row's sums meet in workgroup memory, as a tree. On software adapters a row is one
+//          invocation's: there, barriers cost more than anything they save.
 //          parameters: an invocation sums one column over a block of rows (layernormParameters), then one sums the
 //          blocks in order (layernormReduce): the order is fixed by the shape, no atomics.
 // Source   Ba, Kiros, Hinton: Layer Normalization (2016); two-pass variance, as E[x²] − E[x]² cancels.
 
-const WORKGROUP: u32 = 64u;
-var<workgroup> shared_sums: array<f32, 64>;
-
-// Sum over the LANES invocations that share a row; every invocation of the workgroup must call it.
-fn rowSum(local: u32, lanes: u32, value: f32) -> f32 {
-  shared_sums[local] = value;
-  workgroupBarrier();
-  let first = local - local % lanes;
-  var sum = 0.0;
-  for (var lane = 0u; lane < lanes; lane++) { sum += shared_sums[first + lane]; }
-  workgroupBarrier();
-  return sum;
-}
+//#use reduce
 
 //#kernel layernormForward
 //#param LANES: u32
@@ -50,14 +39,14 @@ fn main(
 
   var sum = 0.0;
   for (var i = lane; i < width; i += LANES) { sum += x[base + i]; }
-  let rowMean = rowSum(local, LANES, sum) / f32(sizes.width);
+  let rowMean = laneSum(local, LANES, sum) / f32(sizes.width);
 
   var squares = 0.0;
   for (var i = lane; i < width; i += LANES) {
     let centred = x[base + i] - rowMean;
     squares += centred * centred;
   }
-  let rowRstd = 1.0 / sqrt(rowSum(local, LANES, squares) / f32(sizes.width) + sizes.eps);
+  let rowRstd = 1.0 / sqrt(laneSum(local, LANES, squares) / f32(sizes.width) + sizes.eps);
 
   for (var i = lane; i < width; i += LANES) {
     y[base + i] = (x[base + i] - rowMean) * rowRstd * gamma[i] + beta[i];
@@ -105,8 +94,8 @@ fn main(
     sum += g;
     products += g * (x[base + i] - rowMean) * rowRstd;
   }
-  let meanG = rowSum(local, LANES, sum) / f32(sizes.width);
-  let meanGX = rowSum(local, LANES, products) / f32(sizes.width);
+  let meanG = laneSum(local, LANES, sum) / f32(sizes.width);
+  let meanGX = laneSum(local, LANES, products) / f32(sizes.width);
 
   for (var i = lane; i < width; i += LANES) {
     let centred = (x[base + i] - rowMean) * rowRstd;
@@ -124,7 +113,7 @@ fn main(
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
 @group(0) @binding(2) var<storage, read> rstd: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
-@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 struct Sizes { rows: u32, width: u32, rowsPerBlock: u32 }
 @group(0) @binding(5) var<uniform> sizes: Sizes;
 
@@ -141,13 +130,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     dGamma += g * (x[row * sizes.width + column] - mean[row]) * rstd[row];
     dBeta += g;
   }
-  partial[(2u * block) * sizes.width + column] = dGamma;
-  partial[(2u * block + 1u) * sizes.width + column] = dBeta;
+  partials[(2u * block) * sizes.width + column] = dGamma;
+  partials[(2u * block + 1u) * sizes.width + column] = dBeta;
 }
 
 //#kernel layernormReduce
 //#param ACCUMULATE: bool
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dGamma: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dBeta: array<f32>;
 struct Sizes { width: u32, blocks: u32 }
@@ -160,8 +149,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var gammaSum = 0.0;
   var betaSum = 0.0;
   for (var block = 0u; block < sizes.blocks; block++) {
-    gammaSum += partial[(2u * block) * sizes.width + column];
-    betaSum += partial[(2u * block + 1u) * sizes.width + column];
+    gammaSum += partials[(2u * block) * sizes.width + column];
+    betaSum += partials[(2u * block + 1u) * sizes.width + column];
   }
   //#if ACCUMULATE
   dGamma[column] += gammaSum;

@@ -15,6 +15,7 @@ var<workgroup> laneSums: array<f32, 64>;
 
 // Sum over the `lanes` invocations (a power of two) that share a row. Every invocation of the workgroup must call it.
 fn laneSum(local: u32, lanes: u32, value: f32) -> f32 {
+  if (lanes == 1u) { return value; }
   laneSums[local] = value;
   workgroupBarrier();
   for (var span = lanes / 2u; span > 0u; span /= 2u) {

@@ -4,7 +4,7 @@ import { describeAdapter, Engine, isSoftware } from './engine';
 import { EngineError } from './errors';
 import type { Program } from './program';
 import { Recording } from './recording';
-import { kernelsOf, parseShader, type Kernel } from './shader';
+import { kernelsOf, type Kernel } from './shader';
 import { Slice, type Value } from './storage';
 
 const section = (body: string): string => `
@@ -87,31 +87,35 @@ describe('Engine', () => {
           engine.write(slice, new Float32Array(4));
         },
       ]) {
-        expect(await failure(work)).toMatchObject({ code: 'disposed', message: expect.stringContaining("'gone'") as string });
+        const { code, message } = await failure(work);
+        expect(code).toBe('disposed');
+        expect(message).toContain("'gone' is used after it was disposed");
       }
     });
   });
 
   describe('kernels', () => {
     it('compiles a kernel once for each set of parameters', () => {
-      const kernel = parseShader('test', `//#kernel k\n//#param A: u32\n//#param B: bool\n${section('y[0] = x[0];')}`)['k'];
-      if (!kernel) throw new Error('kernel k is missing');
+      const source = `//#kernel k\n//#param A: u32\n//#param B: bool\n${section('y[0] = x[0];')}`;
+      const { k: kernel } = kernelsOf('test', source, ['k']);
       const first = engine.kernel(kernel, { A: 1, B: true });
       expect(engine.kernel(kernel, { B: true, A: 1 })).toBe(first);
       expect(engine.kernel(kernel, { A: 2, B: true })).not.toBe(first);
     });
 
     it('tells kernels of one name in different files apart', async () => {
-      const same = [2, 3].map((n) => parseShader(`file${n}`, `//#kernel same\n${section(`y[0] = x[0] * ${n}.0;`)}`)['same']);
-      expect(await result(engine, same[0] as Kernel)).toBe(14);
-      expect(await result(engine, same[1] as Kernel)).toBe(21);
+      for (const factor of [2, 3]) {
+        const source = `//#kernel same\n${section(`y[0] = x[0] * ${factor}.0;`)}`;
+        const { same } = kernelsOf(`file${factor}`, source, ['same']);
+        expect(await result(engine, same)).toBe(7 * factor);
+      }
     });
 
     it('names the kernel and the line that does not compile, and goes on', async () => {
       const { broken } = kernelsOf('test', `//#kernel broken\n${section('y[0] = x[0] * unheard;')}`, ['broken']);
       const error = await failure(() => result(engine, broken));
       expect(error.code).toBe('bad-kernel');
-      expect(error.message).toContain("Kernel 'broken' does not compile: line 6, 'fn main() { y[0] = x[0] * unheard; }':");
+      expect(error.message).toContain("Kernel 'broken' does not compile: line 6, 'fn main() { y[0] = x[0] * unheard; }'");
       expect(error.message).toContain("unresolved value 'unheard'");
       expect(await result(engine, double)).toBe(14);
     });
@@ -120,17 +124,20 @@ describe('Engine', () => {
       const plain = plainEngine(engine);
       const { half } = kernelsOf('test', `//#kernel half\n//#enable f16\n${section('y[0] = x[0];')}`, ['half']);
       const error = await failure(() => result(plain, half));
-      expect(error).toMatchObject({ code: 'missing-feature', message: expect.stringContaining("'half' needs the feature 'shader-f16'") as string });
+      expect(error.code).toBe('missing-feature');
+      expect(error.message).toContain("Kernel 'half' needs the feature 'shader-f16'");
       plain.dispose();
     });
 
     it('names a kernel that binds more buffers than the device does', async () => {
       const limit = engine.device.limits.maxStorageBuffersPerShaderStage;
-      const bindings = Array.from({ length: limit + 1 }, (_, i) => `@group(0) @binding(${i}) var<storage, read_write> b${i}: array<f32>;`);
-      const { wide } = kernelsOf('test', `//#kernel wide\n${bindings.join('\n')}\n@compute @workgroup_size(1) fn main() {}`, ['wide']);
+      const binding = (i: number): string => `@group(0) @binding(${i}) var<storage, read_write> b${i}: array<f32>;`;
+      const bindings = Array.from({ length: limit + 1 }, (_, i) => binding(i)).join('\n');
+      const source = `//#kernel wide\n${bindings}\n@compute @workgroup_size(1) fn main() {}`;
+      const { wide } = kernelsOf('test', source, ['wide']);
       const error = await failure(() => engine.kernel(wide, {}));
       expect(error.code).toBe('limit-exceeded');
-      expect(error.message).toContain(`Kernel 'wide' binds ${limit + 1} storage buffers; this device binds at most ${limit}`);
+      expect(error.message).toContain(`Kernel 'wide' binds ${limit + 1} storage buffers; this device`);
     });
   });
 
@@ -139,7 +146,8 @@ describe('Engine', () => {
     const badSubmit = (): void => {
       engine.guarded('a bad copy', () => {
         const encoder = engine.device.createCommandEncoder();
-        const buffer = engine.device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+        const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+        const buffer = engine.device.createBuffer({ size: 16, usage });
         encoder.copyBufferToBuffer(buffer, 0, buffer, 8, 16);
         engine.device.queue.submit([encoder.finish()]);
         buffer.destroy();
@@ -181,13 +189,12 @@ describe('Engine', () => {
 
     it('come as bad-kernel where a limit is passed that only the pipeline knows', async () => {
       const words = engine.device.limits.maxComputeWorkgroupStorageSize / 4 + 1;
-      const { greedy } = kernelsOf(
-        'test',
-        `//#kernel greedy\nvar<workgroup> room: array<f32, ${words}>;\n${section('room[u32(x[0])] = 1.0; y[0] = room[0];')}`,
-        ['greedy'],
-      );
+      const body = section('room[u32(x[0])] = 1.0; y[0] = room[0];');
+      const source = `//#kernel greedy\nvar<workgroup> room: array<f32, ${words}>;\n${body}`;
+      const { greedy } = kernelsOf('test', source, ['greedy']);
       const error = await failure(() => result(engine, greedy));
-      expect(error).toMatchObject({ code: 'bad-kernel', message: expect.stringContaining("Kernel 'greedy'") as string });
+      expect(error.code).toBe('bad-kernel');
+      expect(error.message).toContain("Kernel 'greedy' does not compile");
       await engine.settle();
     });
   });

@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly budget?: number;
   /** Forces the plain twin of every kernel that has one. */
   readonly plain?: boolean;
+  /** Whether kernels are chosen as for a software adapter or as for a GPU; by default what the adapter is. */
+  readonly software?: boolean;
   /** What the adapter says of itself, where a lent device does not carry it as `adapterInfo`. */
   readonly info?: GPUAdapterInfo;
   /** How to wait for a promise of WebGPU's, where the platform has a better way than to await it. */
@@ -61,7 +63,7 @@ export function isSoftwareName(name: string): boolean {
 export class Engine {
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
-  private readonly wait: Wait;
+  readonly wait: Wait;
   private readonly kernels = new Map<Kernel, Map<string, CompiledKernel>>();
   private readonly errorChecks = new Set<Promise<void>>();
   private failure: EngineError | undefined;
@@ -76,7 +78,7 @@ export class Engine {
     this.wait = options.wait ?? ((promise) => promise);
     this.pool = new BufferPool(device, options.budget ?? Infinity);
     this.traits = {
-      software: isSoftware(info),
+      software: options.software ?? isSoftware(info),
       plain: options.plain ?? false,
       ...(device.features.has('subgroups')
         ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }

@@ -24,7 +24,8 @@ function check(values: readonly Lifetime[], placement: Placement, maxArena: numb
       if (other >= index || otherPlace?.arena !== place.arena) continue;
       if (value.conflicts.has(other)) throw new Error(`${index} and ${other} conflict in arena ${place.arena}`);
       const together = value.first <= otherValue.last && otherValue.first <= value.last;
-      const apart = place.offset + value.size <= otherPlace.offset || otherPlace.offset + otherValue.size <= place.offset;
+      const [end, otherEnd] = [place.offset + value.size, otherPlace.offset + otherValue.size];
+      const apart = end <= otherPlace.offset || otherEnd <= place.offset;
       if (together && !apart) throw new Error(`${index} and ${other} are alive together and overlap`);
     }
   }
@@ -116,7 +117,7 @@ describe('placeValues', () => {
       total += bytes;
       least += placement.largestLiveSet;
     }
-    // Conflicts and alignment cost 10 % over these seeds; a placement that stops sharing memory costs several times that.
+    // Conflicts and alignment cost 10 % over these seeds; to stop sharing memory would cost several times that.
     expect(total / least).toBeLessThan(1.15);
   });
 });

@@ -173,7 +173,8 @@ describe('Program', () => {
   });
 
   it('keeps what writes lasting memory, unless only one output is asked for', async () => {
-    const [kept, other] = ['kept', 'other'].map((label) => new Slice(engine.allocate(BYTES, label), 0, BYTES)) as [Slice, Slice];
+    const kept = new Slice(engine.allocate(BYTES, 'kept'), 0, BYTES);
+    const other = new Slice(engine.allocate(BYTES, 'other'), 0, BYTES);
     const recording = new Recording(engine);
     const a = recording.input(BYTES, 'a', new Uint8Array(ramp(1).buffer));
     record(recording, 'addTo', a, kept, 1);
@@ -236,7 +237,8 @@ describe('Program', () => {
     const recording = new Recording(small);
     const input = recording.input(4, 'a');
     const output = recording.value(4096, 'large');
-    recording.dispatch({ kernel: scale, uniforms: { count: 1, factor: 1 }, bindings: { x: input, y: output }, workgroups: [1] });
+    const bindings = { x: input, y: output };
+    recording.dispatch({ kernel: scale, uniforms: { count: 1, factor: 1 }, bindings, workgroups: [1] });
     recording.output(output);
     await expect(recording.compile()).rejects.toMatchObject({ code: 'out-of-memory' });
     expect(small.pool.liveBuffers).toBe(0);

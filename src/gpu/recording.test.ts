@@ -76,7 +76,8 @@ describe('Recording', () => {
   });
 
   it('names a uniform that is missing or unknown', () => {
-    expect(refused(() => ({ uniforms: { count: 4 } })).message).toContain("Kernel 'scale': uniform 'factor' has no value");
+    const missing = refused(() => ({ uniforms: { count: 4 } }));
+    expect(missing.message).toContain("Kernel 'scale': uniform 'factor' has no value");
     expect(refused(() => ({ uniforms: { ...uniforms, size: 1 } })).message).toContain("it has no uniform 'size'");
   });
 

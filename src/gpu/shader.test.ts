@@ -53,7 +53,8 @@ describe('//#use', () => {
 
   it('includes heads, and what those use, without their kernels', () => {
     const kernel = parseShader('file', '//#kernel k\n//#use outer\nfn own() {}', heads)['k'];
-    expect(linesOf(kernel?.specialize({}) as SpecializedKernel)).toEqual(['fn inner() {}', 'fn outer() {}', 'fn own() {}']);
+    const lines = linesOf(kernel?.specialize({}) as SpecializedKernel);
+    expect(lines).toEqual(['fn inner() {}', 'fn outer() {}', 'fn own() {}']);
   });
 
   it('names the head that was not given', () => {
@@ -63,7 +64,8 @@ describe('//#use', () => {
 
 describe('//#param', () => {
   it('becomes a typed constant', () => {
-    const body = '//#param A: u32\n//#param B: i32\n//#param C: f32\n//#param D: f32\n//#param E: bool\n//#param F: f32';
+    const types = { A: 'u32', B: 'i32', C: 'f32', D: 'f32', E: 'bool', F: 'f32' };
+    const body = Object.entries(types).map(([name, type]) => `//#param ${name}: ${type}`).join('\n');
     expect(linesOf(specialize(body, { A: 3, B: -4, C: 2, D: 0.5, E: true, F: 1e-7 }))).toEqual([
       'const A = 3u;',
       'const B = -4i;',
@@ -76,7 +78,8 @@ describe('//#param', () => {
 
   it('must be given, and nothing else may be', () => {
     expect(messageOf(() => specialize('//#param A: u32'))).toContain("Shader 'k': parameter A has no value");
-    expect(messageOf(() => specialize('//#param A: u32', { A: 1, B: 2 }))).toContain("'B' is not one of its parameters (A)");
+    const unknown = messageOf(() => specialize('//#param A: u32', { A: 1, B: 2 }));
+    expect(unknown).toContain("'B' is not one of its parameters (A)");
   });
 
   it.each(['//#param A: u8', '//#param A', '//#param A: u32 = 4'])('refuses %j instead of guessing a type', (line) => {
@@ -92,7 +95,8 @@ describe('//#if and //#for', () => {
   });
 
   it('repeats lines with the loop name filled in, from A to B − 1', () => {
-    expect(linesOf(specialize('//#for i in 1..2 + 2\nx${i} = ${i * 10};\n//#end'))).toEqual(['x1 = 10;', 'x2 = 20;', 'x3 = 30;']);
+    const lines = linesOf(specialize('//#for i in 1..2 + 2\nx${i} = ${i * 10};\n//#end'));
+    expect(lines).toEqual(['x1 = 10;', 'x2 = 20;', 'x3 = 30;']);
     expect(linesOf(specialize('//#for i in 2..2\nx${i}\n//#end\nafter'))).toEqual(['after']);
   });
 

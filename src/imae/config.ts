@@ -171,7 +171,7 @@ function presetOf({ source, values }: ConfigLayer): PresetName | undefined {
   if (known) return known;
   throw usage(
     `--preset (preset): ${JSON.stringify(name)} (${source}) is not a preset.` +
-      `${didYouMean(String(name), PRESET_NAMES)} Presets are ${PRESET_NAMES.join(', ')}.`,
+      `${typeof name === 'string' ? didYouMean(name, PRESET_NAMES) : ''} Presets are ${PRESET_NAMES.join(', ')}.`,
   );
 }
 
@@ -193,7 +193,7 @@ function checkLayer({ source, values }: ConfigLayer): PartialSettings {
       (checked[section] ??= {})[key] = read;
     }
   }
-  return checked as PartialSettings;
+  return checked;
 }
 
 function notAllowed(source: string, entry: OptionEntry, value: unknown): UserError {

@@ -11,10 +11,17 @@ import { Parameters, SEGMENT_BYTES, type ParameterSpec } from './parameters';
 const drawn = (shape: readonly number[], random: RandomSource): Float32Array =>
   Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.uniform());
 
-const spec = (name: string, shape: readonly number[], fixed = false): ParameterSpec => ({ name, shape, initialize: drawn, fixed });
+const spec = (name: string, shape: readonly number[]): ParameterSpec => ({ name, shape, initialize: drawn });
 
 /** Sizes that end inside a segment, at its end, and after one; a fixed table between them. */
-const SPECS = [spec('a', [3]), spec('table', [65], true), spec('b', [64]), spec('c', [5, 13]), spec('d', [1, 1, 17]), spec('e', [1])];
+const SPECS = [
+  spec('a', [3]),
+  { ...spec('table', [65]), fixed: true },
+  spec('b', [64]),
+  spec('c', [5, 13]),
+  spec('d', [1, 1, 17]),
+  spec('e', [1]),
+];
 const SEGMENTS = [1, 1, 2, 1, 1];
 
 describe('Parameters', () => {
@@ -84,7 +91,10 @@ describe('Parameters', () => {
 
   it('refuse one that no binding holds', () => {
     expect(() => new Parameters(narrowEngine(SEGMENT_BYTES), 'model', SPECS)).toThrow(
-      expect.objectContaining({ code: 'limit-exceeded', message: expect.stringContaining("Parameter 'c' [5, 13]") as string }),
+      expect.objectContaining({
+        code: 'limit-exceeded',
+        message: expect.stringContaining("Parameter 'c' [5, 13]") as string,
+      }),
     );
   });
 

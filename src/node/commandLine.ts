@@ -89,7 +89,7 @@ function makeCommand(): Command {
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 110, 110), optionTerm });
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns || 110, 110), optionTerm });
 
   for (const heading of HEADINGS) {
     if (heading === 'Data') {

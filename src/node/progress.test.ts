@@ -61,7 +61,6 @@ describe('a bar', () => {
     vi.advanceTimersByTime(200);
     progress.note('checkpoint');
     progress.stop();
-    // eslint-disable-next-line no-control-regex -- terminals are steered by control characters
     const parts = text().split(/\x1b(?:\[[?0-9;]*[A-Za-z]|[78])/);
     return { frames: parts.filter((part) => part.startsWith('imae')), text: text() };
   }

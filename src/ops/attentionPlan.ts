@@ -49,7 +49,7 @@ export interface AttentionPlan {
   readonly backwardKV: AttentionDispatch;
 }
 
-/** Which attention kernels suit a shape on an adapter; nothing else decides, so that the same shape gives the same bits. */
+/** Which attention kernels suit a shape on an adapter; nothing else decides, so the same shape gives the same bits. */
 export function planAttention(shape: AttentionShape, choice: AttentionChoice): AttentionPlan {
   if (choice.plain || shape.d % 4 !== 0) return planPlain(shape);
   return choice.software ? planRegister(shape) : planWorkgroup(shape);

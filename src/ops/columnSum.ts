@@ -22,20 +22,20 @@ export function recordColumnSum(
   target: Target,
 ): void {
   const splits = Math.ceil(rows / ROWS_PER_BLOCK);
-  const partial = graph.empty('column sum partial', [splits, width]);
+  const partials = graph.empty('column sum partials', [splits, width]);
   graph.dispatch({
     kernel: kernels.columnSumPartial,
     uniforms: { rows, width, rowsPerBlock: ROWS_PER_BLOCK },
-    bindings: { x, partial },
+    bindings: { x, partials },
     workgroups: [Math.ceil(width / 64), splits],
   });
-  recordSumPartials(graph, partial, { splits, count: width }, target);
+  recordSumPartials(graph, partials, { splits, count: width }, target);
 }
 
-/** Appends out [count] (+)= Σ_s partial[s], partial [splits, count], in the order of s. */
+/** Appends out [count] (+)= Σ_s partials[s], partials [splits, count], in the order of s. */
 export function recordSumPartials(
   graph: Graph,
-  partial: Tensor,
+  partials: Tensor,
   { splits, count }: { readonly splits: number; readonly count: number },
   { out, accumulate }: Target,
 ): void {
@@ -43,7 +43,7 @@ export function recordSumPartials(
     kernel: kernels.sumPartials,
     params: { ACCUMULATE: accumulate },
     uniforms: { splits, count },
-    bindings: { partial, out },
+    bindings: { partials, out },
     workgroups: workgroupRow(Math.ceil(count / 64)),
   });
 }

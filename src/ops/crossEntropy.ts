@@ -24,7 +24,7 @@ export function crossEntropy(graph: Graph, logits: Tensor, targets: Tensor): Ten
   matchShape('crossEntropy', 'targets', targets.shape, [rows, width]);
   const losses = graph.empty('crossEntropy losses', [rows]);
   const statistics = graph.empty('crossEntropy statistics', [rows, 2]);
-  const LANES = lanesFor(width);
+  const LANES = lanesFor(width, graph.engine.traits);
   graph.dispatch({
     kernel: kernels.crossEntropyForward,
     params: { LANES },

@@ -1,19 +1,18 @@
 import source from '../../shaders/layernorm.wgsl';
+import reduce from '../../shaders/reduce.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
+import { lanesFor } from './reduce';
 
 const kernels = kernelsOf('layernorm', source, [
   'layernormForward',
   'layernormBackward',
   'layernormParameters',
   'layernormReduce',
-]);
-
-/** Invocations that share a row: enough that each takes a few elements. */
-const lanesFor = (width: number): number => (width >= 256 ? 64 : width >= 64 ? 16 : 4);
+], { reduce });
 
 /**
  * LayerNorm over the last axis (Ba et al. 2016).
@@ -30,7 +29,7 @@ export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
   const y = graph.empty('layernorm', x.shape, 'f32', [x, gamma, beta].some((input) => input.requiresGrad));
   const mean = graph.empty('layernorm mean', [rows]);
   const rstd = graph.empty('layernorm rstd', [rows]);
-  const LANES = lanesFor(width);
+  const LANES = lanesFor(width, graph.engine.traits);
   const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
   graph.dispatch({
     kernel: kernels.layernormForward,
@@ -47,18 +46,18 @@ export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
     if (dGamma && dBeta) {
       // About √rows blocks of about √rows rows: both passes have work for many invocations.
       const blocks = Math.min(256, Math.ceil(Math.sqrt(rows)));
-      const partial = graph.empty('layernorm partial', [blocks, 2, width]);
+      const partials = graph.empty('layernorm partials', [blocks, 2, width]);
       graph.dispatch({
         kernel: kernels.layernormParameters,
         uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
-        bindings: { x, mean, rstd, dy, partial },
+        bindings: { x, mean, rstd, dy, partials },
         workgroups: [Math.ceil(width / 64), blocks],
       });
       graph.dispatch({
         kernel: kernels.layernormReduce,
         params: { ACCUMULATE: dGamma.accumulate },
         uniforms: { width, blocks },
-        bindings: { partial, dGamma: dGamma.out, dBeta: dBeta.out },
+        bindings: { partials, dGamma: dGamma.out, dBeta: dBeta.out },
         workgroups: [Math.ceil(width / 64)],
       });
     }

@@ -67,7 +67,7 @@ export function maskedMse(
     ...(normPix ? { statistics: graph.empty('maskedMse statistics', [samples, length, 2]) } : {}),
   };
   const errors = graph.empty('maskedMse errors', [samples, length]);
-  const LANES = lanesFor(patchSize);
+  const LANES = lanesFor(patchSize, graph.engine.traits);
   graph.dispatch({
     kernel: kernels.maskedMseErrors,
     params: { ...params, LANES },

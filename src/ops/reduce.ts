@@ -1,4 +1,5 @@
 import source from '../../shaders/reduce.wgsl';
+import type { DeviceTraits } from '../gpu/engine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
@@ -12,8 +13,14 @@ const BLOCK = 4096;
 /** Blocks that a row is summed in, each to one partial sum. */
 export const blocksOf = (width: number): number => Math.ceil(width / BLOCK);
 
-/** Invocations that share a row of a row kernel: few, since the more there are, the more barriers they meet at. */
-export const lanesFor = (width: number): number => (width >= 1024 ? 64 : width >= 128 ? 16 : 4);
+/**
+ * Invocations that share a row of a row kernel: few, since the more there are, the more barriers they meet at; on a
+ * software adapter, where a barrier costs more than anything it saves, one.
+ */
+export function lanesFor(width: number, { software }: Pick<DeviceTraits, 'software'>): number {
+  if (software) return 1;
+  return width >= 1024 ? 64 : width >= 128 ? 16 : 4;
+}
 
 /** Appends out[row] = scale · Σ x[row, i], for x [rows, width], in an order that the width alone fixes. */
 export function recordRowSums(

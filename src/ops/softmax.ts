@@ -13,7 +13,7 @@ const kernels = kernelsOf('softmax', source, ['softmaxForward', 'softmaxBackward
 export function softmax(graph: Graph, x: Tensor): Tensor {
   const { rows, width } = rowsOf(x.shape);
   const y = graph.empty('softmax', x.shape, 'f32', x.requiresGrad);
-  const LANES = lanesFor(width);
+  const LANES = lanesFor(width, graph.engine.traits);
   const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
   graph.dispatch({
     kernel: kernels.softmaxForward,

@@ -41,7 +41,7 @@ describe('AdamW', () => {
     return Engine.borrow(device, { info: engine.info, wait: quietWait });
   }
 
-  /** Steps on made-up gradients; the moments go through `read` and `write` into a new optimizer before step `resumed`. */
+  /** Steps on made-up gradients; before step `resumed` the moments are read and written into a new optimizer. */
   async function train(on: Engine, steps: number, resumed?: number): Promise<Map<string, Float32Array>> {
     const parameters = new Parameters(on, 'model', SPECS);
     parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));

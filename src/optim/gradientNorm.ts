@@ -19,19 +19,19 @@ const BLOCK = 4096;
 export function gradientNorm(graph: Graph, arenas: readonly Pick<Arena, 'gradients' | 'size'>[], limit: number): Tensor {
   const blocksOf = (arena: Pick<Arena, 'size'>): number => Math.ceil(arena.size / 4 / BLOCK);
   const blocks = arenas.reduce((sum, arena) => sum + blocksOf(arena), 0);
-  const partial = graph.empty('gradient norm partial', [blocks]);
+  const partials = graph.empty('gradient norm partials', [blocks]);
   let firstBlock = 0;
   for (const arena of arenas) {
     const count = arena.size / 4;
     graph.dispatch({
       kernel: kernels.gradnormPartial,
       uniforms: { count, firstBlock },
-      bindings: { grads: new Tensor([count], 'f32', new Slice(arena.gradients, 0, arena.size)), partial },
+      bindings: { grads: new Tensor([count], 'f32', new Slice(arena.gradients, 0, arena.size)), partials },
       workgroups: workgroupRow(blocksOf(arena)),
     });
     firstBlock += blocksOf(arena);
   }
   const result = graph.empty('gradient norm', [2]);
-  graph.dispatch({ kernel: kernels.gradnormFinish, uniforms: { blocks, limit }, bindings: { partial, result }, workgroups: [1] });
+  graph.dispatch({ kernel: kernels.gradnormFinish, uniforms: { blocks, limit }, bindings: { partials, result }, workgroups: [1] });
   return result;
 }

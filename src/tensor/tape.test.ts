@@ -190,9 +190,10 @@ describe('Tape', () => {
       graph.backward(mul(graph, p.reshape([3, 11]), q.reshape([3, 11])), input(graph, 'd', 3, false).reshape([3, 11]));
       const program = await graph.compile();
       for (let run = 0; run < 2; run++) program.run(); // a run starts anew
-      const d = numbers(3);
-      expectClose('p', await readTensor(engine, p.grad), map((i) => (numbers(2)[i] as number) * (d[i] as number)), 1e-6);
-      expectClose('q', await readTensor(engine, q.grad), map((i) => (numbers(1)[i] as number) * (d[i] as number)), 1e-6);
+      for (const [{ name, grad }, other] of [[p, numbers(2)], [q, numbers(1)]] as const) {
+        const expected = map((i) => (other[i] as number) * (numbers(3)[i] as number));
+        expectClose(name, await readTensor(engine, grad), expected, 1e-6);
+      }
       program.dispose();
     });
 
@@ -299,7 +300,8 @@ describe('Tape', () => {
       program.run();
       for (const { tensor, gradient } of reached) {
         // Up to 40 operations of f32, some of which cancel.
-        expectClose(`seed ${seed}: gradient of ${tensor.label}`, await program.read(graph.gradientOf(tensor)), gradient ?? [], 1e-5);
+        const found = await program.read(graph.gradientOf(tensor));
+        expectClose(`seed ${seed}: gradient of ${tensor.label}`, found, gradient ?? [], 1e-5);
       }
       program.dispose();
       for (const tensor of lasting.splice(0)) disposeTensor(engine, tensor);

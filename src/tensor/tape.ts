@@ -70,8 +70,8 @@ export class Tape {
   /**
    * Walks back from `loss`, whose own gradient is `gradient`, over what was recorded since the last walk.
    *
-   * @throws EngineError `bad-program` where `loss` depends on nothing that takes gradients, or on an intermediate that an
-   *   earlier walk has passed
+   * @throws EngineError `bad-program` where `loss` depends on nothing that takes gradients, or on an intermediate that
+   *   an earlier walk has passed
    */
   run(loss: Tensor, gradient: Tensor): void {
     if (!loss.requiresGrad) {

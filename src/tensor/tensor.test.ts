@@ -20,7 +20,8 @@ describe('tensors', () => {
     expect(left).toBe(0);
   });
 
-  const ramp = (count: number, step = 1): Float32Array => Float32Array.from({ length: count }, (_, i) => (i + 1) * step);
+  const ramp = (count: number, step = 1): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => (i + 1) * step);
 
   it.each([
     ['f32', Float32Array.of(1.5, -2, 3)],
