@@ -1,3 +1,5 @@
+import type { Reference, References } from './compare';
+
 /** φ(x), the density of the normal distribution. */
 export function normalDensity(x: number): number {
   return Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
@@ -27,4 +29,14 @@ export function gelu(x: number): number {
 
 export function geluGradient(x: number): number {
   return normalCdf(x) + x * normalDensity(x);
+}
+
+export type Inputs = { x: Reference };
+
+export function forward({ x }: Inputs): { y: Reference } {
+  return { y: { shape: x.shape, data: x.data.map(gelu) } };
+}
+
+export function backward({ x }: Inputs, { y: dy }: References): Inputs {
+  return { x: { shape: x.shape, data: x.data.map((at, i) => geluGradient(at) * (dy?.data[i] as number)) } };
 }

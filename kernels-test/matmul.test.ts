@@ -1,18 +1,19 @@
-import columnSum from '../shaders/columnSum.wgsl';
 import gelu from '../shaders/gelu.wgsl';
 import source from '../shaders/matmul.wgsl';
 import type { Engine } from '../src/gpu/engine';
-import { workgroupRow } from '../src/gpu/recording';
 import { kernelsOf } from '../src/gpu/shader';
+import { recordSumPartials } from '../src/ops/columnSum';
+import { matmul } from '../src/ops/matmul';
 import { planMatmul, type MatmulDevice, type MatmulLayout, type MatmulShape } from '../src/ops/matmulPlan';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import { expectClose, random, type Reference } from './compare';
-import * as reference from './gelu.reference';
+import { expectClose, operationTest, random, type Reference } from './compare';
+import { gelu as geluOf, geluGradient } from './gelu.reference';
+import * as reference from './matmul.reference';
+import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
 
 const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
-const { columnSumPartial, sumPartials } = kernelsOf('columnSum', columnSum, ['columnSumPartial', 'sumPartials']);
 
 const EPILOGUE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false };
 type Epilogue = typeof EPILOGUE;
@@ -26,19 +27,6 @@ function operandsOf({ layout, m, n, k }: MatmulShape): Record<'a' | 'b' | 'bias'
     residual: random([m, n], 4),
     pre: random([m, n], 5),
   };
-}
-
-function productOf({ layout, m, n, k }: MatmulShape, a: Float64Array, b: Float64Array): Float64Array {
-  return Float64Array.from({ length: m * n }, (_, i) => {
-    const row = Math.floor(i / n);
-    const column = i % n;
-    let sum = 0;
-    for (let j = 0; j < k; j++) {
-      const x = a[layout === 'tn' ? j * m + row : row * k + j] as number;
-      sum += x * (b[layout === 'nt' ? column * k + j : j * n + column] as number);
-    }
-    return sum;
-  });
 }
 
 /** Every kernel that this engine can run, by the device for which it would be chosen. */
@@ -59,12 +47,12 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
     name: `${layout} ${m}×${n}×${k} ${Object.keys(used).join(' ')}`.trim(),
     run: async (engine) => {
       const references = operandsOf(shape);
-      const before = productOf(shape, references.a.data, references.b.data);
+      const before = reference.forward(layout, references).c.data;
       if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
       const expected = before.map((value, i) => {
-        let x = epilogue.GELU ? reference.gelu(value) : value;
+        let x = epilogue.GELU ? geluOf(value) : value;
         if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
-        if (epilogue.GELU_GRAD) x *= reference.geluGradient(references.pre.data[i] as number);
+        if (epilogue.GELU_GRAD) x *= geluGradient(references.pre.data[i] as number);
         return x;
       });
 
@@ -89,14 +77,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
         for (const ACCUMULATE of epilogue.GELU || epilogue.BIAS ? [false] : [false, true]) {
           const params = { ...plan.params, ...epilogue, ACCUMULATE: ACCUMULATE && splits === 1 };
           graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...(pre ? { pre } : {}) } });
-          if (splits === 1) continue;
-          graph.dispatch({
-            kernel: sumPartials,
-            params: { ACCUMULATE },
-            uniforms: { splits, count: m * n },
-            bindings: { partials: c, out },
-            workgroups: workgroupRow(Math.ceil((m * n) / 64)),
-          });
+          if (splits > 1) recordSumPartials(graph, c, { splits, count: m * n }, { out, accumulate: ACCUMULATE });
         }
         graph.output(out, ...(pre ? [pre] : []));
         return { device, out, pre };
@@ -125,50 +106,22 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
   };
 }
 
-function columnSumTest(rows: number, width: number): KernelTest {
-  return {
-    name: `column sum ${rows}×${width}`,
-    run: async (engine) => {
-      const { data } = random([rows, width], 1);
-      const expected = Float64Array.from({ length: width }, (_, column) => {
-        let sum = 0;
-        for (let row = 0; row < rows; row++) sum += data[row * width + column] as number;
-        return 2 * sum;
-      });
-      const graph = new Graph(engine);
-      const x = graph.input('x', [rows, width], 'f32', Float32Array.from(data));
-      const splits = Math.ceil(rows / 64);
-      const partials = graph.empty('partial', [splits, width]);
-      const out = graph.empty('out', [width]);
-      graph.dispatch({
-        kernel: columnSumPartial,
-        uniforms: { rows, width, rowsPerBlock: 64 },
-        bindings: { x, partials },
-        workgroups: [Math.ceil(width / 64), splits],
-      });
-      for (const ACCUMULATE of [false, true]) {
-        graph.dispatch({
-          kernel: sumPartials,
-          params: { ACCUMULATE },
-          uniforms: { splits, count: width },
-          bindings: { partials, out },
-          workgroups: workgroupRow(Math.ceil(width / 64)),
-        });
-      }
-      graph.output(out);
-      const program = await graph.compile();
-      try {
-        program.run();
-        expectClose('sum', await program.read(out), expected, 2e-6);
-      } finally {
-        program.dispose();
-      }
-    },
-  };
+/** The operation, through the tape: the gradient of a product is two products, each in a layout of its own. */
+function operation(layout: MatmulLayout, m: number, n: number, k: number): KernelTest {
+  const { a, b } = operandsOf({ layout, m, n, k });
+  return operationTest<reference.Inputs>({
+    name: `matmul ${layout} ${m}×${n}×${k}`,
+    inputs: { a, b },
+    operation: (graph, operands) => ({ c: matmul(graph, operands.a, operands.b, layout) }),
+    forward: (inputs) => reference.forward(layout, inputs),
+    backward: (inputs, dOutputs) => reference.backward(layout, inputs, dOutputs),
+  });
 }
 
 // Rows of four and not; below and above a tile; k that ends inside a step; tn with k long enough to be split.
 const SHAPES = [[1, 1, 1], [3, 17, 33], [65, 33, 17], [132, 68, 36], [17, 192, 48], [12, 20, 700], [33, 5, 515]] as const;
+/** As above; one of the three is long enough in each for a gradient whose sum is split. */
+const OPERATION_SHAPES = [[1, 3, 1], [3, 17, 33], [65, 33, 17], [20, 12, 300], [17, 300, 5], [300, 36, 20]] as const;
 const LAYOUTS = ['nn', 'nt', 'tn'] as const;
 const EPILOGUES = [
   { BIAS: true },
@@ -183,5 +136,11 @@ export default suite('matmul', [
     matmulTest('nt', 65, 17, 33, epilogue),
     matmulTest('nn', 65, 36, 20, epilogue),
   ]),
-  ...([[1, 1], [3, 65], [65, 33], [129, 7], [1040, 192]] as const).map(([rows, width]) => columnSumTest(rows, width)),
+  ...LAYOUTS.flatMap((layout) => OPERATION_SHAPES.map(([m, n, k]) => operation(layout, m, n, k))),
+  refusalTest('factors that do not fit', 'b has shape', (graph) =>
+    matmul(graph, graph.input('a', [3, 5]), graph.input('b', [4, 2])),
+  ),
+  refusalTest('a stack of matrices', 'a has shape', (graph) =>
+    matmul(graph, graph.input('a', [2, 3, 5]), graph.input('b', [5, 2])),
+  ),
 ]);

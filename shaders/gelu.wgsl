@@ -1,30 +1,33 @@
 // GELU, exact: y = x·Φ(x), dy/dx = Φ(x) + x·φ(x), with Φ the normal distribution function, Φ(x) = ½(1 + erf(x/√2)), and
 // φ(x) = exp(−x²/2)/√(2π) its density. (Hendrycks and Gimpel 2016.)
 //
-// WGSL has no erf. Near 0, Φ(x) = ½ + x·P(x²), so that gelu keeps its relative accuracy for small x; further out, the tail
-// 1 − Φ(|x|) = exp(−x²/2)·Q(s), s = 1/(1 + 0.4·|x|), after the form of Hastings. P and Q are our own minimax fits in
-// float64: relative errors 1e-8 on |x| ≤ 1.25 and 6e-8 on 1.25 ≤ |x| ≤ 14, beyond which the tail is 0 in f32.
+// WGSL has no erf. What is approximated is the tail T(a) = 1 − Φ(a), a ≥ 0: near 0 as ½ − a·P(a²); further out as
+// exp(−a²/2)·s·Q(s), s = 1/(1 + 0.4·a), after the form of Hastings. P and Q are our own minimax fits in float64: error 2e-9
+// on a ≤ 1.25, and 6e-8 of the tail on 1.25 ≤ a ≤ 14, beyond which it is 0 in f32. With it y = max(x, 0) − |x|·T(|x|),
+// which rounds but once where |x| is large, and erf(a/√2) = 1 − 2·T(a).
 //
 // Elementwise on arrays of any shape. One invocation an element.
 
-/// Φ(x), given bell = exp(−x²/2).
-fn normalCdf(x: vec4f, bell: vec4f) -> vec4f {
-  let u = x * x;
-  let centre = 0.5 + x * (0.39894226 + u * (-0.06649021 + u * (0.009972283 + u * (-0.0011838375 +
-    u * (0.00011104135 + u * -6.80954e-6)))));
-  let s = 1.0 / (1.0 + 0.4 * abs(x));
-  let tail = bell * s * (0.15959795 + s * (0.15906076 + s * (0.13928223 + s * (0.0545278 + s * (0.1073302 +
-    s * (-0.18838057 + s * 0.068898425))))));
-  return select(select(1.0 - tail, tail, x < vec4f()), centre, u < vec4f(1.5625));
+/// 1 − Φ(a) for a ≥ 0, given bell = exp(−a²/2).
+fn normalTail(a: vec4f, bell: vec4f) -> vec4f {
+  let u = a * a;
+  let p = 0.39894226 + u * (-0.06649002 + u * (0.009971596 + u * (-0.0011828346 + u * (0.00011040122 +
+    u * -6.660993e-6))));
+  let s = 1.0 / (1.0 + 0.4 * a);
+  let q = 0.15959795 + s * (0.15906076 + s * (0.13928223 + s * (0.0545278 + s * (0.1073302 +
+    s * (-0.18838057 + s * 0.068898425)))));
+  return select(bell * s * q, fma(-a, p, vec4f(0.5)), u < vec4f(1.5625));
 }
 
 fn gelu(x: vec4f) -> vec4f {
-  return x * normalCdf(x, exp(-0.5 * x * x));
+  let a = abs(x);
+  return fma(-a, normalTail(a, exp(-0.5 * x * x)), max(x, vec4f()));
 }
 
 fn geluGradient(x: vec4f) -> vec4f {
   let bell = exp(-0.5 * x * x);
-  return normalCdf(x, bell) + 0.3989423 * x * bell;
+  let tail = normalTail(abs(x), bell);
+  return select(tail, 1.0 - tail, x > vec4f()) + 0.3989423 * x * bell;
 }
 
 //#kernel geluForward
@@ -45,6 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }
 
 //#kernel geluBackward
+//#param ACCUMULATE: bool
 struct Size {
   count: u32,
 }
@@ -58,6 +62,11 @@ struct Size {
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
   if (i < size.count) {
-    dx[i] = dy[i] * geluGradient(vec4f(x[i])).x;
+    let gradient = dy[i] * geluGradient(vec4f(x[i])).x;
+//#if ACCUMULATE
+    dx[i] += gradient;
+//#else
+    dx[i] = gradient;
+//#end
   }
 }

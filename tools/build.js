@@ -8,6 +8,7 @@ const root = dirname(import.meta.dirname);
 const PROGRAMS = {
   train: 'src/node/main.ts',
   compare: 'src/node/compareMain.ts',
+  bench: 'src/node/benchMain.ts',
 };
 
 /** What the programs are made from; a change in any of these makes them stale. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
+import { suites } from '../bench/index';
 
 /*
  * The rules of the house, checked: that eslint.config.js reports what it is there to report, and that every kernel has
@@ -53,6 +54,7 @@ describe('lint', () => {
     ['src/data/x.ts', `import { UserError } from '../files/userError';`],
     ['src/imae/lcmae/x.ts', `import { AdamW } from '../../optim/adamw'; import { mae } from '../mae';`],
     ['src/gpu/x.ts', `const usage = GPUBufferUsage.STORAGE;`],
+    ['src/node/x.ts', `import { suites } from '../../bench/index';`],
     ['src/node/x.ts', `import { join } from 'node:path'; const { env } = process; await import('webgpu');`],
     ['src/web/x.ts', `document.title = String(navigator.gpu);`],
     ['src/tensor/x.test.ts', `import { it } from 'vitest'; import { add } from '../ops/add';`],
@@ -77,7 +79,14 @@ describe('one name, everywhere', () => {
     expect(wanted.filter((path) => !existsSync(path))).toEqual([]);
   });
 
-  it('has no bench of a kernel that is not there', () => {
-    expect(namesIn('bench', '.bench.ts').filter((name) => !kernels.includes(name))).toEqual([]);
+  const benches = namesIn('bench', '.bench.ts');
+
+  it('has no bench of a kernel or operation that is not there', () => {
+    const known = [...kernels, ...namesIn('src/ops', '.ts'), 'step'];
+    expect(benches.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('runs every bench', () => {
+    expect([...suites.map(({ kernel }) => kernel), 'step'].sort()).toEqual(benches.sort());
   });
 });

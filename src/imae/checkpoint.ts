@@ -1,17 +1,29 @@
-import { storedTensor, tensorFloat32, writeSafetensors, type Safetensors, type StoredTensor } from '../files/safetensors';
+import {
+  storedTensor,
+  tensorFloat32,
+  writeSafetensors,
+  type Safetensors,
+  type StoredTensor,
+} from '../files/safetensors';
 import { UserError } from '../files/userError';
-import type { Parameters } from '../nn/parameters';
 import type { AdamW } from '../optim/adamw';
-import { formatShape } from '../tensor/shape';
-import { branchNames } from './mae';
+import { formatShape, type Shape } from '../tensor/shape';
+import type { ModelSize } from './config';
+import { branchNames, maeSpecs } from './mae';
 import type { Model } from './objective';
 
-/** A model's parameters as a safetensors file, under their published names. */
-export async function saveModel({ parameters }: Model, metadata: Readonly<Record<string, string>>): Promise<Uint8Array> {
+/**
+ * A model's parameters as a safetensors file, under their published names.
+ *
+ * @param values what `parameters.read()` gave
+ */
+export function saveModel(
+  { parameters }: Model,
+  values: ReadonlyMap<string, Float32Array>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, values] of await parameters.read()) {
-    tensors.set(name, storedTensor(parameters.get(name).shape, values));
-  }
+  for (const [name, data] of values) tensors.set(name, storedTensor(parameters.get(name).shape, data));
   return writeSafetensors(tensors, metadata);
 }
 
@@ -28,42 +40,44 @@ export async function saveState(optimizer: AdamW, metadata: Readonly<Record<stri
  * @param source what messages call the file
  * @throws UserError where a tensor is missing or of another shape
  */
-export function loadModel({ parameters }: Model, { tensors }: Safetensors, source: string): void {
-  for (const [name] of parameters.entries) loadTensor(parameters, name, tensors.get(name), name, source);
+export function loadModel({ parameters }: Model, file: Safetensors, source: string): void {
+  for (const [name, { shape }] of parameters.entries) {
+    parameters.write(name, tensorFloat32(fittingTensor(file, name, shape, source)));
+  }
+}
+
+/** @throws UserError where a file is no checkpoint of a vanilla MAE of this size, as `loadModel` */
+export function assertTeacherFits(size: ModelSize, file: Safetensors, source: string): void {
+  for (const { name, shape } of maeSpecs(size, 1)) fittingTensor(file, name, shape, source);
 }
 
 /** Fills an optimizer from a checkpoint's state. @throws UserError as `loadModel` */
 export function loadState(optimizer: AdamW, { tensors }: Safetensors, source: string): void {
   const values = new Map([...tensors].map(([name, tensor]) => [name, tensorFloat32(tensor)]));
   const missing = optimizer.write(values);
-  if (missing) throw new UserError(`${source} has no '${missing}' of the right size: it is the state of another model.`);
+  if (missing)
+    throw new UserError(`${source} has no '${missing}' of the right size: it is the state of another model.`);
 }
 
 /** Starts a student from its teacher's weights; every branch from the teacher's `decoder_embed`. @throws UserError */
-export function startFromTeacher({ parameters, branches }: Model, { tensors }: Safetensors, source: string): void {
-  for (const [name] of parameters.entries) {
+export function startFromTeacher({ parameters, branches }: Model, file: Safetensors, source: string): void {
+  for (const [name, { shape }] of parameters.entries) {
     const branch = branchNames(branches).find((prefix) => name.startsWith(`${prefix}.`));
     const taken = branch ? name.replace(branch, 'decoder_embed') : name;
-    loadTensor(parameters, name, tensors.get(taken), taken, source);
+    parameters.write(name, tensorFloat32(fittingTensor(file, taken, shape, source)));
   }
 }
 
-function loadTensor(
-  parameters: Parameters,
-  name: string,
-  tensor: StoredTensor | undefined,
-  taken: string,
-  source: string,
-): void {
-  const { shape } = parameters.get(name);
+function fittingTensor({ tensors }: Safetensors, name: string, shape: Shape, source: string): StoredTensor {
+  const tensor = tensors.get(name);
   if (!tensor) {
-    throw new UserError(`${source} has no tensor '${taken}'. Give the checkpoint of a model of this kind and depth.`);
+    throw new UserError(`${source} has no tensor '${name}'. Give the checkpoint of a model of this kind and depth.`);
   }
   if (tensor.shape.join() !== shape.join()) {
     throw new UserError(
-      `${source}: '${taken}' is ${formatShape(tensor.shape)}, the model wants ${formatShape(shape)}. ` +
+      `${source}: '${name}' is ${formatShape(tensor.shape)}, the model wants ${formatShape(shape)}. ` +
         'Give the sizes that the checkpoint was trained with, or another checkpoint.',
     );
   }
-  parameters.write(name, tensorFloat32(tensor));
+  return tensor;
 }

@@ -6,8 +6,10 @@ import { invertPermutation } from '../ops/mask';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
 import { Graph, type TensorProgram } from '../tensor/graph';
+import { formatShape, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import type { ModelSize } from './config';
+import { loadModel } from './checkpoint';
+import { patchCount, type ModelSize } from './config';
 import { maeSpecs, type Branches, type Masks } from './mae';
 import { imaeObjective, maeObjective, type Losses, type Model, type Outputs } from './objective';
 
@@ -72,12 +74,16 @@ function readCase(file: Safetensors, source: string): Case {
   if (kind !== 'mae' && kind !== 'two-way' && kind !== 'subordinate') {
     throw new UserError(`${source}: kind is ${JSON.stringify(kind)}. Known kinds are mae, two-way, subordinate.`);
   }
-  const raw = field('size') as Record<string, number>;
+  const sizes = field('size') as Record<string, unknown> | null;
   const extent = (name: string, fallback?: number): number => {
-    const value = raw[name] ?? fallback;
+    const value = sizes?.[name] ?? fallback;
     if (typeof value !== 'number') throw new UserError(`${source}: metadata 'size' has no '${name}'.`);
     return value;
   };
+  const [beta1, beta2, ...more] = [field('betas')].flat<unknown[]>();
+  if (typeof beta1 !== 'number' || typeof beta2 !== 'number' || more.length > 0) {
+    throw new UserError(`${source}: metadata 'betas' is no pair of numbers.`);
+  }
   return {
     file,
     kind,
@@ -98,7 +104,7 @@ function readCase(file: Safetensors, source: string): Case {
     lambda: number('lambda_distill'),
     steps: number('steps'),
     learningRate: number('lr'),
-    betas: field('betas') as [number, number],
+    betas: [beta1, beta2],
     weightDecay: number('weight_decay'),
     eps: number('eps'),
   };
@@ -108,28 +114,25 @@ function readCase(file: Safetensors, source: string): Case {
  * Runs a case on the engine.
  *
  * @param source what messages call the file
- * @throws UserError where the file is no case, or lacks a tensor
+ * @throws UserError where the file is no case, or a tensor of it is missing or of another shape
  */
 export async function compareWithOracle(engine: Engine, file: Safetensors, source: string): Promise<OracleResult> {
   const oracle = readCase(file, source);
-  const stored = (name: string): StoredTensor => {
-    const tensor = file.tensors.get(name);
-    if (!tensor) throw new UserError(`${source} has no tensor '${name}'.`);
-    return tensor;
-  };
+  const inputs = readInputs(oracle, source);
   const branches: Branches = oracle.kind === 'two-way' ? 2 : 1;
-  const makeModel = (prefix: string, label: string, count: Branches, frozen: boolean): Model => {
+  const makeModel = (label: string, count: Branches, frozen: boolean): Model => {
     const parameters = new Parameters(engine, label, maeSpecs(oracle.size, count), { frozen });
-    for (const [name] of parameters.entries) parameters.write(name, tensorFloat32(stored(`${prefix}.${name}`)));
     return { size: oracle.size, branches: count, parameters };
   };
-  const student = makeModel('weights', 'student', branches, false);
-  const teacher = oracle.kind === 'mae' ? undefined : makeModel('teacher', 'teacher', 1, true);
+  const student = makeModel('student', branches, false);
+  const teacher = oracle.kind === 'mae' ? undefined : makeModel('teacher', 1, true);
   const optimizer = new AdamW(engine, student.parameters, oracle);
   const programs: TensorProgram[] = [];
   const found = new Map<string, StoredTensor>();
   try {
-    const record = (): Recorded => recordCase(engine, oracle, stored, student, teacher);
+    loadModel(student, tensorsUnder(file, 'weights.'), `${source}, weights`);
+    if (teacher) loadModel(teacher, tensorsUnder(file, 'teacher.'), `${source}, teacher`);
+    const record = (): Recorded => recordCase(engine, oracle, inputs, student, teacher);
 
     const gradients = record();
     const { graph, outputs } = gradients;
@@ -139,7 +142,8 @@ export async function compareWithOracle(engine: Engine, file: Safetensors, sourc
     const once = await graph.compile();
     programs.push(once);
     once.run();
-    for (const [name, tensor] of named) found.set(`output.${name}`, storedTensor(tensor.shape, await once.read(tensor)));
+    for (const [name, tensor] of named)
+      found.set(`output.${name}`, storedTensor(tensor.shape, await once.read(tensor)));
     await addDerivedOutputs(found, oracle, once, gradients);
     for (const { name, grad } of trained) found.set(`grad.${name}`, storedTensor(grad.shape, await once.read(grad)));
 
@@ -168,6 +172,50 @@ export async function compareWithOracle(engine: Engine, file: Safetensors, sourc
   }
 }
 
+/** The tensors whose names begin so, under the rest of their names. */
+function tensorsUnder({ tensors, metadata }: Safetensors, prefix: string): Safetensors {
+  const under = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return { tensors: new Map(under.map(([name, tensor]) => [name.slice(prefix.length), tensor])), metadata };
+}
+
+interface Inputs {
+  /** One, or two of a pair. */
+  readonly images: readonly Float32Array[];
+  readonly imageShape: Shape;
+  /** [1] or [B]; nothing reads a vanilla MAE's. */
+  readonly alpha: Float32Array;
+  /** [B, L] */
+  readonly order: Uint32Array;
+  readonly length: number;
+}
+
+/** @throws UserError where an input is missing, of another shape, or no order of patches */
+function readInputs({ file, kind, size, batch }: Case, source: string): Inputs {
+  const input = (name: string, ...shapes: readonly Shape[]): StoredTensor => {
+    const tensor = file.tensors.get(`input.${name}`);
+    if (!tensor) throw new UserError(`${source} has no tensor 'input.${name}'.`);
+    if (shapes.some((shape) => shape.join() === tensor.shape.join())) return tensor;
+    const wanted = shapes.map(formatShape).join(' or ');
+    throw new UserError(`${source}: 'input.${name}' is ${formatShape(tensor.shape)}, its metadata wants ${wanted}.`);
+  };
+  const imageShape = [batch, size.channels, size.image, size.image];
+  const length = patchCount(size);
+  const order = Uint32Array.from<number | bigint>(tensorData(input('ids_shuffle', [batch, length])), Number);
+  for (let sample = 0; sample < batch; sample++) {
+    const sorted = order.slice(sample * length, (sample + 1) * length).sort();
+    if (sorted.every((patch, i) => patch === i)) continue;
+    throw new UserError(`${source}: row ${sample} of 'input.ids_shuffle' is no permutation of 0 … ${length - 1}.`);
+  }
+  const names = kind === 'mae' ? ['image1'] : ['image1', 'image2'];
+  return {
+    images: names.map((name) => tensorFloat32(input(name, imageShape))),
+    imageShape,
+    alpha: kind === 'mae' ? Float32Array.of(1) : tensorFloat32(input('alpha', [1], [batch])),
+    order,
+    length,
+  };
+}
+
 interface Recorded {
   readonly graph: Graph;
   readonly outputs: Outputs & Losses & { readonly teacherZ?: Tensor };
@@ -176,25 +224,23 @@ interface Recorded {
 
 function recordCase(
   engine: Engine,
-  { kind, size, batch, keep, normPix, lambda }: Case,
-  stored: (name: string) => StoredTensor,
+  { kind, batch, keep, normPix, lambda }: Case,
+  { images, imageShape, alpha, order, length }: Inputs,
   student: Model,
   teacher: Model | undefined,
 ): Recorded {
   const graph = new Graph(engine);
-  const imageShape = [batch, size.channels, size.image, size.image];
-  const image = (name: string): Tensor => graph.input(name, imageShape, 'f32', tensorFloat32(stored(`input.${name}`)));
-  const order = Uint32Array.from(tensorData(stored('input.ids_shuffle')) as Int32Array);
-  const idsShuffle = graph.input('ids_shuffle', [batch, order.length / batch], 'u32', order);
+  const idsShuffle = graph.input('ids_shuffle', [batch, length], 'u32', order);
   const idsRestore = invertPermutation(graph, idsShuffle);
   const masks: Masks = { idsShuffle, idsRestore, keep };
-  const image1 = image('image1');
+  const [image1, image2] = images.map((image, i) => graph.input(`image${i + 1}`, imageShape, 'f32', image)) as [
+    Tensor,
+    Tensor,
+  ];
   let outputs: Recorded['outputs'];
   if (kind === 'mae') outputs = maeObjective(graph, student, image1, masks, normPix);
   else {
-    const weights = tensorFloat32(stored('input.alpha'));
-    const alpha = graph.input('alpha', [weights.length], 'f32', weights);
-    const pair = { image1, image2: image('image2'), alpha };
+    const pair = { image1, image2, alpha: graph.input('alpha', [alpha.length], 'f32', alpha) };
     outputs = imaeObjective(graph, student, teacher, pair, masks, { lambda: [lambda, lambda], normPix });
   }
   graph.backward(outputs.loss);
@@ -202,7 +248,10 @@ function recordCase(
 }
 
 /** The outputs that the engine has as tensors of their own. */
-function namedOutputs({ kind }: Case, { latent, z, prediction, loss, pixel, distill, teacherZ }: Recorded['outputs']): Map<string, Tensor> {
+function namedOutputs(
+  { kind }: Case,
+  { latent, z, prediction, loss, pixel, distill, teacherZ }: Recorded['outputs'],
+): Map<string, Tensor> {
   return new Map(
     Object.entries({
       latent,
@@ -232,10 +281,14 @@ async function addDerivedOutputs(
   const put = (name: string, shape: readonly number[], data: Float32Array): void => {
     found.set(`output.${name}`, storedTensor(shape, data));
   };
-  const sum = (values: Float32Array): Float32Array => Float32Array.of(values.reduce((total, value) => total + value, 0));
+  const sum = (values: Float32Array): Float32Array =>
+    Float32Array.of(values.reduce((total, value) => total + value, 0));
 
   if (kind === 'two-way') {
-    for (const [stacked, name] of [['z', 'z'], ['teacherZ', 'zt']] as const) {
+    for (const [stacked, name] of [
+      ['z', 'z'],
+      ['teacherZ', 'zt'],
+    ] as const) {
       const { shape, data } = take(stacked);
       const half = data.length / 2;
       for (const branch of [0, 1]) {
@@ -256,7 +309,11 @@ async function addDerivedOutputs(
   put('loss_pixel', [1], sum(take('pixel').data));
   put('loss_distill', [1], outputs.distill ? sum(take('distill').data) : new Float32Array(1));
   const restore = await program.read(idsRestore);
-  put('mask', idsRestore.shape, Float32Array.from(restore, (place) => (place >= keep ? 1 : 0)));
+  put(
+    'mask',
+    idsRestore.shape,
+    Float32Array.from(restore, (place) => (place >= keep ? 1 : 0)),
+  );
 }
 
 /** ‖a − b‖ and ‖b‖ in float64. */

@@ -1,3 +1,4 @@
+import type { ImageSet } from '../data/imageSet';
 import type { PanelImage, PanelSheet } from '../files/panels';
 import type { Model } from './objective';
 import type { Normalisation } from './normalisation';
@@ -11,9 +12,10 @@ const WHITE = 255;
 const ALPHAS = [0.1, 0.2, 0.35, 0.45];
 const SHOWN_PAIRS = 4;
 
-/** The pairs of a sheet: the first few held-out pairs, each at several α. */
-export function shownPairs(pairs: readonly Pair[]): Pair[] {
-  return pairs.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
+/** The pairs of a sheet: the first few held-out pairs of two classes, each at several α. */
+export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly Pair[]): Pair[] {
+  const differ = pairs.filter(({ first, second }) => labels[first] !== labels[second]);
+  return differ.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
 }
 
 /**
@@ -65,9 +67,10 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
   };
 }
 
-/** A sheet of single images as a vanilla MAE completes them. */
+/** A sheet of the pairs' first images as a vanilla MAE completes them. */
 export async function completionSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
-  const whole = pairs.map((pair) => ({ ...pair, alpha: 1 }));
+  // An image mixed with itself: it is also the target, by whose statistics normalised predictions are put back.
+  const whole = pairs.map(({ first }) => ({ first, second: first, alpha: 0.5 }));
   const orders = unmixer.orders(whole.length);
   const shown = await unmixer.unmix(whole, orders);
   const composites = await composite(unmixer, size, whole, orders);

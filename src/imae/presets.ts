@@ -10,16 +10,16 @@ export interface Preset {
 /** Sizes and recipes of MAE and i-MAE as published; `demo` is made to take mixtures apart within minutes on a CPU. */
 export const PRESETS = {
   demo: {
-    about: '32 px, ViT 64-3-4, decoder 48-1-4, patch 4: the built-in shapes, minutes on a CPU',
+    about: '32 px, ViT 64-3-4, decoder 64-1-4, patch 8: the built-in shapes, minutes on a CPU',
     settings: {
       data: { statistics: 'own', crop: null, flip: false },
-      model: { dim: 64, depth: 3, heads: 4, decoderDim: 48, decoderDepth: 1, decoderHeads: 4 },
-      teacher: { learningRate: null, warmup: { steps: 20 }, budget: { steps: 200 } },
-      masking: { maskRatio: 0.5, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
-      optimizer: { learningRate: { lr: 3e-3 } },
+      model: { patch: 8, dim: 64, depth: 3, heads: 4, decoderDim: 64, decoderDepth: 1, decoderHeads: 4 },
+      teacher: { learningRate: null, warmup: { steps: 20 }, budget: { steps: 300 } },
+      masking: { maskRatio: 0.25, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
+      optimizer: { learningRate: { lr: 8e-3 } },
       schedule: { warmup: { steps: 40 } },
-      training: { budget: { steps: 600 }, batch: 64 },
-      logging: { scoreEvery: 200, checkpointEvery: 200, panelsEvery: 200 },
+      training: { budget: { steps: 1000 }, batch: 32 },
+      logging: { scoreEvery: 250, checkpointEvery: 250, panelsEvery: 500 },
     },
   },
   cifar: {

@@ -62,6 +62,9 @@ const SCORED_PAIRS = 256;
 const SCORED_ALPHAS = [0.1, 0.45] as const;
 const UNMIXER_BATCH = 16;
 
+/** What people call the phases. */
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
+
 /**
  * Trains what the configuration asks for, phase by phase, and leaves metrics, checkpoints and pictures in the store.
  *
@@ -156,7 +159,8 @@ class PhaseRun {
     watcher.phase(phase, steps, this.start);
     let score: UnmixingScore | undefined;
     for (let done = this.start; ; ) {
-      const due = (every: number): boolean => done === steps || (every > 0 && done > this.start && done % every === 0);
+      // Also where it was left: the lines from there on were taken back, a score among them.
+      const due = (every: number): boolean => done === steps || (every > 0 && done > 0 && done % every === 0);
       const stop = done < steps && watcher.stopRequested();
       if (due(checkpointEvery) || stop) await this.checkpoint(done);
       if (phase === 'imae' && due(scoreEvery)) score = await this.score(done);
@@ -195,20 +199,26 @@ class PhaseRun {
   }
 
   private assertFinite({ step, loss, parts, gradNorm }: StepMetrics): void {
-    const broken = Object.entries({ ...parts, loss, gradNorm }).find(([, value]) => !Number.isFinite(value));
-    if (!broken) return;
-    const [name, value] = broken;
-    throw new UserError(
-      `Phase ${this.phase}, step ${step}: ${name} is ${value}; the run stops. The last good checkpoint is ` +
+    for (const [name, value] of Object.entries({ ...parts, loss, gradNorm })) {
+      if (!Number.isFinite(value)) throw this.notFinite(step, `${name} is ${value}`);
+    }
+  }
+
+  private notFinite(step: number, what: string): UserError {
+    return new UserError(
+      `Phase ${this.phase}, step ${step}: ${what}; the run stops. The last good checkpoint is ` +
         `${this.lastCheckpoint ?? 'none, the run had not come that far'}. Use a lower learning rate or --clip-norm 1.`,
     );
   }
 
   private async checkpoint(step: number): Promise<void> {
+    const values = await this.model.parameters.read();
+    // The last step's loss was that of the weights before its update.
+    const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
+    if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
     const metadata = { phase: this.phase, step: String(step), format: 'pt' };
-    const model = await saveModel(this.model, metadata);
     const state = await saveState(this.trainer.optimizer, metadata);
-    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, model, state);
+    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saveModel(this.model, values, metadata), state);
   }
 
   private async score(step: number): Promise<UnmixingScore> {
@@ -231,11 +241,11 @@ class PhaseRun {
 
   private async panels(step: number): Promise<void> {
     const { phase, unmixer, model, data, store } = this;
-    const pairs = heldOutPairs(data.test, UNMIXER_BATCH, () => 0.5);
-    const title = `${phase} after ${step} steps, held-out images of ${data.test.name}`;
+    const pairs = heldOutPairs(data.test, SCORED_PAIRS, () => 0.5);
+    const title = `${PHASE_TITLES[phase]} after ${step} steps, held-out images of ${data.test.name}`;
     const sheet =
       phase === 'imae'
-        ? await unmixingSheet(unmixer, model.size, shownPairs(pairs), title)
+        ? await unmixingSheet(unmixer, model.size, shownPairs(data.test, pairs), title)
         : await completionSheet(unmixer, model.size, pairs.slice(0, 8), title);
     await store.writePanels(`${phase}-${String(step).padStart(6, '0')}`, sheet);
   }

@@ -5,8 +5,18 @@ import { readSafetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import { describeAdapter } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
-import { resolveConfig, type Config, type Phase } from '../imae/config';
-import { runTraining, type NamedFile, type ResumePoint, type RunOptions, type RunResult, type RunStore, type RunWatcher } from '../imae/run';
+import { assertTeacherFits } from '../imae/checkpoint';
+import { resolveConfig, teacherSize, type Config, type Phase } from '../imae/config';
+import {
+  PHASE_TITLES,
+  runTraining,
+  type NamedFile,
+  type ResumePoint,
+  type RunOptions,
+  type RunResult,
+  type RunStore,
+  type RunWatcher,
+} from '../imae/run';
 import type { UnmixingScore } from '../imae/unmixing';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { openEngine } from './dawn';
@@ -19,8 +29,6 @@ import { RunFolder } from './runFolder';
 /** Images of the built-in set. */
 const SHAPES = { trainCount: 8192, testCount: 1024 } as const;
 
-const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
-
 /**
  * The command line of training.
  *
@@ -32,7 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return await train(parseCommandLine(args));
   } catch (error) {
     if (args.includes('--debug')) console.error(error);
-    else if (error instanceof UserError || error instanceof EngineError) console.error(`\n${error.message}`);
+    else if (error instanceof UserError || error instanceof EngineError) console.error(error.message);
     else throw error;
     return error instanceof UserError ? error.exitCode : 1;
   }
@@ -54,7 +62,7 @@ async function train(line: CommandLine): Promise<number> {
   }
 
   const data = await loadData(config);
-  const teacher = config.teacher.checkpoint === null ? undefined : readNamed(config.teacher.checkpoint);
+  const teacher = readTeacher(config);
   const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
   const progress = createProgress({ logEvery: config.logging.logEvery });
   const interrupt = new Interrupt(progress);
@@ -90,6 +98,15 @@ async function loadData({ data, model, training }: Config): Promise<TrainTest> {
     );
   }
   return sets;
+}
+
+/** The teacher that the user names, which must fit: before anything is written. */
+function readTeacher(config: Config): NamedFile | undefined {
+  const { checkpoint } = config.teacher;
+  if (checkpoint === null) return undefined;
+  const teacher = readNamed(checkpoint);
+  assertTeacherFits(teacherSize(config), teacher.file, teacher.name);
+  return teacher;
 }
 
 function readNamed(path: string): NamedFile {

@@ -1,0 +1,83 @@
+import { linear } from '../src/ops/linear';
+import { operationTest, random, type Reference } from './compare';
+import { backward, forward, type Inputs, type InputsWithResidual } from './linear.reference';
+import { refusalTest } from './refusal';
+import { suite, type KernelTest } from './suite';
+
+/** Operands of x [...shape, k] → [...shape, n]. */
+function operandsOf(leading: readonly number[], n: number, k: number): InputsWithResidual {
+  return {
+    x: random([...leading, k], 1),
+    weight: random([n, k], 2),
+    bias: random([n], 3),
+    residual: random([...leading, n], 4),
+  };
+}
+
+const nameOf = (leading: readonly number[], n: number, k: number): string => `[${[...leading, k].join(', ')}] → ${n}`;
+
+function plain(leading: readonly number[], n: number, k: number): KernelTest {
+  const { x, weight, bias } = operandsOf(leading, n, k);
+  return operationTest<Inputs>({
+    name: nameOf(leading, n, k),
+    inputs: { x, weight, bias },
+    operation: (graph, inputs) => ({ y: linear(graph, inputs.x, inputs.weight, inputs.bias) }),
+    forward,
+    backward,
+  });
+}
+
+function withResidual(leading: readonly number[], n: number, k: number): KernelTest {
+  return operationTest<InputsWithResidual>({
+    name: `${nameOf(leading, n, k)}, residual`,
+    inputs: operandsOf(leading, n, k),
+    operation: (graph, { x, weight, bias, residual }) => ({ y: linear(graph, x, weight, bias, residual) }),
+    forward,
+    backward,
+  });
+}
+
+/** x + linear(x): the gradient of x has two parts. */
+function ontoItself(leading: readonly number[], width: number): KernelTest {
+  const { x, weight, bias } = operandsOf(leading, width, width);
+  return operationTest<Inputs>({
+    name: `${nameOf(leading, width, width)}, residual x itself`,
+    inputs: { x, weight, bias },
+    operation: (graph, inputs) => ({ y: linear(graph, inputs.x, inputs.weight, inputs.bias, inputs.x) }),
+    forward: (inputs) => forward({ ...inputs, residual: inputs.x }),
+    backward: (inputs, dOutputs) => {
+      const gradients = backward(inputs, dOutputs);
+      const dx: Reference = {
+        shape: gradients.x.shape,
+        data: gradients.x.data.map((value, i) => value + (gradients.residual.data[i] as number)),
+      };
+      return { x: dx, weight: gradients.weight, bias: gradients.bias };
+    },
+  });
+}
+
+// Odd and even widths, for kernels on single floats and on four; rows enough for dW to be split.
+const SHAPES = [
+  [[1], 1, 3],
+  [[3], 17, 33],
+  [[65], 33, 17],
+  [[5, 17], 65, 3],
+  [[16, 17], 24, 48],
+  [[5, 65], 36, 20],
+] as const;
+
+export default suite('linear', [
+  ...SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),
+  ontoItself([3], 17),
+  ontoItself([2, 33], 20),
+  refusalTest('a weight of another width', 'weight', (graph) =>
+    linear(graph, graph.input('x', [2, 5]), graph.input('weight', [3, 4]), graph.input('bias', [3])),
+  ),
+  refusalTest('a bias of another width', 'bias', (graph) =>
+    linear(graph, graph.input('x', [2, 5]), graph.input('weight', [3, 5]), graph.input('bias', [5])),
+  ),
+  refusalTest('a residual of another shape', 'residual', (graph) => {
+    const [x, weight, bias] = [graph.input('x', [2, 5]), graph.input('weight', [3, 5]), graph.input('bias', [3])];
+    return linear(graph, x, weight, bias, graph.input('residual', [2, 5]));
+  }),
+]);

@@ -1,0 +1,91 @@
+import { gelu } from '../src/ops/gelu';
+import { linear } from '../src/ops/linear';
+import { mlp } from '../src/ops/mlp';
+import { Graph } from '../src/tensor/graph';
+import type { Tensor } from '../src/tensor/tensor';
+import { expectClose, operationTest, random } from './compare';
+import { backward, forward, type Inputs } from './mlp.reference';
+import { refusalTest } from './refusal';
+import { suite, type KernelTest } from './suite';
+
+function inputsOf(leading: readonly number[], d: number, f: number): Inputs {
+  return {
+    x: random([...leading, d], 1),
+    weight1: random([f, d], 2),
+    bias1: random([f], 3),
+    weight2: random([d, f], 4),
+    bias2: random([d], 5),
+    residual: random([...leading, d], 6),
+  };
+}
+
+type Operation = (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Tensor;
+
+const whole: Operation = (graph, { x, ...operands }) => mlp(graph, x, operands);
+
+const composed: Operation = (graph, { x, weight1, bias1, weight2, bias2, residual }) =>
+  linear(graph, gelu(graph, linear(graph, x, weight1, bias1)), weight2, bias2, residual);
+
+/** One operation of three against the three by themselves: values and all gradients. */
+function composedTest(leading: readonly number[], d: number, f: number): KernelTest {
+  return {
+    name: `[${[...leading, d].join(', ')}], ${f} hidden: as linear, gelu, linear and residual`,
+    run: async (engine) => {
+      const references = inputsOf(leading, d, f);
+      const dOut = random([...leading, d], 7);
+      const results = [];
+      for (const operation of [whole, composed]) {
+        const graph = new Graph(engine);
+        const inputs = Object.fromEntries(
+          Object.entries(references).map(([name, { shape, data }]) => [
+            name,
+            graph.input(name, shape, 'f32', Float32Array.from(data), true),
+          ]),
+        ) as Record<keyof Inputs, Tensor>;
+        const y = operation(graph, inputs);
+        graph.backward(y, graph.input('dy', dOut.shape, 'f32', Float32Array.from(dOut.data)));
+        const gradients = Object.entries(inputs).map(([name, x]) => [`d ${name}`, graph.gradientOf(x)] as const);
+        const found = { y, ...Object.fromEntries(gradients) };
+        graph.output(...Object.values(found));
+        const program = await graph.compile();
+        try {
+          program.run();
+          const values = [];
+          for (const [name, tensor] of Object.entries(found)) values.push({ name, data: await program.read(tensor) });
+          results.push(values);
+        } finally {
+          program.dispose();
+        }
+      }
+      const [ofWhole = [], ofComposed = []] = results;
+      // The same sums in the same order; GELU itself may round otherwise where it is compiled into another kernel.
+      ofWhole.forEach(({ name, data }, i) => expectClose(name, data, ofComposed[i]?.data ?? [], 3e-7));
+    },
+  };
+}
+
+// Widths of four and not; rows enough for the gradients of the weights to be split.
+const SHAPES = [[[1], 3, 5], [[3], 17, 33], [[2, 33], 12, 65], [[16, 17], 20, 80]] as const;
+
+export default suite('mlp', [
+  ...SHAPES.map(([leading, d, f]) =>
+    operationTest<Inputs>({
+      name: `[${[...leading, d].join(', ')}], ${f} hidden`,
+      inputs: inputsOf(leading, d, f),
+      operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+      forward,
+      backward,
+    }),
+  ),
+  composedTest([5], 17, 33),
+  composedTest([3, 65], 20, 80),
+  refusalTest('a second layer of another width', 'weight2', (graph) =>
+    mlp(graph, graph.input('x', [2, 5]), {
+      weight1: graph.input('weight1', [7, 5]),
+      bias1: graph.input('bias1', [7]),
+      weight2: graph.input('weight2', [6, 7]),
+      bias2: graph.input('bias2', [6]),
+      residual: graph.input('residual', [2, 5]),
+    }),
+  ),
+]);

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compareSteps } from '../../bench/step.bench';
+import { Engine } from '../gpu/engine';
+import { openEngine } from './dawn';
+
+let fast: Engine;
+let plain: Engine;
+beforeAll(async () => {
+  fast = await openEngine();
+  plain = Engine.borrow(fast.device, { info: fast.info, wait: fast.wait, plain: true });
+});
+afterAll(() => {
+  plain.dispose();
+  fast.dispose();
+});
+
+/** lavapipe is where the ratio was promised: other adapters have kernels, and plain kernels, of another speed. */
+const PROMISED = { adapter: /llvmpipe|lavapipe/i, ratio: 4 };
+
+test('a training step gives the same with fast and plain kernels, and is 4 times as fast on lavapipe', async () => {
+  // compareSteps throws where loss or gradient norm differ.
+  const { ratio, fast: timing, difference } = await compareSteps(fast, plain);
+  console.log(`ratio ${ratio.toFixed(1)}, ${timing.gflops.toFixed(1)} GFLOP/s, difference ${difference.toExponential(1)}`);
+  expect(timing.seconds).toBeGreaterThan(0);
+  const { device, description } = fast.info;
+  if (PROMISED.adapter.test(`${device} ${description}`)) expect(ratio).toBeGreaterThanOrEqual(PROMISED.ratio);
+});
