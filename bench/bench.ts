@@ -35,14 +35,18 @@ export interface BenchResult {
 
 const SAMPLES = 7;
 const SAMPLE_SECONDS = 0.02;
+const MOST_REPEATS = 512;
+const MOST_BYTES = 2 ** 30;
 
 /** Checks a case's result against its reference, then times it: several repetitions a sample, ≥ 20 ms, the median. */
 export async function runBench(engine: Engine, kernel: string, test: BenchCase): Promise<BenchResult> {
   await check(engine, test);
   let repeats = 1;
   let seconds = await time(engine, test, repeats);
-  while (seconds < SAMPLE_SECONDS && repeats < 512) {
-    repeats = Math.min(512, Math.max(repeats * 2, Math.ceil((repeats * SAMPLE_SECONDS * 1.2) / seconds)));
+  // Each repetition has inputs and outputs of its own.
+  const most = Math.max(1, Math.min(MOST_REPEATS, Math.floor(MOST_BYTES / test.bytes)));
+  while (seconds < SAMPLE_SECONDS && repeats < most) {
+    repeats = Math.min(most, Math.max(repeats * 2, Math.ceil((repeats * SAMPLE_SECONDS * 1.2) / seconds)));
     seconds = await time(engine, test, repeats);
   }
   const samples = (await timeSamples(engine, test, repeats)).map((sample) => sample / repeats).sort((a, b) => a - b);

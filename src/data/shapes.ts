@@ -3,15 +3,16 @@ import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
 import { purposes, RandomStream } from './philox';
 
 /*
- * The default set: eight shapes in eight colours with soft edges, upright, within half a pixel of the centre, on black. The label is the
- * shape. There is little in it to learn but the shapes, so that a small model takes their mixtures apart within minutes on
- * a CPU: the same shapes turned and placed at random take it many times as long. Each image is drawn from its own random
- * numbers, so image i is the same in a set of any length, and in whole numbers alone, so it is the same on every machine.
+ * The default set: eight shapes in eight colours with soft edges, upright, within half a pixel of the centre, on black.
+ * The label is the shape. There is little in it to learn but the shapes, so that a small model takes their mixtures apart
+ * within minutes on a CPU: the same shapes turned and placed at random take it many times as long. Each image is drawn
+ * from its own random numbers, so image i is the same in a set of any length, and in whole numbers alone, so it is the
+ * same on every machine.
  */
 
 /**
- * A shape's inside. The point (x, y) is given in the shape's own axes, in whole units, and `r`, in the same units, is
- * 1/64 of the shape's radius. Products stay below 2^53, so every comparison is exact.
+ * A shape's inside. The point (x, y) is given from the shape's centre, in whole units, and `r`, in the same units, is 1/64
+ * of the shape's radius. Products stay below 2^53, so every comparison is exact.
  */
 type Inside = (x: number, y: number, r: number) => boolean;
 
@@ -60,17 +61,19 @@ const COLOURS: readonly (readonly [number, number, number])[] = [
   [255, 255, 255], // white
 ];
 
-/** Samples a pixel in each direction: their coordinates are odd multiples of 1/8 pixel. */
-const SAMPLES = 4;
-/** Of a pixel and its neighbours together. */
-const COVERED = 9 * SAMPLES * SAMPLES;
 /** Lengths inside the drawing are whole eighths of a pixel. */
 const EIGHTHS = 8;
-/** A shape's radius in 64ths of the image's side, and how far its centre may lie off the image's, in eighths of a pixel. */
+/** Samples a pixel in each direction: their coordinates are odd multiples of 1/8 pixel. */
+const SAMPLES = 4;
+const SPACING = EIGHTHS / SAMPLES;
+/** The samples of a pixel and its neighbours together. */
+const COVERED = 9 * SAMPLES * SAMPLES;
+/** A shape's radius, in 64ths of the image's side. */
 const RADIUS = 29;
+/** How far a shape's centre may lie off the image's in each direction, in eighths of a pixel. */
 const JITTER = 4;
 
-/** Draws one image into `out` (3 × size × size, black before). */
+/** Draws one image into `out`: 3 × size × size. */
 function drawShape(out: Uint8Array, size: number, inside: Inside, stream: RandomStream): void {
   const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
   const frame = size * EIGHTHS;
@@ -88,11 +91,13 @@ function drawShape(out: Uint8Array, size: number, inside: Inside, stream: Random
 /** How many of its samples each pixel has inside the shape: size × size. */
 function coverage(size: number, inside: Inside, radius: number, centreX: number, centreY: number): Uint8Array {
   const counts = new Uint8Array(size * size);
-  for (let pixel = 0; pixel < counts.length; pixel++) {
-    for (let sample = 0; sample < SAMPLES * SAMPLES; sample++) {
-      const dx = (pixel % size) * EIGHTHS + 2 * (sample % SAMPLES) + 1 - centreX;
-      const dy = Math.floor(pixel / size) * EIGHTHS + 2 * Math.floor(sample / SAMPLES) + 1 - centreY;
-      if (inside(64 * dx, 64 * dy, radius)) counts[pixel] = (counts[pixel] as number) + 1;
+  for (let sampleRow = 0; sampleRow < SAMPLES * size; sampleRow++) {
+    const y = 64 * (SPACING * sampleRow + SPACING / 2 - centreY);
+    const row = size * Math.floor(sampleRow / SAMPLES);
+    for (let sampleColumn = 0; sampleColumn < SAMPLES * size; sampleColumn++) {
+      const x = 64 * (SPACING * sampleColumn + SPACING / 2 - centreX);
+      const pixel = row + Math.floor(sampleColumn / SAMPLES);
+      if (inside(x, y, radius)) counts[pixel] = (counts[pixel] as number) + 1;
     }
   }
   return counts;

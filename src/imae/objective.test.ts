@@ -172,7 +172,7 @@ describe('objectives', () => {
   const half = (values: Float32Array, branch: number): Float32Array =>
     values.slice((branch * values.length) / 2, ((branch + 1) * values.length) / 2);
 
-  it('at α = 0 a student that is its teacher sees the dominant image alone: it is the teacher there, bit for bit', async () => {
+  it('at α = 0 a student that is its teacher encodes the dominant image as its teacher does, bit for bit', async () => {
     const { distill, pixel, z, teacherZ, latent, prediction } = await imae({
       alpha: [0],
       apart: false,
@@ -292,15 +292,16 @@ describe('objectives', () => {
 
   it('a vanilla MAE is judged by removed patches alone, and never sees them', async () => {
     const removed = Float32Array.from(IMAGE1);
-    const place = RandomStream.at(3, purposes.mask, 0).permutation(LENGTH)[KEEP] as number; // sample 0's first removed patch
+    const order = RandomStream.at(3, purposes.mask, 0).permutation(LENGTH); // of sample 0
+    const place = order[KEEP] as number;
     const at = Math.floor(place / 4) * 2 * SIZE.image + (place % 4) * 2;
-    removed[at] = (removed[at] as number) + 1;
+    const was = IMAGE1[at] as number;
+    removed[at] = was + 1;
     const [before, after] = [await mae(IMAGE1), await mae(removed)];
     expect(after.prediction).toEqual(before.prediction);
     // One of P²·C values of one of B·(L − K) patches: (p − t − 1)² − (p − t)² over that many.
-    const p = before.prediction[(1 + place) * 12] as number;
-    const change =
-      ((p - (removed[at] as number)) ** 2 - (p - (IMAGE1[at] as number)) ** 2) / (12 * BATCH * (LENGTH - KEEP));
+    const p = before.prediction[(1 + place) * 12] ?? NaN;
+    const change = ((p - was - 1) ** 2 - (p - was) ** 2) / (12 * BATCH * (LENGTH - KEEP));
     expect(Math.abs(after.loss - before.loss - change)).toBeLessThan(2e-7 * before.loss);
     expect(Math.abs(change)).toBeGreaterThan(1e-4 * before.loss);
   });

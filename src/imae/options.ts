@@ -202,9 +202,10 @@ export const OPTIONS = {
   },
   device: {
     adapter: option(
-      text('NAME', 'any, hardware, software or a part of an adapter\'s name'),
+      text('NAME', 'any, hardware, software, swiftshader or a part of an adapter\'s name'),
       'any',
-      'GPU to run on: "hardware", "software" (a GPU emulated by the CPU), a part of its name, or "any", the best',
+      'GPU to run on: "hardware", "software" (a GPU emulated by the CPU), "swiftshader" (the one that comes with ' +
+        'the packages), a part of its name, or "any", the best',
     ),
     kernels: option(
       choice('plain', 'fast'),

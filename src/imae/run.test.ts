@@ -22,7 +22,7 @@ import { MemoryStore, named, TINY, tinyConfig, tinyRun } from './testRun';
 const PAIR_PARTS = ['pixelSubordinate', 'pixelDominant', 'distillSubordinate', 'distillDominant'];
 
 /** Whether a checkpoint holds numbers only. */
-function isFinite(bytes: Uint8Array): boolean {
+function hasNumbersOnly(bytes: Uint8Array): boolean {
   return [...readSafetensors(bytes).tensors.values()].every((tensor) => tensorFloat32(tensor).every(Number.isFinite));
 }
 
@@ -75,20 +75,20 @@ describe('a run', () => {
     expect(result).toEqual({ score: store.lines.at(-1)?.['unmixing'] });
   });
 
-  it('the student starts from the teacher, each branch from its decoder_embed; learning rate 0 leaves it so', async () => {
-    const { store } = await tinyRun(engine, tinyConfig({ optimizer: { learningRate: { lr: 0 } } }), {
-      teacher: named('t', teacher),
-    });
-    const [from, to] = [store.checkpoints[1], store.checkpoints.at(-1)].map(
-      (checkpoint) => readSafetensors(checkpoint?.model ?? teacher).tensors,
+  it('the student starts from the teacher, and at learning rate 0 it stays as it is', async () => {
+    const { store } = await tinyRun(
+      engine,
+      tinyConfig({ training: { mode: 'imae' }, teacher: { checkpoint: 't' }, optimizer: { learningRate: { lr: 0 } } }),
+      {
+        teacher: named('t', teacher),
+      },
     );
-    for (const [name, tensor] of to ?? []) {
-      const source = from?.get(name.replace(/decoder_embed[12]/, 'decoder_embed'));
-      // Without a learning rate there is no decay either.
-      expect(tensor, name).toEqual(
-        readSafetensors(teacher).tensors.get(name.replace(/decoder_embed[12]/, 'decoder_embed')),
-      );
-      expect(source?.shape, name).toEqual(tensor.shape);
+    const from = readSafetensors(teacher).tensors;
+    const { tensors } = readSafetensors(store.checkpoints.at(-1)?.model ?? teacher);
+    expect(tensors.has('decoder_embed2.bias')).toBe(true);
+    // Each branch is the teacher's decoder_embed; without a learning rate there is no decay either.
+    for (const [name, tensor] of tensors) {
+      expect(tensor, name).toEqual(from.get(name.replace(/decoder_embed[12]/, 'decoder_embed')));
     }
   });
 
@@ -137,7 +137,7 @@ describe('a run', () => {
     const { mode } = config.training;
     const phase = mode === 'all' ? 'imae' : mode;
     expect(store.checkpoints.at(-1)).toMatchObject({ phase, step: 1 + (steps.at(-1)?.step ?? NaN) });
-    expect(store.checkpoints.every(({ model, state }) => isFinite(model) && isFinite(state))).toBe(true);
+    expect(store.checkpoints.every(({ model, state }) => hasNumbersOnly(model) && hasNumbersOnly(state))).toBe(true);
     expect(Object.keys(steps.at(-1)?.parts ?? {})).toEqual(parts);
     expect(steps.every(({ loss }) => loss > 0 && Number.isFinite(loss))).toBe(true);
     expect(result.score === undefined).toBe(phase !== 'imae');
@@ -155,14 +155,13 @@ describe('a run', () => {
       const refusal = tinyRun(engine, config, { store });
       await expect(refusal).rejects.toBeInstanceOf(UserError);
       const { message } = (await refusal.catch((error: unknown) => error)) as UserError;
-      const [, at, part, last] =
-        /^Phase mae, step (\d+): (pixel|loss|gradNorm) is (?:NaN|Infinity); the run stops\. The last good checkpoint is mae-(\d+)\./.exec(
+      const [, at, last] =
+        /^Phase mae, step (\d+): (?:pixel|loss|gradNorm) is (?:NaN|Infinity); .* checkpoint is mae-(\d+)\./.exec(
           message,
-        ) ?? [message];
-      expect(part).toBeDefined();
+        ) ?? [];
       expect(Number(at)).toBeGreaterThanOrEqual(Number(last));
       expect(store.checkpoints.at(-1)?.step).toBe(Number(last));
-      expect(store.checkpoints.every(({ model, state }) => isFinite(model) && isFinite(state))).toBe(true);
+      expect(store.checkpoints.every(({ model, state }) => hasNumbersOnly(model) && hasNumbersOnly(state))).toBe(true);
     });
 
     it('a weight that is not finite: there is no good checkpoint yet', async () => {

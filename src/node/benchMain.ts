@@ -105,8 +105,9 @@ function tableOf(names: readonly (readonly [kernel: string, name: string])[]): (
     row(kernel, name, digits(microseconds), `± ${(100 * spread).toFixed(0)} %`, digits(gflops), digits(gigabytes));
 }
 
-/** Three significant digits, without an exponent. */
+/** Three significant digits, without an exponent; a dash where nothing is counted. */
 function digits(value: number): string {
+  if (value === 0) return '–';
   return value >= 100 ? String(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2);
 }
 

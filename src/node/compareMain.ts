@@ -16,10 +16,10 @@ import { openEngine } from './dawn';
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = new Command('npm run compare --')
-    .description("Compares the engine with PyTorch: forward pass, gradients and AdamW steps of each case.")
+    .description('Compares the engine with PyTorch: forward pass, gradients and AdamW steps of each case.')
     .argument('<files...>', 'cases, .safetensors')
     .option('--write <folder>', "save the engine's own tensors there, a file a case")
-    .option('--adapter <name>', 'hardware, software, or a part of the adapter\'s name', 'any')
+    .option('--adapter <name>', "hardware, software, swiftshader, or a part of the adapter's name", 'any')
     .option('--kernels <which>', 'plain or fast', 'fast')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
