@@ -91,15 +91,19 @@ function drawShape(out: Uint8Array, size: number, inside: Inside, stream: Random
 /** How many of its samples each pixel has inside the shape: size × size. */
 function coverage(size: number, inside: Inside, radius: number, centreX: number, centreY: number): Uint8Array {
   const counts = new Uint8Array(size * size);
-  for (let sampleRow = 0; sampleRow < SAMPLES * size; sampleRow++) {
-    const y = 64 * (SPACING * sampleRow + SPACING / 2 - centreY);
+  const samplesFrom = (centre: number): Int32Array =>
+    Int32Array.from({ length: SAMPLES * size }, (_, sample) => 64 * (SPACING * sample + SPACING / 2 - centre));
+  const xs = samplesFrom(centreX);
+  samplesFrom(centreY).forEach((y, sampleRow) => {
     const row = size * Math.floor(sampleRow / SAMPLES);
-    for (let sampleColumn = 0; sampleColumn < SAMPLES * size; sampleColumn++) {
-      const x = 64 * (SPACING * sampleColumn + SPACING / 2 - centreX);
-      const pixel = row + Math.floor(sampleColumn / SAMPLES);
-      if (inside(x, y, radius)) counts[pixel] = (counts[pixel] as number) + 1;
+    for (let column = 0; column < size; column++) {
+      let covered = 0;
+      for (let sample = 0; sample < SAMPLES; sample++) {
+        if (inside(xs[SAMPLES * column + sample] as number, y, radius)) covered++;
+      }
+      counts[row + column] = (counts[row + column] as number) + covered;
     }
-  }
+  });
   return counts;
 }
 

@@ -15,7 +15,9 @@ const SHOWN_PAIRS = 4;
 /** The pairs of a sheet: the first few held-out pairs of two classes, each at several α. */
 export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly Pair[]): Pair[] {
   const differ = pairs.filter(({ first, second }) => labels[first] !== labels[second]);
-  return differ.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
+  // A set of one class has none.
+  const shown = differ.length > 0 ? differ : pairs;
+  return shown.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
 }
 
 /**

@@ -118,14 +118,15 @@ export class Trainer {
     teacher?: Model,
   ): Promise<Trainer> {
     const images = new ResidentImages(engine, set);
-    const optimizer = new AdamW(engine, model.parameters, config.optimizer);
+    let optimizer: AdamW | undefined;
     try {
+      optimizer = new AdamW(engine, model.parameters, config.optimizer);
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
       const program = await recorded.graph.compile();
       return new Trainer(config, phase, set, model, optimizer, { images, program, recorded });
     } catch (error) {
       images.dispose();
-      optimizer.dispose();
+      optimizer?.dispose();
       throw error;
     }
   }

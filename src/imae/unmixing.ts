@@ -85,24 +85,25 @@ export class Unmixer {
 
   /** @param batch pairs taken apart at once */
   static async create(engine: Engine, config: Config, set: ImageSet, model: Model, batch: number): Promise<Unmixer> {
-    const { size } = model;
     const images = new ResidentImages(engine, set);
-    const graph = new Graph(engine);
-    const statistics = normalisation(config, set);
-    const box = [...wholeCrop(set.width, set.height), 0];
-    const crops = graph.input('boxes', [batch, 5], 'f32', Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0));
-    const view = (indices: Tensor): Tensor =>
-      augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
-    const first = graph.input('first', [batch], 'u32');
-    const second = graph.input('second', [batch], 'u32');
-    const alpha = graph.input('alpha', [batch]);
-    const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-    const keep = visiblePatches(size, config.masking.maskRatio);
-    const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
-    const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
-    const { prediction } = reconstruct(graph, model, mixed, masks);
-    graph.output(mixed, targets, prediction);
     try {
+      const { size } = model;
+      const graph = new Graph(engine);
+      const statistics = normalisation(config, set);
+      const box = [...wholeCrop(set.width, set.height), 0];
+      const boxes = Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0);
+      const crops = graph.input('boxes', [batch, 5], 'f32', boxes);
+      const view = (indices: Tensor): Tensor =>
+        augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+      const first = graph.input('first', [batch], 'u32');
+      const second = graph.input('second', [batch], 'u32');
+      const alpha = graph.input('alpha', [batch]);
+      const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
+      const keep = visiblePatches(size, config.masking.maskRatio);
+      const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
+      const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
+      const { prediction } = reconstruct(graph, model, mixed, masks);
+      graph.output(mixed, targets, prediction);
       const program = await graph.compile();
       const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
       return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep);
