@@ -5,6 +5,7 @@ import { imageBytes } from './imageSet';
 import { makeShapes, makeShapesTrainTest } from './shapes';
 
 const digest = (images: Uint8Array): string => createHash('sha256').update(images).digest('hex');
+const mean = (values: Uint8Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('makeShapes', () => {
   const set = makeShapes({ count: 200, seed: 4 });
@@ -16,9 +17,10 @@ describe('makeShapes', () => {
     expect(counts).toEqual(new Array(8).fill(25));
   });
 
-  it('draws large shapes in one colour on black', () => {
+  it('draws large shapes in one colour on black, with soft edges', () => {
     const colours = new Set<string>();
     let worst = 0;
+    let steepest = 0;
     for (let image = 0; image < set.count; image++) {
       const pixel = (index: number): number[] =>
         [0, 1, 2].map((channel) => set.images[image * bytes + channel * 1024 + index] as number);
@@ -26,11 +28,16 @@ describe('makeShapes', () => {
       const lit = pixels.filter((rgb) => Math.max(...rgb) > 127);
       expect(lit.length).toBeGreaterThan(0.18 * 1024);
       expect(lit.length).toBeLessThan(0.65 * 1024);
-      // Antialiased pixels are darker than the colour itself.
+      // Pixels at an edge are darker than the colour itself.
       const full = lit.reduce((brightest, rgb) => (Math.max(...rgb) > Math.max(...brightest) ? rgb : brightest));
-      expect(Math.max(...full)).toBeGreaterThan(200);
-      colours.add(full.join());
-      for (const rgb of pixels) {
+      expect(Math.max(...full)).toBeGreaterThan(191); // ⅞ of the least bright colour's 220
+      // By the channels' proportions: brightness varies. No colour lies near a bound of these eighths.
+      colours.add(full.map((value) => Math.round((8 * value) / Math.max(...full))).join());
+      for (const [index, rgb] of pixels.entries()) {
+        for (const neighbour of [index % 32 < 31 ? index + 1 : index, index < 992 ? index + 32 : index]) {
+          const step = Math.max(...rgb) - Math.max(...(pixels[neighbour] as number[]));
+          steepest = Math.max(steepest, Math.abs(step) - Math.max(...full) / 3);
+        }
         for (const [channel, value] of rgb.entries()) {
           const expected = ((full[channel] as number) * Math.max(...rgb)) / Math.max(...full);
           worst = Math.max(worst, Math.abs(value - expected));
@@ -38,6 +45,8 @@ describe('makeShapes', () => {
       }
     }
     expect(worst).toBeLessThanOrEqual(1); // two roundings of half a step
+    // Of the nine pixels that two neighbours each are the mean of, three are not common; two roundings again.
+    expect(steepest).toBeLessThanOrEqual(1);
     expect(colours.size).toBe(8);
   });
 
@@ -53,15 +62,27 @@ describe('makeShapes', () => {
 
   // Changes only when the drawing is changed on purpose: then every published number on this set changes, too.
   it('gives the bytes it has always given', () => {
-    expect(digest(set.images)).toBe('0fd0c9093bd2465c98ec932369b92f2f424d33e3cd11a799535a0d0633729083');
+    expect(digest(set.images)).toBe('e6e36f72a4352337a93a1896025dcdddc0e882b0f6a180a727a75cae7db38095');
   });
 
-  it.each([8, 17, 33, 64])('draws at %i pixels', (size) => {
-    const small = makeShapes({ count: 8, size, seed: 1 });
-    expect(small).toMatchObject({ width: size, height: size, channels: 3 });
-    for (let image = 0; image < 8; image++) {
-      const pixels = small.images.subarray(image * imageBytes(small), (image + 1) * imageBytes(small));
-      expect(Math.max(...pixels)).toBeGreaterThan(200);
+  // At 8 pixels the ring is 1½ thick, and softening spreads it over three: half of the least brightness, 192.
+  it.each([
+    [8, 95],
+    [17, 191],
+    [33, 191],
+    [64, 191],
+  ])('draws at %i pixels what it draws at 32', (size, darkest) => {
+    const [other, usual] = [makeShapes({ count: 80, size, seed: 1 }), makeShapes({ count: 80, seed: 1 })];
+    expect(other).toMatchObject({ width: size, height: size, channels: 3 });
+    for (let image = 0; image < 80; image++) {
+      const [pixels, usualPixels] = [other, usual].map((of) =>
+        of.images.subarray(image * imageBytes(of), (image + 1) * imageBytes(of)),
+      ) as [Uint8Array, Uint8Array];
+      expect(Math.max(...pixels)).toBeGreaterThan(darkest);
+      // The same share of the image but for what falls on whole samples, and at 8 pixels for soft edges cut off.
+      const share = mean(pixels) / mean(usualPixels);
+      expect(share).toBeGreaterThan(0.85);
+      expect(share).toBeLessThan(1.15);
     }
   });
 
@@ -73,11 +94,11 @@ describe('makeShapes', () => {
 
 describe('makeShapesTrainTest', () => {
   it('shares no image between the halves, and the statistics of the first', () => {
-    const { train, test } = makeShapesTrainTest({ trainCount: 64, testCount: 24, seed: 0 });
-    const images = [train, test].flatMap(({ images: data, count }) =>
-      Array.from({ length: count }, (_, index) => data.subarray(index * 3072, (index + 1) * 3072).join()),
-    );
-    expect(new Set(images).size).toBe(64 + 24);
+    const { train, test } = makeShapesTrainTest({ trainCount: 4096, testCount: 512, seed: 0 });
+    const imagesOf = ({ images, count }: typeof train): string[] =>
+      Array.from({ length: count }, (_, index) => digest(images.subarray(index * 3072, (index + 1) * 3072)));
+    const seen = new Set(imagesOf(train));
+    expect(imagesOf(test).filter((image) => seen.has(image))).toEqual([]);
     expect(test.mean).toBe(train.mean);
     expect(test.std).toBe(train.std);
     expect([...test.labels.slice(0, 9)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 0]);

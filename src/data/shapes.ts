@@ -3,16 +3,16 @@ import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
 import { purposes, RandomStream } from './philox';
 
 /*
- * The default set: eight shapes in eight colours with soft edges, upright, within half a pixel of the centre, on black.
- * The label is the shape. There is little in it to learn but the shapes, so that a small model takes their mixtures apart
- * within minutes on a CPU: the same shapes turned and placed at random take it many times as long. Each image is drawn
- * from its own random numbers, so image i is the same in a set of any length, and in whole numbers alone, so it is the
- * same on every machine.
+ * The default set: eight shapes in eight colours, a little brighter or darker, with soft edges, upright, within half a
+ * pixel of the centre, on black. The label is the shape. There is little in it to learn but the shapes, so that a small
+ * model takes their mixtures apart within minutes on a CPU: the same shapes turned and placed at random take it many
+ * times as long. Each image is drawn from its own random numbers, so image i is the same in a set of any length, and in
+ * whole numbers alone, so it is the same on every machine.
  */
 
 /**
- * A shape's inside. The point (x, y) is given from the shape's centre, in whole units, and `r`, in the same units, is 1/64
- * of the shape's radius. Products stay below 2^53, so every comparison is exact.
+ * A shape's inside. The point (x, y) is given from the shape's centre, in whole units, and `r`, in the same units, is
+ * 1/64 of the shape's radius. Products stay below 2^53, so every comparison is exact.
  */
 type Inside = (x: number, y: number, r: number) => boolean;
 
@@ -68,14 +68,24 @@ const SAMPLES = 4;
 const SPACING = EIGHTHS / SAMPLES;
 /** The samples of a pixel and its neighbours together. */
 const COVERED = 9 * SAMPLES * SAMPLES;
+/** What a colour's value is multiplied by where a pixel is covered at full brightness. */
+const WHITE = 256 * COVERED;
 /** A shape's radius, in 64ths of the image's side. */
 const RADIUS = 29;
 /** How far a shape's centre may lie off the image's in each direction, in eighths of a pixel. */
 const JITTER = 4;
 
+/**
+ * Brightness in 256ths: one of 8 levels from ⅞ up for training images, one of the 8 levels between those for test
+ * images. Two levels apart, a colour's strongest channel differs by a whole step, so no test image is a training image.
+ */
+const DARKEST = 224;
+const LEVELS = 8;
+
 /** Draws one image into `out`: 3 × size × size. */
-function drawShape(out: Uint8Array, size: number, inside: Inside, stream: RandomStream): void {
+function drawShape(out: Uint8Array, size: number, inside: Inside, stream: RandomStream, forTest: boolean): void {
   const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
+  const brightness = DARKEST + 4 * stream.integer(LEVELS) + (forTest ? 2 : 0);
   const frame = size * EIGHTHS;
   const radius = Math.floor((frame * RADIUS) / 64);
   const place = (): number => frame / 2 - JITTER + stream.integer(2 * JITTER + 1);
@@ -83,7 +93,8 @@ function drawShape(out: Uint8Array, size: number, inside: Inside, stream: Random
   const plane = size * size;
   for (const [channel, value] of colour.entries()) {
     for (let pixel = 0; pixel < plane; pixel++) {
-      out[channel * plane + pixel] = Math.floor((value * (covered[pixel] as number) + COVERED / 2) / COVERED);
+      const shaded = value * brightness * (covered[pixel] as number);
+      out[channel * plane + pixel] = Math.floor((shaded + WHITE / 2) / WHITE);
     }
   }
 }
@@ -91,33 +102,37 @@ function drawShape(out: Uint8Array, size: number, inside: Inside, stream: Random
 /** How many of its samples each pixel has inside the shape: size × size. */
 function coverage(size: number, inside: Inside, radius: number, centreX: number, centreY: number): Uint8Array {
   const counts = new Uint8Array(size * size);
-  const samplesFrom = (centre: number): Int32Array =>
-    Int32Array.from({ length: SAMPLES * size }, (_, sample) => 64 * (SPACING * sample + SPACING / 2 - centre));
-  const xs = samplesFrom(centreX);
-  samplesFrom(centreY).forEach((y, sampleRow) => {
+  for (let sampleRow = 0; sampleRow < SAMPLES * size; sampleRow++) {
+    const y = 64 * (SPACING * sampleRow + SPACING / 2 - centreY);
     const row = size * Math.floor(sampleRow / SAMPLES);
-    for (let column = 0; column < size; column++) {
-      let covered = 0;
-      for (let sample = 0; sample < SAMPLES; sample++) {
-        if (inside(xs[SAMPLES * column + sample] as number, y, radius)) covered++;
-      }
-      counts[row + column] = (counts[row + column] as number) + covered;
+    for (let sampleColumn = 0; sampleColumn < SAMPLES * size; sampleColumn++) {
+      const x = 64 * (SPACING * sampleColumn + SPACING / 2 - centreX);
+      if (!inside(x, y, radius)) continue;
+      const pixel = row + Math.floor(sampleColumn / SAMPLES);
+      counts[pixel] = (counts[pixel] as number) + 1;
     }
-  });
+  }
   return counts;
 }
 
 /** The sum over each pixel and its eight neighbours: soft edges. Outside the image nothing is covered. */
 function soften(counts: Uint8Array, size: number): Uint8Array {
-  return counts.map((_, pixel) => {
+  const sums = new Uint8Array(size * size);
+  const end = (at: number): number => Math.min(at + 2, size);
+  for (let pixel = 0; pixel < sums.length; pixel++) {
     const column = pixel % size;
+    const row = (pixel - column) / size;
     let sum = 0;
-    for (let at = pixel - size; at <= pixel + size; at += size) {
-      for (let shift = column > 0 ? -1 : 0; shift <= (column < size - 1 ? 1 : 0); shift++) sum += counts[at + shift] ?? 0;
+    for (let y = Math.max(row - 1, 0); y < end(row); y++) {
+      for (let x = Math.max(column - 1, 0); x < end(column); x++) sum += counts[y * size + x] as number;
     }
-    return sum;
-  });
+    sums[pixel] = sum;
+  }
+  return sums;
 }
+
+/** Where the test images begin in the endless set: at a multiple of the shapes, past any training set. */
+const FIRST_TEST_IMAGE = 2 ** 31;
 
 /**
  * Draws images `first` to `first + count − 1` of the seed's endless set: count × 3 × size × size bytes. Their labels
@@ -148,16 +163,13 @@ export function makeShapes({
     const label = (first + index) % INSIDE.length;
     labels[index] = label;
     const stream = RandomStream.at(seed, purposes.demoSet, first + index);
-    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, INSIDE[label] as Inside, stream);
+    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, INSIDE[label] as Inside, stream, first + index >= FIRST_TEST_IMAGE);
   }
   const statistics = channelStatistics(images, shape);
   return { ...shape, ...statistics, name: 'shapes', count, classes: Object.keys(SHAPES), images, labels };
 }
 
-/** Where the test images stand in the endless set: a multiple of the shapes, past any training set. */
-const FIRST_TEST_IMAGE = 2 ** 31;
-
-/** Training and test images, disjoint whatever their counts; both carry the training images' statistics. */
+/** Training and test images, disjoint whatever their counts (by their brightness); both carry the training images' statistics. */
 export function makeShapesTrainTest({
   trainCount,
   testCount,

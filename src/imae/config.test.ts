@@ -11,7 +11,7 @@ import {
   type Config,
 } from './config';
 import { OPTION_LIST } from './options';
-import { PRESET_NAMES } from './presets';
+import { PRESET_NAMES, PRESETS } from './presets';
 
 function resolve(...values: unknown[]): Config {
   return resolveConfig(values.map((value) => ({ source: 'test.json', values: value })));
@@ -37,17 +37,22 @@ describe('resolving', () => {
   });
 
   test('the presets carry the published sizes', () => {
-    const sizes = PRESET_NAMES.map((preset) => {
+    const published = PRESET_NAMES.filter((preset) => preset !== 'demo');
+    const sizes = published.map((preset) => {
       const { model } = resolve({ preset });
       const encoder = `${model.image}/${model.patch} ${model.dim}-${model.depth}-${model.heads}`;
       return `${encoder} ${model.decoderDim}-${model.decoderDepth}-${model.decoderHeads}`;
     });
-    expect(sizes).toEqual([
-      '32/4 64-3-4 48-1-4',
-      '32/2 192-12-3 192-4-3',
-      '64/8 384-12-6 192-6-6',
-      '224/16 768-12-12 512-8-16',
-    ]);
+    expect(sizes).toEqual(['32/2 192-12-3 192-4-3', '64/8 384-12-6 192-6-6', '224/16 768-12-12 512-8-16']);
+  });
+
+  test.each(PRESET_NAMES)("preset %s has the sizes that the help's line about it tells", (preset) => {
+    const { model } = resolve({ preset });
+    const told = PRESETS[preset].about;
+    expect(told).toContain(`${model.image} px`);
+    expect(told).toMatch(new RegExp(`ViT\\S* ${model.dim}-${model.depth}-${model.heads},`));
+    expect(told).toContain(`decoder ${model.decoderDim}-${model.decoderDepth}-${model.decoderHeads},`);
+    expect(told).toMatch(new RegExp(`patch ${model.patch}\\b`));
   });
 
   test('a later layer wins, the rest of its section stays', () => {
@@ -75,18 +80,18 @@ describe('refused, with the setting named and the way out told', () => {
     [[], 'an object'],
     [{ preset: 'cifr' }, '"cifr"', 'Did you mean cifar?'],
     [{ model: { dim: 66 } }, '--dim (model.dim)', '66', 'a multiple of 4'],
-    [{ model: { heads: 5 } }, '--heads (model.heads)', '5 heads', 'divisor of 64'],
-    [{ model: { decoderHeads: 5 } }, '--decoder-heads', 'divisor of 48'],
-    [{ teacher: { heads: 3 }, imae: { start: 'scratch' } }, '--teacher-heads', 'divisor of 64'],
-    [{ model: { patch: 5 } }, '--patch (model.patch)', 'divisor of 32'],
-    [{ masking: { maskRatio: 0.99 } }, '--mask-ratio', '0 of 64'],
-    [{ masking: { maskRatio: 1e-20 } }, '--mask-ratio', '64 of 64'],
+    [{ model: { dim: 64, heads: 5 } }, '--heads (model.heads)', '5 heads', 'divisor of 64'],
+    [{ model: { decoderDim: 48, decoderHeads: 5 } }, '--decoder-heads', 'divisor of 48'],
+    [{ model: { dim: 64 }, teacher: { heads: 3 }, imae: { start: 'scratch' } }, '--teacher-heads', 'divisor of 64'],
+    [{ model: { image: 32, patch: 5 } }, '--patch (model.patch)', 'divisor of 32'],
+    [{ model: { image: 32, patch: 4 }, masking: { maskRatio: 0.99 } }, '--mask-ratio', '0 of 64'],
+    [{ model: { image: 32, patch: 4 }, masking: { maskRatio: 1e-20 } }, '--mask-ratio', '64 of 64'],
     [{ masking: { alpha: 1.5 } }, '--alpha (masking.alpha)', 'beta(A,B)'],
-    [{ training: { accumulate: 5 } }, '--accumulate', '64 images', '--batch'],
+    [{ training: { batch: 64, accumulate: 5 } }, '--accumulate', '64 images', '--batch'],
     [{ training: { budget: { steps: 0 } } }, '--steps or --epochs (training.budget)', '"steps": a whole number from 1'],
-    [{ schedule: { minLr: 1 } }, '--min-lr', '0.003'],
+    [{ optimizer: { learningRate: { lr: 0.003 } }, schedule: { minLr: 1 } }, '--min-lr', '0.003'],
     [{ imae: { branches: 'subordinate', lambdaDominant: 1 } }, '--lambda-dominant', 'two-way'],
-    [{ teacher: { dim: 128 } }, '--start (imae.start)', 'dim: 128', '--start scratch'],
+    [{ model: { dim: 64 }, teacher: { dim: 128 } }, '--start (imae.start)', 'dim: 128', '--start scratch'],
     [{ training: { mode: 'imae' } }, '--only (training.mode)', '--teacher FILE'],
     [{ training: { mode: 'mae' }, teacher: { checkpoint: 'a' } }, '--teacher (teacher.checkpoint)', '--only imae'],
     [{ model: { channels: 1 }, data: { statistics: 'imagenet' } }, '--statistics', 'own'],
@@ -140,12 +145,12 @@ describe('what follows from a configuration', () => {
   });
 
   test('the baseline is trained as long as teacher and i-MAE together', () => {
-    const settings = { training: { mode: 'mae' } };
+    const settings = { teacher: { budget: { steps: 200 } }, training: { mode: 'mae', budget: { steps: 600 } } };
     expect(planPhase(resolve(settings), 'mae', 4096).steps).toBe(800);
     expect(planPhase(resolve(settings, { imae: { start: 'scratch', lambda: 0 } }), 'mae', 4096).steps).toBe(600);
   });
 
   test('a set smaller than a batch is refused', () => {
-    expect(() => planPhase(resolve(), 'imae', 63)).toThrow(/63 images.*--batch 63/);
+    expect(() => planPhase(resolve({ training: { batch: 64 } }), 'imae', 63)).toThrow(/63 images.*--batch 63/);
   });
 });

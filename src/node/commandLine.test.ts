@@ -102,7 +102,8 @@ test('help names every flag, every preset and no undefined value', () => {
   for (const { name, option } of flags) {
     expect(help).toContain(option.kind.placeholder ? `--${name} ` : `--[no-]${name}`);
   }
-  expect(help).toContain('[600 | – | – | –]');
+  const { steps } = configOf().training.budget as { readonly steps: number };
+  expect(help).toContain(`[${steps} | – | – | –]`);
   expect(help).not.toMatch(/undefined|NaN|\[object/);
   for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(110);
 });

@@ -19,7 +19,7 @@ test('shows each phase with its parameters, arithmetic, memory and steps', () =>
 
 test('without a known image set, epochs stay epochs and steps are steps', () => {
   expect(describeValues({ preset: 'cifar' })).toContain('400 epochs');
-  expect(describeValues({})).toContain('600 steps at a peak');
+  expect(describeValues({ training: { budget: { steps: 600 } } })).toContain('600 steps at a peak');
 });
 
 test('names micro-batches, and a frozen teacher only where there is distillation', () => {
