@@ -82,6 +82,13 @@ describe('in one process', () => {
     expect(store.checkpoints.at(-1)).toEqual(first.store.checkpoints.at(-1));
   });
 
+  it('a run resumed with fewer steps than it has done is refused', async () => {
+    const store = new MemoryStore();
+    await runAlone({ ...RANDOM, training: { ...RANDOM.training, budget: { steps: 3 } } }, { store });
+    const shorter = { ...RANDOM, training: { ...RANDOM.training, budget: { steps: 2 } } };
+    await expect(runAlone(shorter, { store, resume: store.resumePoint() })).rejects.toThrow(/3 steps into phase imae, which has 2/);
+  });
+
   it('micro-batches draw what the whole batch draws: the same losses within rounding', async () => {
     const [whole, halves] = [
       await runAlone({ ...RANDOM, imae: { lambda: 0.5 } }),

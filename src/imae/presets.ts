@@ -18,8 +18,8 @@ export const PRESETS = {
       masking: { maskRatio: 0.25, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
       optimizer: { learningRate: { lr: 8e-3 } },
       schedule: { warmup: { steps: 40 } },
-      training: { budget: { steps: 1200 }, batch: 32 },
-      logging: { scoreEvery: 300, checkpointEvery: 300, panelsEvery: 600 },
+      training: { budget: { steps: 1000 }, batch: 32 },
+      logging: { scoreEvery: 250, checkpointEvery: 250, panelsEvery: 500 },
     },
   },
   cifar: {

@@ -156,6 +156,12 @@ class PhaseRun {
     const { trainer, phase, config, watcher } = this;
     const { steps } = trainer.plan;
     const { scoreEvery, checkpointEvery, panelsEvery } = config.logging;
+    if (this.start > steps) {
+      throw new UserError(
+        `The checkpoint ${this.lastCheckpoint ?? ''} is ${this.start} steps into phase ${phase}, which has ${steps}. ` +
+          "Give the run's config.json the number of steps it was started with, or more.",
+      );
+    }
     watcher.phase(phase, steps, this.start);
     let score: UnmixingScore | undefined;
     for (let done = this.start; ; ) {
