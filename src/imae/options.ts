@@ -74,8 +74,8 @@ export const OPTIONS = {
     set: option(
       text('PATH', 'a folder, an archive or the word shapes'),
       'shapes',
-      'image set: a folder or archive as its publisher ships it, a folder with one folder a class, or "shapes", ' +
-        'the built-in drawings that need no files',
+      'image set: CIFAR-10 or CIFAR-100, folder or archive as its publisher ships it, or "shapes", the built-in ' +
+        'drawings that need no files',
       { flag: 'data' },
     ),
     statistics: option(

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readSafetensors, writeSafetensors } from '../files/safetensors';
@@ -46,6 +46,7 @@ async function compareAll(
   { adapter, plain, write }: { adapter: string; plain: boolean; write?: string },
 ): Promise<boolean> {
   const files = paths.map((path) => ({ path, file: readSafetensors(read(path), path) }));
+  if (write !== undefined) makeFolder(write);
   const engine = await openEngine({ adapterName: adapter, plain });
   try {
     console.log(`adapter   ${describeAdapter(engine.info)}`);
@@ -68,6 +69,17 @@ function read(path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     throw new UserError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new UserError(
+      `--write: the folder ${path} cannot be made: ${error instanceof Error ? error.message : String(error)}. ` +
+        'Give a folder that can be written to.',
+    );
   }
 }
 

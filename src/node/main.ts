@@ -72,7 +72,8 @@ async function train(line: CommandLine): Promise<number> {
     progress.note(`run       ${folder.path}`);
     if (!resumed) folder.writeConfig(config);
     const options: RunOptions = { ...(resumed ? resumeOptions(resumed) : {}), ...(teacher ? { teacher } : {}) };
-    const result = await runTraining(engine, config, data, new FolderStore(folder), watcher(progress, interrupt), options);
+    const store = new FolderStore(folder, resumed && (options.resume ?? { phase: 'teacher', step: 0 }));
+    const result = await runTraining(engine, config, data, store, watcher(progress, interrupt), options);
     folder.close();
     progress.stop();
     report(result, folder);
@@ -123,15 +124,28 @@ function resumeOptions(folder: RunFolder): { resume?: ResumePoint } {
   const last = folder.lastCheckpoint();
   if (!last) return {};
   const { phase, step, modelPath, statePath } = last;
-  folder.truncateMetrics(phase, step);
-  return { resume: { phase, step, model: readNamed(modelPath), state: readNamed(statePath) } };
+  try {
+    return { resume: { phase, step, model: readNamed(modelPath), state: readNamed(statePath) } };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message} Or delete it: --resume then goes on from the checkpoint before, if there is one.`);
+  }
 }
 
 /** A run folder as the place where a run leaves what it makes. */
 class FolderStore implements RunStore {
-  constructor(private readonly folder: RunFolder) {}
+  /**
+   * @param resumedAt metrics from there on are taken back when the first new line comes: a resumption that fails before
+   *   loses none
+   */
+  constructor(
+    private readonly folder: RunFolder,
+    private resumedAt: Pick<ResumePoint, 'phase' | 'step'> | undefined,
+  ) {}
 
   appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
+    if (this.resumedAt) this.folder.truncateMetrics(this.resumedAt.phase, this.resumedAt.step);
+    this.resumedAt = undefined;
     this.folder.appendMetrics(line);
   }
 
