@@ -1,5 +1,6 @@
 import type { ImageSet } from '../data/imageSet';
 import type { PanelImage, PanelSheet } from '../files/panels';
+import { patchCount } from './config';
 import type { Model } from './objective';
 import type { Normalisation } from './normalisation';
 import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';
@@ -99,7 +100,7 @@ async function composite(
   pairs: readonly Pair[],
   orders: readonly Uint32Array[],
 ): Promise<Float32Array[][]> {
-  const length = (size.image / size.patch) ** 2;
+  const length = patchCount(size);
   const hidden = length - unmixer.keep;
   const results: Float32Array[][] = [];
   for (let round = 0; round * hidden < length; round++) {

@@ -4,8 +4,8 @@ import { suites } from '../../bench/index';
 import { compareSteps, STEP_TOLERANCE, type StepComparison } from '../../bench/step.bench';
 import { UserError } from '../files/userError';
 import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
-import { EngineError } from '../gpu/errors';
 import { openEngine } from './dawn';
+import { reportFailure } from './failure';
 import { formatCount } from './format';
 
 /**
@@ -34,9 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return (await bench(command.opts<BenchFlags>())) === 0 ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof UserError || error instanceof EngineError)) throw error;
-    console.error(error.message);
-    return error instanceof UserError ? error.exitCode : 1;
+    return reportFailure(error);
   }
 }
 

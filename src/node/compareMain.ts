@@ -1,12 +1,13 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { readSafetensors, writeSafetensors } from '../files/safetensors';
+import { writeSafetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import { describeAdapter } from '../gpu/engine';
-import { EngineError } from '../gpu/errors';
 import { compareWithOracle, type Comparison } from '../imae/oracle';
 import { openEngine } from './dawn';
+import { reason, reportFailure } from './failure';
+import { readTensors } from './readTensors';
 
 /**
  * `npm run compare -- FILE.safetensors ...`: runs cases computed by PyTorch on the engine and prints each tensor's error
@@ -35,9 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return (await compareAll(command.args, { adapter, plain: kernels === 'plain', ...(write === undefined ? {} : { write }) })) ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof UserError || error instanceof EngineError)) throw error;
-    console.error(error.message);
-    return error instanceof UserError ? error.exitCode : 1;
+    return reportFailure(error);
   }
 }
 
@@ -45,7 +44,7 @@ async function compareAll(
   paths: readonly string[],
   { adapter, plain, write }: { adapter: string; plain: boolean; write?: string },
 ): Promise<boolean> {
-  const files = paths.map((path) => ({ path, file: readSafetensors(read(path), path) }));
+  const files = paths.map((path) => ({ path, file: readTensors(path) }));
   if (write !== undefined) makeFolder(write);
   const engine = await openEngine({ adapterName: adapter, plain });
   try {
@@ -64,20 +63,12 @@ async function compareAll(
   }
 }
 
-function read(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new UserError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
-  }
-}
-
 function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
   } catch (error) {
     throw new UserError(
-      `--write: the folder ${path} cannot be made: ${error instanceof Error ? error.message : String(error)}. ` +
+      `--write: the folder ${path} cannot be made: ${reason(error)}. ` +
         'Give a folder that can be written to.',
     );
   }

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { makeShapesTrainTest } from '../data/shapes';
 import type { TrainTest } from '../data/imageSet';
-import { readSafetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import { describeAdapter } from '../gpu/engine';
-import { EngineError } from '../gpu/errors';
 import { assertTeacherFits } from '../imae/checkpoint';
 import { resolveConfig, teacherSize, type Config, type Phase } from '../imae/config';
 import {
@@ -21,9 +18,11 @@ import type { UnmixingScore } from '../imae/unmixing';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
+import { reportFailure } from './failure';
 import { loadImageSet } from './loadImageSet';
 import { panelsPng } from './picture';
 import { createProgress, type Progress } from './progress';
+import { readTensors } from './readTensors';
 import { RunFolder } from './runFolder';
 
 /** Images of the built-in set. */
@@ -39,10 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await train(parseCommandLine(args));
   } catch (error) {
-    if (args.includes('--debug')) console.error(error);
-    else if (error instanceof UserError || error instanceof EngineError) console.error(error.message);
-    else throw error;
-    return error instanceof UserError ? error.exitCode : 1;
+    return reportFailure(error, args.includes('--debug'));
   }
 }
 
@@ -111,13 +107,7 @@ function readTeacher(config: Config): NamedFile | undefined {
 }
 
 function readNamed(path: string): NamedFile {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new UserError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
-  }
-  return { name: path, file: readSafetensors(bytes, path) };
+  return { name: path, file: readTensors(path) };
 }
 
 function resumeOptions(folder: RunFolder): { resume?: ResumePoint } {

@@ -16,6 +16,7 @@ import {
 import { dirname, join } from 'node:path';
 import { UserError } from '../files/userError';
 import type { Phase } from '../imae/config';
+import { reason } from './failure';
 
 /** The phases of a run in the order in which they are trained. */
 const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae'];
@@ -255,8 +256,4 @@ function timeStamp(now: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
   return `${date}_${[two(now.getHours()), two(now.getMinutes()), two(now.getSeconds())].join('-')}`;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
