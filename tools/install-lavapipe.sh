@@ -15,9 +15,11 @@ release=()
 if [ "${VERSION_CODENAME:-}" = bookworm ]; then
   release=(-t bookworm-backports)
   if ! grep -rqs bookworm-backports /etc/apt/sources.list /etc/apt/sources.list.d; then
-    # The mirror that this system uses already has the backports as well.
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-      awk '/^#/ || /security/ { next } { for (i = 1; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }')
+    # The mirror that this system takes Debian from has the backports as well.
+    mirror=$(find /etc/apt/sources.list.d \( -name '*.list' -o -name '*.sources' \) -exec cat /etc/apt/sources.list {} + 2>/dev/null |
+      awk '/^#/ || /security/ || !/\/debian\/?( |$)/ { next }
+           { for (i = 1; i <= NF; i++) if ($i ~ /^https?:/ && found == "") found = $i } END { print found }') || true
+    [ -n "$mirror" ] || { echo 'No Debian mirror is named in /etc/apt.' >&2; exit 1; }
     key=/usr/share/keyrings/debian-archive-keyring.gpg
     echo "deb [signed-by=$key] $mirror bookworm-backports main" >/etc/apt/sources.list.d/bookworm-backports.list
   fi
