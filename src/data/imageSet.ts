@@ -1,3 +1,5 @@
+import { digest } from '../files/digest';
+
 /** Images in memory, all of one size. */
 export interface ImageSet {
   readonly name: string;
@@ -25,6 +27,13 @@ export type ImageShape = Pick<ImageSet, 'width' | 'height' | 'channels'>;
 /** Bytes of one image. */
 export function imageBytes({ width, height, channels }: ImageShape): number {
   return width * height * channels;
+}
+
+/** A digest of all images and labels: sets that train alike have the same. */
+export function digestImages(set: ImageSet): Promise<string> {
+  const { width, height, channels, images, labels } = set;
+  const shape = new TextEncoder().encode(`${width} ${height} ${channels}\n`);
+  return digest([shape, images, new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength)]);
 }
 
 /**

@@ -12,15 +12,16 @@ export type EngineErrorCode =
   | 'bad-program'
   | 'validation';
 
-/** An error of the engine: `message` names the thing and what is wrong with it, `fix` says what to do. */
+/** An error of the engine: `what` is wrong, and the `fix`; `message` says both. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 
   constructor(
     readonly code: EngineErrorCode,
-    message: string,
+    /** The thing, and what is wrong with it. */
+    readonly what: string,
     readonly fix: string,
   ) {
-    super(`${message} ${fix}`);
+    super(`${what} ${fix}`);
   }
 }

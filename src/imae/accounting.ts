@@ -1,4 +1,13 @@
-import { patchCount, visiblePatches, type ModelSize } from './config';
+import {
+  distillationWeights,
+  patchCount,
+  studentSize,
+  teacherSize,
+  visiblePatches,
+  type Config,
+  type ModelSize,
+  type Phase,
+} from './config';
 
 /** Trained parameters of a model by part; `positions` are the two fixed tables. */
 export interface ParameterCount {
@@ -49,6 +58,20 @@ export interface StepShape {
   readonly batch: number;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+}
+
+/** What a step of a phase computes on, all micro-batches together. */
+export function stepShape(config: Config, phase: Phase): StepShape {
+  const imae = phase === 'imae';
+  const weights = distillationWeights(config);
+  const distils = imae && (weights.subordinate > 0 || weights.dominant > 0);
+  return {
+    size: phase === 'teacher' ? teacherSize(config) : studentSize(config),
+    branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
+    maskRatio: config.masking.maskRatio,
+    batch: config.training.batch,
+    ...(distils ? { teacher: teacherSize(config) } : {}),
+  };
 }
 
 /**
@@ -102,4 +125,25 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
     activations: 4 * batch * (16 * widths + (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
+}
+
+/**
+ * What to change where a phase does not fit: the fewest micro-batches that should, else a smaller model.
+ *
+ * @param budget bytes that there are; Infinity where nobody knows
+ */
+export function adviseOnMemory(config: Config, phase: Phase, trainingImages: number, budget: number): string {
+  const { batch, accumulate } = config.training;
+  const shape = stepShape(config, phase);
+  const setBytes = trainingImages * shape.size.channels * shape.size.image ** 2;
+  const fits = (parts: number): boolean => estimateMemory({ ...shape, batch: batch / parts }, setBytes).total < budget;
+  const parts = Array.from({ length: batch }, (_, index) => index + 1).filter(
+    (count) => count >= 2 * accumulate && batch % count === 0,
+  );
+  const enough = parts.find(fits);
+  if (enough === undefined) return 'Give a smaller model (--dim, --depth), larger patches (--patch) or a smaller --batch.';
+  return (
+    `Give --accumulate ${enough}: the same batch of ${batch} images, computed ${batch / enough} at a time. ` +
+    'Else a smaller --batch or model.'
+  );
 }

@@ -123,7 +123,7 @@ export interface PhasePlan {
  * together, since i-MAE has seen them all.
  *
  * @param trainingImages images of the training set; an epoch drops its last short batch
- * @throws UserError where the set is smaller than a batch
+ * @throws UserError (usage) where the set is smaller than a batch
  */
 export function planPhase(config: Config, phase: Phase, trainingImages: number): PhasePlan {
   const { teacher, training, schedule } = config;
@@ -132,6 +132,7 @@ export function planPhase(config: Config, phase: Phase, trainingImages: number):
     throw new UserError(
       `The training set has ${trainingImages} images, fewer than one batch of ${training.batch}. ` +
         `Give --batch ${trainingImages} or less.`,
+      { usage: true },
     );
   }
   const inSteps = (time: { readonly steps: number } | { readonly epochs: number }): number =>

@@ -72,8 +72,8 @@ const learningRate = oneOf({
 export const OPTIONS = {
   data: {
     set: option(
-      text('PATH', 'a folder, an archive or the word shapes'),
-      'shapes',
+      nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'),
+      null,
       'image set: CIFAR-10 or CIFAR-100, folder or archive as its publisher ships it, or "shapes", the built-in ' +
         'drawings that need no files',
       { flag: 'data' },

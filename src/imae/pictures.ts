@@ -8,16 +8,24 @@ import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixin
 type Size = Model['size'];
 
 const WHITE = 255;
+/** Levels of grey. A plain colour could be a part of the picture. */
+export const HATCH = { stripe: 110, ground: 165, period: 4 } as const;
 
 /** Weights of the subordinate for which pairs are shown. */
 const ALPHAS = [0.1, 0.2, 0.35, 0.45];
 const SHOWN_PAIRS = 4;
 
-/** The pairs of a sheet: the first few held-out pairs of two classes, each at several α. */
+/** The pairs of a sheet: a few held-out pairs of two classes, of other classes each where there are, at several α. */
 export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly Pair[]): Pair[] {
   const differ = pairs.filter(({ first, second }) => labels[first] !== labels[second]);
-  // A set of one class has none.
-  const shown = differ.length > 0 ? differ : pairs;
+  const seen = new Set<number | undefined>();
+  const varied = differ.filter(({ first, second }) => {
+    const fresh = !seen.has(labels[first]) && !seen.has(labels[second]);
+    if (fresh) seen.add(labels[first]).add(labels[second]);
+    return fresh;
+  });
+  // A set of one class has none that differ.
+  const shown = differ.length > 0 ? [...new Set([...varied, ...differ])] : pairs;
   return shown.slice(0, SHOWN_PAIRS).flatMap((pair) => ALPHAS.map((alpha) => ({ ...pair, alpha })));
 }
 
@@ -40,7 +48,7 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
       'is noise there; pasting the clean patches in shows pixels that the model never saw.',
     columns: [
       'mixture',
-      'mixture, hidden patches white',
+      'what the model sees, hidden patches hatched',
       'subordinate, composite',
       ...(twoWay ? ['dominant, composite'] : []),
       'subordinate, raw reconstruction',
@@ -57,7 +65,7 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
         label: `α = ${pairs[index]?.alpha ?? 0}`,
         images: [
           image(blend),
-          whiten(image(blend), size, removed),
+          hatch(image(blend), size, removed),
           ...(composites[index] ?? []).map(image),
           image(predicted),
           image(predicted.map((value, i) => (isRemoved(unmixed, i) ? value : (subordinate[i] as number)))),
@@ -81,12 +89,12 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
   return {
     title,
     caption: 'Composite: every patch was predicted while it was hidden.',
-    columns: ['image', 'hidden patches white', 'composite'],
+    columns: ['image', 'what the model sees, hidden patches hatched', 'composite'],
     rows: shown.map(({ mixed, removed }, index) => {
       const clean = image(imageToPatches(size, mixed));
       return {
         label: `image ${index + 1}`,
-        images: [clean, whiten(clean, size, removed), ...(composites[index] ?? []).map(image)],
+        images: [clean, hatch(clean, size, removed), ...(composites[index] ?? []).map(image)],
       };
     }),
     scale: 3,
@@ -141,11 +149,13 @@ function patchesToImage(size: Size, patches: Float32Array, { mean, std }: Normal
   return { width: image, height: image, data };
 }
 
-function whiten(picture: PanelImage, { image, patch }: Size, removed: readonly boolean[]): PanelImage {
+function hatch(picture: PanelImage, { image, patch }: Size, removed: readonly boolean[]): PanelImage {
   const data = picture.data.map((value, i) => {
     const pixel = i >> 2;
-    const place = Math.floor(Math.floor(pixel / image) / patch) * (image / patch) + Math.floor((pixel % image) / patch);
-    return removed[place] ? WHITE : value;
+    const [x, y] = [pixel % image, Math.floor(pixel / image)];
+    const place = Math.floor(y / patch) * (image / patch) + Math.floor(x / patch);
+    if (!removed[place] || i % 4 === 3) return value;
+    return (x + y) % HATCH.period === 0 ? HATCH.stripe : HATCH.ground;
   });
   return { ...picture, data };
 }

@@ -12,7 +12,7 @@ export const PRESETS = {
   demo: {
     about: '32 px, ViT 64-3-4, decoder 64-1-4, patch 8: the built-in shapes, minutes on a CPU',
     settings: {
-      data: { statistics: 'own', crop: null, flip: false },
+      data: { set: 'shapes', statistics: 'own', crop: null, flip: false },
       model: { patch: 8, dim: 64, depth: 3, heads: 4, decoderDim: 64, decoderDepth: 1, decoderHeads: 4 },
       teacher: { learningRate: null, warmup: { steps: 20 }, budget: { steps: 300 } },
       masking: { maskRatio: 0.25, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },

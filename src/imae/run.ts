@@ -4,11 +4,12 @@ import type { Safetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
 import { loadModel, loadState, saveModel, saveState, startFromTeacher } from './checkpoint';
-import { needsTeacher, phasesOf, type Config, type Phase } from './config';
-import type { Model } from './objective';
+import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
+import { assertSameRun, identify, type RunIdentity } from './identity';
+import { allocatePhase, PHASE_TITLES, type PhaseResources } from './phaseResources';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
-import { initializeModel, makeModel, Trainer, type StepMetrics } from './trainer';
-import { heldOutPairs, meanImage, Unmixer, unmixingScore, type UnmixingScore } from './unmixing';
+import { initializeModel, type StepMetrics } from './trainer';
+import { heldOutPairs, meanImage, unmixingScore, type UnmixingScore } from './unmixing';
 
 /** A saved model with the name under which messages speak of it. */
 export interface NamedFile {
@@ -37,7 +38,8 @@ export interface RunStore {
 
 /** Who watches a run. */
 export interface RunWatcher {
-  phase(phase: Phase, steps: number, start: number): void;
+  /** @param start steps done already */
+  phase(phase: Phase, plan: PhasePlan, start: number): void;
   step(metrics: StepMetrics & { readonly imagesPerSecond: number }): void;
   score(phase: Phase, step: number, score: UnmixingScore): void;
   /** Asked between steps: true saves a checkpoint and ends the run early. */
@@ -60,15 +62,13 @@ export interface RunResult {
 /** Held-out pairs of the unmixing score, and the range over which their α is spread evenly. */
 const SCORED_PAIRS = 256;
 const SCORED_ALPHAS = [0.1, 0.45] as const;
-const UNMIXER_BATCH = 16;
-
-/** What people call the phases. */
-export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
 
 /**
  * Trains what the configuration asks for, phase by phase, and leaves metrics, checkpoints and pictures in the store.
+ * `rehearse` tells beforehand whether every phase fits.
  *
- * @throws UserError where a loss is not finite, or a checkpoint does not fit; EngineError where the GPU fails
+ * @throws UserError where a phase does not fit into memory, a checkpoint does not fit the model or is of another run, or
+ *   a loss is not finite; EngineError where the GPU fails
  */
 export async function runTraining(
   engine: Engine,
@@ -82,15 +82,18 @@ export async function runTraining(
   const { resume } = options;
   const first = resume ? phases.indexOf(resume.phase) : 0;
   if (first < 0) throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
+  const identity = await identify(config, data, options.teacher);
+  if (resume) assertSameRun(resume.state, identity);
   let result: RunResult = {};
   for (const phase of phases.slice(first)) {
     const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
-    const run = new PhaseRun(engine, config, phase, data, store, watcher);
+    const resources = await allocatePhase(engine, config, phase, data);
     try {
-      await run.open(teacher, resume?.phase === phase ? resume : undefined);
+      const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
+      run.load(teacher, resume?.phase === phase ? resume : undefined);
       result = await run.run();
     } finally {
-      run.dispose();
+      resources.dispose();
     }
     if (result.stopped) break;
   }
@@ -105,64 +108,42 @@ function teacherFile(store: RunStore, options: RunOptions): NamedFile {
 
 /** One phase from its first step, or the one it was left at, to its last. */
 class PhaseRun {
-  private readonly owned: { dispose(): void }[] = [];
-  private model!: Model;
-  private trainer!: Trainer;
-  private unmixer!: Unmixer;
   private start = 0;
   private lastCheckpoint: string | undefined;
 
   constructor(
-    private readonly engine: Engine,
     private readonly config: Config,
     private readonly phase: Phase,
     private readonly data: TrainTest,
+    private readonly resources: PhaseResources,
     private readonly store: RunStore,
     private readonly watcher: RunWatcher,
+    private readonly identity: RunIdentity,
   ) {}
 
-  async open(teacherFile: NamedFile | undefined, resume: ResumePoint | undefined): Promise<void> {
-    const { engine, config, phase, data } = this;
-    this.model = this.own(makeModel(engine, config, phase), ({ parameters }) => parameters.dispose());
-    const teacher = teacherFile && this.openTeacher(teacherFile);
-    if (resume) loadModel(this.model, resume.model.file, resume.model.name);
-    else if (teacherFile && config.imae.start === 'teacher') {
-      startFromTeacher(this.model, teacherFile.file, teacherFile.name);
-    } else initializeModel(this.model, config.training.seed);
-    this.trainer = await Trainer.create(engine, config, phase, data.train, this.model, teacher);
-    this.owned.push(this.trainer);
+  /** Gives the model its first values, or those of the checkpoint to go on from. */
+  load(teacher: NamedFile | undefined, resume: ResumePoint | undefined): void {
+    const { config } = this;
+    const { model, trainer } = this.resources;
+    if (this.resources.teacher && teacher) loadModel(this.resources.teacher, teacher.file, teacher.name);
     if (resume) {
-      loadState(this.trainer.optimizer, resume.state.file, resume.state.name);
+      loadModel(model, resume.model.file, resume.model.name);
+      loadState(trainer.optimizer, resume.state.file, resume.state.name);
       this.start = resume.step;
       this.lastCheckpoint = resume.model.name;
+    } else if (teacher && config.imae.start === 'teacher') {
+      startFromTeacher(model, teacher.file, teacher.name);
+    } else {
+      initializeModel(model, config.training.seed);
     }
-    this.unmixer = await Unmixer.create(engine, config, data.test, this.model, UNMIXER_BATCH);
-    this.owned.push(this.unmixer);
-  }
-
-  private openTeacher(file: NamedFile): Model {
-    const teacher = makeModel(this.engine, this.config, 'teacher', { frozen: true });
-    this.own(teacher, ({ parameters }) => parameters.dispose());
-    loadModel(teacher, file.file, file.name);
-    return teacher;
-  }
-
-  private own<T>(value: T, dispose: (value: T) => void): T {
-    this.owned.push({ dispose: () => dispose(value) });
-    return value;
   }
 
   async run(): Promise<RunResult> {
-    const { trainer, phase, config, watcher } = this;
+    const { phase, config, watcher } = this;
+    const { trainer } = this.resources;
     const { steps } = trainer.plan;
     const { scoreEvery, checkpointEvery, panelsEvery } = config.logging;
-    if (this.start > steps) {
-      throw new UserError(
-        `The checkpoint ${this.lastCheckpoint ?? ''} is ${this.start} steps into phase ${phase}, which has ${steps}. ` +
-          "Give the run's config.json the number of steps it was started with, or more.",
-      );
-    }
-    watcher.phase(phase, steps, this.start);
+    watcher.phase(phase, trainer.plan, this.start);
     let score: UnmixingScore | undefined;
     for (let done = this.start; ; ) {
       // Also where it was left: the lines from there on were taken back, a score among them.
@@ -179,7 +160,8 @@ class PhaseRun {
 
   /** Trains up to the next step at which something is due, or somebody asks to stop. */
   private async runUntilEvent(done: number): Promise<number> {
-    const { trainer, config, phase, store, watcher } = this;
+    const { config, phase, store, watcher } = this;
+    const { trainer } = this.resources;
     const { steps } = trainer.plan;
     const { logEvery, scoreEvery, checkpointEvery, panelsEvery } = config.logging;
     const next = [scoreEvery, checkpointEvery, panelsEvery]
@@ -218,17 +200,19 @@ class PhaseRun {
   }
 
   private async checkpoint(step: number): Promise<void> {
-    const values = await this.model.parameters.read();
+    const { model, trainer } = this.resources;
+    const values = await model.parameters.read();
     // The last step's loss was that of the weights before its update.
     const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
     if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
     const metadata = { phase: this.phase, step: String(step), format: 'pt' };
-    const state = await saveState(this.trainer.optimizer, metadata);
-    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saveModel(this.model, values, metadata), state);
+    const state = await saveState(trainer.optimizer, { ...metadata, run: JSON.stringify(this.identity) });
+    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saveModel(model, values, metadata), state);
   }
 
   private async score(step: number): Promise<UnmixingScore> {
-    const { data, unmixer, store, phase, watcher, model } = this;
+    const { data, store, phase, watcher } = this;
+    const { model, unmixer } = this.resources;
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
     const unmixed = await unmixer.unmix(pairs, unmixer.orders(pairs.length));
@@ -241,12 +225,13 @@ class PhaseRun {
   private mean: Float32Array | undefined;
 
   private meanImage(set: ImageSet): Float32Array {
-    this.mean ??= meanImage(set, this.unmixer.normalisation);
+    this.mean ??= meanImage(set, this.resources.unmixer.normalisation);
     return this.mean;
   }
 
   private async panels(step: number): Promise<void> {
-    const { phase, unmixer, model, data, store } = this;
+    const { phase, data, store } = this;
+    const { model, unmixer } = this.resources;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, () => 0.5);
     const title = `${PHASE_TITLES[phase]} after ${step} steps, held-out images of ${data.test.name}`;
     const sheet =
@@ -254,10 +239,6 @@ class PhaseRun {
         ? await unmixingSheet(unmixer, model.size, shownPairs(data.test, pairs), title)
         : await completionSheet(unmixer, model.size, pairs.slice(0, 8), title);
     await store.writePanels(`${phase}-${String(step).padStart(6, '0')}`, sheet);
-  }
-
-  dispose(): void {
-    for (const resource of this.owned.reverse()) resource.dispose();
   }
 }
 

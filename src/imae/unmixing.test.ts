@@ -4,7 +4,7 @@ import type { PanelImage } from '../files/panels';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { studentSize, type Phase } from './config';
-import { completionSheet, shownPairs, unmixingSheet } from './pictures';
+import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from './testRun';
 import { initializeModel, makeModel } from './trainer';
 import { heldOutPairs, imageToPatches, meanImage, Unmixer, unmixingScore, type Pair, type Unmixed } from './unmixing';
@@ -187,18 +187,18 @@ describe('pictures', () => {
     const sheet = await unmixingSheet(unmixer, SIZE, PAIRS.slice(0, 1), 'title');
     const shown = (part: string): Uint8ClampedArray =>
       sheet.rows[0]?.images[sheet.columns.findIndex((name) => name.includes(part))]?.data ?? new Uint8ClampedArray();
-    const [pasted, target, whitened] = [
+    const [pasted, target, hatched] = [
       shown('contains ground truth'),
       shown('subordinate, target'),
-      shown('patches white'),
+      shown('patches hatched'),
     ];
     const order = unmixer.orders(1)[0] as Uint32Array;
     for (const [at, place] of order.entries()) {
       const pixel = (Math.floor(place / 4) * 4 * 16 + (place % 4) * 4) * 4; // the patch's first
       const wanted = at < 8 ? target.slice(pixel, pixel + 3) : Uint8ClampedArray.of(0, 0, 0);
       expect(pasted.slice(pixel, pixel + 3)).toEqual(wanted);
-      const isWhite = whitened.slice(pixel, pixel + 3).every((value) => value === 255);
-      expect(isWhite).toBe(at >= 8);
+      const isHatched = hatched.slice(pixel, pixel + 3).every((value) => value === HATCH.stripe);
+      expect(isHatched).toBe(at >= 8);
     }
   });
 

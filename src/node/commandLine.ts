@@ -4,6 +4,7 @@ import { UserError } from '../files/userError';
 import { resolveConfig, type ConfigLayer } from '../imae/config';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag, type Heading } from '../imae/options';
 import { PRESET_NAMES, PRESETS } from '../imae/presets';
+import { reason } from './failure';
 
 /** What a command line asks for. */
 export interface CommandLine {
@@ -23,8 +24,8 @@ export interface CommandLine {
 
 const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
 const COMMAND_LINE = 'command line';
-/** What may change when a run goes on: where it computes and how often it reports. */
-const RESUMABLE: ReadonlySet<string> = new Set(['device', 'logging']);
+/** What may change when a run goes on: where it computes, how often it reports, where its files lie. */
+const RESUMABLE: ReadonlySet<string> = new Set(['device', 'logging', 'data.set', 'teacher.checkpoint']);
 
 const EXAMPLES = `
 Presets:
@@ -181,7 +182,9 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
 
 function refuseWithResume(command: Command, given: Readonly<Record<string, unknown>>): void {
   const allowed = new Set(['resume', 'dry-run', 'debug', 'help']);
-  for (const flag of FLAGS) if (RESUMABLE.has(flag.section)) allowed.add(flag.name);
+  for (const { section, key, name } of FLAGS) {
+    if (RESUMABLE.has(section) || RESUMABLE.has(`${section}.${key}`)) allowed.add(name);
+  }
   const refused = command.options.find((option) => option.name() in given && !allowed.has(option.name()));
   if (!refused) return;
   throw new UserError(
@@ -203,7 +206,6 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UserError(`--config: cannot read ${path} as JSON: ${why}.`, { usage: true });
+    throw new UserError(`--config: ${path} cannot be read as JSON: ${reason(error)}.`, { usage: true });
   }
 }

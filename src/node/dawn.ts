@@ -1,4 +1,4 @@
-import { Engine, type EngineOptions, type Wait } from '../gpu/engine';
+import { Engine, isSoftware, type EngineOptions, type Wait } from '../gpu/engine';
 import { requestAdapter } from './adapter';
 
 /**
@@ -22,6 +22,12 @@ export const quietWait: Wait = async (promise) => {
 };
 
 /**
+ * A software adapter takes the memory of the machine, and takes it late, when the system can only end the process: so
+ * the engine may use this share of what is free. What a GPU has, WebGPU does not tell.
+ */
+const SHARE_OF_MEMORY = 0.8;
+
+/**
  * Opens an engine on an adapter of this machine. The process ends by itself once the engine is disposed.
  *
  * @param adapterName `any` (the default), `hardware`, `software`, `swiftshader` or a part of an adapter's name; see
@@ -30,7 +36,8 @@ export const quietWait: Wait = async (promise) => {
  */
 export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
   const { adapter, gpu } = await requestAdapter(adapterName);
-  const engine = await Engine.open(adapter, { wait: quietWait, ...options });
+  const budget = isSoftware(adapter.info) ? { budget: process.availableMemory() * SHARE_OF_MEMORY } : {};
+  const engine = await Engine.open(adapter, { wait: quietWait, ...budget, ...options });
   dawnInstances.set(engine, gpu);
   return engine;
 }

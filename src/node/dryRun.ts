@@ -1,11 +1,9 @@
-import { countParameters, estimateMemory, stepFlops, type StepShape } from '../imae/accounting';
+import { countParameters, estimateMemory, stepFlops, stepShape } from '../imae/accounting';
 import {
-  distillationWeights,
   patchCount,
   phasesOf,
   planPhase,
   studentSize,
-  teacherSize,
   visiblePatches,
   type Config,
   type ModelSize,
@@ -29,7 +27,7 @@ export function describeRun(config: Config, trainingImages?: number): string {
   const size = studentSize(config);
   const visible = visiblePatches(size, masking.maskRatio);
   const lines = [
-    `preset ${config.preset}, data ${data.set}` +
+    `preset ${config.preset}, data ${data.set ?? 'to be given by --data'}` +
       (trainingImages === undefined ? '' : ` (${trainingImages} training images)`),
     `images ${size.image}×${size.image}×${size.channels}, patch ${size.patch}: ${patchCount(size)} patches, ` +
       `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio})`,
@@ -82,19 +80,6 @@ function describeBudget(config: Config, phase: Phase, images: number | undefined
     `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}: ` +
     `${formatCount(flops * plan.steps)}FLOP, ${formatDuration((flops * plan.steps) / 1e12)} at 1 TFLOP/s`
   );
-}
-
-function stepShape(config: Config, phase: Phase): StepShape {
-  const imae = phase === 'imae';
-  const weights = distillationWeights(config);
-  const distils = imae && (weights.subordinate > 0 || weights.dominant > 0);
-  return {
-    size: phase === 'teacher' ? teacherSize(config) : studentSize(config),
-    branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
-    maskRatio: config.masking.maskRatio,
-    batch: config.training.batch,
-    ...(distils ? { teacher: teacherSize(config) } : {}),
-  };
 }
 
 function microBatch(config: Config): number {

@@ -1,9 +1,33 @@
 import { UserError } from '../files/userError';
 import { EngineError } from '../gpu/errors';
 
-/** What an error of any kind says of itself. */
+/** What the system's error codes mean, in words. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EBUSY: 'it is in use',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be too large',
+  EIO: 'the disk reports an error',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its symbolic links go in circles',
+  EMFILE: 'too many files are open',
+  ENAMETOOLONG: 'the name is too long',
+  ENOENT: 'there is no such file or folder',
+  ENOSPC: 'no space is left on the device',
+  ENOTDIR: 'a part of the path is no folder',
+  EPERM: 'the operation is not permitted',
+  EROFS: 'the file system is read-only',
+};
+
+/** What an error of any kind says of itself, without a full stop. */
 export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = SYSTEM_ERRORS[errorCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
+  return text.replace(/\.$/, '');
+}
+
+/** The code of a system's error, such as `ENOENT`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /**

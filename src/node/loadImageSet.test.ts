@@ -105,7 +105,7 @@ describe('loadImageSet', () => {
 
   it('says that nothing is there', async () => {
     const path = join(folder, 'nowhere');
-    expect(await failure(path)).toMatch(`There is no ${path}. Expected CIFAR-10`);
+    expect(await failure(path)).toMatch(`--data: ${path} cannot be opened: there is no such file or folder. Expected CIFAR-10`);
   });
 
   it.each<[string, Files, RegExp]>([
@@ -142,7 +142,7 @@ describe('loadImageSet', () => {
     ] as const) {
       const path = join(folder, name);
       await writeFile(path, bytes);
-      expect(await failure(path)).toMatch(`Cannot unpack ${path}`);
+      expect(await failure(path)).toMatch(`--data: ${path} cannot be unpacked`);
     }
   });
 });

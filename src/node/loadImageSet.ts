@@ -7,6 +7,7 @@ import { extract } from 'tar-stream';
 import { CIFAR_10, CIFAR_100, cifarSet, type CifarFormat, type NamedBytes } from '../data/cifar';
 import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
+import { errorCode, reason } from './failure';
 
 /** Files of one folder, wherever it lies: on disk or in an archive. */
 interface Folder {
@@ -30,8 +31,9 @@ const EXPECTED =
  */
 export async function loadImageSet(path: string): Promise<TrainTest> {
   const status = await stat(path).catch((error: unknown) => {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    throw new UserError(`${missing ? `There is no ${path}.` : `Cannot open ${path}: ${String(error)}.`} ${EXPECTED}`);
+    throw new UserError(`--data: ${path} cannot be opened: ${reason(error)}. ${EXPECTED}`, {
+      usage: errorCode(error) === 'ENOENT',
+    });
   });
   const folders = status.isDirectory() ? await foldersOnDisk(path) : await foldersInArchive(path);
   const found = folders.flatMap((folder) => {
@@ -39,10 +41,10 @@ export async function loadImageSet(path: string): Promise<TrainTest> {
     return format ? [{ folder, format }] : [];
   });
   const [first, second] = found;
-  if (!first) throw new UserError(`${path} holds no image set: ${describe(folders)} ${EXPECTED}`);
+  if (!first) throw new UserError(`--data: ${path} holds no image set: ${describe(folders)} ${EXPECTED}`);
   if (second) {
     const names = found.map(({ folder, format }) => `${format.name} in ${folder.path}`).join(', ');
-    throw new UserError(`${path} holds several image sets (${names}). Name the folder of one.`);
+    throw new UserError(`--data: ${path} holds several image sets (${names}). Name the folder of one.`);
   }
   return loadCifar(first.folder, first.format);
 }
@@ -82,7 +84,7 @@ function trainNames10({ names }: Folder): string[] {
 async function foldersOnDisk(path: string): Promise<Folder[]> {
   const open = async (folder: string): Promise<{ folder: Folder; subfolders: string[] }> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-      if (folder === path) throw new UserError(`Cannot read the folder ${path}: ${String(error)}.`);
+      if (folder === path) throw new UserError(`--data: the folder ${path} cannot be read: ${reason(error)}.`);
       return []; // a neighbour of the set, of no concern
     });
     const subfolders: string[] = [];
@@ -101,7 +103,7 @@ async function foldersOnDisk(path: string): Promise<Folder[]> {
 
 /** The folders of an archive, with the files that a set may need held in memory. */
 async function foldersInArchive(path: string): Promise<Folder[]> {
-  if (!ARCHIVE.test(path)) throw new UserError(`${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
+  if (!ARCHIVE.test(path)) throw new UserError(`--data: ${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
   const contents = new Map<string, Map<string, Uint8Array>>();
   const unpack = extract();
   unpack.on('entry', (header, stream, next) => {
@@ -125,8 +127,7 @@ async function foldersInArchive(path: string): Promise<Folder[]> {
     const file = createReadStream(path);
     await (/\.tar$/i.test(path) ? pipeline(file, unpack) : pipeline(file, createGunzip(), unpack));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`Cannot unpack ${path}: ${reason}. It is damaged or was cut short: download it again.`);
+    throw new UserError(`--data: ${path} cannot be unpacked: ${reason(error)}. It is damaged or was cut short: download it again.`);
   }
   return [...contents].map(([folder, files]) => ({
     path: folder,

@@ -1,207 +1,187 @@
-import { makeShapesTrainTest } from '../data/shapes';
-import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
-import { describeAdapter } from '../gpu/engine';
-import { assertTeacherFits } from '../imae/checkpoint';
-import { resolveConfig, teacherSize, type Config, type Phase } from '../imae/config';
-import {
-  PHASE_TITLES,
-  runTraining,
-  type NamedFile,
-  type ResumePoint,
-  type RunOptions,
-  type RunResult,
-  type RunStore,
-  type RunWatcher,
-} from '../imae/run';
-import type { UnmixingScore } from '../imae/unmixing';
+import { describeAdapter, type Engine } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import { phasesOf, resolveConfig, type Config, type Phase, type PhasePlan } from '../imae/config';
+import { PHASE_TITLES, rehearse } from '../imae/phaseResources';
+import { runTraining, type ResumePoint, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
-import { reportFailure } from './failure';
-import { loadImageSet } from './loadImageSet';
-import { panelsPng } from './picture';
+import { reason, reportFailure } from './failure';
+import { FolderStore, resumePoint } from './folderStore';
+import { formatSetting } from './format';
+import { Interrupt } from './interrupt';
 import { createProgress, type Progress } from './progress';
-import { readTensors } from './readTensors';
 import { RunFolder } from './runFolder';
-
-/** Images of the built-in set. */
-const SHAPES = { trainCount: 8192, testCount: 1024 } as const;
+import { describeScore, scoreTable } from './score';
+import { sessionBegins, sessionEnds } from './session';
+import { loadData, readTeacher } from './trainingInputs';
 
 /**
  * The command line of training.
  *
- * @returns the process's exit code: 2 for a wrong call, 1 for anything else that failed
+ * @returns the process's exit code: 2 for a wrong call, 1 for anything else that failed, 128 and its number where a
+ *   signal ended it
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const args = argv.slice(2);
   try {
-    return await train(parseCommandLine(args));
+    return await train(parseCommandLine(args), args);
   } catch (error) {
     return reportFailure(error, args.includes('--debug'));
   }
 }
 
-async function train(line: CommandLine): Promise<number> {
+async function train(line: CommandLine, args: readonly string[]): Promise<number> {
   if (line.help !== undefined) {
     console.log(line.help);
     return 0;
   }
   const resumed = line.resume === undefined ? undefined : RunFolder.open(line.resume);
-  const layers = resumed
-    ? [{ source: `${resumed.path}/config.json`, values: resumed.readConfig() }, ...line.layers]
-    : line.layers;
-  const config = resolveConfig(layers);
-  if (line.dryRun) {
+  const config = resolveConfig([
+    ...(resumed ? [{ source: `${resumed.path}/config.json`, values: resumed.readConfig() }] : []),
+    ...line.layers,
+  ]);
+  if (!resumed) RunFolder.assertCreatable(line.out);
+  if (line.dryRun && config.data.set === null) {
     console.log(describeRun(config));
     return 0;
   }
-
-  const data = await loadData(config);
-  const teacher = readTeacher(config);
-  const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
-  const progress = createProgress({ logEvery: config.logging.logEvery });
-  const interrupt = new Interrupt(progress);
-  try {
-    progress.note(`adapter   ${describeAdapter(engine.info)}`);
-    const folder = resumed ?? RunFolder.create({ ...(line.out === undefined ? {} : { out: line.out }), preset: config.preset });
-    progress.note(`run       ${folder.path}`);
-    if (!resumed) folder.writeConfig(config);
-    const options: RunOptions = { ...(resumed ? resumeOptions(resumed) : {}), ...(teacher ? { teacher } : {}) };
-    const store = new FolderStore(folder, resumed && (options.resume ?? { phase: 'teacher', step: 0 }));
-    const result = await runTraining(engine, config, data, store, watcher(progress, interrupt), options);
-    folder.close();
-    progress.stop();
-    report(result, folder);
+  if (resumed?.isFinished && !line.dryRun) {
+    console.log(`finished  ${resumed.path} is done; to train longer, start a new run with --config ${resumed.path}/config.json`);
+    reportFiles(resumed);
     return 0;
-  } finally {
-    progress.stop();
-    interrupt.dispose();
-    engine.dispose();
   }
-}
-
-async function loadData({ data, model, training }: Config): Promise<TrainTest> {
-  const sets =
-    data.set === 'shapes'
-      ? makeShapesTrainTest({ ...SHAPES, size: model.image, seed: training.seed })
-      : await loadImageSet(data.set);
-  const { width, height, channels, name } = sets.train;
-  if (width !== model.image || height !== model.image || channels !== model.channels) {
-    throw new UserError(
-      `The images of ${name} are ${width} × ${height} with ${channels} channels, the model takes ` +
-        `${model.image} × ${model.image} with ${model.channels}. Give --image ${width} --channels ${channels}.`,
-      { usage: true },
-    );
-  }
-  return sets;
-}
-
-/** The teacher that the user names, which must fit: before anything is written. */
-function readTeacher(config: Config): NamedFile | undefined {
-  const { checkpoint } = config.teacher;
-  if (checkpoint === null) return undefined;
-  const teacher = readNamed(checkpoint);
-  assertTeacherFits(teacherSize(config), teacher.file, teacher.name);
-  return teacher;
-}
-
-function readNamed(path: string): NamedFile {
-  return { name: path, file: readTensors(path) };
-}
-
-function resumeOptions(folder: RunFolder): { resume?: ResumePoint } {
-  const last = folder.lastCheckpoint();
-  if (!last) return {};
-  const { phase, step, modelPath, statePath } = last;
+  if (!line.dryRun) resumed?.claim();
   try {
-    return { resume: { phase, step, model: readNamed(modelPath), state: readNamed(statePath) } };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${error.message} Or delete it: --resume then goes on from the checkpoint before, if there is one.`);
+    const data = await loadData(config);
+    const teacher = readTeacher(config);
+    if (line.dryRun) {
+      console.log(describeRun(config, data.train.count));
+      return 0;
+    }
+    const resume = resumed && resumePoint(resumed);
+    const options: RunOptions = { ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) };
+    const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
+    const progress = createProgress({ logEvery: config.logging.logEvery });
+    const interrupt = new Interrupt((text) => progress.note(text));
+    try {
+      progress.note(`adapter   ${describeAdapter(engine.info)}`);
+      progress.note(`prepare   memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
+      await rehearse(engine, config, data);
+      const folder = resumed ?? newFolder(line, config);
+      progress.note(`run       ${folder.path}`);
+      const run = new Run(engine, config, folder, resumed !== undefined, progress, interrupt, args);
+      return await run.train(data, options);
+    } finally {
+      progress.stop();
+      interrupt.dispose();
+      engine.dispose();
+    }
+  } finally {
+    resumed?.close();
   }
 }
 
-/** A run folder as the place where a run leaves what it makes. */
-class FolderStore implements RunStore {
-  /**
-   * @param resumedAt metrics from there on are taken back when the first new line comes: a resumption that fails before
-   *   loses none
-   */
+function newFolder({ out }: CommandLine, config: Config): RunFolder {
+  const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: config.preset });
+  folder.writeConfig(config);
+  return folder;
+}
+
+/** Training in a run folder, as the user sees it. */
+class Run implements RunWatcher {
+  private at: { phase: Phase; step: number };
+  private total = 0;
+
   constructor(
+    private readonly engine: Engine,
+    private readonly config: Config,
     private readonly folder: RunFolder,
-    private resumedAt: Pick<ResumePoint, 'phase' | 'step'> | undefined,
-  ) {}
-
-  appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
-    if (this.resumedAt) this.folder.truncateMetrics(this.resumedAt.phase, this.resumedAt.step);
-    this.resumedAt = undefined;
-    this.folder.appendMetrics(line);
+    private readonly isResumed: boolean,
+    private readonly progress: Progress,
+    private readonly interrupt: Interrupt,
+    private readonly args: readonly string[],
+  ) {
+    this.at = { phase: phasesOf(config)[0] as Phase, step: 0 };
   }
 
-  writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string {
-    return this.folder.writeCheckpoint(phase, step, model, state).modelPath;
+  /** @returns the process's exit code */
+  async train(data: Parameters<typeof runTraining>[2], options: RunOptions): Promise<number> {
+    const { engine, config, folder, progress, args } = this;
+    const start: Pick<ResumePoint, 'phase' | 'step'> = options.resume ?? this.at;
+    this.at = { phase: start.phase, step: start.step };
+    sessionBegins(folder, this.at, args, engine.info);
+    try {
+      const store = new FolderStore(folder, this.isResumed ? start : undefined);
+      const result = await runTraining(engine, config, data, store, this, options);
+      sessionEnds(folder, this.at, result.stopped ? 'stopped' : 'finished');
+      progress.stop();
+      this.report(result);
+      return result.stopped ? this.interrupt.exitCode : 0;
+    } catch (error) {
+      progress.stop();
+      throw this.failed(error);
+    } finally {
+      folder.close();
+    }
   }
 
-  async writePanels(name: string, sheet: Parameters<RunStore['writePanels']>[1]): Promise<void> {
-    this.folder.writeFile(`panels/${name}.png`, await panelsPng(sheet));
+  phase(phase: Phase, plan: PhasePlan, start: number): void {
+    this.at = { phase, step: start };
+    this.total = plan.steps;
+    this.progress.phase(PHASE_TITLES[phase], plan.steps, start);
+    this.progress.note(describePlan(PHASE_TITLES[phase], plan, this.config.training.batch));
   }
 
-  finished(phase: Phase): NamedFile | undefined {
-    const last = this.folder.checkpoints().filter((checkpoint) => checkpoint.phase === phase).at(-1);
-    return last && readNamed(last.modelPath);
+  step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
+    this.at.step = step + 1;
+    this.progress.step(step + 1, { loss, imagesPerSecond });
+  }
+
+  score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {
+    if (step < this.total) this.progress.note(`step ${step}  ${describeScore(score)}`); // the last comes as a table
+  }
+
+  stopRequested(): boolean {
+    return this.interrupt.requested;
+  }
+
+  /** What to throw for an error of the run: what was saved is not lost, and the folder says how it ended. */
+  private failed(error: unknown): unknown {
+    const { folder } = this;
+    try {
+      sessionEnds(folder, this.at, 'failed', reason(error));
+    } catch {
+      // On a full disk, the first failure says it all.
+    }
+    const isSaved = error instanceof EngineError && folder.lastCheckpoint() !== undefined;
+    return isSaved ? new UserError(`${error.message} To go on: node train.js --resume ${folder.path}`) : error;
+  }
+
+  private report({ stopped, score }: RunResult): void {
+    const { folder } = this;
+    if (stopped) {
+      console.log(`stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`);
+      console.log(`go on     node train.js --resume ${folder.path}`);
+      return;
+    }
+    if (score) console.log(`result    ${scoreTable(score)}`);
+    reportFiles(folder);
   }
 }
 
-/** Turns the first Ctrl-C or SIGTERM into a wish to stop after the step; a second Ctrl-C ends the process at once. */
-class Interrupt {
-  requested = false;
-  private readonly onSignal = (): void => {
-    if (this.requested) process.exit(130);
-    this.requested = true;
-    this.progress.note('stopping after this step (Ctrl-C again: at once, without saving)');
-  };
-
-  constructor(private readonly progress: Progress) {
-    process.on('SIGINT', this.onSignal);
-    process.on('SIGTERM', this.onSignal);
-  }
-
-  dispose(): void {
-    process.off('SIGINT', this.onSignal);
-    process.off('SIGTERM', this.onSignal);
-  }
+/** `teacher   300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
+function describePlan(title: string, { steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
+  const rate = formatSetting(peakLearningRate);
+  const warmup =
+    warmupSteps < steps
+      ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
+      : `all of them warm-up: the learning rate never reaches ${rate}`;
+  return `${title.padEnd(9)} ${steps} steps of ${batch} images, ${warmup}`;
 }
 
-function watcher(progress: Progress, interrupt: Interrupt): RunWatcher {
-  return {
-    phase: (phase, steps, start) => progress.phase(PHASE_TITLES[phase], steps, start),
-    step: ({ step, loss, imagesPerSecond }) => progress.step(step + 1, { loss, imagesPerSecond }),
-    score: (_, step, score) => progress.note(`step ${step}: ${describeScore(score)}`),
-    stopRequested: () => interrupt.requested,
-  };
-}
-
-/** One line: how much better than the mean image each branch is, and whether it beats all that it must. */
-function describeScore({ subordinate, dominant, takenApart }: UnmixingScore): string {
-  const branches = Object.entries({ subordinate, dominant }).flatMap(([name, branch]) =>
-    branch
-      ? [
-          `${name} ${branch.score.toFixed(2)} (error ${branch.own.toFixed(3)}; other image ${branch.other.toFixed(3)}, ` +
-            `mean image ${branch.mean.toFixed(3)}, mixture ${branch.mixture.toFixed(3)})`,
-        ]
-      : [],
-  );
-  return `unmixing score ${branches.join(', ')}: ${takenApart ? 'taken apart' : 'not taken apart'}`;
-}
-
-function report({ stopped, score }: RunResult, folder: RunFolder): void {
-  if (stopped) {
-    console.log(`stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`);
-    console.log(`go on     node train.js --resume ${folder.path}`);
-    return;
-  }
-  if (score) console.log(`result    ${describeScore(score)}`);
-  console.log(`pictures  ${folder.path}/panels`);
-  console.log(`model     ${folder.path}/checkpoints`);
+function reportFiles({ path }: RunFolder): void {
+  console.log(`pictures  ${path}/panels`);
+  console.log(`model     ${path}/checkpoints`);
 }

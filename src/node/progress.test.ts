@@ -26,11 +26,11 @@ describe('plain lines', () => {
     progress.note('done');
     progress.stop();
     expect(text().trimEnd().split('\n')).toEqual([
-      'teacher  10/25  loss 0.1000  64.0 images/s  15 s left',
-      'teacher  20/25  loss 0.0500  64.0 images/s  5 s left',
-      'teacher  25/25  loss 0.0400  64.0 images/s',
+      'teacher   10/25  loss 0.1000  64.0 images/s  15 s left',
+      'teacher   20/25  loss 0.0500  64.0 images/s  5 s left',
+      'teacher   25/25  loss 0.0400  64.0 images/s',
       'done',
-      'teacher  25 steps in 25 s  loss 0.0400  64.0 images/s',
+      'teacher   25 steps in 25 s  loss 0.0400  64.0 images/s',
     ]);
   });
 
@@ -43,8 +43,8 @@ describe('plain lines', () => {
     progress.step(31, { loss: 2, imagesPerSecond: 100 });
     progress.stop();
     progress.stop();
-    expect(text()).toContain('teacher  1 steps in');
-    expect(text().match(/imae {2}stopped at step 31 of 60 \(from step 30\)/g)).toHaveLength(1);
+    expect(text()).toContain('teacher   1 steps in');
+    expect(text().match(/imae {6}stopped at step 31 of 60 \(from step 30\)/g)).toHaveLength(1);
   });
 });
 
@@ -68,20 +68,20 @@ describe('a bar', () => {
   test('shows loss, rate and time left, is half full half way, and fits its terminal', () => {
     const { frames } = shown(100);
     const last = frames.filter((frame) => frame.includes('20/40')).at(0) ?? '';
-    expect(last).toMatch(/^imae {2}█{15}░{15} {2}20\/40 {2}loss 0\.5000 {2}512 images\/s {2}20 s left/);
+    expect(last).toMatch(/^imae {6}█{15}░{15} {2}20\/40 {2}loss 0\.5000 {2}512 images\/s {2}20 s left/);
     for (const frame of shown(60).frames.filter((part) => part.includes('/40'))) expect(frame.length).toBeLessThan(60);
   });
 
   test('goes before its figures where there is no room', () => {
     const frame = shown(56).frames.find((part) => part.includes('20/40')) ?? '';
-    expect(frame).toMatch(/^imae {2}20\/40 {2}loss 0\.5000 {2}512 images\/s {2}20 s left/);
+    expect(frame).toMatch(/^imae {6}20\/40 {2}loss 0\.5000 {2}512 images\/s {2}20 s left/);
   });
 
   test('gives way to notes and is put away at the end', () => {
     const { text } = shown(100);
     expect(text).toContain('checkpoint\n');
     expect(text.endsWith('\n')).toBe(true);
-    expect(text).toContain('imae  stopped at step 20 of 40');
+    expect(text).toContain('imae      stopped at step 20 of 40');
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -82,7 +82,7 @@ class PhaseState {
     const figures = this.describeFigures();
     const resumed = this.start > 0 ? ` (from step ${this.start})` : '';
     const outcome = this.step >= this.total ? `${this.total} steps` : `stopped at step ${this.step} of ${this.total}`;
-    return `${this.name}  ${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
+    return `${this.name.padEnd(8)}  ${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
   }
 }
 
@@ -105,7 +105,7 @@ class LineProgress implements Progress {
     current.update(step, figures);
     if (step % this.logEvery !== 0 && step < current.total) return;
     const done = String(step).padStart(String(current.total).length);
-    this.note(`${current.name}  ${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
+    this.note(`${current.name.padEnd(8)}  ${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
   }
 
   note(line: string): void {
@@ -174,5 +174,5 @@ function barLine(phase: PhaseState, columns = 80): string {
   const room = Math.min(LONGEST_BAR, columns - 1 - `${phase.name}    ${text}`.length);
   const filled = Math.round((room * Math.min(phase.step, phase.total)) / Math.max(1, phase.total));
   const bar = room < SHORTEST_BAR ? '' : `${'█'.repeat(filled)}${'░'.repeat(room - filled)}  `;
-  return `${phase.name}  ${bar}${text}`.slice(0, columns - 1);
+  return `${phase.name.padEnd(8)}  ${bar}${text}`.slice(0, columns - 1);
 }

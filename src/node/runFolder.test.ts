@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../files/userError';
@@ -54,6 +54,39 @@ describe('the folder', () => {
     run.writeConfig({ preset: 'demo' });
     run.appendMetrics({ phase: 'imae', step: 0 });
     expect(() => RunFolder.create({ out: run.path, preset: 'demo' })).toThrow(`--resume ${run.path}`);
+  });
+
+  test('is one process\'s at a time, until it closes it or is gone', () => {
+    run.writeConfig({ preset: 'demo' });
+    const other = RunFolder.open(run.path);
+    expect(() => other.claim()).toThrow(/is being written by another process/);
+    run.close();
+    other.claim();
+    expect(() => run.claim()).toThrow(UserError);
+    other.close();
+
+    const lock = join(run.path, '.lock');
+    const gone = { pid: process.pid, host: hostname(), began: 'long ago' }; // the number went to another process
+    writeFileSync(lock, JSON.stringify(gone));
+    run.claim();
+    run.close();
+    writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }));
+    expect(() => run.claim()).toThrow(/by a process on elsewhere.*delete .*\.lock/);
+    utimesSync(lock, new Date(), new Date(Date.now() - 120_000));
+    run.claim();
+    expect(readFileSync(lock, 'utf8')).toContain(`"pid":${process.pid}`);
+  });
+
+  test('can be begun again where a process was ended before it wrote its config.json', () => {
+    const out = join(base, 'early');
+    mkdirSync(out);
+    writeFileSync(join(out, 'config.json.tmp'), '{');
+    const folder = RunFolder.create({ out, preset: 'demo' });
+    folder.close();
+  });
+
+  test('that the system has no room for is an error, not an endless loop', { skip: process.platform !== 'linux' }, () => {
+    expect(() => RunFolder.create({ out: '/proc/runs/one', preset: 'demo' })).toThrow(/cannot be made: \w/);
   });
 
   test('without a config.json cannot be resumed', () => {

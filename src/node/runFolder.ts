@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   fsyncSync,
@@ -13,14 +15,18 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../files/userError';
 import type { Phase } from '../imae/config';
-import { reason } from './failure';
+import { errorCode, reason } from './failure';
+import { LOCK_FILE, RunLock } from './runLock';
 
 /** The phases of a run in the order in which they are trained. */
 const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae'];
 const CHECKPOINT = /^(teacher|imae|mae)-(\d+)(\.state)?\.safetensors$/;
+const CONFIG = 'config.json';
+const METRICS = 'metrics.jsonl';
+const SESSIONS = 'sessions.jsonl';
 const TEMPORARY = '.tmp';
 const KEPT = 2;
 
@@ -42,11 +48,13 @@ export interface Checkpoint {
 }
 
 /**
- * The folder of a run: `config.json`, `metrics.jsonl`, `checkpoints/` and `panels/`. Files appear whole or not at all;
- * a checkpoint counts once both of its files exist, of which the state is written last.
+ * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `report.html`, `checkpoints/` and `panels/`.
+ * Files appear whole or not at all; a checkpoint counts once both of its files exist, of which the state is written
+ * last. One process at a time writes to it.
  */
 export class RunFolder {
   private metrics: number | undefined;
+  private lock: RunLock | undefined;
 
   private constructor(readonly path: string) {}
 
@@ -57,34 +65,69 @@ export class RunFolder {
    */
   static create(options: { readonly out?: string; readonly preset: string; readonly now?: Date }): RunFolder {
     const { out, preset, now = new Date() } = options;
+    RunFolder.assertCreatable(out);
     try {
-      return new RunFolder(out === undefined ? makeUnder('runs', `${timeStamp(now)}-${preset}`) : makeEmpty(out));
+      const path = out ?? makeUnder('runs', `${timeStamp(now)}-${preset}`);
+      makeFolder(path);
+      const folder = new RunFolder(path);
+      folder.lock = RunLock.acquire(path);
+      try {
+        assertEmpty(path); // only now is it certain that nobody else begins a run in it
+      } catch (error) {
+        folder.close();
+        throw error;
+      }
+      return folder;
     } catch (error) {
-      if (error instanceof UserError) throw error;
-      throw new UserError(
-        `--out: the run folder ${out ?? 'under runs/'} cannot be made: ${reason(error)}. ` +
-          'Give a folder that can be written to.',
-      );
+      throw error instanceof UserError ? error : cannotBeMade(out, error);
     }
   }
 
   /**
-   * Opens the folder of a run to go on with it.
+   * Looks whether a new run can have its folder, without making it.
+   *
+   * @throws UserError as `create`
+   */
+  static assertCreatable(out: string | undefined): void {
+    const path = out ?? 'runs';
+    if (out !== undefined && existsSync(out)) assertEmpty(out);
+    let existing = resolve(path);
+    while (!existsSync(existing)) existing = dirname(existing);
+    try {
+      if (!statSync(existing).isDirectory()) throw new Error(`${existing} is a file`);
+      accessSync(existing, constants.W_OK);
+    } catch (error) {
+      throw cannotBeMade(out, error);
+    }
+  }
+
+  /**
+   * Opens the folder of a run, for reading.
    *
    * @throws UserError where it is none
    */
   static open(path: string): RunFolder {
-    if (!existsSync(join(path, 'config.json'))) {
-      throw new UserError(
-        `--resume: ${path} is no run folder, it has no config.json. Give a folder that a run has left, as runs/….`,
-      );
-    }
-    return new RunFolder(path);
+    if (existsSync(join(path, CONFIG))) return new RunFolder(path);
+    const what = !existsSync(path)
+      ? `there is no ${path}`
+      : statSync(path).isDirectory()
+        ? `${path} is no run folder, it has no ${CONFIG}`
+        : `${path} is a file, not a run folder`;
+    throw new UserError(`--resume: ${what}. Give a folder that a run has left, as runs/….`, { usage: true });
+  }
+
+  /**
+   * Keeps other processes from writing to it, until `close`.
+   *
+   * @throws UserError where one does already, or nothing can be written there
+   */
+  claim(): void {
+    this.lock ??= this.writing(this.path, () => RunLock.acquire(this.path));
   }
 
   /** Writes `config.json`. */
   writeConfig(config: object): void {
-    this.writeFile('config.json', `${JSON.stringify(config, null, 2)}\n`);
+    this.writeFile(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
   }
 
   /**
@@ -93,7 +136,7 @@ export class RunFolder {
    * @throws UserError where it is no JSON
    */
   readConfig(): unknown {
-    const file = join(this.path, 'config.json');
+    const file = join(this.path, CONFIG);
     try {
       return JSON.parse(readFileSync(file, 'utf8')) as unknown;
     } catch (error) {
@@ -103,9 +146,31 @@ export class RunFolder {
 
   /** Appends a line to `metrics.jsonl`: one write, on the disk when this returns. */
   appendMetrics(line: MetricsLine): void {
-    this.metrics ??= openSync(join(this.path, 'metrics.jsonl'), 'a');
-    writeSync(this.metrics, `${JSON.stringify(line)}\n`);
-    fdatasyncSync(this.metrics);
+    const file = join(this.path, METRICS);
+    this.writing(file, () => {
+      this.metrics ??= openSync(file, 'a');
+      appendWhole(this.metrics, `${JSON.stringify(line)}\n`);
+    });
+  }
+
+  /** Whether the run came to its end: what the last line of `sessions.jsonl` says. */
+  get isFinished(): boolean {
+    const file = join(this.path, SESSIONS);
+    if (!existsSync(file)) return false;
+    return /"ended":"finished"/.test(readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '');
+  }
+
+  /** Appends a line to `sessions.jsonl`: a process begins to work on the run, or ends. */
+  appendSession(line: object): void {
+    const file = join(this.path, SESSIONS);
+    this.writing(file, () => {
+      const descriptor = openSync(file, 'a');
+      try {
+        appendWhole(descriptor, `${JSON.stringify(line)}\n`);
+      } finally {
+        closeSync(descriptor);
+      }
+    });
   }
 
   /**
@@ -113,8 +178,8 @@ export class RunFolder {
    * so that a resumed run writes each line once.
    */
   truncateMetrics(phase: Phase, step: number): void {
-    this.close();
-    const file = join(this.path, 'metrics.jsonl');
+    this.closeMetrics();
+    const file = join(this.path, METRICS);
     if (!existsSync(file)) return;
     const kept = readFileSync(file, 'utf8')
       .split('\n')
@@ -122,7 +187,7 @@ export class RunFolder {
         const line = parseLine(text);
         return line !== undefined && isBefore(line, { phase, step });
       });
-    this.writeFile('metrics.jsonl', kept.map((text) => `${text}\n`).join(''));
+    this.writeFile(METRICS, kept.map((text) => `${text}\n`).join(''));
   }
 
   /**
@@ -133,17 +198,37 @@ export class RunFolder {
    */
   writeFile(name: string, content: Uint8Array | string): string {
     const path = join(this.path, name);
-    mkdirSync(dirname(path), { recursive: true });
     const temporary = path + TEMPORARY;
-    const file = openSync(temporary, 'w');
-    try {
-      writeFileSync(file, content);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
+    this.writing(path, () => {
+      makeFolder(dirname(path));
+      try {
+        const file = openSync(temporary, 'w');
+        try {
+          writeFileSync(file, content);
+          fsyncSync(file);
+        } finally {
+          closeSync(file);
+        }
+        renameSync(temporary, path);
+      } catch (error) {
+        rmSync(temporary, { force: true }); // on a full disk, it would take what is left
+        throw error;
+      }
+    });
     return path;
+  }
+
+  /** Does what may fail for the disk's sake, and then says which file it was and that the run is not lost. */
+  private writing<T>(path: string, write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      throw new UserError(
+        `${path} cannot be written: ${reason(error)}. What was written before is kept: when that is mended, go on with ` +
+          `node train.js --resume ${this.path}`,
+      );
+    }
   }
 
   /**
@@ -185,8 +270,14 @@ export class RunFolder {
     return this.checkpoints().at(-1);
   }
 
-  /** Closes `metrics.jsonl`; a later line opens it again. */
+  /** Lets other processes have it. */
   close(): void {
+    this.closeMetrics();
+    this.lock?.release();
+    this.lock = undefined;
+  }
+
+  private closeMetrics(): void {
     if (this.metrics !== undefined) closeSync(this.metrics);
     this.metrics = undefined;
   }
@@ -222,34 +313,62 @@ function parseLine(text: string): Moment | undefined {
   }
 }
 
+/** One write of the whole text, on the disk when this returns. */
+function appendWhole(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+  fdatasyncSync(descriptor);
+}
+
 function makeUnder(root: string, name: string): string {
-  mkdirSync(root, { recursive: true });
+  makeFolder(root);
   for (let attempt = 1; ; attempt++) {
     const path = join(root, attempt === 1 ? name : `${name}-${attempt}`);
     try {
       mkdirSync(path);
       return path;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     }
   }
 }
 
-function makeEmpty(path: string): string {
-  if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) throw new UserError(`--out: ${path} is a file. Give a new folder.`);
-    const content = readdirSync(path);
-    if (content.includes('config.json') && (content.includes('metrics.jsonl') || content.includes('checkpoints'))) {
-      throw new UserError(
-        `--out: ${path} holds a run already. Give a new folder, or go on with that run by --resume ${path}.`,
-      );
-    }
-    if (content.length > 0) {
-      throw new UserError(`--out: ${path} is not empty (${content[0] ?? ''} …). Give a new or an empty folder.`);
+/** Makes a folder and those above it. Node's own recursive way never returns where the system has no room for one. */
+function makeFolder(path: string): void {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error; // another process made it
     }
   }
-  mkdirSync(path, { recursive: true });
-  return path;
+}
+
+/** What a process leaves that was ended before its run began. */
+const NOTHING: ReadonlySet<string> = new Set([LOCK_FILE, CONFIG + TEMPORARY]);
+
+function assertEmpty(path: string): void {
+  if (!statSync(path).isDirectory()) throw usage(`--out: ${path} is a file. Give a new folder.`);
+  const content = readdirSync(path).filter((name) => !NOTHING.has(name));
+  if (content.includes(CONFIG)) {
+    throw usage(`--out: ${path} holds a run already. Give a new folder, or go on with that run by --resume ${path}.`);
+  }
+  if (content.length > 0) {
+    throw usage(`--out: ${path} is not empty (${content[0] ?? ''} …). Give a new or an empty folder.`);
+  }
+}
+
+function usage(message: string): UserError {
+  return new UserError(message, { usage: true });
+}
+
+function cannotBeMade(out: string | undefined, error: unknown): UserError {
+  return new UserError(
+    `--out: the run folder ${out ?? 'under runs/'} cannot be made: ${reason(error)}. ` +
+      'Give a folder that can be written to.',
+  );
 }
 
 function timeStamp(now: Date): string {

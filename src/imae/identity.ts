@@ -1,0 +1,71 @@
+import { digestImages, type TrainTest } from '../data/imageSet';
+import { digest } from '../files/digest';
+import type { Safetensors } from '../files/safetensors';
+import { UserError } from '../files/userError';
+import type { Config } from './config';
+import type { NamedFile } from './run';
+
+/** What the bits of a run follow from, but for the adapter. */
+export interface RunIdentity {
+  /** Settings by `section.key`, as JSON. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Digest of the training images and their labels. */
+  readonly data: string;
+  /** Digest of a given teacher's weights. */
+  readonly teacher: string | null;
+}
+
+/** Settings that change where a run computes, what it reports, or where its files lie, and no bit of what it learns. */
+const INERT: ReadonlySet<string> = new Set(['device', 'logging', 'data.set', 'teacher.checkpoint']);
+
+/** @param teacher the one that the user gave, not one that the run trains itself */
+export async function identify(config: Config, data: TrainTest, teacher: NamedFile | undefined): Promise<RunIdentity> {
+  const settings: Record<string, string> = {};
+  for (const [section, values] of Object.entries(config)) {
+    if (section === 'preset' || INERT.has(section)) continue;
+    for (const [key, value] of Object.entries(values)) {
+      const name = `${section}.${key}`;
+      if (!INERT.has(name)) settings[name] = JSON.stringify(value);
+    }
+  }
+  return {
+    settings,
+    data: await digestImages(data.train),
+    teacher: teacher ? await digestTensors(teacher.file) : null,
+  };
+}
+
+/**
+ * Refuses to go on with a checkpoint under another configuration, data set or teacher than it was made with: the run
+ * would silently be neither the old nor the new one.
+ *
+ * @param state the checkpoint's state, which carries an identity in its metadata
+ * @throws UserError that names what changed
+ */
+export function assertSameRun({ name, file }: NamedFile, now: RunIdentity): void {
+  const then = parse(file.metadata['run']);
+  if (!then) throw new UserError(`${name} does not say which run it is of. It was not saved by this program: start a new run.`);
+  for (const [setting, value] of Object.entries(now.settings)) {
+    const before = then.settings[setting];
+    if (before === value) continue;
+    throw new UserError(
+      `${setting} is ${value}, but the checkpoint was trained with ${before ?? 'a version that had no such setting'}. ` +
+        'A resumed run goes on bit for bit: put config.json back, or start a new run from it with --config.',
+    );
+  }
+  const restore = 'Give the one that the run was begun with, or start a new run.';
+  if (then.data !== now.data) throw new UserError(`--data: these are other images than the run has seen so far. ${restore}`);
+  if (then.teacher !== now.teacher) throw new UserError(`--teacher: this is another teacher than the run has had so far. ${restore}`);
+}
+
+function parse(text: string | undefined): RunIdentity | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as RunIdentity);
+}
+
+async function digestTensors({ tensors }: Safetensors): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for (const [name, { shape, bytes }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    parts.push(new TextEncoder().encode(`${name} ${shape.join()}\n`), bytes);
+  }
+  return digest(parts);
+}

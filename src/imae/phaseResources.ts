@@ -1,0 +1,62 @@
+import type { TrainTest } from '../data/imageSet';
+import type { Engine } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import { UserError } from '../files/userError';
+import { adviseOnMemory } from './accounting';
+import { needsTeacher, phasesOf, type Config, type Phase } from './config';
+import type { Model } from './objective';
+import { makeModel, Trainer } from './trainer';
+import { Unmixer } from './unmixing';
+
+/** What people call the phases. */
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
+
+const UNMIXER_BATCH = 16;
+
+/** All that a phase has on the GPU: memory and kernels, without values yet. */
+export interface PhaseResources {
+  readonly model: Model;
+  /** What i-MAE is distilled from or starts from. */
+  readonly teacher: Model | undefined;
+  readonly trainer: Trainer;
+  readonly unmixer: Unmixer;
+  dispose(): void;
+}
+
+/** @throws UserError where the adapter has no room for it: what to change */
+export async function allocatePhase(engine: Engine, config: Config, phase: Phase, data: TrainTest): Promise<PhaseResources> {
+  const owned: { dispose(): void }[] = [];
+  const own = <T extends { dispose(): void }>(resource: T): T => {
+    owned.push(resource);
+    return resource;
+  };
+  const dispose = (): void => owned.reverse().forEach((resource) => resource.dispose());
+  try {
+    const model = makeModel(engine, config, phase);
+    own(model.parameters);
+    const teacher = phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
+    if (teacher) own(teacher.parameters);
+    const trainer = own(await Trainer.create(engine, config, phase, data.train, model, teacher));
+    const unmixer = own(await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH));
+    await engine.settle(); // memory that the device does not have is reported late
+    return { model, teacher, trainer, unmixer, dispose };
+  } catch (error) {
+    dispose();
+    const isTooLarge = error instanceof EngineError && ['out-of-memory', 'limit-exceeded'].includes(error.code);
+    if (!isTooLarge) throw error;
+    throw new UserError(
+      `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
+        adviseOnMemory(config, phase, data.train.count, engine.pool.budget),
+    );
+  }
+}
+
+/**
+ * Gives each phase once the memory and the kernels that it will need, so that one which does not fit is no surprise
+ * hours later. The kernels stay compiled.
+ *
+ * @throws UserError as `allocatePhase`
+ */
+export async function rehearse(engine: Engine, config: Config, data: TrainTest): Promise<void> {
+  for (const phase of phasesOf(config)) (await allocatePhase(engine, config, phase, data)).dispose();
+}

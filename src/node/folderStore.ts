@@ -1,0 +1,59 @@
+import { UserError } from '../files/userError';
+import type { Phase } from '../imae/config';
+import type { NamedFile, ResumePoint, RunStore } from '../imae/run';
+import { panelsPng } from './picture';
+import { readTensors } from './readTensors';
+import type { RunFolder } from './runFolder';
+
+/** A run folder as the place where a run leaves what it makes. */
+export class FolderStore implements RunStore {
+  /**
+   * @param resumedAt metrics from there on are taken back when the first new line comes: a resumption that fails before
+   *   loses none
+   */
+  constructor(
+    private readonly folder: RunFolder,
+    private resumedAt: Pick<ResumePoint, 'phase' | 'step'> | undefined,
+  ) {}
+
+  appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
+    if (this.resumedAt) this.folder.truncateMetrics(this.resumedAt.phase, this.resumedAt.step);
+    this.resumedAt = undefined;
+    this.folder.appendMetrics(line);
+  }
+
+  writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string {
+    return this.folder.writeCheckpoint(phase, step, model, state).modelPath;
+  }
+
+  async writePanels(name: string, sheet: Parameters<RunStore['writePanels']>[1]): Promise<void> {
+    this.folder.writeFile(`panels/${name}.png`, await panelsPng(sheet));
+  }
+
+  finished(phase: Phase): NamedFile | undefined {
+    const last = this.folder.checkpoints().filter((checkpoint) => checkpoint.phase === phase).at(-1);
+    return last && readNamed(last.modelPath);
+  }
+}
+
+/** @throws UserError as `readTensors` */
+export function readNamed(path: string): NamedFile {
+  return { name: path, file: readTensors(path) };
+}
+
+/**
+ * The checkpoint to go on from; undefined before the first.
+ *
+ * @throws UserError where it is damaged
+ */
+export function resumePoint(folder: RunFolder): ResumePoint | undefined {
+  const last = folder.lastCheckpoint();
+  if (!last) return undefined;
+  const { phase, step, modelPath, statePath } = last;
+  try {
+    return { phase, step, model: readNamed(modelPath), state: readNamed(statePath) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message} Or delete it: --resume then goes on from the checkpoint before, if there is one.`);
+  }
+}

@@ -1,0 +1,49 @@
+import { constants } from 'node:os';
+import { errorCode } from './failure';
+
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
+
+const CAUGHT = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Turns Ctrl-C, SIGTERM, a closed terminal or a closed pipe of the output into a wish to stop after the step under way; a
+ * second Ctrl-C ends the process at once.
+ */
+export class Interrupt {
+  private signal: Signal | undefined;
+  private readonly onSignal = (signal: NodeJS.Signals): void => this.request(signal as Signal);
+  private readonly onOutputError = (error: Error): void => {
+    // Nobody reads on: `| head` has seen enough, or the terminal is gone. What else it may be, tools/run.js throws.
+    if (errorCode(error) === 'EPIPE' || errorCode(error) === 'EIO') this.request('SIGPIPE');
+  };
+
+  /** @param note tells the user that it was heard */
+  constructor(private readonly note: (line: string) => void) {
+    for (const signal of CAUGHT) process.on(signal, this.onSignal);
+    process.stdout.on('error', this.onOutputError);
+  }
+
+  get requested(): boolean {
+    return this.signal !== undefined;
+  }
+
+  /** What a shell expects of a process that a signal ended: 128 and the signal's number, 130 for Ctrl-C. */
+  get exitCode(): number {
+    return this.signal === undefined ? 0 : 128 + constants.signals[this.signal];
+  }
+
+  dispose(): void {
+    for (const signal of CAUGHT) process.off(signal, this.onSignal);
+    process.stdout.off('error', this.onOutputError);
+  }
+
+  private request(signal: Signal): void {
+    if (this.signal !== undefined) {
+      // Every line to a closed pipe fails anew.
+      if (signal === 'SIGINT') process.exit(this.exitCode);
+      return;
+    }
+    this.signal = signal;
+    if (signal !== 'SIGPIPE') this.note('stopping  after this step, saving (Ctrl-C again: at once, without saving)');
+  }
+}

@@ -1,0 +1,50 @@
+import type { TrainTest } from '../data/imageSet';
+import { makeShapesTrainTest } from '../data/shapes';
+import { UserError } from '../files/userError';
+import { assertTeacherFits } from '../imae/checkpoint';
+import { phasesOf, planPhase, teacherSize, type Config } from '../imae/config';
+import type { NamedFile } from '../imae/run';
+import { readNamed } from './folderStore';
+import { loadImageSet } from './loadImageSet';
+
+/** Images of the built-in set. */
+const SHAPES = { trainCount: 8192, testCount: 1024 } as const;
+
+/**
+ * Loads the images that the configuration names.
+ *
+ * @throws UserError where they are missing, damaged, not of the model's size, or fewer than a batch
+ */
+export async function loadData(config: Config): Promise<TrainTest> {
+  const { data, model, training, preset } = config;
+  if (data.set === null) {
+    throw new UserError(
+      `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, or ` +
+        '--data shapes for the built-in drawings.',
+      { usage: true },
+    );
+  }
+  const sets =
+    data.set === 'shapes'
+      ? makeShapesTrainTest({ ...SHAPES, size: model.image, seed: training.seed })
+      : await loadImageSet(data.set);
+  const { width, height, channels, name } = sets.train;
+  if (width !== model.image || height !== model.image || channels !== model.channels) {
+    throw new UserError(
+      `The images of ${name} are ${width} × ${height} with ${channels} channels, the model takes ` +
+        `${model.image} × ${model.image} with ${model.channels}. Give --image ${width} --channels ${channels}.`,
+      { usage: true },
+    );
+  }
+  for (const phase of phasesOf(config)) planPhase(config, phase, sets.train.count);
+  return sets;
+}
+
+/** The teacher that the user names; undefined without. @throws UserError where it does not fit */
+export function readTeacher(config: Config): NamedFile | undefined {
+  const { checkpoint } = config.teacher;
+  if (checkpoint === null) return undefined;
+  const teacher = readNamed(checkpoint);
+  assertTeacherFits(teacherSize(config), teacher.file, teacher.name);
+  return teacher;
+}
