@@ -107,7 +107,7 @@ function splitHeader(bytes: Uint8Array, source: string): { header: Record<string
     throw damaged(source, `it has ${bytes.length} bytes, and its first 8 should say how long its header is`, true);
   }
   const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES) throw damaged(source, `it claims a header of ${headerBytes} bytes`);
+  if (headerBytes > MAX_HEADER_BYTES) throw damaged(source, 'it does not begin as a safetensors file does');
   if (8 + headerBytes > bytes.length) {
     throw damaged(source, `its header should have ${headerBytes} bytes, and ${bytes.length - 8} are there`, true);
   }

@@ -2,6 +2,7 @@ import { UserError } from '../files/userError';
 import { describeAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import { phasesOf, resolveConfig, type Config, type Phase, type PhasePlan } from '../imae/config';
+import { assertSameRun, identify } from '../imae/identity';
 import { PHASE_TITLES, rehearse } from '../imae/phaseResources';
 import { runTraining, type ResumePoint, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
 import { parseCommandLine, type CommandLine } from './commandLine';
@@ -61,6 +62,7 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
       return 0;
     }
     const resume = resumed && resumePoint(resumed);
+    if (resume) assertSameRun(resume.state, await identify(config, data, teacher));
     const options: RunOptions = { ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) };
     const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
     const progress = createProgress({ logEvery: config.logging.logEvery });

@@ -10,14 +10,22 @@ export interface Ended {
   readonly err: string;
 }
 
-/**
- * Runs `node train.js` for a test, to its end.
- *
- * @param interruptAt sends SIGINT when the output first matches
- */
-export function spawnTrain(args: readonly string[], { interruptAt }: { interruptAt?: RegExp } = {}): Promise<Ended> {
+interface SpawnOptions {
+  /** Sends SIGINT when the output first matches. */
+  readonly interruptAt?: RegExp;
+  /** Kills the process, which can do nothing about it, after so many milliseconds. */
+  readonly killAfter?: number;
+  readonly cwd?: string;
+  /** Variables of the environment that are set beside those that there are. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs `node train.js` for a test, to its end. */
+export function spawnTrain(args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+  const { interruptAt, killAfter, cwd = root, env } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, 'train.js'), ...args], { cwd: root });
+    const child = spawn(process.execPath, [join(root, 'train.js'), ...args], { cwd, env: { ...process.env, ...env } });
+    const killer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
     let out = '';
     let err = '';
     let interrupted = false;
@@ -29,6 +37,9 @@ export function spawnTrain(args: readonly string[], { interruptAt }: { interrupt
       child.kill('SIGINT');
     });
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, out, err: err.replace(/^Warning: maxDynamic.*\n/gm, '') }));
+    child.on('close', (code) => {
+      clearTimeout(killer);
+      resolve({ code, out, err: err.replace(/^Warning: maxDynamic.*\n/gm, '') });
+    });
   });
 }
