@@ -127,18 +127,34 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
 
+/** Bytes of the largest tensor of a step: the images, or the hidden layer of an MLP, of all branches together. */
+function largestTensor({ size, branches, maskRatio, batch }: StepShape): number {
+  const visible = visiblePatches(size, maskRatio) + 1;
+  const all = patchCount(size) + 1;
+  const pixels = size.channels * size.image ** 2;
+  return 4 * batch * Math.max(2 * pixels, visible * 4 * size.dim, branches * all * 4 * size.decoderDim);
+}
+
 /**
  * What to change where a phase does not fit: the fewest micro-batches that should, else a smaller model.
  *
- * @param budget bytes that there are; Infinity where nobody knows
+ * @param room bytes that there are, `Infinity` where nobody knows, and bytes that a kernel can be given at once
  */
-export function adviseOnMemory(config: Config, phase: Phase, trainingImages: number, budget: number): string {
+export function adviseOnMemory(
+  config: Config,
+  phase: Phase,
+  trainingImages: number,
+  room: { readonly budget: number; readonly binding: number },
+): string {
   const { batch, accumulate } = config.training;
   const shape = stepShape(config, phase);
   const setBytes = trainingImages * shape.size.channels * shape.size.image ** 2;
-  const fits = (parts: number): boolean => estimateMemory({ ...shape, batch: batch / parts }, setBytes).total < budget;
+  const fits = (parts: number): boolean => {
+    const part = { ...shape, batch: batch / parts };
+    return estimateMemory(part, setBytes).total < room.budget && largestTensor(part) <= room.binding;
+  };
   const parts = Array.from({ length: batch }, (_, index) => index + 1).filter(
-    (count) => count >= 2 * accumulate && batch % count === 0,
+    (count) => count > accumulate && batch % count === 0,
   );
   const enough = parts.find(fits);
   if (enough === undefined) return 'Give a smaller model (--dim, --depth), larger patches (--patch) or a smaller --batch.';

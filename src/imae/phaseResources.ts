@@ -46,7 +46,10 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
     if (!isTooLarge) throw error;
     throw new UserError(
       `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
-        adviseOnMemory(config, phase, data.train.count, engine.pool.budget),
+        adviseOnMemory(config, phase, data.train.count, {
+          budget: engine.pool.budget,
+          binding: engine.device.limits.maxStorageBufferBindingSize,
+        }),
     );
   }
 }

@@ -1,3 +1,4 @@
+import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { describeAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
@@ -55,6 +56,7 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
   }
   if (!line.dryRun) resumed?.claim();
   try {
+    const progress = createProgress({ logEvery: config.logging.logEvery });
     const data = await loadData(config);
     const teacher = readTeacher(config);
     if (line.dryRun) {
@@ -65,9 +67,9 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
     if (resume) assertSameRun(resume.state, await identify(config, data, teacher));
     const options: RunOptions = { ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) };
     const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
-    const progress = createProgress({ logEvery: config.logging.logEvery });
     const interrupt = new Interrupt((text) => progress.note(text));
     try {
+      progress.note(describeData(data));
       progress.note(`adapter   ${describeAdapter(engine.info)}`);
       progress.note(`prepare   memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
       await rehearse(engine, config, data);
@@ -109,7 +111,7 @@ class Run implements RunWatcher {
   }
 
   /** @returns the process's exit code */
-  async train(data: Parameters<typeof runTraining>[2], options: RunOptions): Promise<number> {
+  async train(data: TrainTest, options: RunOptions): Promise<number> {
     const { engine, config, folder, progress, args } = this;
     const start: Pick<ResumePoint, 'phase' | 'step'> = options.resume ?? this.at;
     this.at = { phase: start.phase, step: start.step };
@@ -171,6 +173,11 @@ class Run implements RunWatcher {
     if (score) console.log(`result    ${scoreTable(score)}`);
     reportFiles(folder);
   }
+}
+
+function describeData({ train, test }: TrainTest): string {
+  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} classes`;
+  return `data      ${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}`;
 }
 
 /** `teacher   300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
