@@ -163,7 +163,7 @@ describe('in separate processes', () => {
     expect(whole.code).toBe(0);
 
     const stopped = await spawnTrain(['--config', config, '--out', folder('stopped')], {
-      interruptAt: /i-MAE\s+\d+\/120/,
+      whenSaid: [[/i-MAE\s+\d+\/120/, (child) => child.kill('SIGINT')]],
     });
     expect(stopped.code).toBe(130);
     expect(stopped.out).toContain('stopping  after this step');

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -11,8 +11,8 @@ export interface Ended {
 }
 
 interface SpawnOptions {
-  /** Sends SIGINT when the output first matches. */
-  readonly interruptAt?: RegExp;
+  /** What to do to the process when its output first matches, one after the other. */
+  readonly whenSaid?: readonly (readonly [RegExp, (child: ChildProcess) => void])[];
   /** Kills the process, which can do nothing about it, after so many milliseconds. */
   readonly killAfter?: number;
   readonly cwd?: string;
@@ -22,19 +22,20 @@ interface SpawnOptions {
 
 /** Runs `node train.js` for a test, to its end. */
 export function spawnTrain(args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
-  const { interruptAt, killAfter, cwd = root, env } = options;
+  const { whenSaid = [], killAfter, cwd = root, env } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, 'train.js'), ...args], { cwd, env: { ...process.env, ...env } });
     const killer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
     let out = '';
     let err = '';
-    let interrupted = false;
+    const waiting = [...whenSaid];
     child.stderr.on('data', (text: Buffer) => (err += text.toString()));
     child.stdout.on('data', (text: Buffer) => {
       out += text.toString();
-      if (interrupted || !interruptAt?.test(out)) return;
-      interrupted = true;
-      child.kill('SIGINT');
+      const [said, act] = waiting[0] ?? [];
+      if (!act || !said?.test(out)) return;
+      waiting.shift();
+      act(child);
     });
     child.on('error', reject);
     child.on('close', (code) => {
