@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readMetrics, thinCurves, type Curves } from './metrics';
+import { readMetrics, runningMean, thinCurves, type Curves } from './metrics';
 
 const text = (...lines: readonly unknown[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 const errors = { own: 0.1, other: 1.2, mean: 0.7, mixture: 0.2, score: 0.86 };
@@ -87,6 +87,21 @@ test('a falling and a rising curve stay so when thinned', () => {
   const ascending = (values: readonly number[]): boolean => values.every((v, i) => i === 0 || v > (values[i - 1] as number));
   expect(ascending(thinned.values.lr as number[])).toBe(true);
   expect(ascending((thinned.values.loss as number[]).map((v) => -v))).toBe(true);
+});
+
+test('thinned curves have the means of their stretches, which a spike hardly moves', () => {
+  const steps = Array.from({ length: 1002 }, (_, i) => i);
+  const loss = steps.map((i) => (i === 500 ? 1000 : 1));
+  const { means, values } = thinCurves({ steps, values: { loss }, lines: 1002 }, 22);
+  expect(means?.loss).toHaveLength(values.loss?.length ?? 0);
+  expect(Math.max(...(values.loss as number[]))).toBe(1000);
+  expect(Math.max(...(means?.loss as number[]))).toBeCloseTo(1 + 999 / 100, 9);
+});
+
+test('a running mean reaches to both sides, as far as there are points', () => {
+  expect(runningMean([1, 2, 6, 4, 5], 1)).toEqual([1.5, 3, 4, 5, 4.5]);
+  expect(runningMean([1, null, 3, null, 5], 1)).toEqual([1, 2, 3, 4, 5]);
+  expect(runningMean([null], 3)).toEqual([null]);
 });
 
 test('short curves stay as they are', () => {

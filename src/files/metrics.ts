@@ -17,11 +17,15 @@ export const CURVES = [
 ] as const;
 export type CurveName = (typeof CURVES)[number];
 
+export type CurveValues = { readonly [name in CurveName]?: readonly (number | null)[] };
+
 export interface Curves {
   /** Steps done before each point, ascending. */
   readonly steps: readonly number[];
   /** Only the curves that have a value. */
-  readonly values: { readonly [name in CurveName]?: readonly (number | null)[] };
+  readonly values: CurveValues;
+  /** Of thinned curves: the mean over the stretch that a point stands for. */
+  readonly means?: CurveValues;
   /** Lines these were made from: more than there are steps where the curves were thinned. */
   readonly lines: number;
 }
@@ -121,7 +125,7 @@ function toCurves(rows: readonly StepLine[]): Curves {
 /**
  * Curves with at most `most` points each. The points between the first and the last are put into buckets of which each
  * leaves two: a curve's smallest and largest value there, in the order in which they came. So no spike is lost, and all
- * curves keep to the same steps; a value stands at most a bucket's width from its step.
+ * curves keep to the same steps; a value stands at most a bucket's width from its step. `means` has no such spikes.
  *
  * @param most 4 or more
  */
@@ -136,11 +140,34 @@ export function thinCurves(curves: Curves, most: number): Curves {
     ...Array.from({ length: buckets }, (_, bucket) => two(all.slice(edge(bucket), edge(bucket + 1)))).flat(),
     all[count - 1] as T,
   ];
+  const thinAll = (two: (part: readonly (number | null)[]) => readonly [number | null, number | null]): CurveValues =>
+    Object.fromEntries(Object.entries(curves.values).map(([name, values]) => [name, thin(values, two)]));
   return {
     ...curves,
     steps: thin(steps, (part) => [part[0] as number, part.at(-1) as number]),
-    values: Object.fromEntries(Object.entries(curves.values).map(([name, values]) => [name, thin(values, extremes)])),
+    values: thinAll(extremes),
+    means: thinAll((part) => {
+      const value = mean(part);
+      return [value, value];
+    }),
   };
+}
+
+/** The mean of the values that are there, or null without any. */
+export function mean(values: readonly (number | null)[]): number | null {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (value === null) continue;
+    sum += value;
+    count++;
+  }
+  return count === 0 ? null : sum / count;
+}
+
+/** The running mean of a curve: each point's over itself and `reach` points on each side, as far as there are. */
+export function runningMean(values: readonly (number | null)[], reach: number): (number | null)[] {
+  return values.map((_, i) => mean(values.slice(Math.max(0, i - reach), i + reach + 1)));
 }
 
 /** The smallest and the largest value, whichever came first before the other. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { CURVES, NO_METRICS, readMetrics, thinCurves, type Curves } from '../files/metrics';
+import { NO_METRICS, readMetrics, thinCurves, type Curves, type CurveValues } from '../files/metrics';
 import { fillReport, type ReportData, type ReportPhase, type SettingsSection } from '../files/report';
 import { readSessions, type Session } from '../files/session';
 import { UserError } from '../files/userError';
@@ -14,6 +14,9 @@ import type { RunFolder } from './runFolder';
 
 /** The file's name in a run folder. */
 export const REPORT_FILE = 'report.html';
+
+/** What the page calls the phases: headings. */
+const TITLES: Readonly<Record<Phase, string>> = { ...PHASE_TITLES, teacher: 'Teacher' };
 
 /** Points of a curve. */
 const MOST_POINTS = 2000;
@@ -91,7 +94,7 @@ async function readPhases(
     );
     phases.push({
       id: phase,
-      title: PHASE_TITLES[phase],
+      title: TITLES[phase],
       done,
       ...(steps === undefined ? {} : { steps }),
       batch: config.training.batch,
@@ -115,11 +118,10 @@ function plannedSteps(config: Config, phase: Phase, trainingImages: number | und
 /** Fewer digits, for a smaller file. */
 function shorten(curves: Curves): Curves {
   const short = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(DIGITS)));
-  const values = CURVES.flatMap((name) => {
-    const curve = curves.values[name];
-    return curve ? [[name, curve.map(short)] as const] : [];
-  });
-  return { ...curves, values: Object.fromEntries(values) };
+  const shortened = (values: CurveValues): CurveValues =>
+    Object.fromEntries(Object.entries(values).map(([name, curve]) => [name, curve.map(short)]));
+  const { values, means } = curves;
+  return { ...curves, values: shortened(values), ...(means ? { means: shortened(means) } : {}) };
 }
 
 /** The settings under the headings of `--help`, each beside the preset's own value where it differs. */

@@ -14,6 +14,8 @@ export interface ChartLine {
   /** In CSS pixels: line, gap, … */
   readonly dash?: readonly number[];
   readonly width?: number;
+  /** A smoother course of the values: drawn in their place, and they faintly behind it. */
+  readonly trend?: readonly (number | null)[] | undefined;
 }
 
 export interface ChartSettings {
@@ -42,6 +44,11 @@ const HEIGHT = 220;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const DIGIT_WIDTH = 7;
 const LINE_WIDTH = 1.75;
+/** What uPlot calls the laws of an axis. */
+const LINEAR = 1;
+const LOGARITHMIC = 3;
+/** So many are drawn as points too. */
+const FEW_POINTS = 20;
 
 /** A line chart as wide as its place, in the colours of the theme, with a legend that shows the values at the cursor. */
 export function chart(settings: ChartSettings): HTMLElement {
@@ -135,22 +142,26 @@ function options(
   read: (index: number | null | undefined) => void,
 ): uPlot.Options {
   const [first = 0, last = 0] = [x[0], x.at(-1)];
+  // First the values of all lines, then the trends over them.
+  const trends = lines.filter(({ trend }) => trend !== undefined);
+  const drawn = [...lines, ...trends];
   const grid = { stroke: () => colourOf('--line'), width: 1 };
   const axis = { stroke: () => colourOf('--muted'), font: FONT, grid, ticks: { show: false } };
   return {
     width,
     height: HEIGHT,
-    padding: [8, 12, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: group },
       drag: { x: true, y: false },
-      points: { size: 7, fill: (_, i) => colourOf(lines[i - 1]?.colour ?? '--ink') },
+      points: { size: 7, fill: (_, i) => colourOf(drawn[i - 1]?.colour ?? '--ink') },
     },
     scales: {
       x: { time: false, ...(first === last ? { range: [first - 1, last + 1] } : {}) },
       y: {
-        distr: logarithmic ? 3 : 1,
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot's enum is there in its types only
+        distr: logarithmic ? LOGARITHMIC : LINEAR,
         ...(span && !logarithmic
           ? { range: (_, low, high) => uPlot.rangeNum(Math.min(low, span[0]), Math.max(high, span[1]), 0.05, true) }
           : {}),
@@ -167,7 +178,7 @@ function options(
         gap: 6,
         space: 70,
         incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500].flatMap((n) => [n, n * 1e3, n * 1e6]).sort((a, b) => a - b),
-        values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : '')),
+        values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
       },
       {
         ...axis,
@@ -179,14 +190,8 @@ function options(
     ],
     series: [
       {},
-      ...lines.map(({ title, colour, dash, width: lineWidth = LINE_WIDTH }) => ({
-        label: title,
-        stroke: () => colourOf(colour),
-        width: lineWidth,
-        spanGaps: true,
-        points: { size: 6, fill: () => colourOf('--card'), ...(x.length <= 20 ? { show: true } : {}) },
-        ...(dash ? { dash: [...dash] } : {}),
-      })),
+      ...lines.map((line) => (line.trend ? { ...series(line), stroke: () => faint(line.colour), width: 1 } : series(line))),
+      ...trends.map((line) => ({ ...series(line), points: { show: false } })),
     ],
     hooks: {
       setCursor: [({ cursor }) => read(cursor.idx)],
@@ -199,6 +204,21 @@ function options(
   };
 }
 
+function series({ title, colour, dash, width = LINE_WIDTH, values }: ChartLine): uPlot.Series {
+  return {
+    label: title,
+    stroke: () => colourOf(colour),
+    width,
+    spanGaps: true,
+    points: { size: 6, fill: () => colourOf('--card'), ...(values.length <= FEW_POINTS ? { show: true } : {}) },
+    ...(dash ? { dash: [...dash] } : {}),
+  };
+}
+
+function faint(colour: string): string {
+  return `${colourOf(colour)}50`;
+}
+
 function tickText(value: number): string {
   return Math.abs(value) >= 1e4 ? formatCount(value) : formatSetting(value);
 }
@@ -206,7 +226,8 @@ function tickText(value: number): string {
 /** A logarithmic axis has no place for what is not above 0. */
 function data({ x, lines }: ChartSettings, logarithmic: boolean): uPlot.AlignedData {
   const shown = (value: number | null): number | null => (value !== null && value > 0 ? value : null);
-  return [[...x], ...lines.map(({ values }) => (logarithmic ? values.map(shown) : [...values]))];
+  const all = [...lines.map(({ values }) => values), ...lines.flatMap(({ trend }) => (trend ? [trend] : []))];
+  return [[...x], ...all.map((values) => (logarithmic ? values.map(shown) : [...values]))];
 }
 
 /** A piece of the line, as it is drawn. */

@@ -1,5 +1,5 @@
 import { formatNumber, formatRate, formatSetting } from '../../files/format';
-import type { CurveName, ScorePoint } from '../../files/metrics';
+import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../files/metrics';
 import type { ReportPhase } from '../../files/report';
 import { chart, type ChartLine, type ChartSettings } from '../components/chart';
 import { element } from '../components/dom';
@@ -9,6 +9,9 @@ type OnZoom = NonNullable<ChartSettings['onZoom']>;
 
 const STEPS = 'steps done';
 const THIN_DASH = [2, 3];
+const MANY_POINTS = 60;
+/** A running mean reaches over such a part of a curve to each side. */
+const TREND_SHARE = 40;
 
 const PARTS: readonly (Omit<ChartLine, 'values'> & { readonly name: CurveName })[] = [
   { name: 'pixelSubordinate', title: 'pixels, subordinate', colour: '--subordinate' },
@@ -32,7 +35,7 @@ export function scoreCharts(scores: readonly ScorePoint[], onZoom: OnZoom): HTML
         unit: 'mean squared error, normalised pixels',
         class: 'half',
         lines: [
-          { title: 'own image', colour, width: 3, values: scores.map((score) => score[id]?.own ?? null) },
+          { title: 'to its own image', colour, width: 3, values: scores.map((score) => score[id]?.own ?? null) },
           ...BASELINES.map((baseline) => ({ ...baseline, values: scores.map((score) => score[id]?.[baseline.id] ?? null) })),
         ],
         format: (value) => value.toFixed(3),
@@ -62,15 +65,28 @@ export function scoreCharts(scores: readonly ScorePoint[], onZoom: OnZoom): HTML
   );
 }
 
+/** The running mean of a curve, where there are so many points that their noise hides their course. */
+function trendOf({ values, means }: Curves, name: CurveName): readonly (number | null)[] | undefined {
+  const curve = (means ?? values)[name];
+  return curve && curve.length >= MANY_POINTS ? runningMean(curve, Math.ceil(curve.length / TREND_SHARE)) : undefined;
+}
+
 /** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
 export function phaseCharts({ id, title, curves }: ReportPhase, software: boolean, onZoom: OnZoom): HTMLElement {
   const { steps, values, lines } = curves;
-  const parts = PARTS.flatMap(({ name, ...line }) => (values[name] ? [{ ...line, values: values[name] }] : []));
+  const parts = PARTS.flatMap(({ name, ...line }) => {
+    const curve = values[name];
+    return curve ? [{ ...line, values: curve, trend: trendOf(curves, name) }] : [];
+  });
   const size = parts.length > 0 ? 'third' : 'half';
-  const one = (name: CurveName, of: Pick<ChartSettings, 'title' | 'unit' | 'format' | 'class'> & Partial<ChartSettings> & { line: string }) =>
-    values[name]
-      ? chart({ x: steps, xTitle: STEPS, group: id, onZoom, lines: [{ title: of.line, colour: '--ink', values: values[name] }], ...of })
-      : undefined;
+  const shared = { x: steps, xTitle: STEPS, group: id, onZoom };
+  const one = (name: CurveName, { line, ...settings }: Omit<ChartSettings, keyof typeof shared | 'lines'> & { line: string }) => {
+    const curve = values[name];
+    if (!curve) return undefined;
+    // The learning rate is no measurement.
+    const trend = name === 'lr' ? undefined : trendOf(curves, name);
+    return chart({ ...shared, ...settings, lines: [{ title: line, colour: '--ink', values: curve, trend }] });
+  };
   const charts = [
     one('loss', {
       title: 'Loss',
@@ -82,10 +98,7 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
     }),
     parts.length > 0
       ? chart({
-          x: steps,
-          xTitle: STEPS,
-          group: id,
-          onZoom,
+          ...shared,
           title: 'Parts of the loss',
           unit: 'mean squared errors, before λ',
           lines: parts,
@@ -94,7 +107,7 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
           logarithmic: true,
         })
       : undefined,
-    one('lr', { title: 'Learning rate', unit: 'a step', line: 'learning rate', format: formatSetting, class: size }),
+    one('lr', { title: 'Learning rate', unit: 'warm-up, then cosine', line: 'learning rate', format: formatSetting, class: size }),
     one('gradNorm', {
       title: 'Gradient norm',
       unit: 'before clipping',
@@ -118,6 +131,7 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
     { 'aria-label': title },
     element('h3', {}, title),
     element('div', { class: 'charts' }, charts),
+    trendOf(curves, 'loss') ? element('p', { class: 'note' }, 'Faint lines: as logged. Strong lines: their running means.') : undefined,
     lines > steps.length
       ? element(
           'p',

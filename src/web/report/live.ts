@@ -17,9 +17,10 @@ export class Live {
   private due = false;
 
   constructor(pace: 'live' | 'slow') {
+    const interval = pace === 'live' ? INTERVAL : SLOW_INTERVAL;
     const button = element('button', { type: 'button', class: 'quiet', 'aria-pressed': String(this.paused) });
     const show = (): void => {
-      button.textContent = this.paused ? 'Updates paused' : 'Updates itself';
+      button.textContent = this.paused ? 'Updates paused' : `Updates every ${interval / 1000} s`;
       button.title = this.paused ? 'Go on updating' : 'Pause updates';
       button.setAttribute('aria-pressed', String(this.paused));
     };
@@ -34,7 +35,7 @@ export class Live {
     setTimeout(() => {
       this.due = true;
       this.reloadIfDue();
-    }, pace === 'live' ? INTERVAL : SLOW_INTERVAL);
+    }, interval);
     document.addEventListener('visibilitychange', () => this.reloadIfDue());
     document.addEventListener('selectionchange', () => this.reloadIfDue());
   }

@@ -8,8 +8,10 @@ import { Live, restoreScroll } from './live';
 import { formatTime, repeating, resumeCommand, sessionList, settingsTables } from './making';
 import { pictures } from './pictures';
 import './report.css';
-import { currentPhase, statusOf, type Status } from './status';
+import { statusOf, type Status } from './status';
 import { verdict } from './verdict';
+
+const QUESTION = 'Does it take mixtures apart?';
 
 /** A part of the page that can be linked to. */
 function part(id: string, title: string, lead: string | undefined, ...content: readonly Child[]): HTMLElement {
@@ -49,6 +51,7 @@ function summary(data: ReportData, status: Status, live: Live | undefined): HTML
       element('span', {}, status.detail),
       live?.element,
     ),
+    status.message === undefined ? undefined : element('p', { class: 'message' }, status.message),
     progress(data),
     status.resumable ? element('div', {}, element('p', {}, 'To go on:'), command(resumeCommand(data.path))) : undefined,
   );
@@ -85,9 +88,9 @@ function page(data: ReportData): void {
 
   const parts = [
     score
-      ? part('verdict', 'Does it take mixtures apart?', undefined, verdict(score), aboutScore())
+      ? part('verdict', QUESTION, undefined, verdict(score), aboutScore())
       : trainsImae
-        ? part('verdict', 'Does it take mixtures apart?', 'No score yet: it is computed every scoreEvery steps of i-MAE, and at its end.')
+        ? part('verdict', QUESTION, noScore(data))
         : undefined,
     pictured.length > 0 ? part('pictures', 'Pictures', undefined, pictures(pictured)) : undefined,
     scored && scored.scores.length > 1
@@ -124,7 +127,6 @@ function page(data: ReportData): void {
       { id: 'main' },
       summary(data, status, live),
       software ? softwareWarning(software.adapter) : undefined,
-      currentPhase(phases)?.done === 0 ? element('p', { class: 'lead' }, 'Nothing is logged yet.') : undefined,
       element(
         'nav',
         { 'aria-label': 'Parts of the page' },
@@ -135,6 +137,12 @@ function page(data: ReportData): void {
     element('footer', {}, 'Made by palimpsest. This page holds all its data and asks for nothing from elsewhere.'),
   );
   restoreScroll();
+}
+
+function noScore({ settings }: ReportData): string {
+  const every = settings.flatMap((section) => section.settings).find(({ name }) => name === 'logging.scoreEvery')?.value;
+  const often = every === undefined || every === '0' ? '' : `after every ${every} steps of i-MAE and `;
+  return `Not known yet: the unmixing score is computed ${often}at the end of i-MAE.`;
 }
 
 function settingsLead({ settings, preset }: ReportData): string {

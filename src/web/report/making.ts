@@ -25,7 +25,7 @@ export function settingsTables(sections: readonly SettingsSection[], preset: str
               element(
                 'tr',
                 own === undefined ? {} : { class: 'changed' },
-                element('th', { scope: 'row', title: help }, name.replace(/^.*\./, ''), element('span', { class: 'unseen' }, ` (${name})`)),
+                element('th', { scope: 'row', title: help }, name.replace(/^(?!teacher\.).*\./, ''), element('span', { class: 'unseen' }, ` (${name})`)),
                 element(
                   'td',
                   {},

@@ -13,6 +13,9 @@ const HOW_TO_READ: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** In CSS pixels. */
+const LEAST_WIDTH = 620;
+
 /** Sheets of panels with a slider over the steps of training; the newest first. */
 export function pictures(phases: readonly ReportPhase[]): HTMLElement {
   const chosen = recall('pictures', phases.at(-1)?.id ?? '');
@@ -73,6 +76,8 @@ function viewer(phase: ReportPhase): HTMLElement {
     image.src = panel.image;
     image.width = panel.width;
     image.height = panel.height;
+    // On a narrow screen the sheet is scrolled sideways rather than shrunk until nothing can be read.
+    image.style.minWidth = `${Math.min(LEAST_WIDTH, panel.width)}px`;
     image.alt = altText(id, title, steps);
   };
   show(index);

@@ -6,6 +6,8 @@ export interface Status {
   readonly kind: 'running' | 'silent' | 'finished' | 'stopped' | 'failed' | 'unknown';
   readonly title: string;
   readonly detail: string;
+  /** Why it failed. */
+  readonly message?: string;
   /** Whether going on is what one would do next. */
   readonly resumable: boolean;
 }
@@ -23,10 +25,11 @@ export function statusOf(data: ReportData, now: number): Status {
   const session = sessions.at(-1);
   const end = session?.end;
   const current = currentPhase(phases);
-  const where = current ? describePlace(current) : 'before the first step';
+  const where = current && current.done > 0 ? describePlace(current) : 'nothing is logged yet';
   const complete = phases.length > 0 && phases.every(({ done, steps }) => steps !== undefined && done >= steps);
   if (end?.ended === 'failed') {
-    return { kind: 'failed', title: 'Failed', detail: `${where}: ${end.message ?? 'no reason was left'}`, resumable: true };
+    const message = end.message ?? 'It left no reason.';
+    return { kind: 'failed', title: 'Failed', detail: where, message, resumable: true };
   }
   if (end?.ended === 'stopped') return { kind: 'stopped', title: 'Stopped', detail: `${where}, saved`, resumable: true };
   if (end?.ended === 'finished' || (!session && complete)) {
@@ -42,7 +45,7 @@ export function statusOf(data: ReportData, now: number): Status {
     return { kind: 'running', title: 'Running', detail: where + timeLeft, resumable: false };
   }
   if (!session) return { kind: 'unknown', title: 'Not finished', detail: `${where}; how it ended is not known`, resumable: true };
-  const detail = `${where}; the last word came ${formatDuration(silence / 1000)} before this page was opened: it may have been killed`;
+  const detail = `${where}; its last word is ${formatDuration(silence / 1000)} old, so it may have been killed`;
   return { kind: 'silent', title: 'No news', detail, resumable: true };
 }
 

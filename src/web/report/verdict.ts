@@ -26,14 +26,15 @@ export function verdict(score: ScorePoint): HTMLElement {
     return errors ? [{ ...branch, errors }] : [];
   });
   const failures = branches.flatMap(({ title, errors }) =>
-    BASELINES.filter(({ id }) => errors.own >= errors[id]).map(
-      (baseline) => `${title.toLowerCase()} error ${show(errors.own)} against ${show(errors[baseline.id])} ${baseline.title}`,
-    ),
+    BASELINES.filter(({ id }) => errors.own >= errors[id]).map((baseline) => against(title, errors, baseline)),
   );
-  const numbers = branches.map(({ title, errors }) => `${title.toLowerCase()} ${errors.score.toFixed(2)}`).join(', ');
+  const margins = branches.map(({ title, errors }) => {
+    const nearest = BASELINES.reduce((found, baseline) => (errors[baseline.id] < errors[found.id] ? baseline : found));
+    return against(title, errors, nearest);
+  });
   const sentence = score.takenApart
-    ? `${branches.length > 1 ? 'Each prediction is' : 'The prediction is'} nearer to its own image than all three baselines are (score ${numbers}).`
-    : `Not all baselines are beaten (score ${numbers}): ${failures.join('; ')}.`;
+    ? `The error of ${branches.length > 1 ? 'each' : 'the'} prediction is below all three baselines. Closest: ${margins.join('; ')}.`
+    : `The error of a prediction must be below all three baselines, and is not: ${failures.join('; ')}.`;
   return element(
     'div',
     { class: 'verdict' },
@@ -49,10 +50,21 @@ export function verdict(score: ScorePoint): HTMLElement {
   );
 }
 
+function against(title: string, errors: BranchErrors, baseline: (typeof BASELINES)[number]): string {
+  return `${title.toLowerCase()} ${show(errors.own)} against ${show(errors[baseline.id])} ${baseline.title}`;
+}
+
 function branchCard(branch: (typeof BRANCHES)[number], errors: BranchErrors): HTMLElement {
   const largest = Math.max(errors.own, ...BASELINES.map(({ id }) => errors[id]));
-  const row = (title: string, value: number, colour: string, mark?: HTMLElement): HTMLElement =>
-    element('tr', {}, element('th', { scope: 'row' }, title), element('td', { class: 'bar' }, bar(value, errors.own, largest, colour)), element('td', { class: 'number' }, show(value)), element('td', { class: 'beaten' }, mark));
+  const row = (title: string, value: number, colour: string, ...mark: readonly HTMLElement[]): HTMLElement =>
+    element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, title),
+      element('td', { class: 'bar' }, bar(value, errors.own, largest, colour)),
+      element('td', { class: 'number' }, show(value)),
+      element('td', { class: 'beaten' }, mark),
+    );
   return element(
     'section',
     { class: 'card branch', style: `--branch: var(${branch.colour})` },
@@ -60,19 +72,25 @@ function branchCard(branch: (typeof BRANCHES)[number], errors: BranchErrors): HT
       'header',
       {},
       element('h3', {}, branch.title, ' ', element('small', {}, branch.about)),
-      element('p', { class: 'score' }, element('b', {}, errors.score.toFixed(2)), ` score; above ${neededScore(errors).toFixed(2)} beats all three`),
+      element(
+        'p',
+        { class: 'score' },
+        'score ',
+        element('b', {}, errors.score.toFixed(2)),
+        `; above ${neededScore(errors).toFixed(2)} beats all three`,
+      ),
     ),
     element(
       'table',
       { class: 'errors' },
-      element('caption', { class: 'unseen' }, `Mean squared errors of the ${branch.id} branch`),
+      element('caption', { class: 'unseen' }, `Mean squared errors of the ${branch.id} branch, in normalised pixels`),
       element(
         'tbody',
         {},
-        row('own image', errors.own, branch.colour),
+        row('to its own image', errors.own, branch.colour),
         BASELINES.map(({ id, title, colour }) => {
           const beaten = errors.own < errors[id];
-          const mark = element('span', { class: beaten ? 'good' : 'bad' }, beaten ? '✓ beaten' : '✗ not beaten');
+          const mark = element('span', { class: beaten ? 'good' : 'bad' }, beaten ? '✓' : '✗', element('span', {}, beaten ? ' beaten' : ' not beaten'));
           return row(title, errors[id], colour, mark);
         }),
       ),
