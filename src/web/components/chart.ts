@@ -75,7 +75,7 @@ export function chart(settings: ChartSettings): HTMLElement {
 
   const read = (index: number | null | undefined): void => {
     const step = index === null || index === undefined ? undefined : x[index];
-    at.textContent = step === undefined ? 'latest' : `${settings.xTitle} ${step.toLocaleString('en')}`;
+    at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
     for (const [i, { values }] of lines.entries()) {
       const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
       (readings[i] as HTMLElement).textContent = value === null || value === undefined ? '–' : format(value);
@@ -129,8 +129,8 @@ export function chart(settings: ChartSettings): HTMLElement {
       element('span', { class: 'unit' }, unit),
       settings.logarithmic ? toggle : undefined,
     ),
-    place,
-    element('div', { class: 'reading' }, legend, at),
+    element('div', { class: 'frame' }, place, at),
+    legend,
     note === undefined ? undefined : element('p', { class: 'note' }, note),
   );
 }

@@ -97,7 +97,7 @@ function page(data: ReportData): void {
       ? part('scores', 'Unmixing over time', undefined, scoreCharts(scored.scores, onZoom('scores')))
       : undefined,
     begun.length > 0
-      ? part('curves', 'Training', undefined, ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id))))
+      ? part('curves', 'Training', 'Drag across a chart to enlarge a part of it; a double click shows all again.', ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id))))
       : undefined,
     part('settings', 'Configuration', settingsLead(data), settingsTables(settings, preset)),
     part('making', 'How it was made', undefined, sessionList(sessions, titles)),
