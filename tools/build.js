@@ -1,4 +1,5 @@
-// Bundles the programs that Node runs and the page of a run's report: `node tools/build.js` always, buildIfStale() where dist/ is not up to date.
+// Bundles the programs that Node runs and the page of a run's report: `node tools/build.js` always, buildIfStale()
+// where dist/ is not up to date.
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -73,7 +74,7 @@ function inOneFile(outputFiles) {
     .replace('/* script */', () => textOf('.js'));
 }
 
-/** Bundles everything if a part is absent or older than any of its sources. A package without sources is never stale. */
+/** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
 export async function buildIfStale() {
   const built = Math.min(...[...Object.keys(PROGRAMS).map(programPath), PAGE_FILE].map(modified));
   if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();

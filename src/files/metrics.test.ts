@@ -84,7 +84,8 @@ test('thinning keeps the ends and every extreme', () => {
 test('a falling and a rising curve stay so when thinned', () => {
   const steps = Array.from({ length: 1000 }, (_, i) => i);
   const thinned = thinCurves({ steps, values: { loss: steps.map((i) => -i), lr: steps }, lines: 1000 }, 20);
-  const ascending = (values: readonly number[]): boolean => values.every((v, i) => i === 0 || v > (values[i - 1] as number));
+  const ascending = (values: readonly number[]): boolean =>
+    values.every((v, i) => i === 0 || v > (values[i - 1] as number));
   expect(ascending(thinned.values.lr as number[])).toBe(true);
   expect(ascending((thinned.values.loss as number[]).map((v) => -v))).toBe(true);
 });

@@ -52,8 +52,8 @@ export interface PhaseMetrics {
   readonly scores: readonly ScorePoint[];
 }
 
-const NO_CURVES: Curves = { steps: [], values: {}, lines: 0 };
-export const NO_METRICS: PhaseMetrics = { curves: NO_CURVES, scores: [] };
+/** Of a phase that has logged nothing. */
+export const NO_METRICS: PhaseMetrics = { curves: { steps: [], values: {}, lines: 0 }, scores: [] };
 
 /**
  * The curves and scores of each phase in the text of a `metrics.jsonl`. Keys that it does not know are ignored, and so
@@ -103,7 +103,9 @@ function scorePoint(step: number, unmixing: unknown): ScorePoint | undefined {
   const { subordinate, dominant, takenApart } = unmixing as Partial<Record<string, unknown>>;
   const first = branchErrors(subordinate);
   const second = branchErrors(dominant);
-  return first && { step, subordinate: first, ...(second ? { dominant: second } : {}), takenApart: takenApart === true };
+  return (
+    first && { step, subordinate: first, ...(second ? { dominant: second } : {}), takenApart: takenApart === true }
+  );
 }
 
 function branchErrors(value: unknown): BranchErrors | undefined {
@@ -154,7 +156,7 @@ export function thinCurves(curves: Curves, most: number): Curves {
 }
 
 /** The mean of the values that are there, or null without any. */
-export function mean(values: readonly (number | null)[]): number | null {
+function mean(values: readonly (number | null)[]): number | null {
   let sum = 0;
   let count = 0;
   for (const value of values) {

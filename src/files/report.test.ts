@@ -27,7 +27,9 @@ describe('fillReport', () => {
     'lines \n\u2028\u2029 é 図',
   ])('carries %j as data', (name) => {
     const page = fillReport(template, data(name));
-    const match = /^<p>before<\/p><script type="application\/json" id="report">([^<]*)<\/script><p>after<\/p>$/.exec(page);
+    const match = /^<p>before<\/p><script type="application\/json" id="report">([^<]*)<\/script><p>after<\/p>$/.exec(
+      page,
+    );
     expect(JSON.parse(match?.[1] ?? '')).toEqual(data(name));
   });
 
@@ -39,7 +41,14 @@ describe('fillReport', () => {
 describe('spread', () => {
   it('keeps the first and the last and spreads the others', () => {
     expect(spread([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 3)).toEqual([0, 5, 10]);
-    expect(new Set(spread(Array.from({ length: 9 }, (_, i) => i), 8)).size).toBe(8);
+    expect(
+      new Set(
+        spread(
+          Array.from({ length: 9 }, (_, i) => i),
+          8,
+        ),
+      ).size,
+    ).toBe(8);
   });
 
   it('keeps all of a few', () => {

@@ -75,7 +75,9 @@ export const REPORT_PLACE = '<script type="application/json" id="report"></scrip
 export function fillReport(template: string, data: ReportData): string {
   const [before, after, ...more] = template.split(REPORT_PLACE);
   if (before === undefined || after === undefined || more.length > 0) {
-    throw new RangeError(`A report's template has ${REPORT_PLACE} once, not ${more.length + (after === undefined ? 0 : 1)} times.`);
+    throw new RangeError(
+      `A report's template has ${REPORT_PLACE} once, not ${more.length + (after === undefined ? 0 : 1)} times.`,
+    );
   }
   // In JSON a < stands in strings only; escaped, none of them can end the element or begin a comment in it.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');

@@ -55,10 +55,10 @@ function session(more: object = {}): void {
 }
 
 /** A sheet of one colour; noise makes it large. */
-function sheet(name: string, { side = 8, noise = false } = {}): void {
-  const canvas = createCanvas(side, side);
+function sheet(name: string, { width = 8, height = 8, noise = false } = {}): void {
+  const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
-  const image = context.createImageData(side, side);
+  const image = context.createImageData(width, height);
   for (let i = 0; i < image.data.length; i++) image.data[i] = i % 4 === 3 ? 255 : noise ? Math.random() * 256 : 80;
   context.putImageData(image, 0, 0);
   mkdirSync(join(folder.path, 'panels'), { recursive: true });
@@ -82,7 +82,10 @@ describe('readRun', () => {
     folder.appendMetrics({ phase: 'imae', step: 100, unmixing: { subordinate: errors, takenApart: true } });
     folder.close();
     const [teacher, imae] = (await read()).phases;
-    expect(teacher).toMatchObject({ done: 300, curves: { steps: [0, 299], values: { loss: [1.49012, 0.5], lr: [0, 1e-7] } } });
+    expect(teacher).toMatchObject({
+      done: 300,
+      curves: { steps: [0, 299], values: { loss: [1.49012, 0.5], lr: [0, 1e-7] } },
+    });
     expect(imae).toMatchObject({ done: 100, scores: [{ step: 100, takenApart: true }] });
   });
 
@@ -114,9 +117,9 @@ describe('readRun', () => {
   });
 
   it('makes a sheet smaller that is too large to be mailed', async () => {
-    sheet('imae-000100.png', { side: 2500, noise: true });
+    sheet('imae-000100.png', { width: 3000, height: 100, noise: true });
     const [panel] = (await read()).phases[1]?.panels ?? [];
-    expect(panel).toMatchObject({ width: 2400, height: 2400 });
+    expect(panel).toMatchObject({ width: 2400, height: 80 });
     expect(panel?.image).toMatch(/^data:image\/webp;base64,/);
   });
 });
@@ -211,7 +214,9 @@ describe('the built page', () => {
   it('refers to nothing outside itself', async () => {
     const page = readFileSync(await writeReport(folder, template), 'utf8');
     // The name of SVG's elements looks like an address, but nothing is fetched by it.
-    const addresses = page.replaceAll('http://www.w3.org/2000/svg', '').match(/https?:\/\/|\/\/[a-z0-9-]+\.[a-z]{2,}/gi);
+    const addresses = page
+      .replaceAll('http://www.w3.org/2000/svg', '')
+      .match(/https?:\/\/|\/\/[a-z0-9-]+\.[a-z]{2,}/gi);
     expect(addresses).toBeNull();
     expect(page).not.toMatch(/<(link|img|iframe|script src|base)\b/i);
     expect(page).not.toMatch(/@import|url\(/);

@@ -12,8 +12,8 @@ import { reason } from './failure';
 import { PanelReader } from './reportPanels';
 import type { RunFolder } from './runFolder';
 
-/** The file's name in a run folder. */
-export const REPORT_FILE = 'report.html';
+/** What the file is called, in a run folder and as a template. */
+const REPORT_FILE = 'report.html';
 
 /** What the page calls the phases: headings. */
 const TITLES: Readonly<Record<Phase, string>> = { ...PHASE_TITLES, teacher: 'Teacher' };

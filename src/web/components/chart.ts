@@ -50,7 +50,7 @@ const LOGARITHMIC = 3;
 /** So many are drawn as points too. */
 const FEW_POINTS = 20;
 
-/** A line chart as wide as its place, in the colours of the theme, with a legend that shows the values at the cursor. */
+/** A line chart as wide as its place, in the colours of the theme; its legend shows the values at the cursor. */
 export function chart(settings: ChartSettings): HTMLElement {
   const { title, unit, note, x, lines, format } = settings;
   const memory = `logarithmic ${settings.group} ${title}`;
@@ -160,7 +160,7 @@ function options(
     scales: {
       x: { time: false, ...(first === last ? { range: [first - 1, last + 1] } : {}) },
       y: {
-        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot's enum is there in its types only
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in uPlot's types only
         distr: logarithmic ? LOGARITHMIC : LINEAR,
         ...(span && !logarithmic
           ? { range: (_, low, high) => uPlot.rangeNum(Math.min(low, span[0]), Math.max(high, span[1]), 0.05, true) }
@@ -177,7 +177,9 @@ function options(
         size: 26,
         gap: 6,
         space: 70,
-        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500].flatMap((n) => [n, n * 1e3, n * 1e6]).sort((a, b) => a - b),
+        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
+          .flatMap((n) => [n, n * 1e3, n * 1e6])
+          .sort((a, b) => a - b),
         values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
       },
       {
@@ -185,12 +187,15 @@ function options(
         gap: 6,
         space: 34,
         values: (_, ticks) => ticks.map((tick: number | null) => (tick === null ? '' : tickText(tick))),
-        size: (_, texts: string[] | null) => 12 + DIGIT_WIDTH * Math.max(2, ...(texts ?? []).map((text) => text.length)),
+        size: (_, texts: string[] | null) =>
+          12 + DIGIT_WIDTH * Math.max(2, ...(texts ?? []).map((text) => text.length)),
       },
     ],
     series: [
       {},
-      ...lines.map((line) => (line.trend ? { ...series(line), stroke: () => faint(line.colour), width: 1 } : series(line))),
+      ...lines.map((line) =>
+        line.trend ? { ...series(line), stroke: () => faint(line.colour), width: 1 } : series(line),
+      ),
       ...trends.map((line) => ({ ...series(line), points: { show: false } })),
     ],
     hooks: {
@@ -231,7 +236,7 @@ function data({ x, lines }: ChartSettings, logarithmic: boolean): uPlot.AlignedD
 }
 
 /** A piece of the line, as it is drawn. */
-export function lineSample({ colour, dash, width = LINE_WIDTH }: Pick<ChartLine, 'colour' | 'dash' | 'width'>): SVGElement {
+function lineSample({ colour, dash, width = LINE_WIDTH }: Pick<ChartLine, 'colour' | 'dash' | 'width'>): SVGElement {
   return svg(
     'svg',
     { width: 30, height: 8, viewBox: '0 0 30 8', 'aria-hidden': 'true' },

@@ -36,7 +36,10 @@ export function scoreCharts(scores: readonly ScorePoint[], onZoom: OnZoom): HTML
         class: 'half',
         lines: [
           { title: 'to its own image', colour, width: 3, values: scores.map((score) => score[id]?.own ?? null) },
-          ...BASELINES.map((baseline) => ({ ...baseline, values: scores.map((score) => score[id]?.[baseline.id] ?? null) })),
+          ...BASELINES.map((baseline) => ({
+            ...baseline,
+            values: scores.map((score) => score[id]?.[baseline.id] ?? null),
+          })),
         ],
         format: (value) => value.toFixed(3),
         logarithmic: true,
@@ -80,7 +83,10 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
   });
   const size = parts.length > 0 ? 'third' : 'half';
   const shared = { x: steps, xTitle: STEPS, group: id, onZoom };
-  const one = (name: CurveName, { line, ...settings }: Omit<ChartSettings, keyof typeof shared | 'lines'> & { line: string }) => {
+  const one = (
+    name: CurveName,
+    { line, ...settings }: Omit<ChartSettings, keyof typeof shared | 'lines'> & { line: string },
+  ) => {
     const curve = values[name];
     if (!curve) return undefined;
     // The learning rate is no measurement.
@@ -107,7 +113,13 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
           logarithmic: true,
         })
       : undefined,
-    one('lr', { title: 'Learning rate', unit: 'warm-up, then cosine', line: 'learning rate', format: formatSetting, class: size }),
+    one('lr', {
+      title: 'Learning rate',
+      unit: 'warm-up, then cosine',
+      line: 'learning rate',
+      format: formatSetting,
+      class: size,
+    }),
     one('gradNorm', {
       title: 'Gradient norm',
       unit: 'before clipping',
@@ -131,7 +143,9 @@ export function phaseCharts({ id, title, curves }: ReportPhase, software: boolea
     { 'aria-label': title },
     element('h3', {}, title),
     element('div', { class: 'charts' }, charts),
-    trendOf(curves, 'loss') ? element('p', { class: 'note' }, 'Faint lines: as logged. Strong lines: their running means.') : undefined,
+    trendOf(curves, 'loss')
+      ? element('p', { class: 'note' }, 'Faint lines: as logged. Strong lines: their running means.')
+      : undefined,
     lines > steps.length
       ? element(
           'p',

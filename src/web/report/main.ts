@@ -34,7 +34,11 @@ function progress({ phases }: ReportData): HTMLElement {
         {},
         element('span', {}, title),
         element('progress', { max: Math.max(1, steps ?? done), value: done, 'aria-label': title }),
-        element('span', { class: 'number' }, done.toLocaleString('en') + (steps === undefined ? ' steps' : ` of ${steps.toLocaleString('en')}`)),
+        element(
+          'span',
+          { class: 'number' },
+          done.toLocaleString('en') + (steps === undefined ? ' steps' : ` of ${steps.toLocaleString('en')}`),
+        ),
       ),
     ),
   );
@@ -62,7 +66,7 @@ function softwareWarning(adapter: string): HTMLElement {
     'p',
     { class: 'card warning' },
     element('strong', {}, 'Software adapter, not a GPU. '),
-    `${adapter} emulates a GPU on the CPU. What was learned is the same; how long it took is no result of this project.`,
+    `${adapter} emulates a GPU on the CPU. What was learned is the same; how long it took is no result.`,
   );
 }
 
@@ -72,11 +76,13 @@ function page(data: ReportData): void {
   const goesOn = status.kind === 'running' || status.kind === 'silent';
   const live = goesOn ? new Live(status.kind === 'running' ? 'live' : 'slow') : undefined;
   const zoomed = new Set<string>();
-  const onZoom = (of: string) => (isZoomed: boolean): void => {
-    if (isZoomed) zoomed.add(of);
-    else zoomed.delete(of);
-    live?.hold(zoomed.size > 0);
-  };
+  const onZoom =
+    (of: string) =>
+    (isZoomed: boolean): void => {
+      if (isZoomed) zoomed.add(of);
+      else zoomed.delete(of);
+      live?.hold(zoomed.size > 0);
+    };
 
   const scored = phases.find(({ scores }) => scores.length > 0);
   const score = scored?.scores.at(-1);
@@ -97,7 +103,12 @@ function page(data: ReportData): void {
       ? part('scores', 'Unmixing over time', undefined, scoreCharts(scored.scores, onZoom('scores')))
       : undefined,
     begun.length > 0
-      ? part('curves', 'Training', 'Drag across a chart to enlarge a part of it; a double click shows all again.', ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id))))
+      ? part(
+          'curves',
+          'Training',
+          'Drag across a chart to enlarge a part of it; a double click shows all again.',
+          ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id))),
+        )
       : undefined,
     part('settings', 'Configuration', settingsLead(data), settingsTables(settings, preset)),
     part('making', 'How it was made', undefined, sessionList(sessions, titles)),
@@ -140,7 +151,9 @@ function page(data: ReportData): void {
 }
 
 function noScore({ settings }: ReportData): string {
-  const every = settings.flatMap((section) => section.settings).find(({ name }) => name === 'logging.scoreEvery')?.value;
+  const every = settings
+    .flatMap((section) => section.settings)
+    .find(({ name }) => name === 'logging.scoreEvery')?.value;
   const often = every === undefined || every === '0' ? '' : `after every ${every} steps of i-MAE and `;
   return `Not known yet: the unmixing score is computed ${often}at the end of i-MAE.`;
 }

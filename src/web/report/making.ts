@@ -25,13 +25,13 @@ export function settingsTables(sections: readonly SettingsSection[], preset: str
               element(
                 'tr',
                 own === undefined ? {} : { class: 'changed' },
-                element('th', { scope: 'row', title: help }, name.replace(/^(?!teacher\.).*\./, ''), element('span', { class: 'unseen' }, ` (${name})`)),
                 element(
-                  'td',
-                  {},
-                  value,
-                  own === undefined ? undefined : element('small', {}, `${preset}: ${own}`),
+                  'th',
+                  { scope: 'row', title: help },
+                  name.replace(/^(?!teacher\.).*\./, ''),
+                  element('span', { class: 'unseen' }, ` (${name})`),
                 ),
+                element('td', {}, value, own === undefined ? undefined : element('small', {}, `${preset}: ${own}`)),
               ),
             ),
           ),
@@ -44,9 +44,14 @@ export function settingsTables(sections: readonly SettingsSection[], preset: str
 /** Each process that trained the run. */
 export function sessionList(sessions: readonly Session[], titles: ReadonlyMap<string, string>): HTMLElement {
   if (sessions.length === 0) {
-    return element('p', { class: 'note' }, 'This run left no sessions.jsonl: when, by which command and on which adapter it was made is not known.');
+    return element(
+      'p',
+      { class: 'note' },
+      'This run left no sessions.jsonl: when, by which command and on which adapter it was made is not known.',
+    );
   }
-  const place = (phase: string, step: number): string => `${titles.get(phase) ?? phase} step ${step.toLocaleString('en')}`;
+  const place = (phase: string, step: number): string =>
+    `${titles.get(phase) ?? phase} step ${step.toLocaleString('en')}`;
   return element(
     'ol',
     { class: 'sessions' },
@@ -66,7 +71,12 @@ export function sessionList(sessions: readonly Session[], titles: ReadonlyMap<st
           'dl',
           {},
           element('dt', {}, 'adapter'),
-          element('dd', {}, session.adapter, session.software ? element('strong', { class: 'software' }, 'SOFTWARE, not a GPU') : undefined),
+          element(
+            'dd',
+            {},
+            session.adapter,
+            session.software ? element('strong', { class: 'software' }, 'SOFTWARE, not a GPU') : undefined,
+          ),
           element('dt', {}, 'versions'),
           element('dd', {}, `palimpsest ${session.palimpsest}, Node ${session.node}`),
         ),
@@ -102,9 +112,18 @@ export function repeating({ path, configFile }: ReportData): HTMLElement {
       element('a', { href: download, download: 'config.json' }, 'Save config.json'),
       ', for whoever has only this page. Files that it names (data, teacher) must be where it says.',
     ),
-    element('details', {}, element('summary', {}, 'config.json'), element('pre', { tabindex: 0 }, element('code', {}, configFile))),
+    element(
+      'details',
+      {},
+      element('summary', {}, 'config.json'),
+      element('pre', { tabindex: 0 }, element('code', {}, configFile)),
+    ),
     element('h3', {}, 'Going on'),
-    element('p', {}, 'A run that was stopped, failed or was killed goes on from its last checkpoint as if nothing had happened.'),
+    element(
+      'p',
+      {},
+      'A run that was stopped, failed or was killed goes on from its last checkpoint as if nothing had happened.',
+    ),
     command(resumeCommand(path)),
   );
 }

@@ -5,11 +5,14 @@ import { keep, recall } from '../components/memory';
 
 const HOW_TO_READ: Readonly<Record<string, readonly string[]>> = {
   imae: [
-    'Each row is a held-out pair; α is the weight of the subordinate in the mixture. From left to right: the mixture, what the model sees of it, and what it makes of it.',
-    'Look at the composites, in which every patch was predicted while it was hidden, and compare them with the targets at the right. The raw reconstruction gets no loss on visible patches and is noise there.',
+    'Each row is a held-out pair; α is the weight of the subordinate in the mixture. From left to right: the mixture, ' +
+      'what the model sees of it, and what it makes of it.',
+    'Look at the composites, in which every patch was predicted while it was hidden, and compare them with the targets ' +
+      'at the right. The raw reconstruction gets no loss on visible patches and is noise there.',
   ],
   other: [
-    'Each row is a held-out image: the image, what the model sees of it, and the composite, in which every patch was predicted while it was hidden.',
+    'Each row is a held-out image: the image, what the model sees of it, and the composite, in which every patch was ' +
+      'predicted while it was hidden.',
   ],
 };
 
@@ -83,18 +86,15 @@ function viewer(phase: ReportPhase): HTMLElement {
   show(index);
 
   const sheet = element('div', { class: 'sheet', tabindex: 0, role: 'region', 'aria-label': 'Sheet of panels' }, image);
-  const whole = element(
-    'button',
-    {
-      type: 'button',
-      'aria-expanded': String(recall<boolean>('whole sheet', false)),
-      onclick: () => {
-        const isWhole = sheet.classList.toggle('whole');
-        keep('whole sheet', isWhole);
-        setLabel(isWhole);
-      },
+  const whole = element('button', {
+    type: 'button',
+    'aria-expanded': String(recall<boolean>('whole sheet', false)),
+    onclick: () => {
+      const isWhole = sheet.classList.toggle('whole');
+      keep('whole sheet', isWhole);
+      setLabel(isWhole);
     },
-  );
+  });
   const setLabel = (isWhole: boolean): void => {
     whole.textContent = isWhole ? 'Show less' : 'Show the whole sheet';
     whole.setAttribute('aria-expanded', String(isWhole));
@@ -114,7 +114,11 @@ function viewer(phase: ReportPhase): HTMLElement {
       { class: 'card panels' },
       sheet,
       tall ? whole : undefined,
-      element('figcaption', {}, (HOW_TO_READ[id] ?? HOW_TO_READ['other'] ?? []).map((text) => element('p', {}, text))),
+      element(
+        'figcaption',
+        {},
+        (HOW_TO_READ[id] ?? HOW_TO_READ['other'] ?? []).map((text) => element('p', {}, text)),
+      ),
     ),
     panelCount > panels.length
       ? element('p', { class: 'note' }, `${panels.length} of the ${panelCount} sheets in panels/, evenly spread.`)

@@ -31,7 +31,8 @@ export function statusOf(data: ReportData, now: number): Status {
     const message = end.message ?? 'It left no reason.';
     return { kind: 'failed', title: 'Failed', detail: where, message, resumable: true };
   }
-  if (end?.ended === 'stopped') return { kind: 'stopped', title: 'Stopped', detail: `${where}, saved`, resumable: true };
+  if (end?.ended === 'stopped')
+    return { kind: 'stopped', title: 'Stopped', detail: `${where}, saved`, resumable: true };
   if (end?.ended === 'finished' || (!session && complete)) {
     const trained = trainedSeconds(data);
     const detail = trained === undefined ? 'all steps done' : `all steps done in ${formatDuration(trained)}`;
@@ -40,17 +41,19 @@ export function statusOf(data: ReportData, now: number): Status {
   const silence = now - Date.parse(data.written);
   const secondsAStep = current ? secondsPerStep(current) : undefined;
   if (silence < Math.max(SILENCE, (secondsAStep ?? 0) * SILENT_STEPS * 1000)) {
-    const left = current?.steps === undefined || secondsAStep === undefined ? 0 : (current.steps - current.done) * secondsAStep;
+    const left =
+      current?.steps === undefined || secondsAStep === undefined ? 0 : (current.steps - current.done) * secondsAStep;
     const timeLeft = left > 0 ? `, about ${formatDuration(Math.ceil(left))} left in this phase` : '';
     return { kind: 'running', title: 'Running', detail: where + timeLeft, resumable: false };
   }
-  if (!session) return { kind: 'unknown', title: 'Not finished', detail: `${where}; how it ended is not known`, resumable: true };
+  if (!session)
+    return { kind: 'unknown', title: 'Not finished', detail: `${where}; how it ended is not known`, resumable: true };
   const detail = `${where}; its last word is ${formatDuration(silence / 1000)} old, so it may have been killed`;
   return { kind: 'silent', title: 'No news', detail, resumable: true };
 }
 
 /** The last phase that was begun. */
-export function currentPhase(phases: readonly ReportPhase[]): ReportPhase | undefined {
+function currentPhase(phases: readonly ReportPhase[]): ReportPhase | undefined {
   return phases.findLast(({ done }) => done > 0) ?? phases[0];
 }
 

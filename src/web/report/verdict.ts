@@ -46,7 +46,11 @@ export function verdict(score: ScorePoint): HTMLElement {
       element('span', { class: 'when' }, `after ${score.step.toLocaleString('en')} steps of i-MAE`),
     ),
     element('p', { class: 'lead' }, sentence),
-    element('div', { class: 'pair' }, branches.map(({ errors, ...branch }) => branchCard(branch, errors))),
+    element(
+      'div',
+      { class: 'pair' },
+      branches.map(({ errors, ...branch }) => branchCard(branch, errors)),
+    ),
   );
 }
 
@@ -90,7 +94,12 @@ function branchCard(branch: (typeof BRANCHES)[number], errors: BranchErrors): HT
         row('to its own image', errors.own, branch.colour),
         BASELINES.map(({ id, title, colour }) => {
           const beaten = errors.own < errors[id];
-          const mark = element('span', { class: beaten ? 'good' : 'bad' }, beaten ? '✓' : '✗', element('span', {}, beaten ? ' beaten' : ' not beaten'));
+          const mark = element(
+            'span',
+            { class: beaten ? 'good' : 'bad' },
+            beaten ? '✓' : '✗',
+            element('span', {}, beaten ? ' beaten' : ' not beaten'),
+          );
           return row(title, errors[id], colour, mark);
         }),
       ),
