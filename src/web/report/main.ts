@@ -66,7 +66,7 @@ function softwareWarning(adapter: string): HTMLElement {
     'p',
     { class: 'card warning' },
     element('strong', {}, 'Software adapter, not a GPU. '),
-    `${adapter} emulates a GPU on the CPU. What was learned is the same; how long it took is no result.`,
+    `${adapter} emulates a GPU on the CPU: how fast it was is no result of this project.`,
   );
 }
 
