@@ -17,7 +17,18 @@ const ROOMS = {
 
 /** What the rooms below node/ and web/ must not know: they run in Node and in browsers alike. */
 const PLATFORM_ROOMS = ['node', 'web'];
-const PLATFORM_GLOBALS = ['process', 'Buffer', 'navigator', 'document', 'window', 'self', 'location', 'localStorage'];
+const PLATFORM_GLOBALS = [
+  'process',
+  'Buffer',
+  'navigator',
+  'document',
+  'window',
+  'self',
+  'location',
+  'localStorage',
+  'sessionStorage',
+  'matchMedia',
+];
 const platformImports = {
   regex: '^[^.]',
   message: 'Packages and node: modules belong to src/node and src/web; pass what you need in from there.',

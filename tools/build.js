@@ -1,5 +1,6 @@
-// Bundles the programs that Node runs: `node tools/build.js` always, buildIfStale() where dist/ is not up to date.
-import { mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+// Bundles the programs that Node runs and the page of a run's report: `node tools/build.js` always, buildIfStale()
+// where dist/ is not up to date.
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
@@ -11,7 +12,11 @@ const PROGRAMS = {
   bench: 'src/node/benchMain.ts',
 };
 
-/** What the programs are made from; a change in any of these makes them stale. */
+/** The page of a report: dist/report.html, one file with its script and styles in it. */
+const PAGE = 'src/web/report';
+const PAGE_FILE = join(root, 'dist', 'report.html');
+
+/** What programs and page are made from; a change in any of these makes them stale. */
 const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
 
 /** The path of a program in dist/. */
@@ -22,27 +27,35 @@ export function programPath(name) {
   return join(root, 'dist', `${name}.js`);
 }
 
-/** Bundles every program into dist/. */
+/** Bundles every program and the page into dist/. */
 export async function build() {
   const { build: bundle } = await import('esbuild').catch((error) => {
     throw new Error('esbuild is missing. Run `npm ci` first.', { cause: error });
   });
   // A change made while the build runs must count as later than the build.
   const began = new Date();
+  const shared = { absWorkingDir: root, bundle: true, write: false, logLevel: 'warning' };
   const { outputFiles } = await bundle({
-    absWorkingDir: root,
+    ...shared,
     entryPoints: PROGRAMS,
     outdir: 'dist',
-    bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'esm',
     packages: 'external',
     loader: { '.wgsl': 'text' },
     sourcemap: true,
-    write: false,
-    logLevel: 'warning',
   });
+  const page = await bundle({
+    ...shared,
+    entryPoints: { report: `${PAGE}/main.ts` },
+    outdir: 'dist',
+    format: 'iife',
+    target: ['chrome100', 'firefox104', 'safari15.4'],
+    minify: true,
+    charset: 'utf8',
+  });
+  outputFiles.push({ path: PAGE_FILE, contents: inOneFile(page.outputFiles) });
   // Renamed into place, so that a process which starts meanwhile never imports half a file.
   for (const { path, contents } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
@@ -53,9 +66,17 @@ export async function build() {
   }
 }
 
-/** Bundles the programs if one is absent or older than any of its sources. A package without sources is never stale. */
+/** The page with its script and styles in it, in the places of two comments. */
+function inOneFile(outputFiles) {
+  const textOf = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text.trim();
+  return readFileSync(join(root, PAGE, 'report.html'), 'utf8')
+    .replace('/* styles */', () => textOf('.css'))
+    .replace('/* script */', () => textOf('.js'));
+}
+
+/** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
 export async function buildIfStale() {
-  const built = Math.min(...Object.keys(PROGRAMS).map((name) => modified(programPath(name))));
+  const built = Math.min(...[...Object.keys(PROGRAMS).map(programPath), PAGE_FILE].map(modified));
   if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();
 }
 

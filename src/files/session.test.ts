@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { readSessions, type SessionEnd, type SessionStart } from './session';
+
+const start: SessionStart = {
+  time: '2026-11-21T12:00:00.000Z',
+  command: 'node train.js',
+  phase: 'teacher',
+  step: 0,
+  adapter: 'a GPU',
+  software: false,
+  node: '20.20.2',
+  palimpsest: '0.1.0',
+};
+const end: SessionEnd = { time: '2026-11-21T12:05:00.000Z', ended: 'stopped', phase: 'imae', step: 40 };
+
+const text = (...lines: readonly unknown[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+
+test('an end belongs to the session before it', () => {
+  const second = { ...start, phase: 'imae', step: 40 };
+  expect(readSessions(text(start, end, second))).toEqual([{ ...start, end }, second]);
+});
+
+test('a session that was killed has no end, and takes none from the next', () => {
+  expect(readSessions(text(start, { ...start, step: 10 }, end))).toEqual([start, { ...start, step: 10, end }]);
+});
+
+test('what cannot be read is left out', () => {
+  expect(readSessions(`${text(end, 7, null, { time: 'now' }, start)}{"time":"2026-11`)).toEqual([start]);
+  expect(readSessions('')).toEqual([]);
+});

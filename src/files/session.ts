@@ -1,0 +1,71 @@
+/*
+ * `sessions.jsonl` of a run folder: who trained it, when and on what. A process writes a line when it begins or goes on
+ * with a run and another when it ends, so a session without an end is still running or was killed.
+ */
+
+/** A process begins or goes on with a run. */
+export interface SessionStart {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** As it was typed. */
+  readonly command: string;
+  readonly phase: string;
+  /** Steps of the phase done before. */
+  readonly step: number;
+  /** The adapter's name and driver. */
+  readonly adapter: string;
+  /** Whether the adapter is emulated by the CPU. */
+  readonly software: boolean;
+  /** Versions. */
+  readonly node: string;
+  readonly palimpsest: string;
+  /** Images of the training set: without them, a length in epochs cannot be told in steps. */
+  readonly trainingImages?: number;
+}
+
+/** A process leaves a run. */
+export interface SessionEnd {
+  readonly time: string;
+  readonly ended: 'finished' | 'stopped' | 'failed';
+  readonly phase: string;
+  /** Steps of the phase done. */
+  readonly step: number;
+  /** Why it failed. */
+  readonly message?: string;
+}
+
+export type SessionLine = SessionStart | SessionEnd;
+
+/** A process from its beginning to its end, as far as it said that it ended. */
+export interface Session extends SessionStart {
+  readonly end?: SessionEnd;
+}
+
+/** The sessions that the text of a `sessions.jsonl` tells of, oldest first. Lines that cannot be read are left out. */
+export function readSessions(text: string): Session[] {
+  const sessions: Session[] = [];
+  for (const line of text.split('\n')) {
+    const parsed = parseLine(line);
+    if (!parsed) continue;
+    if (!('ended' in parsed)) {
+      sessions.push(parsed);
+      continue;
+    }
+    const last = sessions.at(-1);
+    if (last && !last.end) sessions[sessions.length - 1] = { ...last, end: parsed };
+  }
+  return sessions;
+}
+
+function parseLine(text: string): SessionLine | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { time, phase, step } = value as Partial<Record<string, unknown>>;
+  const told = typeof time === 'string' && typeof phase === 'string' && typeof step === 'number';
+  return told && ('ended' in value || 'command' in value) ? (value as SessionLine) : undefined;
+}

@@ -1,0 +1,263 @@
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { formatCount, formatSetting } from '../../files/format';
+import { element, svg } from './dom';
+import { keep, recall } from './memory';
+import { colourOf, onThemeChange } from './theme';
+
+/** A line of a chart. Lines of one chart differ by more than their colour: by dashes or width. */
+export interface ChartLine {
+  readonly title: string;
+  readonly values: readonly (number | null)[];
+  /** A colour of the stylesheet: `--ink`. */
+  readonly colour: string;
+  /** In CSS pixels: line, gap, … */
+  readonly dash?: readonly number[];
+  readonly width?: number;
+  /** A smoother course of the values: drawn in their place, and they faintly behind it. */
+  readonly trend?: readonly (number | null)[] | undefined;
+}
+
+export interface ChartSettings {
+  readonly title: string;
+  /** What the values are measured in. */
+  readonly unit: string;
+  /** One sentence under the chart. */
+  readonly note?: string | undefined;
+  readonly x: readonly number[];
+  readonly xTitle: string;
+  readonly lines: readonly ChartLine[];
+  /** A value in the legend. */
+  readonly format: (value: number) => string;
+  /** Whether the axis can be made logarithmic. */
+  readonly logarithmic?: boolean;
+  /** Values that the axis always spans. */
+  readonly span?: readonly [number, number];
+  /** Charts of one group show their cursors at the same place. */
+  readonly group: string;
+  /** Called when a part of the chart is enlarged (true) and when all of it is shown again. */
+  readonly onZoom?: (zoomed: boolean) => void;
+  readonly class?: string;
+}
+
+const HEIGHT = 220;
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+const DIGIT_WIDTH = 7;
+const LINE_WIDTH = 1.75;
+/** What uPlot calls the laws of an axis. */
+const LINEAR = 1;
+const LOGARITHMIC = 3;
+/** So many are drawn as points too. */
+const FEW_POINTS = 20;
+
+/** A line chart as wide as its place, in the colours of the theme; its legend shows the values at the cursor. */
+export function chart(settings: ChartSettings): HTMLElement {
+  const { title, unit, note, x, lines, format } = settings;
+  const memory = `logarithmic ${settings.group} ${title}`;
+  let logarithmic = settings.logarithmic === true && recall<boolean>(memory, false);
+  let plot: uPlot | undefined;
+
+  const place = element('div', {
+    class: 'plot',
+    tabindex: 0,
+    role: 'img',
+    'aria-label': `${describe(settings)} Left and right arrow keys read the values along the line.`,
+    onkeydown: (event) => moveCursor(event as KeyboardEvent),
+    onblur: () => plot?.setCursor({ left: -10, top: -10 }),
+  });
+  const at = element('span', { class: 'at' });
+  const readings = lines.map(() => element('output', {}));
+  const legend = element(
+    'ul',
+    { class: 'legend' },
+    lines.map((line, i) => element('li', {}, lineSample(line), element('span', {}, line.title), readings[i])),
+  );
+
+  const read = (index: number | null | undefined): void => {
+    const step = index === null || index === undefined ? undefined : x[index];
+    at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
+    for (const [i, { values }] of lines.entries()) {
+      const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
+      (readings[i] as HTMLElement).textContent = value === null || value === undefined ? '–' : format(value);
+    }
+  };
+
+  const moveCursor = (event: KeyboardEvent): void => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined || !plot) return;
+    event.preventDefault();
+    const index = Math.min(x.length - 1, Math.max(0, (plot.cursor.idx ?? (by > 0 ? -1 : x.length)) + by));
+    plot.setCursor({ left: plot.valToPos(x[index] ?? 0, 'x'), top: plot.over.clientHeight / 2 });
+  };
+
+  const draw = (): void => {
+    const width = place.clientWidth;
+    if (width === 0) return;
+    plot?.destroy();
+    plot = new uPlot(options(settings, logarithmic, width, read), data(settings, logarithmic), place);
+  };
+  new ResizeObserver(() => {
+    if (plot && place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
+    else draw();
+  }).observe(place);
+  onThemeChange(() => plot?.redraw());
+  read(undefined);
+
+  const toggle = element(
+    'button',
+    {
+      type: 'button',
+      class: 'quiet',
+      'aria-pressed': String(logarithmic),
+      title: 'Logarithmic axis',
+      onclick: () => {
+        logarithmic = !logarithmic;
+        keep(memory, logarithmic);
+        toggle.setAttribute('aria-pressed', String(logarithmic));
+        draw();
+      },
+    },
+    'log',
+  );
+  return element(
+    'figure',
+    { class: `card chart ${settings.class ?? ''}` },
+    element(
+      'figcaption',
+      {},
+      element('h4', {}, title),
+      element('span', { class: 'unit' }, unit),
+      settings.logarithmic ? toggle : undefined,
+    ),
+    element('div', { class: 'frame' }, place, at),
+    legend,
+    note === undefined ? undefined : element('p', { class: 'note' }, note),
+  );
+}
+
+function options(
+  { x, xTitle, lines, span, group, onZoom }: ChartSettings,
+  logarithmic: boolean,
+  width: number,
+  read: (index: number | null | undefined) => void,
+): uPlot.Options {
+  const [first = 0, last = 0] = [x[0], x.at(-1)];
+  // First the values of all lines, then the trends over them.
+  const trends = lines.filter(({ trend }) => trend !== undefined);
+  const drawn = [...lines, ...trends];
+  const grid = { stroke: () => colourOf('--line'), width: 1 };
+  const axis = { stroke: () => colourOf('--muted'), font: FONT, grid, ticks: { show: false } };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 22, 0, 0],
+    legend: { show: false },
+    cursor: {
+      sync: { key: group },
+      drag: { x: true, y: false },
+      points: { size: 7, fill: (_, i) => colourOf(drawn[i - 1]?.colour ?? '--ink') },
+    },
+    scales: {
+      x: { time: false, ...(first === last ? { range: [first - 1, last + 1] } : {}) },
+      y: {
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in uPlot's types only
+        distr: logarithmic ? LOGARITHMIC : LINEAR,
+        ...(span && !logarithmic
+          ? { range: (_, low, high) => uPlot.rangeNum(Math.min(low, span[0]), Math.max(high, span[1]), 0.05, true) }
+          : {}),
+      },
+    },
+    axes: [
+      {
+        ...axis,
+        label: xTitle,
+        labelFont: FONT,
+        labelSize: 18,
+        labelGap: 2,
+        size: 26,
+        gap: 6,
+        space: 70,
+        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
+          .flatMap((n) => [n, n * 1e3, n * 1e6])
+          .sort((a, b) => a - b),
+        values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
+      },
+      {
+        ...axis,
+        gap: 6,
+        space: 34,
+        values: (_, ticks) => ticks.map((tick: number | null) => (tick === null ? '' : tickText(tick))),
+        size: (_, texts: string[] | null) =>
+          12 + DIGIT_WIDTH * Math.max(2, ...(texts ?? []).map((text) => text.length)),
+      },
+    ],
+    series: [
+      {},
+      ...lines.map((line) =>
+        line.trend ? { ...series(line), stroke: () => faint(line.colour), width: 1 } : series(line),
+      ),
+      ...trends.map((line) => ({ ...series(line), points: { show: false } })),
+    ],
+    hooks: {
+      setCursor: [({ cursor }) => read(cursor.idx)],
+      setScale: [
+        ({ scales }, key) => {
+          if (key === 'x') onZoom?.((scales['x']?.min ?? first) > first || (scales['x']?.max ?? last) < last);
+        },
+      ],
+    },
+  };
+}
+
+function series({ title, colour, dash, width = LINE_WIDTH, values }: ChartLine): uPlot.Series {
+  return {
+    label: title,
+    stroke: () => colourOf(colour),
+    width,
+    spanGaps: true,
+    points: { size: 6, fill: () => colourOf('--card'), ...(values.length <= FEW_POINTS ? { show: true } : {}) },
+    ...(dash ? { dash: [...dash] } : {}),
+  };
+}
+
+function faint(colour: string): string {
+  return `${colourOf(colour)}50`;
+}
+
+function tickText(value: number): string {
+  return Math.abs(value) >= 1e4 ? formatCount(value) : formatSetting(value);
+}
+
+/** A logarithmic axis has no place for what is not above 0. */
+function data({ x, lines }: ChartSettings, logarithmic: boolean): uPlot.AlignedData {
+  const shown = (value: number | null): number | null => (value !== null && value > 0 ? value : null);
+  const all = [...lines.map(({ values }) => values), ...lines.flatMap(({ trend }) => (trend ? [trend] : []))];
+  return [[...x], ...all.map((values) => (logarithmic ? values.map(shown) : [...values]))];
+}
+
+/** A piece of the line, as it is drawn. */
+function lineSample({ colour, dash, width = LINE_WIDTH }: Pick<ChartLine, 'colour' | 'dash' | 'width'>): SVGElement {
+  return svg(
+    'svg',
+    { width: 30, height: 8, viewBox: '0 0 30 8', 'aria-hidden': 'true' },
+    svg('line', {
+      x1: 0,
+      y1: 4,
+      x2: 30,
+      y2: 4,
+      style: `stroke: var(${colour})`,
+      'stroke-width': width + 0.25,
+      'stroke-dasharray': dash?.join(' '),
+    }),
+  );
+}
+
+/** The chart in words. */
+function describe({ title, unit, x, xTitle, lines, format }: ChartSettings): string {
+  const parts = lines.map(({ title: name, values }) => {
+    const known = values.filter((value) => value !== null);
+    const [first, last] = [known[0], known.at(-1)];
+    return first === undefined || last === undefined ? '' : `${name} from ${format(first)} to ${format(last)}`;
+  });
+  return `${title}, ${unit}, ${xTitle} ${x[0] ?? 0} to ${x.at(-1) ?? 0}: ${parts.filter((part) => part).join('; ')}.`;
+}
