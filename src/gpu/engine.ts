@@ -38,13 +38,17 @@ interface CompiledKernel {
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
-/** One line that names an adapter and its driver, and a software adapter as such. */
+/** One line that names an adapter and its driver, and a software adapter loudly as such. */
 export function describeAdapter(info: GPUAdapterInfo): string {
-  const software = isSoftware(info);
+  return `${isSoftware(info) ? 'SOFTWARE, not a GPU, slow: ' : ''}${nameAdapter(info)}`;
+}
+
+/** An adapter's name and its driver. */
+export function nameAdapter(info: GPUAdapterInfo): string {
   const { vendor, architecture, device, description } = info;
   // Of a GPU, Dawn describes the driver; of software, the driver is all there is.
-  const name = device && description && !software ? `${device} (${description})` : description || device;
-  return `${software ? 'SOFTWARE, not a GPU, slow: ' : ''}${name || architecture || vendor || 'unnamed adapter'}`;
+  const name = device && description && !isSoftware(info) ? `${device} (${description})` : description || device;
+  return name || architecture || vendor || 'unnamed adapter';
 }
 
 export function isSoftware(info: GPUAdapterInfo): boolean {

@@ -6,7 +6,7 @@ import { UserError } from '../files/userError';
 import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
 import { openEngine } from './dawn';
 import { reportFailure } from './failure';
-import { formatCount } from './format';
+import { formatCount } from '../files/format';
 
 /**
  * `npm run bench`: times every kernel, and a training step with the fast kernels beside the plain ones. Each case is

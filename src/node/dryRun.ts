@@ -9,7 +9,7 @@ import {
   type ModelSize,
   type Phase,
 } from '../imae/config';
-import { formatBytes, formatCount, formatDuration, formatSetting } from './format';
+import { formatBytes, formatCount, formatDuration, formatSetting } from '../files/format';
 
 const TITLES: Readonly<Record<Phase, string>> = {
   teacher: 'teacher, a vanilla MAE',

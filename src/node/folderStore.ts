@@ -10,10 +10,12 @@ export class FolderStore implements RunStore {
   /**
    * @param resumedAt metrics from there on are taken back when the first new line comes: a resumption that fails before
    *   loses none
+   * @param changed is told when there is something new to show
    */
   constructor(
     private readonly folder: RunFolder,
     private resumedAt: Pick<ResumePoint, 'phase' | 'step'> | undefined,
+    private readonly changed: () => void,
   ) {}
 
   appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
@@ -23,11 +25,14 @@ export class FolderStore implements RunStore {
   }
 
   writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string {
-    return this.folder.writeCheckpoint(phase, step, model, state).modelPath;
+    const { modelPath } = this.folder.writeCheckpoint(phase, step, model, state);
+    this.changed();
+    return modelPath;
   }
 
   async writePanels(name: string, sheet: Parameters<RunStore['writePanels']>[1]): Promise<void> {
     this.folder.writeFile(`panels/${name}.png`, await panelsPng(sheet));
+    this.changed();
   }
 
   finished(phase: Phase): NamedFile | undefined {

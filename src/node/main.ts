@@ -11,12 +11,13 @@ import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
 import { reason, reportFailure } from './failure';
 import { FolderStore, resumePoint } from './folderStore';
-import { formatSetting } from './format';
+import { formatSetting } from '../files/format';
 import { Interrupt } from './interrupt';
 import { createProgress, type Progress } from './progress';
+import { ReportWriter } from './reportWriter';
 import { RunFolder } from './runFolder';
 import { describeScore, scoreTable } from './score';
-import { sessionBegins, sessionEnds } from './session';
+import { sessionEnd, sessionStart } from './session';
 import { loadData, readTeacher } from './trainingInputs';
 
 /**
@@ -74,7 +75,7 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
       progress.note(`prepare   memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
       await rehearse(engine, config, data);
       const folder = resumed ?? newFolder(line, config);
-      progress.note(`run       ${folder.path}`);
+      progress.note(`run       ${folder.path}: see report.html in it`);
       const run = new Run(engine, config, folder, resumed !== undefined, progress, interrupt, args);
       return await run.train(data, options);
     } finally {
@@ -97,6 +98,7 @@ function newFolder({ out }: CommandLine, config: Config): RunFolder {
 class Run implements RunWatcher {
   private at: { phase: Phase; step: number };
   private total = 0;
+  private readonly reports: ReportWriter;
 
   constructor(
     private readonly engine: Engine,
@@ -108,6 +110,7 @@ class Run implements RunWatcher {
     private readonly args: readonly string[],
   ) {
     this.at = { phase: phasesOf(config)[0] as Phase, step: 0 };
+    this.reports = new ReportWriter(folder, (text) => progress.note(text));
   }
 
   /** @returns the process's exit code */
@@ -115,17 +118,19 @@ class Run implements RunWatcher {
     const { engine, config, folder, progress, args } = this;
     const start: Pick<ResumePoint, 'phase' | 'step'> = options.resume ?? this.at;
     this.at = { phase: start.phase, step: start.step };
-    sessionBegins(folder, this.at, args, engine.info);
+    folder.appendSession(sessionStart(this.at, args, engine.info, data.train.count));
+    this.reports.update({ now: true });
     try {
-      const store = new FolderStore(folder, this.isResumed ? start : undefined);
+      const store = new FolderStore(folder, this.isResumed ? start : undefined, () => this.reports.update({ now: true }));
       const result = await runTraining(engine, config, data, store, this, options);
-      sessionEnds(folder, this.at, result.stopped ? 'stopped' : 'finished');
+      folder.appendSession(sessionEnd(this.at, result.stopped ? 'stopped' : 'finished'));
+      await this.reports.close();
       progress.stop();
       this.report(result);
       return result.stopped ? this.interrupt.exitCode : 0;
     } catch (error) {
       progress.stop();
-      throw this.failed(error);
+      throw await this.failed(error);
     } finally {
       folder.close();
     }
@@ -133,6 +138,7 @@ class Run implements RunWatcher {
 
   phase(phase: Phase, plan: PhasePlan, start: number): void {
     this.at = { phase, step: start };
+    this.reports.update({ now: true });
     this.total = plan.steps;
     this.progress.phase(PHASE_TITLES[phase], plan.steps, start);
     this.progress.note(describePlan(PHASE_TITLES[phase], plan, this.config.training.batch));
@@ -141,9 +147,11 @@ class Run implements RunWatcher {
   step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
     this.at.step = step + 1;
     this.progress.step(step + 1, { loss, imagesPerSecond });
+    this.reports.update();
   }
 
   score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {
+    this.reports.update({ now: true });
     if (step < this.total) this.progress.note(`step ${step}  ${describeScore(score)}`); // the last comes as a table
   }
 
@@ -152,10 +160,11 @@ class Run implements RunWatcher {
   }
 
   /** What to throw for an error of the run: what was saved is not lost, and the folder says how it ended. */
-  private failed(error: unknown): unknown {
+  private async failed(error: unknown): Promise<unknown> {
     const { folder } = this;
     try {
-      sessionEnds(folder, this.at, 'failed', reason(error));
+      folder.appendSession(sessionEnd(this.at, 'failed', reason(error)));
+      await this.reports.close();
     } catch {
       // On a full disk, the first failure says it all.
     }
@@ -191,6 +200,7 @@ function describePlan(title: string, { steps, warmupSteps, peakLearningRate }: P
 }
 
 function reportFiles({ path }: RunFolder): void {
+  console.log(`report    ${path}/report.html: open it in a browser`);
   console.log(`pictures  ${path}/panels`);
   console.log(`model     ${path}/checkpoints`);
 }

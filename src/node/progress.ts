@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { formatDuration, formatNumber, formatRate } from './format';
+import { formatDuration, formatNumber, formatRate } from '../files/format';
 
 /** What a progress display shows of a step. */
 export interface StepFigures {

@@ -7,7 +7,7 @@ import { UserError } from '../files/userError';
 import { phasesOf, planPhase, resolveConfig, type Config, type Phase } from '../imae/config';
 import { HEADINGS, OPTION_LIST, SECTION_HEADINGS, type OptionEntry } from '../imae/options';
 import { PRESETS } from '../imae/presets';
-import { PHASE_TITLES } from '../imae/run';
+import { PHASE_TITLES } from '../imae/phaseResources';
 import { reason } from './failure';
 import { PanelReader } from './reportPanels';
 import type { RunFolder } from './runFolder';
@@ -60,7 +60,7 @@ export async function readRun(folder: RunFolder, panels: PanelReader): Promise<R
     path: folder.path,
     preset: config.preset,
     about: PRESETS[config.preset].about,
-    dataSet: config.data.set,
+    dataSet: config.data.set ?? 'none',
     written: new Date().toISOString(),
     phases: await readPhases(config, sessions, textOf(folder, 'metrics.jsonl'), panels),
     settings: describeSettings(config),

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { readSessions, type SessionLine } from '../files/session';
 import { UserError } from '../files/userError';
 import type { Phase } from '../imae/config';
 import { errorCode, reason } from './failure';
@@ -153,15 +154,15 @@ export class RunFolder {
     });
   }
 
-  /** Whether the run came to its end: what the last line of `sessions.jsonl` says. */
+  /** Whether the run came to its end: what the last session says. */
   get isFinished(): boolean {
     const file = join(this.path, SESSIONS);
     if (!existsSync(file)) return false;
-    return /"ended":"finished"/.test(readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '');
+    return readSessions(readFileSync(file, 'utf8')).at(-1)?.end?.ended === 'finished';
   }
 
   /** Appends a line to `sessions.jsonl`: a process begins to work on the run, or ends. */
-  appendSession(line: object): void {
+  appendSession(line: SessionLine): void {
     const file = join(this.path, SESSIONS);
     this.writing(file, () => {
       const descriptor = openSync(file, 'a');

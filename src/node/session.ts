@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import { describeAdapter, isSoftware } from '../gpu/engine';
+import type { SessionEnd, SessionStart } from '../files/session';
+import { isSoftware, nameAdapter } from '../gpu/engine';
 import type { Phase } from '../imae/config';
-import type { RunFolder } from './runFolder';
 
 /** Where a run stands. */
 interface Moment {
@@ -10,31 +10,27 @@ interface Moment {
   readonly step: number;
 }
 
-/** A process begins to work on a run. */
-export function sessionBegins(folder: RunFolder, at: Moment, args: readonly string[], adapter: GPUAdapterInfo): void {
-  folder.appendSession({
+/** What is known of a process that begins to work on a run. */
+export function sessionStart(at: Moment, args: readonly string[], adapter: GPUAdapterInfo, trainingImages: number): SessionStart {
+  return {
     time: new Date().toISOString(),
     command: commandOf(args),
     ...at,
-    adapter: describeAdapter(adapter),
+    adapter: nameAdapter(adapter),
     software: isSoftware(adapter),
     node: process.versions.node,
     palimpsest: packageJson.version,
-  });
+    trainingImages,
+  };
 }
 
-/** It ends, in an orderly way. */
-export function sessionEnds(
-  folder: RunFolder,
-  at: Moment,
-  ended: 'finished' | 'stopped' | 'failed',
-  message?: string,
-): void {
-  folder.appendSession({ time: new Date().toISOString(), ended, ...at, ...(message === undefined ? {} : { message }) });
+/** What is known of it when it ends in an orderly way. */
+export function sessionEnd(at: Moment, ended: SessionEnd['ended'], message?: string): SessionEnd {
+  return { time: new Date().toISOString(), ended, ...at, ...(message === undefined ? {} : { message }) };
 }
 
 /** The command as a shell would take it. */
-export function commandOf(args: readonly string[]): string {
+function commandOf(args: readonly string[]): string {
   const quoted = args.map((argument) =>
     /^[\w./,:=@%+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`,
   );
