@@ -204,10 +204,10 @@ const LINUX_FAILURES: readonly Case[] = [
   { args: '--out /proc/run', says: /--out: the run folder \/proc\/run cannot be made/ },
 ];
 
-/** Everything under the folder, with sizes, but for the log of who worked on a run. */
+/** Everything under the folder, with sizes, but for what says of a run who worked on it and how that ended. */
 const everything = (): string[] =>
   readdirSync(base, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.endsWith('sessions.jsonl'))
+    .filter((name) => !/sessions\.jsonl$|report\.html$/.test(name))
     .map((name) => `${name} ${statSync(join(base, name), { throwIfNoEntry: false })?.size ?? ''}`)
     .sort();
 

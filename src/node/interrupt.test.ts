@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +10,8 @@ import { spawnTrain } from './spawnTrain';
 const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 const config = join(base, 'config.json');
 const folder = (name: string): string => join(base, name);
-const start = (name: string, options: Parameters<typeof spawnTrain>[1]): ReturnType<typeof spawnTrain> =>
-  spawnTrain(['--config', config, '--out', folder(name)], options);
+const start = (name: string, options: Parameters<typeof spawnTrain>[1], ...more: string[]): ReturnType<typeof spawnTrain> =>
+  spawnTrain(['--config', config, '--out', folder(name), ...more], options);
 const lastSession = (name: string): unknown =>
   JSON.parse(readFileSync(join(folder(name), 'sessions.jsonl'), 'utf8').trimEnd().split('\n').at(-1) ?? '');
 
@@ -47,12 +48,12 @@ describe('a run is saved, says how to go on, and ends as a shell expects', () =>
 });
 
 test('a second Ctrl-C ends it at once', async () => {
-  const { code, out } = await start('twice', {
-    whenSaid: [
-      [/^prepare/m, (child) => child.kill('SIGINT')],
-      [/^stopping/m, (child) => child.kill('SIGINT')],
-    ],
-  });
+  const whenSaid = [
+    [/^prepare/m, (child: ChildProcess) => child.kill('SIGINT')],
+    [/^stopping/m, (child: ChildProcess) => child.kill('SIGINT')],
+  ] as const;
+  // A model of many layers takes a while to prepare.
+  const { code, out } = await start('twice', { whenSaid }, '--depth', '24', '--decoder-depth', '12');
   expect(code).toBe(130);
   expect(out).not.toContain('saved as');
 });

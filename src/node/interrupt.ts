@@ -7,20 +7,18 @@ const CAUGHT = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Turns Ctrl-C, SIGTERM, a closed terminal or a closed pipe of the output into a wish to stop after the step under way; a
- * second Ctrl-C ends the process at once.
+ * second Ctrl-C ends the process at once. It listens until the process ends.
  */
 export class Interrupt {
   private signal: Signal | undefined;
-  private readonly onSignal = (signal: NodeJS.Signals): void => this.request(signal as Signal);
-  private readonly onOutputError = (error: Error): void => {
-    // Nobody reads on: `| head` has seen enough, or the terminal is gone. What else it may be, tools/run.js throws.
-    if (errorCode(error) === 'EPIPE' || errorCode(error) === 'EIO') this.request('SIGPIPE');
-  };
 
   /** @param note tells the user that it was heard */
   constructor(private readonly note: (line: string) => void) {
-    for (const signal of CAUGHT) process.on(signal, this.onSignal);
-    process.stdout.on('error', this.onOutputError);
+    for (const signal of CAUGHT) process.on(signal, () => this.request(signal));
+    process.stdout.on('error', (error: Error) => {
+      // Nobody reads on: `| head` has seen enough, or the terminal is gone. What else it may be, tools/run.js throws.
+      if (errorCode(error) === 'EPIPE' || errorCode(error) === 'EIO') this.request('SIGPIPE');
+    });
   }
 
   get requested(): boolean {
@@ -30,11 +28,6 @@ export class Interrupt {
   /** What a shell expects of a process that a signal ended: 128 and the signal's number, 130 for Ctrl-C. */
   get exitCode(): number {
     return this.signal === undefined ? 0 : 128 + constants.signals[this.signal];
-  }
-
-  dispose(): void {
-    for (const signal of CAUGHT) process.off(signal, this.onSignal);
-    process.stdout.off('error', this.onOutputError);
   }
 
   private request(signal: Signal): void {

@@ -80,7 +80,6 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
       return await run.train(data, options);
     } finally {
       progress.stop();
-      interrupt.dispose();
       engine.dispose();
     }
   } finally {
