@@ -134,8 +134,16 @@ async function claim(path: string): Promise<void> {
 }
 
 /** The published archive is built for one platform. */
+export function swiftShaderIsPublished(): boolean {
+  return process.platform === 'linux' && process.arch === 'x64';
+}
+
+export function swiftShaderIsInstalled(): boolean {
+  return swiftShaderPackage() !== undefined;
+}
+
 function swiftShaderPackage(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  if (!swiftShaderIsPublished()) return undefined;
   const main = resolveModule('@sparticuz/chromium'); // build/cjs/index.cjs
   return main && join(main, '..', '..', '..');
 }

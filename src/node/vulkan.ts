@@ -26,8 +26,14 @@ const MULTIARCH: Partial<Record<string, string>> = { x64: 'x86_64-linux-gnu', ar
 /** ELF's numbers of processors. */
 const MACHINES: Partial<Record<string, number>> = { x64: 62, arm64: 183 };
 
-/** The variables that take the place of the loader's own search, the first that is set. */
+/** The variables that take the place of the loader's own search: the first that is set, even to nothing. */
 const RESTRICTIONS = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+
+/** NVIDIA's driver for Vulkan, where it is installed. */
+export function findNvidiaLibrary(place: Place = {}): string | undefined {
+  const found = findLibrary('libGLX_nvidia.so.0', place);
+  return found?.kind === 'library' ? found.path : undefined;
+}
 
 /** The path of the Vulkan loader that opening `libvulkan.so.1` would load; undefined where there is none. */
 export function findVulkanLoader(place: Place = {}): string | undefined {
@@ -37,7 +43,7 @@ export function findVulkanLoader(place: Place = {}): string | undefined {
 
 /** The variable that hides all drivers but those it names, where one is set. */
 export function driverRestriction({ env = process.env }: Place = {}): string | undefined {
-  return RESTRICTIONS.find((variable) => env[variable]);
+  return RESTRICTIONS.find((variable) => env[variable] !== undefined);
 }
 
 /** The driver files in the order in which the loader reads them. */
