@@ -14,6 +14,9 @@ const PROGRAMS = {
 /** What the programs are made from; a change in any of these makes them stale. */
 const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
 
+/** What the user has to do before anything can be built: shown without a stack trace. */
+export class SetupError extends Error {}
+
 /** The path of a program in dist/. */
 export function programPath(name) {
   if (!Object.hasOwn(PROGRAMS, name)) {
@@ -25,7 +28,7 @@ export function programPath(name) {
 /** Bundles every program into dist/. */
 export async function build() {
   const { build: bundle } = await import('esbuild').catch((error) => {
-    throw new Error('esbuild is missing. Run `npm ci` first.', { cause: error });
+    throw new SetupError('The npm packages are missing (esbuild is). Run `npm ci` first.', { cause: error });
   });
   // A change made while the build runs must count as later than the build.
   const began = new Date();
