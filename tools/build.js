@@ -9,6 +9,7 @@ const PROGRAMS = {
   train: 'src/node/main.ts',
   compare: 'src/node/compareMain.ts',
   bench: 'src/node/benchMain.ts',
+  doctor: 'src/node/doctorMain.ts',
 };
 
 /** What the programs are made from; a change in any of these makes them stale. */

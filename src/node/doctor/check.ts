@@ -35,8 +35,8 @@ type Name = keyof typeof PARAMETERS;
 const LIMIT = 1e-5;
 
 export interface CheckResult {
-  /** The largest error of all tensors, and the tensor's name. NaN where the adapter gave one. */
-  readonly error: number;
+  /** The largest error of all tensors, and the tensor's name; null where the adapter gave what is no number. */
+  readonly error: number | null;
   readonly tensor: string;
   readonly limit: number;
   readonly right: boolean;
@@ -55,7 +55,8 @@ export async function checkComputing(engine: Engine): Promise<CheckResult> {
     if (!(error <= worst.error)) worst = { error, tensor };
     if (Number.isNaN(error)) break;
   }
-  return { ...worst, limit: LIMIT, right: worst.error <= LIMIT, compileSeconds, seconds };
+  const error = Number.isFinite(worst.error) ? worst.error : null;
+  return { tensor: worst.tensor, error, limit: LIMIT, right: worst.error <= LIMIT, compileSeconds, seconds };
 }
 
 function inputs(): { x: Reference; dy: Reference } {
