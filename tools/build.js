@@ -10,6 +10,7 @@ const PROGRAMS = {
   train: 'src/node/main.ts',
   compare: 'src/node/compareMain.ts',
   bench: 'src/node/benchMain.ts',
+  doctor: 'src/node/doctorMain.ts',
 };
 
 /** The page of a report: dist/report.html, one file with its script and styles in it. */
@@ -18,6 +19,9 @@ const PAGE_FILE = join(root, 'dist', 'report.html');
 
 /** What programs and page are made from; a change in any of these makes them stale. */
 const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
+
+/** What the user has to do before anything can be built: shown without a stack trace. */
+export class SetupError extends Error {}
 
 /** The path of a program in dist/. */
 export function programPath(name) {
@@ -30,7 +34,7 @@ export function programPath(name) {
 /** Bundles every program and the page into dist/. */
 export async function build() {
   const { build: bundle } = await import('esbuild').catch((error) => {
-    throw new Error('esbuild is missing. Run `npm ci` first.', { cause: error });
+    throw new SetupError('The npm packages are missing (esbuild is). Run `npm ci` first.', { cause: error });
   });
   // A change made while the build runs must count as later than the build.
   const began = new Date();
@@ -58,11 +62,18 @@ export async function build() {
   outputFiles.push({ path: PAGE_FILE, contents: inOneFile(page.outputFiles) });
   // Renamed into place, so that a process which starts meanwhile never imports half a file.
   for (const { path, contents } of outputFiles) {
-    mkdirSync(dirname(path), { recursive: true });
-    const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, contents);
-    utimesSync(temporary, began, began);
-    renameSync(temporary, path);
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      const temporary = `${path}.${process.pid}.tmp`;
+      writeFileSync(temporary, contents);
+      utimesSync(temporary, began, began);
+      renameSync(temporary, path);
+    } catch (error) {
+      throw new SetupError(
+        `${path} cannot be written (${error.code ?? error.message}). Let whoever owns ${root} run \`npm run build\` once.`,
+        { cause: error },
+      );
+    }
   }
 }
 
@@ -91,4 +102,9 @@ function modified(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-if (process.argv[1] === import.meta.filename) await build();
+if (process.argv[1] === import.meta.filename) {
+  await build().catch((error) => {
+    console.error(error instanceof SetupError ? error.message : error);
+    process.exitCode = 1;
+  });
+}

@@ -1,10 +1,11 @@
 // node tools/run.js NAME ARGS: builds dist/ if it is stale and runs the program NAME of tools/build.js.
+// What a much older Node.js would not understand stays out of this file, or it could not say so.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = dirname(import.meta.dirname);
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Runs a program with the arguments after its name; the process ends with the code that its `main` gives.
@@ -19,40 +20,41 @@ export async function run(name, args) {
       if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error; // nobody reads on: `| head`, a closed terminal
     });
   }
-  const missing = whatIsMissing();
+  const missing = whatIsMissing(name);
   if (missing) {
     console.error(missing);
     process.exitCode = 1;
     return;
   }
+  const { buildIfStale, programPath, SetupError } = await import('./build.js');
   try {
-    const { buildIfStale, programPath } = await import('./build.js');
     const path = programPath(name);
     await buildIfStale();
     const { main } = await import(pathToFileURL(path).href);
     process.exitCode = await main([process.execPath, path, ...args]);
   } catch (error) {
     // Programs report their own errors; what arrives here is a failed build or a defect.
-    console.error(error);
+    console.error(error instanceof SetupError ? error.message : error);
     process.exitCode = 1;
   }
 }
 
-/** What has to be there before anything else can say what is missing. */
-function whatIsMissing() {
+/** What has to be there before a program can say what is missing. */
+function whatIsMissing(name) {
   const { engines, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const wanted = engines.node.match(/\d+/g).map(Number);
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < wanted[0] || (major === wanted[0] && minor < wanted[1])) {
-    return `This is Node ${process.versions.node}; palimpsest needs ${engines.node}. Install a newer one: https://nodejs.org`;
+    return `Node.js ${wanted.join('.')} or newer is needed; this is ${process.versions.node}. nodejs.org has it.`;
   }
-  const { resolve } = createRequire(join(root, 'package.json'));
-  const isThere = (name) => resolve.paths(name).some((folder) => existsSync(join(folder, name)));
-  const absent = Object.keys(dependencies).filter((name) => !isThere(name));
-  return absent.length > 0 ? `Packages are not installed (${absent.join(', ')}). Run \`npm ci\` in ${root} first.` : undefined;
+  if (name === 'doctor') return undefined; // it needs no package, and says more
+  const { resolve } = createRequire(import.meta.url);
+  const isThere = (dependency) => resolve.paths(dependency).some((folder) => existsSync(join(folder, dependency)));
+  const absent = Object.keys(dependencies).filter((dependency) => !isThere(dependency));
+  return absent.length > 0 ? `Packages are missing: ${absent.join(', ')}. Run \`npm ci\` in ${root} first.` : undefined;
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (pathToFileURL(process.argv[1]).href === import.meta.url) {
   const [name = '', ...args] = process.argv.slice(2);
   await run(name, args);
 }

@@ -3,6 +3,7 @@ import type { create, globals } from 'webgpu';
 import { UserError } from '../files/userError';
 import { isSoftware, isSoftwareName } from '../gpu/engine';
 import { unpackSwiftShader } from './swiftshader';
+import { driverRestriction, mayHaveDrivers } from './vulkan';
 
 /** The npm package webgpu, or a copy of it. */
 interface WebGPU {
@@ -14,6 +15,8 @@ export interface OpenAdapter {
   readonly adapter: GPUAdapter;
   /** Dawn's instance: it must outlive the adapter's devices. */
   readonly gpu: GPU;
+  /** Whether it is SwiftShader of the npm packages. */
+  readonly bundled: boolean;
 }
 
 /** The kinds that one may ask for instead of a name, and what is looked for then. */
@@ -32,23 +35,29 @@ const KINDS: ReadonlyMap<string, string> = new Map([
  *
  * @param wanted `any`: hardware, else the system's software, else SwiftShader; `hardware`; `software`; `swiftshader`;
  *   else a part of an adapter's name, in upper or lower case
+ * @param flags for Dawn's instance, such as `enable-dawn-features=allow_unsafe_apis`
  * @throws UserError where there is none
  */
-export async function requestAdapter(wanted: string): Promise<OpenAdapter> {
+export async function requestAdapter(wanted: string, flags: readonly string[] = []): Promise<OpenAdapter> {
   const kind = wanted.toLowerCase();
   const names: string[] = [];
   if (kind !== 'swiftshader') {
     const webgpu = await importWebGPU();
-    const foremost = await request(webgpu);
+    const foremost = await requestSystem(webgpu, flags);
     if (foremost && (kind === 'any' || kind === 'hardware') && !isSoftware(foremost.adapter.info)) return foremost;
-    if (foremost) names.push(...(await adapterNames(webgpu)));
+    if (foremost) names.push(...(await namesOf(webgpu)));
     const name = chooseName(names, wanted);
-    const chosen = name === undefined || names.length === 1 ? foremost : await request(webgpu, name);
+    const chosen = name === undefined || names.length === 1 ? foremost : await requestSystem(webgpu, flags, name);
     if (chosen && name !== undefined) return chosen;
   }
-  const bundled = KINDS.has(kind) && kind !== 'hardware' ? await requestSwiftShader() : undefined;
+  const bundled = KINDS.has(kind) && kind !== 'hardware' ? await requestSwiftShader(flags) : undefined;
   if (bundled) return bundled;
   throw noAdapter(names, wanted);
+}
+
+/** The names of the adapters of this system's drivers. SwiftShader of the npm packages is not among them. */
+export async function adapterNames(): Promise<string[]> {
+  return namesOf(await importWebGPU());
 }
 
 /** The name to take of those that drivers list; undefined where none will do. */
@@ -72,17 +81,28 @@ function isSwiftShader(name: string): boolean {
   return /swiftshader/i.test(name);
 }
 
-async function request(webgpu: WebGPU, name?: string): Promise<OpenAdapter | undefined> {
+/** An adapter of the system's drivers. Where no driver can be there, Dawn is not asked: it would complain at length. */
+async function requestSystem(
+  webgpu: WebGPU,
+  flags: readonly string[],
+  name?: string,
+): Promise<OpenAdapter | undefined> {
+  if (process.platform === 'linux' && !mayHaveDrivers()) return undefined;
+  const opened = await request(webgpu, name === undefined ? flags : [...flags, `adapter=${name}`]);
+  return opened && { ...opened, bundled: false };
+}
+
+async function request(webgpu: WebGPU, flags: readonly string[]): Promise<Omit<OpenAdapter, 'bundled'> | undefined> {
   Object.assign(globalThis, webgpu.globals);
-  const gpu = webgpu.create(name === undefined ? [] : [`adapter=${name}`]);
+  const gpu = webgpu.create([...flags]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { adapter, gpu } : undefined;
 }
 
 /** The names of all adapters. Dawn's binding tells them only where it is asked for one that there is not. */
-async function adapterNames(webgpu: WebGPU): Promise<string[]> {
+async function namesOf(webgpu: WebGPU): Promise<string[]> {
   try {
-    await request(webgpu, 'no such adapter');
+    await requestSystem(webgpu, [], 'no such adapter');
     return [];
   } catch (error) {
     return [...String(error).matchAll(/name: '(.*)'$/gm)].map((match) => match[1] ?? '');
@@ -100,11 +120,12 @@ async function importWebGPU(): Promise<WebGPU> {
   }
 }
 
-async function requestSwiftShader(): Promise<OpenAdapter | undefined> {
+async function requestSwiftShader(flags: readonly string[]): Promise<OpenAdapter | undefined> {
   const index = await unpackSwiftShader();
   if (index === undefined) return undefined;
   try {
-    return await request((await import(/* @vite-ignore */ pathToFileURL(index).href)) as WebGPU);
+    const opened = await request((await import(/* @vite-ignore */ pathToFileURL(index).href)) as WebGPU, flags);
+    return opened && { ...opened, bundled: true };
   } catch (error) {
     throw new UserError(
       `SwiftShader cannot be loaded: ${messageOf(error)}\n` +
@@ -125,20 +146,11 @@ function noAdapter(names: readonly string[], wanted: string): UserError {
     );
   }
   const lines = [`No WebGPU adapter was found. Looked for ${lookedFor}. ${seen}`];
-  const restriction = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((variable) => process.env[variable]);
+  const restriction = driverRestriction();
   if (restriction && kind !== 'swiftshader') {
     lines.push(`  ${restriction}=${process.env[restriction]} hides every other driver.`);
   }
-  const linux = process.platform === 'linux';
-  if (kind === 'any' || kind === 'hardware') {
-    lines.push(`  With a GPU: install its driver${linux ? '; `vulkaninfo --summary` must list it' : ''}.`);
-  }
-  if (linux && kind !== 'hardware') {
-    if (kind !== 'swiftshader') {
-      lines.push('  Without: `apt-get install mesa-vulkan-drivers libvulkan1` brings lavapipe (Mesa 25 or later).');
-    }
-    lines.push('  SwiftShader, on x64: `npm install --include=optional` brings it.');
-  }
+  lines.push('  Run `npm run doctor` to see what is missing and the command that brings it.');
   return new UserError(lines.join('\n'));
 }
 

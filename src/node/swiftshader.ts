@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { UserError } from '../files/userError';
 
 // SwiftShader is a Vulkan driver that runs on any CPU. npm has it inside @sparticuz/chromium, a browser for servers.
@@ -24,13 +23,9 @@ const BINDING = join('dist', `${process.platform}-${process.arch}`);
  * @throws UserError where no cache folder can be written
  */
 export async function unpackSwiftShader(): Promise<string | undefined> {
-  const chromium = swiftShaderPackage();
-  const index = resolveModule('webgpu');
-  if (chromium === undefined || index === undefined) return undefined;
-  const archive = join(chromium, 'bin', 'swiftshader.tar.br');
-  const webgpu = dirname(index);
-  const name = `swiftshader-${await version(chromium)}-webgpu-${await version(webgpu)}`;
-
+  const copy = await plannedCopy();
+  if (copy === undefined) return undefined;
+  const { name, archive, webgpu } = copy;
   const refusals: string[] = [];
   for (const cache of cacheFolders()) {
     const folder = join(cache.path, name);
@@ -45,6 +40,39 @@ export async function unpackSwiftShader(): Promise<string | undefined> {
   throw new UserError(
     `SwiftShader cannot be unpacked:\n${refusals.join('\n')}\nSet XDG_CACHE_HOME to a folder with 40 MB of room.`,
   );
+}
+
+/** Where the copy lies already; undefined where it has to be made first. */
+export async function unpackedSwiftShader(): Promise<string | undefined> {
+  const name = (await plannedCopy())?.name;
+  if (name === undefined) return undefined;
+  for (const { path } of cacheFolders()) if (await exists(join(path, name))) return join(path, name);
+  return undefined;
+}
+
+/** The first of the places for a cache that this process may write to; undefined where there is none. */
+export async function writableCache(): Promise<string | undefined> {
+  for (const { path } of cacheFolders()) if (await mayWrite(path)) return path;
+  return undefined;
+}
+
+/** Whether a folder can be written to, or made. */
+async function mayWrite(folder: string): Promise<boolean> {
+  if (!(await exists(folder))) return dirname(folder) !== folder && (await mayWrite(dirname(folder)));
+  return access(folder, constants.W_OK).then(
+    async () => (await lstat(folder)).isDirectory(),
+    () => false,
+  );
+}
+
+/** What the copy is made of, and its name in a cache; undefined where one of the packages is missing. */
+async function plannedCopy(): Promise<{ name: string; archive: string; webgpu: string } | undefined> {
+  const chromium = swiftShaderPackage();
+  const index = resolveModule('webgpu');
+  if (chromium === undefined || index === undefined) return undefined;
+  const webgpu = dirname(index);
+  const name = `swiftshader-${await version(chromium)}-webgpu-${await version(webgpu)}`;
+  return { name, archive: join(chromium, 'bin', 'swiftshader.tar.br'), webgpu };
 }
 
 /** Builds `folder` under another name first, so that it is complete whenever it exists. */
@@ -65,6 +93,7 @@ async function unpack(archive: string, webgpu: string, folder: string): Promise<
 }
 
 async function readLibrary(archive: string): Promise<Buffer> {
+  const { extract } = await import('tar-stream'); // only the first process on a machine needs it
   const files = extract();
   files.end(brotliDecompressSync(await readFile(archive)));
   for await (const file of files) {
@@ -105,8 +134,16 @@ async function claim(path: string): Promise<void> {
 }
 
 /** The published archive is built for one platform. */
+export function swiftShaderIsPublished(): boolean {
+  return process.platform === 'linux' && process.arch === 'x64';
+}
+
+export function swiftShaderIsInstalled(): boolean {
+  return swiftShaderPackage() !== undefined;
+}
+
 function swiftShaderPackage(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  if (!swiftShaderIsPublished()) return undefined;
   const main = resolveModule('@sparticuz/chromium'); // build/cjs/index.cjs
   return main && join(main, '..', '..', '..');
 }
