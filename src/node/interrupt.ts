@@ -13,7 +13,7 @@ export class Interrupt {
   private signal: Signal | undefined;
 
   /** @param note tells the user that it was heard */
-  constructor(private readonly note: (line: string) => void) {
+  constructor(private readonly note: (label: string, text: string) => void) {
     for (const signal of CAUGHT) process.on(signal, () => this.request(signal));
     process.stdout.on('error', (error: Error) => {
       // Nobody reads on: `| head` has seen enough, or the terminal is gone. What else it may be, tools/run.js throws.
@@ -37,6 +37,6 @@ export class Interrupt {
       return;
     }
     this.signal = signal;
-    if (signal !== 'SIGPIPE') this.note('stopping  after this step, saving (Ctrl-C again: at once, without saving)');
+    if (signal !== 'SIGPIPE') this.note('stopping', 'after this step, saving (Ctrl-C again: at once, without saving)');
   }
 }

@@ -68,14 +68,14 @@ async function train(line: CommandLine, args: readonly string[]): Promise<number
     if (resume) assertSameRun(resume.state, await identify(config, data, teacher));
     const options: RunOptions = { ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) };
     const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
-    const interrupt = new Interrupt((text) => progress.note(text));
+    const interrupt = new Interrupt((label, text) => progress.note(label, text));
     try {
-      progress.note(describeData(data));
-      progress.note(`adapter   ${describeAdapter(engine.info)}`);
-      progress.note(`prepare   memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
+      progress.note('data', describeData(data));
+      progress.note('adapter', describeAdapter(engine.info));
+      progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
       await rehearse(engine, config, data);
       const folder = resumed ?? newFolder(line, config);
-      progress.note(`run       ${folder.path}: see report.html in it`);
+      console.log(`run       ${folder.path}: see report.html in it`);
       const run = new Run(engine, config, folder, resumed !== undefined, progress, interrupt, args);
       return await run.train(data, options);
     } finally {
@@ -109,7 +109,7 @@ class Run implements RunWatcher {
     private readonly args: readonly string[],
   ) {
     this.at = { phase: phasesOf(config)[0] as Phase, step: 0 };
-    this.reports = new ReportWriter(folder, (text) => progress.note(text));
+    this.reports = new ReportWriter(folder, (label, text) => progress.note(label, text));
   }
 
   /** @returns the process's exit code */
@@ -140,7 +140,7 @@ class Run implements RunWatcher {
     this.reports.update({ now: true });
     this.total = plan.steps;
     this.progress.phase(PHASE_TITLES[phase], plan.steps, start);
-    this.progress.note(describePlan(PHASE_TITLES[phase], plan, this.config.training.batch));
+    this.progress.note(PHASE_TITLES[phase], describePlan(plan, this.config.training.batch));
   }
 
   step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
@@ -151,7 +151,7 @@ class Run implements RunWatcher {
 
   score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {
     this.reports.update({ now: true });
-    if (step < this.total) this.progress.note(`step ${step}  ${describeScore(score)}`); // the last comes as a table
+    if (step < this.total) this.progress.note(`step ${step}`, describeScore(score)); // the last comes as a table
   }
 
   stopRequested(): boolean {
@@ -185,17 +185,17 @@ class Run implements RunWatcher {
 
 function describeData({ train, test }: TrainTest): string {
   const size = `${train.width} × ${train.height} pixels, ${train.classes.length} classes`;
-  return `data      ${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}`;
+  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}`;
 }
 
-/** `teacher   300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
-function describePlan(title: string, { steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
+/** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
+function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
   const rate = formatSetting(peakLearningRate);
   const warmup =
     warmupSteps < steps
       ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
       : `all of them warm-up: the learning rate never reaches ${rate}`;
-  return `${title.padEnd(9)} ${steps} steps of ${batch} images, ${warmup}`;
+  return `${steps} steps of ${batch} images, ${warmup}`;
 }
 
 function reportFiles({ path }: RunFolder): void {

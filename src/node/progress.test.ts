@@ -23,13 +23,13 @@ describe('plain lines', () => {
       vi.advanceTimersByTime(1000);
       progress.step(step, { loss: 1 / step, imagesPerSecond: 64 });
     }
-    progress.note('done');
+    progress.note('done', 'all of it');
     progress.stop();
     expect(text().trimEnd().split('\n')).toEqual([
       'teacher   10/25  loss 0.1000  64.0 images/s  15 s left',
       'teacher   20/25  loss 0.0500  64.0 images/s  5 s left',
       'teacher   25/25  loss 0.0400  64.0 images/s',
-      'done',
+      'done      all of it',
       'teacher   25 steps in 25 s  loss 0.0400  64.0 images/s',
     ]);
   });
@@ -59,7 +59,8 @@ describe('a bar', () => {
       progress.step(step, { loss: 0.5, imagesPerSecond: 512 });
     }
     vi.advanceTimersByTime(200);
-    progress.note('checkpoint');
+    progress.note('saved', 'a checkpoint');
+    progress.note('long', 'a note that is longer than the terminal is wide');
     progress.stop();
     const parts = text().split(/\x1b(?:\[[?0-9;]*[A-Za-z]|[78])/);
     return { frames: parts.filter((part) => part.startsWith('imae')), text: text() };
@@ -79,7 +80,8 @@ describe('a bar', () => {
 
   test('gives way to notes and is put away at the end', () => {
     const { text } = shown(100);
-    expect(text).toContain('checkpoint\n');
+    expect(text).toContain('saved     a checkpoint\n');
+    expect(shown(40).text).toContain('long      a note that is longer than the\n          terminal is wide\n');
     expect(text.endsWith('\n')).toBe(true);
     expect(text).toContain('imae      stopped at step 20 of 40');
     expect(vi.getTimerCount()).toBe(0);

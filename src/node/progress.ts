@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { formatDuration, formatNumber, formatRate } from '../files/format';
+import { hanging } from './wrap';
 
 /** What a progress display shows of a step. */
 export interface StepFigures {
@@ -18,8 +19,8 @@ export interface Progress {
   phase(name: string, total: number, start?: number): void;
   /** `step` steps of the phase are done. */
   step(step: number, figures: StepFigures): void;
-  /** A line of text that stays. */
-  note(line: string): void;
+  /** A text that stays, behind a label. */
+  note(label: string, text: string): void;
   /** The run ends, well or not: the display is put away. */
   stop(): void;
 }
@@ -29,6 +30,11 @@ export interface ProgressOptions {
   readonly logEvery: number;
   /** Default: the standard output. */
   readonly stream?: NodeJS.WriteStream;
+}
+
+/** Labels and what comes behind them stand in columns. */
+function lead(label: string): string {
+  return `${label.padEnd(8)}  `;
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
@@ -82,7 +88,7 @@ class PhaseState {
     const figures = this.describeFigures();
     const resumed = this.start > 0 ? ` (from step ${this.start})` : '';
     const outcome = this.step >= this.total ? `${this.total} steps` : `stopped at step ${this.step} of ${this.total}`;
-    return `${this.name.padEnd(8)}  ${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
+    return `${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
   }
 }
 
@@ -105,15 +111,15 @@ class LineProgress implements Progress {
     current.update(step, figures);
     if (step % this.logEvery !== 0 && step < current.total) return;
     const done = String(step).padStart(String(current.total).length);
-    this.note(`${current.name.padEnd(8)}  ${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
+    this.note(current.name, `${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
   }
 
-  note(line: string): void {
-    this.stream.write(`${line}\n`);
+  note(label: string, text: string): void {
+    this.stream.write(`${lead(label)}${text}\n`);
   }
 
   stop(): void {
-    if (this.current) this.note(this.current.describeEnd());
+    if (this.current) this.note(this.current.name, this.current.describeEnd());
     this.current = undefined;
   }
 }
@@ -135,17 +141,17 @@ class BarProgress implements Progress {
     this.bar?.update(step);
   }
 
-  note(line: string): void {
+  note(label: string, text: string): void {
     // A bar of its own after each line: one that outlives a scrolling terminal would put its cursor back into the text.
     this.bar?.stop();
-    this.stream.write(`${line}\n`);
+    this.stream.write(`${hanging(lead(label), text, this.stream.columns || Infinity).join('\n')}\n`);
     if (this.current) this.showBar();
   }
 
   stop(): void {
     const { current } = this;
     this.current = undefined;
-    if (current) this.note(current.describeEnd());
+    if (current) this.note(current.name, current.describeEnd());
     this.bar = undefined;
   }
 
@@ -171,8 +177,8 @@ const SHORTEST_BAR = 5;
 function barLine(phase: PhaseState, columns = 80): string {
   const done = `${String(phase.step).padStart(String(phase.total).length)}/${phase.total}`;
   const text = `${done}  ${phase.describeFigures()}${phase.describeTimeLeft()}`;
-  const room = Math.min(LONGEST_BAR, columns - 1 - `${phase.name}    ${text}`.length);
+  const room = Math.min(LONGEST_BAR, columns - 1 - `${lead(phase.name)}  ${text}`.length);
   const filled = Math.round((room * Math.min(phase.step, phase.total)) / Math.max(1, phase.total));
   const bar = room < SHORTEST_BAR ? '' : `${'█'.repeat(filled)}${'░'.repeat(room - filled)}  `;
-  return `${phase.name.padEnd(8)}  ${bar}${text}`.slice(0, columns - 1);
+  return `${lead(phase.name)}${bar}${text}`.slice(0, columns - 1);
 }

@@ -20,7 +20,7 @@ export class ReportWriter {
   /** @param templatePath by default where the build leaves it */
   constructor(
     private readonly folder: RunFolder,
-    private readonly note: (line: string) => void,
+    private readonly note: (label: string, text: string) => void,
     private readonly templatePath?: string,
   ) {
     this.panels = new PanelReader(folder.path);
@@ -57,7 +57,7 @@ export class ReportWriter {
       this.template ??= readTemplate(this.templatePath);
       await writeReport(this.folder, this.template, this.panels);
     } catch (error) {
-      if (!this.failed) this.note(`The report is not written, the run goes on without: ${reason(error)}`);
+      if (!this.failed) this.note('report', `not written, the run goes on without: ${reason(error)}`);
       this.failed = true;
     }
     const ended = performance.now();

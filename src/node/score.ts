@@ -6,19 +6,17 @@ export function describeScore(score: UnmixingScore): string {
   return `unmixing score ${branches.join(', ')}: ${verdict(score)}`;
 }
 
-/** A small table: each branch's error beside the three that it must beat. */
+/** A small table: each branch's error beside the three that it must beat: to the other image, of the mean image, of the mixture. */
 export function scoreTable(score: UnmixingScore): string {
   const rows = branchesOf(score).map(([name, { own, other, mean, mixture, score: value }]) => [
     name,
     value.toFixed(2),
     ...[own, other, mean, mixture].map((error) => error.toFixed(3)),
   ]);
-  const table = [['', 'score', 'error', 'to other', 'mean image', 'mixture'], ...rows];
-  const lines = table.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(12) : cell.padStart((table[0]?.[column]?.length ?? 0) + 2))).join(''),
-  );
-  const rule = 'Taken apart means an error below all three to its right, in every row.';
-  return [`${verdict(score)}, by held-out pairs:`, ...lines, rule].join('\n          ');
+  const table = [['', 'score', 'error', 'other', 'mean', 'mixed'], ...rows];
+  const lines = table.map(([name = '', ...cells]) => `${name.padEnd(11)} ${cells.map((cell) => cell.padStart(6)).join(' ')}`);
+  const rule = 'Taken apart: in every row, an error\n  below all three to its right.';
+  return [`${verdict(score)}, by held-out pairs:`, ...lines, rule].join('\n  ');
 }
 
 function verdict({ takenApart }: UnmixingScore): string {

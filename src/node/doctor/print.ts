@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { hanging } from '../wrap';
 import type { Finding, Mark, Report } from './report';
 
 export interface PrintOptions {
@@ -6,7 +7,8 @@ export interface PrintOptions {
   readonly columns: number;
 }
 
-const COLORS = { ok: 'green', warning: 'yellow', missing: 'red', broken: 'red' } as const;
+/** Yellow can't be read on white. */
+const COLORS = { ok: 'green', warning: 'magenta', missing: 'red', broken: 'red' } as const;
 /** Two spaces, the longest mark, two spaces. */
 const INDENT = 11;
 
@@ -35,24 +37,4 @@ function printFinding({ mark, text, details = [] }: Finding, { color, columns }:
 /** Whether there is colour was decided before: not again by what standard output is. */
 function style(format: Parameters<typeof styleText>[0], text: string): string {
   return styleText(format, text, { validateStream: false });
-}
-
-/** A space that may become the end of a line: none before a unit, or beside another. */
-const BREAK = /(?<=\S) (?=\S)(?!(?:[KMG]iB|B|ms|s)\b)/;
-
-/** Breaks a text between words and where it has lines; all but the first begin under the first word. */
-function hanging(lead: string, text: string, columns: number): string[] {
-  const width = Math.max(columns - lead.length, 30);
-  const lines = text.split('\n').flatMap((paragraph) => wrap(paragraph.trim(), width));
-  return lines.map((line, index) => `${index === 0 ? lead : ' '.repeat(lead.length)}${line}`);
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(BREAK)) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
