@@ -150,6 +150,19 @@ export function planPhase(config: Config, phase: Phase, trainingImages: number):
   };
 }
 
+/**
+ * The steps of a phase, where they can be told: a length in epochs needs the size of the training set.
+ *
+ * @param trainingImages undefined where that is not known
+ */
+export function planIfKnown(config: Config, phase: Phase, trainingImages: number | undefined): PhasePlan | undefined {
+  const { training, teacher } = config;
+  // Lengths in steps need no image set; any that holds a batch stands in for it.
+  const inSteps = 'steps' in training.budget && 'steps' in teacher.budget;
+  const images = inSteps ? training.batch : trainingImages;
+  return images === undefined || images < training.batch ? undefined : planPhase(config, phase, images);
+}
+
 /** The peak learning rate of a phase: absolute, or blr·batch/256. */
 export function peakLearningRate(config: Config, phase: Phase): number {
   const { teacher, optimizer, training } = config;

@@ -24,7 +24,7 @@ describe('the identity of a run', () => {
   it('does not depend on where it computes, what it reports and where its files lie', async () => {
     const then = await identify(tinyConfig(), TINY_DATA, undefined);
     const elsewhere = tinyConfig({
-      device: { kernels: 'plain', adapter: 'software' },
+      device: { adapter: 'software' },
       logging: { logEvery: 7 },
       data: { set: 'moved' },
     });
@@ -44,6 +44,9 @@ describe('the identity of a run', () => {
     };
     expect(await refusal(tinyConfig(), TINY_DATA, teacherOf(1, 2))).toBe('accepted');
     expect(await refusal(tinyConfig({ model: { depth: 2 } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^model\.depth is 2, .* 1\./);
+    expect(await refusal(tinyConfig({ device: { kernels: 'plain' } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^device\.kernels is "plain"/);
+    const held = { ...TINY_DATA, test: TINY_DATA.train };
+    expect(await refusal(tinyConfig(), held, teacherOf(1, 2))).toMatch(/^--data: .*other images/);
     expect(await refusal(tinyConfig({ training: { seed: 6 } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^training\.seed is 6/);
     const brighter = withImages((images) => (images[images.length - 1] = (images.at(-1) ?? 0) ^ 1));
     expect(await refusal(tinyConfig(), brighter, teacherOf(1, 2))).toMatch(/^--data: .*other images/);

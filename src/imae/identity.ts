@@ -9,28 +9,35 @@ import type { NamedFile } from './run';
 export interface RunIdentity {
   /** Settings by `section.key`, as JSON. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Digest of the training images and their labels. */
+  /** Digest of all images and labels. */
   readonly data: string;
   /** Digest of a given teacher's weights. */
   readonly teacher: string | null;
 }
 
-/** Settings that change where a run computes, what it reports, or where its files lie, and no bit of what it learns. */
-const INERT: ReadonlySet<string> = new Set(['device', 'logging', 'data.set', 'teacher.checkpoint']);
+/**
+ * Sections and settings that say on what a run computes, what it reports and where its files lie. They may change when a
+ * run goes on; no other may, since then it would be another run.
+ */
+const CHANGEABLE: ReadonlySet<string> = new Set(['logging', 'device.adapter', 'data.set', 'teacher.checkpoint']);
+
+/** Whether a resumed run may have another value of a setting. */
+export function isChangeable(section: string, key: string): boolean {
+  return CHANGEABLE.has(section) || CHANGEABLE.has(`${section}.${key}`);
+}
 
 /** @param teacher the one that the user gave, not one that the run trains itself */
 export async function identify(config: Config, data: TrainTest, teacher: NamedFile | undefined): Promise<RunIdentity> {
   const settings: Record<string, string> = {};
   for (const [section, values] of Object.entries(config)) {
-    if (section === 'preset' || INERT.has(section)) continue;
+    if (section === 'preset') continue;
     for (const [key, value] of Object.entries(values)) {
-      const name = `${section}.${key}`;
-      if (!INERT.has(name)) settings[name] = JSON.stringify(value);
+      if (!isChangeable(section, key)) settings[`${section}.${key}`] = JSON.stringify(value);
     }
   }
   return {
     settings,
-    data: await digestImages(data.train),
+    data: `${await digestImages(data.train)} ${await digestImages(data.test)}`,
     teacher: teacher ? await digestTensors(teacher.file) : null,
   };
 }

@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import type { create, globals } from 'webgpu';
 import { UserError } from '../files/userError';
 import { isSoftware, isSoftwareName } from '../gpu/engine';
+import { reason } from './failure';
 import { unpackSwiftShader } from './swiftshader';
 import { driverRestriction, mayHaveDrivers } from './vulkan';
 
@@ -114,7 +115,7 @@ async function importWebGPU(): Promise<WebGPU> {
     return await import('webgpu');
   } catch (error) {
     throw new UserError(
-      `The npm package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${messageOf(error)}\n` +
+      `The npm package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${reason(error)}\n` +
         'It is built for Linux with glibc, macOS and Windows. Run `npm install` on this machine.',
     );
   }
@@ -128,7 +129,7 @@ async function requestSwiftShader(flags: readonly string[]): Promise<OpenAdapter
     return opened && { ...opened, bundled: true };
   } catch (error) {
     throw new UserError(
-      `SwiftShader cannot be loaded: ${messageOf(error)}\n` +
+      `SwiftShader cannot be loaded: ${reason(error)}\n` +
         'Set XDG_CACHE_HOME to a folder whose programs may be run, or delete the one named here.',
     );
   }
@@ -152,8 +153,4 @@ function noAdapter(names: readonly string[], wanted: string): UserError {
   }
   lines.push('  Run `npm run doctor` to see what is missing and the command that brings it.');
   return new UserError(lines.join('\n'));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

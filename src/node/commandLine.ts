@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { UserError } from '../files/userError';
 import { resolveConfig, type ConfigLayer } from '../imae/config';
+import { isChangeable } from '../imae/identity';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag, type Heading } from '../imae/options';
 import { PRESET_NAMES, PRESETS } from '../imae/presets';
 import { reason } from './failure';
@@ -16,16 +17,12 @@ export interface CommandLine {
   readonly resume?: string;
   /** Print the figures of the run and do nothing. */
   readonly dryRun: boolean;
-  /** Show stack traces. */
-  readonly debug: boolean;
   /** The help text, where it was asked for: print it and do nothing. */
   readonly help?: string;
 }
 
 const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
 const COMMAND_LINE = 'command line';
-/** What may change when a run goes on: where it computes, how often it reports, where its files lie. */
-const RESUMABLE: ReadonlySet<string> = new Set(['device', 'logging', 'data.set', 'teacher.checkpoint']);
 
 const EXAMPLES = `
 Presets:
@@ -72,7 +69,6 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   return {
     layers,
     dryRun: given['dry-run'] === true,
-    debug: given['debug'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
     ...(given['help'] === true ? { help: command.helpInformation() + EXAMPLES } : {}),
@@ -182,9 +178,7 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
 
 function refuseWithResume(command: Command, given: Readonly<Record<string, unknown>>): void {
   const allowed = new Set(['resume', 'dry-run', 'debug', 'help']);
-  for (const { section, key, name } of FLAGS) {
-    if (RESUMABLE.has(section) || RESUMABLE.has(`${section}.${key}`)) allowed.add(name);
-  }
+  for (const { section, key, name } of FLAGS) if (isChangeable(section, key)) allowed.add(name);
   const refused = command.options.find((option) => option.name() in given && !allowed.has(option.name()));
   if (!refused) return;
   throw new UserError(

@@ -1,5 +1,6 @@
 import { Engine, isSoftware, type EngineOptions, type Wait } from '../gpu/engine';
-import { requestAdapter } from './adapter';
+import { requestAdapter, type OpenAdapter } from './adapter';
+import { freeMemory } from './memory';
 
 /**
  * Dawn's binding polls in `setImmediate` while any promise of its own is pending, and would take a whole core from the
@@ -35,8 +36,12 @@ const SHARE_OF_MEMORY = 0.8;
  * @throws UserError where there is no such adapter
  */
 export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
-  const { adapter, gpu } = await requestAdapter(adapterName);
-  const budget = isSoftware(adapter.info) ? { budget: process.availableMemory() * SHARE_OF_MEMORY } : {};
+  return await openEngineOn(await requestAdapter(adapterName), options);
+}
+
+/** Opens an engine on an adapter that was found. */
+export async function openEngineOn({ adapter, gpu }: OpenAdapter, options: EngineOptions = {}): Promise<Engine> {
+  const budget = isSoftware(adapter.info) ? { budget: freeMemory() * SHARE_OF_MEMORY } : {};
   const engine = await Engine.open(adapter, { wait: quietWait, ...budget, ...options });
   dawnInstances.set(engine, gpu);
   return engine;

@@ -2,7 +2,7 @@ import { countParameters, estimateMemory, stepFlops, stepShape } from '../imae/a
 import {
   patchCount,
   phasesOf,
-  planPhase,
+  planIfKnown,
   studentSize,
   visiblePatches,
   type Config,
@@ -68,13 +68,11 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
 }
 
 function describeBudget(config: Config, phase: Phase, images: number | undefined, flops: number): string {
-  // Budgets in steps need no image set; one that is large enough stands in for it.
-  const inSteps = 'steps' in config.training.budget && 'steps' in config.teacher.budget;
-  if (images === undefined && !inSteps) {
+  const plan = planIfKnown(config, phase, images);
+  if (!plan) {
     const time = phase === 'teacher' ? config.teacher.budget : config.training.budget;
     return 'epochs' in time ? `${time.epochs} epochs` : `${time.steps} steps`;
   }
-  const plan = planPhase(config, phase, images ?? config.training.batch);
   const warmup = images === undefined ? '' : `, ${formatSetting(plan.warmupSteps)} of them warm-up,`;
   return (
     `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}: ` +

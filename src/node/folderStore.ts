@@ -8,24 +8,24 @@ import type { RunFolder } from './runFolder';
 /** A run folder as the place where a run leaves what it makes. */
 export class FolderStore implements RunStore {
   /**
-   * @param resumedAt metrics from there on are taken back when the first new line comes: a resumption that fails before
-   *   loses none
+   * @param isResumed whether there may be metrics that will come again: they are taken back when the first new line comes,
+   *   so that a resumption which fails before loses none
    * @param changed is told when there is something new to show
    */
   constructor(
     private readonly folder: RunFolder,
-    private resumedAt: Pick<ResumePoint, 'phase' | 'step'> | undefined,
+    private isResumed: boolean,
     private readonly changed: () => void,
   ) {}
 
   appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
-    if (this.resumedAt) this.folder.truncateMetrics(this.resumedAt.phase, this.resumedAt.step);
-    this.resumedAt = undefined;
+    if (this.isResumed) this.folder.truncateMetrics(line);
+    this.isResumed = false;
     this.folder.appendMetrics(line);
   }
 
   writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string {
-    const { modelPath } = this.folder.writeCheckpoint(phase, step, model, state);
+    const { modelPath } = this.folder.writeCheckpoint({ phase, step }, model, state);
     this.changed();
     return modelPath;
   }
@@ -52,7 +52,7 @@ export function readNamed(path: string): NamedFile {
  * @throws UserError where it is damaged
  */
 export function resumePoint(folder: RunFolder): ResumePoint | undefined {
-  const last = folder.lastCheckpoint();
+  const last = folder.checkpoints().at(-1);
   if (!last) return undefined;
   const { phase, step, modelPath, statePath } = last;
   try {

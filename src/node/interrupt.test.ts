@@ -33,7 +33,7 @@ describe('a run is saved, says how to go on, and ends as a shell expects', () =>
     const { code, out, err } = await start(signal, { whenSaid: [[AT_WORK, (child) => child.kill(signal)]] });
     expect({ code, err }).toEqual({ code: expected, err: '' });
     expect(out).toContain(`go on     node train.js --resume ${folder(signal)}\n`);
-    const saved = RunFolder.open(folder(signal)).lastCheckpoint();
+    const saved = RunFolder.open(folder(signal)).checkpoints().at(-1);
     expect(out).toContain(`saved as ${saved?.modelPath ?? ''}`);
     expect(saved?.step).toBeGreaterThan(4);
     expect(lastSession(signal)).toMatchObject({ ended: 'stopped', phase: 'teacher', step: saved?.step });
@@ -43,7 +43,7 @@ describe('a run is saved, says how to go on, and ends as a shell expects', () =>
   test('when nobody reads its output any more', async () => {
     const { code, err } = await start('pipe', { whenSaid: [[AT_WORK, (child) => child.stdout?.destroy()]] });
     expect({ code, err }).toEqual({ code: 141, err: '' });
-    expect(RunFolder.open(folder('pipe')).lastCheckpoint()?.step).toBeGreaterThan(4);
+    expect(RunFolder.open(folder('pipe')).checkpoints().at(-1)?.step).toBeGreaterThan(4);
   });
 });
 

@@ -3,6 +3,9 @@ import { errorCode } from './failure';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
 
+/** Its number: Windows has no name for it. */
+const SIGPIPE = 13;
+
 const CAUGHT = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -27,7 +30,7 @@ export class Interrupt {
 
   /** What a shell expects of a process that a signal ended: 128 and the signal's number, 130 for Ctrl-C. */
   get exitCode(): number {
-    return this.signal === undefined ? 0 : 128 + constants.signals[this.signal];
+    return this.signal === undefined ? 0 : 128 + (this.signal === 'SIGPIPE' ? SIGPIPE : constants.signals[this.signal]);
   }
 
   private request(signal: Signal): void {

@@ -20,7 +20,7 @@ const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 const config = join(base, 'config.json');
 afterAll(() => rmSync(base, { recursive: true }));
 
-/** What a run leaves but for what clocks measured and where it lies. */
+/** What a run learns and shows: all that it leaves but for what clocks measured, and who worked on it. */
 function traces(run: string): unknown {
   const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
   const files = ['checkpoints', 'panels'].flatMap((part) =>
@@ -36,7 +36,6 @@ function traces(run: string): unknown {
 describe('a process killed at a random instant', () => {
   let undisturbed: unknown;
   let duration = 0;
-  let kills = 0;
   beforeAll(async () => {
     writeFileSync(config, JSON.stringify(SETTINGS));
     const run = join(base, 'undisturbed');
@@ -52,16 +51,16 @@ describe('a process killed at a random instant', () => {
 
   test.each(instants)('at %f %% of its time leaves what resumes to the same bits', async (percent) => {
     const run = join(base, `killed-${percent}`);
-    const killed = await spawnTrain(['--config', config, '--out', run], { killAfter: (percent / 100) * duration });
-    if (killed.code === null) kills++;
+    // Machines are not always as fast as at the first time: one that ended before it was killed is killed earlier.
+    for (let delay = (percent / 100) * duration; ; delay *= 0.8) {
+      const { code } = await spawnTrain(['--config', config, '--out', run], { killAfter: delay });
+      if (code === null) break;
+      rmSync(run, { recursive: true });
+    }
     // Before it has a config.json, a run has not begun, and the same command begins it.
     const again = existsSync(join(run, 'config.json')) ? ['--resume', run] : ['--config', config, '--out', run];
     expect(await spawnTrain(again)).toMatchObject({ code: 0, err: '' });
     expect(traces(run)).toEqual(undisturbed);
     rmSync(run, { recursive: true });
-  });
-
-  test('most of them hit a process at work', () => {
-    expect(kills).toBeGreaterThan(KILLS * 0.75);
   });
 });

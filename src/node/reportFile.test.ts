@@ -140,6 +140,9 @@ describe('writeReport', () => {
   });
 });
 
+/** A report waits for the disk. */
+const PATIENT = { timeout: 10_000 };
+
 describe('ReportWriter', () => {
   const notes: string[] = [];
   const report = (): string => join(folder.path, 'report.html');
@@ -161,13 +164,13 @@ describe('ReportWriter', () => {
     const reports = writer();
     log(0);
     reports.update();
-    await expect.poll(() => existsSync(report())).toBe(true);
+    await expect.poll(() => existsSync(report()), PATIENT).toBe(true);
     log(1);
     reports.update();
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(donePhase()).toBe(1);
     reports.update({ now: true });
-    await expect.poll(donePhase).toBe(2);
+    await expect.poll(donePhase, PATIENT).toBe(2);
   });
 
   it('loses no wish that comes while it writes', async () => {
@@ -175,7 +178,7 @@ describe('ReportWriter', () => {
     reports.update();
     log(5);
     reports.update({ now: true });
-    await expect.poll(() => existsSync(report()) && donePhase()).toBe(6);
+    await expect.poll(() => existsSync(report()) && donePhase(), PATIENT).toBe(6);
   });
 
   it('ends with what the run left last', async () => {

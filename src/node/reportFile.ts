@@ -4,7 +4,7 @@ import { NO_METRICS, readMetrics, thinCurves, type Curves, type CurveValues } fr
 import { fillReport, type ReportData, type ReportPhase, type SettingsSection } from '../files/report';
 import { readSessions, type Session } from '../files/session';
 import { UserError } from '../files/userError';
-import { phasesOf, planPhase, resolveConfig, type Config, type Phase } from '../imae/config';
+import { phasesOf, planIfKnown, resolveConfig, type Config, type Phase } from '../imae/config';
 import { HEADINGS, OPTION_LIST, SECTION_HEADINGS, type OptionEntry } from '../imae/options';
 import { PRESETS } from '../imae/presets';
 import { PHASE_TITLES } from '../imae/phaseResources';
@@ -85,7 +85,7 @@ async function readPhases(
   for (const phase of phasesOf(config)) {
     const { curves, scores } = metrics.get(phase) ?? NO_METRICS;
     const { panels, panelCount } = await panelReader.read(phase);
-    const steps = plannedSteps(config, phase, sessions.at(-1)?.trainingImages);
+    const steps = planIfKnown(config, phase, sessions.at(-1)?.trainingImages)?.steps;
     const last = curves.steps.at(-1);
     const done = Math.max(
       last === undefined ? 0 : last + 1,
@@ -105,14 +105,6 @@ async function readPhases(
     });
   }
   return phases;
-}
-
-function plannedSteps(config: Config, phase: Phase, trainingImages: number | undefined): number | undefined {
-  const { training, teacher } = config;
-  // Budgets in steps need no image set; one that is large enough stands in for it.
-  const inSteps = 'steps' in training.budget && 'steps' in teacher.budget;
-  const images = inSteps ? training.batch : trainingImages;
-  return images === undefined || images < training.batch ? undefined : planPhase(config, phase, images).steps;
 }
 
 /** Fewer digits, for a smaller file. */

@@ -12,9 +12,10 @@ const QUALITY = 80;
 
 const SHEET = /^([a-z]+)-(\d+)\.png$/;
 
-/** The sheets of panels in a run folder, as a report holds them. What was read once is kept for the next report. */
+/** The sheets of panels in a run folder, as a report holds them. What a report holds is kept for the next. */
 export class PanelReader {
-  private readonly known = new Map<string, ReportPanel>();
+  /** By phase, then by path and time. */
+  private readonly known = new Map<string, ReadonlyMap<string, ReportPanel>>();
 
   constructor(private readonly runFolder: string) {}
 
@@ -27,18 +28,17 @@ export class PanelReader {
       .map(({ name, match }) => ({ path: join(folder, name), step: Number(match?.[2]) }))
       .sort((a, b) => a.step - b.step);
     const panels: ReportPanel[] = [];
-    for (const { path, step } of spread(sheets, MOST)) panels.push(await this.readSheet(path, step));
+    const used = new Map<string, ReportPanel>();
+    for (const { path, step } of spread(sheets, MOST)) {
+      const key = `${path} ${statSync(path).mtimeMs}`;
+      const panel = this.known.get(phase)?.get(key) ?? { step, ...(await pictureUrl(readFileSync(path))) };
+      used.set(key, panel);
+      panels.push(panel);
+    }
+    this.known.set(phase, used);
     return { panels, panelCount: sheets.length };
   }
 
-  private async readSheet(path: string, step: number): Promise<ReportPanel> {
-    const key = `${path} ${statSync(path).mtimeMs}`;
-    const known = this.known.get(key);
-    if (known) return known;
-    const panel = { step, ...(await pictureUrl(readFileSync(path))) };
-    this.known.set(key, panel);
-    return panel;
-  }
 }
 
 async function pictureUrl(png: Buffer): Promise<Omit<ReportPanel, 'step'>> {

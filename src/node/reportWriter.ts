@@ -5,7 +5,7 @@ import type { RunFolder } from './runFolder';
 
 /** Milliseconds between reports that nothing asks for, at least. */
 const INTERVAL = 10_000;
-/** And at least so many times what the last one took: reports may cost 2 % of a run's time. */
+/** And at least so many times what the last one took: those that nothing asks for cost at most 2 % of a run's time. */
 const RARITY = 50;
 
 /** Keeps a run's report up to date. A report that cannot be written never ends the run: `note` says so, once. */

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../files/userError';
@@ -19,7 +19,7 @@ afterEach(() => {
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const checkpointNames = (): string[] => readdirSync(join(run.path, 'checkpoints')).sort();
 const save = (phase: 'teacher' | 'imae' | 'mae', step: number) =>
-  run.writeCheckpoint(phase, step, bytes(`model ${phase} ${step}`), bytes(`state ${phase} ${step}`));
+  run.writeCheckpoint({ phase, step }, bytes(`model ${phase} ${step}`), bytes(`state ${phase} ${step}`));
 const metrics = (): string => readFileSync(join(run.path, 'metrics.jsonl'), 'utf8');
 
 describe('the folder', () => {
@@ -66,10 +66,14 @@ describe('the folder', () => {
     other.close();
 
     const lock = join(run.path, '.lock');
-    const gone = { pid: process.pid, host: hostname(), began: 'long ago' }; // the number went to another process
-    writeFileSync(lock, JSON.stringify(gone));
+    run.claim();
+    const mine = JSON.parse(readFileSync(lock, 'utf8')) as object;
+    run.close();
+    writeFileSync(lock, JSON.stringify({ ...mine, began: 'long ago' })); // the number went to another process
     run.claim();
     run.close();
+    writeFileSync(lock, JSON.stringify({ ...mine, space: 'a container beside this one' }));
+    expect(() => run.claim()).toThrow(UserError);
     writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }));
     expect(() => run.claim()).toThrow(/by a process on elsewhere.*delete .*\.lock/);
     utimesSync(lock, new Date(), new Date(Date.now() - 120_000));
@@ -98,6 +102,21 @@ describe('the folder', () => {
   });
 });
 
+describe('sessions', () => {
+  const line = { time: 'now', command: 'node train.js', phase: 'imae', step: 0, adapter: 'a', software: true, node: '20', palimpsest: '0' };
+
+  test('a line that was cut takes no other with it', () => {
+    run.appendSession({ ...line, command: 'first' });
+    writeFileSync(join(run.path, 'sessions.jsonl'), '{"time":"no', { flag: 'a' });
+    run.appendSession({ ...line, command: 'second' });
+    run.appendSession({ time: 'later', ended: 'finished', phase: 'imae', step: 3 });
+    expect(run.sessions().map(({ command, end }) => [command, end?.ended])).toEqual([
+      ['first', undefined],
+      ['second', 'finished'],
+    ]);
+  });
+});
+
 describe('metrics', () => {
   test('each line is in the file when appendMetrics returns', () => {
     run.appendMetrics({ phase: 'teacher', step: 0, loss: 0.5 });
@@ -111,7 +130,7 @@ describe('metrics', () => {
     for (const step of [0, 10, 20]) run.appendMetrics({ phase: 'imae', step });
     writeFileSync(join(run.path, 'metrics.jsonl'), `${metrics()}{"phase":"imae","st`);
 
-    run.truncateMetrics('imae', 20);
+    run.truncateMetrics({ phase: 'imae', step: 20 });
     run.appendMetrics({ phase: 'imae', step: 20, loss: 1 });
     const lines = metrics().trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
     expect(lines.slice(3)).toEqual([
@@ -120,23 +139,23 @@ describe('metrics', () => {
       { phase: 'imae', step: 20, loss: 1 },
     ]);
 
-    run.truncateMetrics('teacher', 10);
+    run.truncateMetrics({ phase: 'teacher', step: 10 });
     expect(metrics()).toBe('{"phase":"teacher","step":0}\n');
   });
 
   test('there is nothing to take back before the first line', () => {
-    run.truncateMetrics('imae', 0);
+    run.truncateMetrics({ phase: 'imae', step: 0 });
     expect(existsSync(join(run.path, 'metrics.jsonl'))).toBe(false);
   });
 });
 
 describe('checkpoints', () => {
   test('the last is by phase, then by number', () => {
-    expect(run.lastCheckpoint()).toBeUndefined();
+    expect(run.checkpoints().at(-1)).toBeUndefined();
     save('teacher', 200);
     save('imae', 9);
     save('imae', 10);
-    const last = run.lastCheckpoint();
+    const last = run.checkpoints().at(-1);
     expect(last).toMatchObject({ phase: 'imae', step: 10 });
     expect(readFileSync(last?.modelPath ?? '', 'utf8')).toBe('model imae 10');
     expect(readFileSync(last?.statePath ?? '', 'utf8')).toBe('state imae 10');
@@ -156,7 +175,7 @@ describe('checkpoints', () => {
     run.writeFile('checkpoints/imae-20.safetensors', bytes('model without state'));
     writeFileSync(join(run.path, 'checkpoints', 'imae-20.state.safetensors.tmp'), 'half');
     writeFileSync(join(run.path, 'checkpoints', 'mine.safetensors'), 'not ours');
-    expect(run.lastCheckpoint()?.step).toBe(10);
+    expect(run.checkpoints().at(-1)?.step).toBe(10);
     save('imae', 30);
     expect(checkpointNames()).toEqual([
       'imae-10.safetensors',

@@ -1,14 +1,8 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import type { SessionEnd, SessionStart } from '../files/session';
+import { shellQuoted } from '../files/shell';
 import { isSoftware, nameAdapter } from '../gpu/engine';
-import type { Phase } from '../imae/config';
-
-/** Where a run stands. */
-interface Moment {
-  readonly phase: Phase;
-  /** Steps done in the phase. */
-  readonly step: number;
-}
+import type { Moment } from './checkpoints';
 
 /** What is known of a process that begins to work on a run. */
 export function sessionStart(at: Moment, args: readonly string[], adapter: GPUAdapterInfo, trainingImages: number): SessionStart {
@@ -31,8 +25,5 @@ export function sessionEnd(at: Moment, ended: SessionEnd['ended'], message?: str
 
 /** The command as a shell would take it. */
 function commandOf(args: readonly string[]): string {
-  const quoted = args.map((argument) =>
-    /^[\w./,:=@%+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`,
-  );
-  return ['node', 'train.js', ...quoted].join(' ');
+  return ['node', 'train.js', ...args.map(shellQuoted)].join(' ');
 }

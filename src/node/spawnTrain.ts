@@ -10,10 +10,12 @@ export interface Ended {
   readonly err: string;
 }
 
+const PATIENCE = 110_000;
+
 interface SpawnOptions {
   /** What to do to the process when its output first matches, one after the other. */
   readonly whenSaid?: readonly (readonly [RegExp, (child: ChildProcess) => void])[];
-  /** Kills the process, which can do nothing about it, after so many milliseconds. */
+  /** Kills the process, which can do nothing about it, after so many milliseconds; by default when its test is given up. */
   readonly killAfter?: number;
   readonly cwd?: string;
   /** Variables of the environment that are set beside those that there are. */
@@ -22,10 +24,10 @@ interface SpawnOptions {
 
 /** Runs `node train.js` for a test, to its end. */
 export function spawnTrain(args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
-  const { whenSaid = [], killAfter, cwd = root, env } = options;
+  const { whenSaid = [], killAfter = PATIENCE, cwd = root, env } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, 'train.js'), ...args], { cwd, env: { ...process.env, ...env } });
-    const killer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+    const killer = setTimeout(() => child.kill('SIGKILL'), killAfter);
     let out = '';
     let err = '';
     const waiting = [...whenSaid];

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
-import { Engine, describeAdapter, isSoftware } from '../../gpu/engine';
+import { describeAdapter, isSoftware } from '../../gpu/engine';
 import { adapterNames, requestAdapter } from '../adapter';
-import { quietWait } from '../dawn';
+import { openEngineOn } from '../dawn';
 import { reason } from '../failure';
 import { checkComputing, type CheckResult } from './check';
 import { LIMITS, type AdapterDescription, type AdapterFacts, type Examined, type Failure, type Limit } from './facts';
@@ -40,7 +40,7 @@ async function examine(name: string, say: (line: Line) => void): Promise<void> {
   // Dawn shows experimental features only to who asks; listing them is safe, and some GPUs are bought for them.
   const { adapter } = await requestAdapter(name, ['enable-dawn-features=allow_unsafe_apis']);
   say({ adapter: describe(opened.adapter, opened.bundled, adapter.features) });
-  const engine = await Engine.open(opened.adapter, { wait: quietWait });
+  const engine = await openEngineOn(opened);
   try {
     say({ check: await checkComputing(engine) });
   } finally {

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freeMemory, memoryLimit } from '../memory';
 import { swiftShaderIsPublished, unpackedSwiftShader, writableCache } from '../swiftshader';
 import { driverFiles, driverRestriction, findNvidiaLibrary, findVulkanLoader, type Place } from '../vulkan';
 import type { DeviceFacts, Facts, GpuFacts, PackageFacts, Release, SwiftShaderFacts, SystemFacts, Vendor, VulkanFacts } from './facts';
@@ -32,7 +33,7 @@ interface Manifest {
 /** The package.json of this program, which runs from dist/ or from src/. */
 function readManifest(): Manifest {
   let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 }
 
@@ -41,7 +42,6 @@ function gatherSystem(): SystemFacts {
   const libc = platform === 'linux' ? readLibc() : undefined;
   const release = platform === 'linux' ? readRelease() : undefined;
   const container = platform === 'linux' ? readContainer() : undefined;
-  const total = Math.min(totalmem(), process.constrainedMemory() || Infinity);
   return {
     platform,
     arch,
@@ -49,7 +49,7 @@ function gatherSystem(): SystemFacts {
     ...(release ? { release } : {}),
     ...(container ? { container } : {}),
     cores: availableParallelism(),
-    memory: { total, free: Math.min(process.availableMemory(), total) },
+    memory: { total: memoryLimit(), free: freeMemory() },
     wsl: /microsoft/i.test(readText('/proc/sys/kernel/osrelease') ?? ''),
     root: process.getuid?.() === 0,
   };

@@ -122,6 +122,11 @@ describe('an NVIDIA GPU', () => {
     expect(report.fixes).toEqual([]);
   });
 
+  it('that no driver shows is told of in the verdict too, even where the PCI bus is hidden', () => {
+    const report = judge(machine({ vulkan, devices: { nvidia }, adapters: software }));
+    expect(report.verdict.text).toContain('this machine has a GPU, but no driver shows it');
+  });
+
   it.each([
     ['ubuntu', /sudo ubuntu-drivers install/],
     ['mint', /sudo ubuntu-drivers install/],

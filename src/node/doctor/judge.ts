@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import { formatBytes } from '../../files/format';
+import { shellQuoted } from '../../files/shell';
 import type { CheckResult } from './check';
 import { fixFor, unsetFix } from './commands';
 import type { AdapterDescription, AdapterFacts, Examined, Facts, Failure } from './facts';
-import { isHardware, judgeGpus } from './judgeGpus';
+import { hasGpu, isHardware, judgeGpus } from './judgeGpus';
 import type { Finding, Fix, Judged, Mark, Report } from './report';
 
 /** What Dawn's library is linked against. */
@@ -161,7 +162,7 @@ function judgeAdapters({ adapters, system, vulkan }: Facts): Judged {
     if (culprits.length > 0 && others.length > 0) {
       fixes.push({
         title: 'To do without that driver until there is a newer one:',
-        commands: [`export VK_DRIVER_FILES=${quoted(others.map(({ path }) => path).join(':'))}`],
+        commands: [`export VK_DRIVER_FILES=${shellQuoted(others.map(({ path }) => path).join(':'))}`],
       });
     }
   }
@@ -221,7 +222,7 @@ function judgeChoice(adapters: AdapterFacts): Fix[] {
   const { chosen } = adapters;
   const other = workingOther(adapters);
   if (isRight(chosen) || other === undefined) return [];
-  return [{ title: 'Until that is mended, name an adapter that works:', commands: [`node train.js --adapter ${quoted(other.name)}`] }];
+  return [{ title: 'Until that is mended, name an adapter that works:', commands: [`node train.js --adapter ${shellQuoted(other.name)}`] }];
 }
 
 function workingOther({ others }: AdapterFacts): Examined | undefined {
@@ -247,10 +248,11 @@ function verdict(facts: Facts): Finding {
   return { mark: 'missing', text: 'Nothing here can train: no adapter works.' };
 }
 
-function usedVerdict(used: AdapterDescription, { adapters, gpus, vulkan }: Facts): Finding {
+function usedVerdict(used: AdapterDescription, facts: Facts): Finding {
+  const { adapters, vulkan } = facts;
   const { software, bundled, description } = used;
   if (!software) return { mark: 'ok', text: `node train.js uses the GPU ${description}: a GPU comes before any software.` };
-  const gpu = gpus.length > 0;
+  const gpu = hasGpu(facts);
   const why = [gpu ? 'this machine has a GPU, but no driver shows it' : 'no GPU was found'];
   const lavapipe = mesaOf(used) !== undefined;
   const restriction = vulkan?.restriction;
@@ -285,11 +287,6 @@ function isSystemSoftware({ adapter }: Examined): boolean {
 /** The version of Mesa that lavapipe tells. */
 function mesaOf({ description }: AdapterDescription): string | undefined {
   return /llvmpipe|lavapipe/i.test(description) ? /Mesa (\d+\.\d+)/.exec(description)?.[1] : undefined;
-}
-
-/** A text as a shell takes it. */
-function quoted(name: string): string {
-  return /^[\w./:-]+$/.test(name) ? name : `'${name.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function isOlder(version: string, needed: string): boolean {

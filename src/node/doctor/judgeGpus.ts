@@ -11,9 +11,7 @@ const NAMES: Readonly<Record<Vendor, { readonly title: string; readonly pattern:
 /** The GPUs that the machine has, and why one that it has is no adapter. */
 export function judgeGpus(facts: Facts): Judged {
   const { gpus, devices, adapters, system } = facts;
-  const vendors = new Set(gpus.map(({ vendor }) => vendor));
-  // Some containers hide the PCI bus.
-  if (devices.nvidia.nodes || devices.nvidia.module !== undefined) vendors.add('nvidia');
+  const vendors = vendorsOf(facts);
   const hardware = [adapters.chosen, ...adapters.others].filter(isHardware);
 
   const findings: Finding[] = [];
@@ -48,6 +46,19 @@ export function judgeGpus(facts: Facts): Judged {
     findings.push({ mark: 'warning', text: 'What this machine has is not looked for here: macOS and Windows bring their own drivers.' });
   }
   return { findings, fixes };
+}
+
+/** Whether this machine has a GPU, by whatever sign. */
+export function hasGpu(facts: Facts): boolean {
+  const { render, dxg } = facts.devices;
+  return vendorsOf(facts).size > 0 || dxg || render.some(({ openable }) => !openable);
+}
+
+function vendorsOf({ gpus, devices: { nvidia } }: Facts): Set<Vendor> {
+  const vendors = new Set(gpus.map(({ vendor }) => vendor));
+  // Some containers hide the PCI bus.
+  if (nvidia.nodes || nvidia.module !== undefined) vendors.add('nvidia');
+  return vendors;
 }
 
 export function isHardware({ adapter }: Examined): boolean {

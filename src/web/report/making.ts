@@ -1,6 +1,7 @@
 import { formatDuration } from '../../files/format';
 import type { ReportData, SettingsSection } from '../../files/report';
 import type { Session } from '../../files/session';
+import { shellQuoted } from '../../files/shell';
 import { command } from '../components/command';
 import { element } from '../components/dom';
 
@@ -105,7 +106,7 @@ export function repeating({ path, configFile }: ReportData): HTMLElement {
     { class: 'repeating' },
     element('h3', {}, 'The same run again'),
     element('p', {}, 'Same configuration, same adapter and driver: the same loss curve, bit for bit.'),
-    command(`node train.js --config ${quoted(`${path}/config.json`)}`),
+    command(`node train.js --config ${shellQuoted(`${path}/config.json`)}`),
     element(
       'p',
       {},
@@ -129,10 +130,5 @@ export function repeating({ path, configFile }: ReportData): HTMLElement {
 }
 
 export function resumeCommand(path: string): string {
-  return `node train.js --resume ${quoted(path)}`;
-}
-
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./:\\@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  return `node train.js --resume ${shellQuoted(path)}`;
 }

@@ -1,0 +1,152 @@
+import type { TrainTest } from '../data/imageSet';
+import { formatSetting } from '../files/format';
+import { shellQuoted } from '../files/shell';
+import { UserError } from '../files/userError';
+import { nameAdapter, type Engine } from '../gpu/engine';
+import { EngineError } from '../gpu/errors';
+import type { Config, Phase, PhasePlan } from '../imae/config';
+import { PHASE_TITLES } from '../imae/phaseResources';
+import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
+import type { Moment } from './checkpoints';
+import { StorageError } from './durableFile';
+import { reason } from './failure';
+import { FolderStore } from './folderStore';
+import type { Interrupt } from './interrupt';
+import type { Progress } from './progress';
+import { ReportWriter } from './reportWriter';
+import type { RunFolder } from './runFolder';
+import { describeScore, scoreTable } from './score';
+import { sessionEnd, sessionStart } from './session';
+
+/** What a run works with. */
+export interface TrainingSetup {
+  readonly engine: Engine;
+  readonly config: Config;
+  readonly data: TrainTest;
+  readonly folder: RunFolder;
+  readonly isResumed: boolean;
+  readonly progress: Progress;
+  readonly interrupt: Interrupt;
+  /** The arguments of the command line. */
+  readonly args: readonly string[];
+}
+
+/** Training in a run folder, as the user sees it. */
+export class TrainingRun implements RunWatcher {
+  /** Where it stands; undefined before its first step. */
+  private at: Moment | undefined;
+  private total = 0;
+  private readonly reports: ReportWriter;
+
+  constructor(private readonly setup: TrainingSetup) {
+    this.reports = new ReportWriter(setup.folder, (label, text) => setup.progress.note(label, text));
+  }
+
+  /**
+   * Trains to the end, or until it is interrupted.
+   *
+   * @returns the process's exit code
+   * @throws UserError, EngineError as `runTraining`
+   */
+  async train(options: RunOptions): Promise<number> {
+    const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
+    try {
+      const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
+      const result = await runTraining(engine, config, data, store, this, options);
+      await this.leave(result.stopped ? 'stopped' : 'finished');
+      progress.stop();
+      this.report(result);
+      return result.stopped ? interrupt.exitCode : 0;
+    } catch (error) {
+      progress.stop();
+      await this.leave('failed', reason(error)).catch(() => undefined); // on a full disk, the first failure says it all
+      throw this.withAdvice(error);
+    } finally {
+      folder.close();
+    }
+  }
+
+  phase(phase: Phase, plan: PhasePlan, start: number): void {
+    const { engine, config, data, folder, progress, args } = this.setup;
+    if (!this.at) {
+      this.noteOtherAdapter();
+      folder.appendSession(sessionStart({ phase, step: start }, args, engine.info, data.train.count));
+    }
+    this.at = { phase, step: start };
+    this.total = plan.steps;
+    this.reports.update({ now: true });
+    progress.phase(PHASE_TITLES[phase], plan.steps, start);
+    progress.note(PHASE_TITLES[phase], describePlan(plan, config.training.batch));
+  }
+
+  step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
+    if (this.at) this.at = { ...this.at, step: step + 1 };
+    this.setup.progress.step(step + 1, { loss, imagesPerSecond });
+    this.reports.update();
+  }
+
+  score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {
+    this.reports.update({ now: true });
+    if (step < this.total) this.setup.progress.note(`step ${step}`, describeScore(score)); // the last comes as a table
+  }
+
+  stopRequested(): boolean {
+    return this.setup.interrupt.requested;
+  }
+
+  /** A session that has begun says how it ends, and the report with it. */
+  private async leave(ended: 'finished' | 'stopped' | 'failed', message?: string): Promise<void> {
+    if (!this.at) return;
+    this.setup.folder.appendSession(sessionEnd(this.at, ended, message));
+    await this.reports.close();
+  }
+
+  private noteOtherAdapter(): void {
+    const { engine, folder, progress } = this.setup;
+    const before = folder.sessions().at(-1)?.adapter;
+    const now = nameAdapter(engine.info);
+    if (before === undefined || before === now) return;
+    progress.note('note', `this run was on ${before} before: on another adapter or driver it goes on, but not bit for bit`);
+  }
+
+  /** What was saved is not lost where disk or device fail. */
+  private withAdvice(error: unknown): unknown {
+    if (!(error instanceof StorageError || error instanceof EngineError)) return error;
+    const { path } = this.setup.folder;
+    return new UserError(
+      `${error.message} What was written before is kept: when that is mended, go on with ${resumeCommand(path)}`,
+    );
+  }
+
+  private report({ stopped, score }: RunResult): void {
+    const { folder } = this.setup;
+    if (stopped) {
+      console.log(`stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`);
+      console.log(`go on     ${resumeCommand(folder.path)}`);
+      return;
+    }
+    if (score) console.log(`result    ${scoreTable(score)}`);
+    reportFiles(folder);
+  }
+}
+
+/** Says where a run's results are. */
+export function reportFiles({ path }: RunFolder): void {
+  console.log(`report    ${path}/report.html: open it in a browser`);
+  console.log(`pictures  ${path}/panels`);
+  console.log(`model     ${path}/checkpoints`);
+}
+
+function resumeCommand(path: string): string {
+  return `node train.js --resume ${shellQuoted(path)}`;
+}
+
+/** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
+function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
+  const rate = formatSetting(peakLearningRate);
+  const warmup =
+    warmupSteps < steps
+      ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
+      : `all of them warm-up: the learning rate never reaches ${rate}`;
+  return `${steps} steps of ${batch} images, ${warmup}`;
+}
