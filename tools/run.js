@@ -15,11 +15,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  */
 export async function run(name, args) {
   process.setSourceMapsEnabled(true);
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error; // nobody reads on: `| head`, a closed terminal
-    });
-  }
+  // Nobody reads on (`| head`, a closed terminal), or a log's disk is full: no reason to fall over.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const missing = whatIsMissing(name);
   if (missing) {
     console.error(missing);
@@ -31,6 +28,7 @@ export async function run(name, args) {
     const path = programPath(name);
     await buildIfStale();
     const { main } = await import(pathToFileURL(path).href);
+    if (!main) throw new SetupError(`${path} is damaged. Run \`npm run build\` in ${root}.`);
     process.exitCode = await main([process.execPath, path, ...args]);
   } catch (error) {
     // Programs report their own errors; what arrives here is a failed build or a defect.

@@ -52,3 +52,8 @@ export function formatRate(imagesPerSecond: number): string {
   if (!Number.isFinite(imagesPerSecond)) return '–';
   return imagesPerSecond >= 100 ? String(Math.round(imagesPerSecond)) : imagesPerSecond.toPrecision(3);
 }
+
+/** `1 step`, `300 steps`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

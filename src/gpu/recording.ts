@@ -1,5 +1,6 @@
 import { assertLive, type Engine } from './engine';
 import { EngineError } from './errors';
+import { mebibytes } from './pool';
 import type { ParamValues } from './expression';
 import { compileProgram, type Program } from './program';
 import type { Kernel } from './shader';
@@ -64,7 +65,7 @@ export class Recording {
     if (size > limit) {
       throw new EngineError(
         'limit-exceeded',
-        `'${label}' needs ${size} bytes; this device binds at most ${limit}.`,
+        `'${label}' needs ${mebibytes(size)}; this device binds at most ${mebibytes(limit)}.`,
         'Use a smaller batch (with gradient accumulation) or model.',
       );
     }

@@ -1,3 +1,4 @@
+import { digest } from '../files/digest';
 import {
   storedTensor,
   tensorFloat32,
@@ -11,6 +12,7 @@ import { formatShape, type Shape } from '../tensor/shape';
 import type { ModelSize } from './config';
 import { branchNames, maeSpecs } from './mae';
 import type { Model } from './objective';
+import type { NamedFile } from './run';
 
 /**
  * A model's parameters as a safetensors file, under their published names.
@@ -31,7 +33,30 @@ export function saveModel(
 export async function saveState(optimizer: AdamW, metadata: Readonly<Record<string, string>>): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, values] of await optimizer.read()) tensors.set(name, storedTensor([values.length], values));
-  return writeSafetensors(tensors, metadata);
+  return writeSafetensors(tensors, { ...metadata, state: await digestTensors({ tensors }) });
+}
+
+/** A digest of the names, shapes and elements of tensors. */
+export async function digestTensors({ tensors }: Pick<Safetensors, 'tensors'>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for (const [name, { shape, bytes }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    parts.push(new TextEncoder().encode(`${name} ${shape.join()}\n`), bytes);
+  }
+  return digest(parts);
+}
+
+/**
+ * Compares a checkpoint with the digests that it was saved with.
+ *
+ * @throws UserError where a bit of it has changed
+ */
+export async function assertIntact(model: NamedFile, state: NamedFile): Promise<void> {
+  for (const [part, { name, file }] of Object.entries({ model, state })) {
+    if ((await digestTensors(file)) === state.file.metadata[part]) continue;
+    throw new UserError(
+      `${name} is damaged: it is not what was saved. Delete it: --resume then goes on from the checkpoint before, if there is one.`,
+    );
+  }
 }
 
 /**

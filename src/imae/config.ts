@@ -1,6 +1,7 @@
 import { UserError } from '../files/userError';
 import { nearest } from './nearest';
 import {
+  flagsOf,
   nameOf,
   OPTION_LIST,
   OPTIONS,
@@ -43,7 +44,7 @@ export interface ModelSize {
  * @throws UserError (usage) that names the setting, its value and what is allowed
  */
 export function resolveConfig(layers: readonly ConfigLayer[]): Config {
-  const preset = layers.reduce<PresetName>((found, layer) => presetOf(layer) ?? found, 'demo');
+  const preset = chosenPreset(layers);
   const settings: Record<string, Record<string, unknown>> = {};
   for (const { section, key, option } of OPTION_LIST) (settings[section] ??= {})[key] = option.default;
   merge(settings, PRESETS[preset].settings);
@@ -178,6 +179,20 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The preset that a layer names. Two that name different ones would mix: a whole config leaves nothing of a preset. */
+function chosenPreset(layers: readonly ConfigLayer[]): PresetName {
+  const named = layers.map((layer) => ({ source: layer.source, preset: presetOf(layer) })).filter(({ preset }) => preset);
+  const [first, ...others] = named;
+  const other = others.find(({ preset }) => preset !== first?.preset);
+  if (first && other) {
+    throw usage(
+      `--preset (preset): ${other.preset ?? ''} (${other.source}), but ${first.source} is of the preset ${first.preset ?? ''} and sets ` +
+        'what that would. Leave one of them out.',
+    );
+  }
+  return first?.preset ?? 'demo';
+}
+
 function presetOf({ source, values }: ConfigLayer): PresetName | undefined {
   const name = isRecord(values) ? values['preset'] : undefined;
   if (name === undefined) return undefined;
@@ -224,6 +239,11 @@ function unknownKey(source: string, name: string): UserError {
   const keys = OPTION_LIST.map((entry) => `${entry.section}.${entry.key}`);
   const last = key ?? section;
   const inAnotherSection = keys.find((known) => known.endsWith(`.${last}`));
+  const flag = key === undefined ? OPTION_LIST.flatMap(flagsOf).find((known) => known.name === section) : undefined;
+  if (flag) {
+    const example = flag.form === undefined ? '…' : `{"${flag.form}": …}`;
+    return usage(`${source}: there is no setting "${name}". --${name} is "${flag.section}": {"${flag.key}": ${example}} here.`);
+  }
   const near = nearest(name, key === undefined ? ['preset', ...Object.keys(OPTIONS)] : keys);
   const guess = near ?? inAnotherSection;
   return usage(`${source}: there is no setting "${name}".${guess ? ` Did you mean "${guess}"?` : ''}`);

@@ -1,7 +1,6 @@
 import { digestImages, type TrainTest } from '../data/imageSet';
-import { digest } from '../files/digest';
-import type { Safetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
+import { digestTensors } from './checkpoint';
 import type { Config } from './config';
 import type { NamedFile } from './run';
 
@@ -67,12 +66,4 @@ export function assertSameRun({ name, file }: NamedFile, now: RunIdentity): void
 
 function parse(text: string | undefined): RunIdentity | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as RunIdentity);
-}
-
-async function digestTensors({ tensors }: Safetensors): Promise<string> {
-  const parts: Uint8Array[] = [];
-  for (const [name, { shape, bytes }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    parts.push(new TextEncoder().encode(`${name} ${shape.join()}\n`), bytes);
-  }
-  return digest(parts);
 }

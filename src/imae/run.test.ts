@@ -173,7 +173,7 @@ describe('a run', () => {
         store,
         teacher: named('t', broken),
       });
-      await expect(refusal).rejects.toThrow(/Phase imae, step 0: pixelSubordinate is NaN.*checkpoint is none/);
+      await expect(refusal).rejects.toThrow(/Phase imae, step 0: pixelSubordinate is NaN.*There is no checkpoint yet/);
       expect(store).toMatchObject({ checkpoints: [], lines: [] });
     });
 
@@ -185,7 +185,7 @@ describe('a run', () => {
         logging: { checkpointEvery: 1 },
       });
       await expect(tinyRun(engine, config, { store })).rejects.toThrow(
-        /Phase mae, step 0: its update of \S+ is not finite; .*checkpoint is none/,
+        /Phase mae, step 0: its update of \S+ is not finite; .*There is no checkpoint yet/,
       );
       expect(store.checkpoints).toEqual([]);
     });

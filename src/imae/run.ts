@@ -1,9 +1,9 @@
 import type { ImageSet, TrainTest } from '../data/imageSet';
 import type { PanelSheet } from '../files/panels';
-import type { Safetensors } from '../files/safetensors';
+import { readSafetensors, type Safetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
-import { loadModel, loadState, saveModel, saveState, startFromTeacher } from './checkpoint';
+import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher } from './checkpoint';
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { allocatePhase, PHASE_TITLES, type PhaseResources } from './phaseResources';
@@ -59,6 +59,9 @@ export interface RunResult {
   readonly score?: UnmixingScore;
 }
 
+/** Steps over which images a second are measured, at least: some are under way at once and end together. */
+const SHORTEST_WINDOW = 8;
+
 /** Held-out pairs of the unmixing score, and the range over which their α is spread evenly. */
 const SCORED_PAIRS = 256;
 const SCORED_ALPHAS = [0.1, 0.45] as const;
@@ -83,7 +86,10 @@ export async function runTraining(
   const first = resume ? phases.indexOf(resume.phase) : 0;
   if (first < 0) throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
   const identity = await identify(config, data, options.teacher);
-  if (resume) assertSameRun(resume.state, identity);
+  if (resume) {
+    assertSameRun(resume.state, identity);
+    await assertIntact(resume.model, resume.state);
+  }
   let result: RunResult = {};
   for (const phase of phases.slice(first)) {
     const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
@@ -102,7 +108,7 @@ export async function runTraining(
 
 function teacherFile(store: RunStore, options: RunOptions): NamedFile {
   const teacher = options.teacher ?? store.finished('teacher');
-  if (!teacher) throw new UserError('i-MAE needs a teacher, and there is none. Give --teacher FILE, or train one first.');
+  if (!teacher) throw new UserError('i-MAE needs a teacher, and there is none. Give --teacher FILE; a run that is resumed needs its checkpoints/teacher-….');
   return teacher;
 }
 
@@ -179,8 +185,7 @@ class PhaseRun {
       if (metrics.step % logEvery === 0 || metrics.step === steps - 1) {
         const { step, loss, parts, lr, gradNorm } = metrics;
         store.appendMetrics({ phase, step, loss, ...parts, lr, gradNorm, imagesPerSecond: round(imagesPerSecond) });
-        since = now;
-        counted = 0;
+        if (counted >= SHORTEST_WINDOW) [since, counted] = [now, 0];
       }
       return watcher.stopRequested();
     });
@@ -193,9 +198,10 @@ class PhaseRun {
   }
 
   private notFinite(step: number, what: string): UserError {
+    const kept = this.lastCheckpoint ? `The last good checkpoint is ${this.lastCheckpoint}` : 'There is no checkpoint yet';
     return new UserError(
-      `Phase ${this.phase}, step ${step}: ${what}; the run stops. The last good checkpoint is ` +
-        `${this.lastCheckpoint ?? 'none, the run had not come that far'}. Use a lower learning rate or --clip-norm 1.`,
+      `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
+        'Start a new run with a lower learning rate or --clip-norm 1.',
     );
   }
 
@@ -206,8 +212,13 @@ class PhaseRun {
     const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
     if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
     const metadata = { phase: this.phase, step: String(step), format: 'pt' };
-    const state = await saveState(trainer.optimizer, { ...metadata, run: JSON.stringify(this.identity) });
-    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saveModel(model, values, metadata), state);
+    const saved = saveModel(model, values, metadata);
+    const state = await saveState(trainer.optimizer, {
+      ...metadata,
+      run: JSON.stringify(this.identity),
+      model: await digestTensors(readSafetensors(saved)),
+    });
+    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saved, state);
   }
 
   private async score(step: number): Promise<UnmixingScore> {

@@ -3,7 +3,7 @@ import type { create, globals } from 'webgpu';
 import { UserError } from '../files/userError';
 import { isSoftware, isSoftwareName } from '../gpu/engine';
 import { reason } from './failure';
-import { unpackSwiftShader } from './swiftshader';
+import { swiftShaderIsInstalled, unpackSwiftShader } from './swiftshader';
 import { driverRestriction, mayHaveDrivers } from './vulkan';
 
 /** The npm package webgpu, or a copy of it. */
@@ -138,15 +138,15 @@ async function requestSwiftShader(flags: readonly string[]): Promise<OpenAdapter
 /** Says what was looked for, what was there, and what helps. */
 function noAdapter(names: readonly string[], wanted: string): UserError {
   const kind = wanted.toLowerCase();
-  const seen = `Adapters here: ${names.join('; ') || 'none'}.`;
+  const bundled = swiftShaderIsInstalled() ? ['SwiftShader of the npm packages (--adapter swiftshader)'] : [];
+  const seen = `Adapters here: ${[...names, ...bundled].join('; ') || 'none'}.`;
   const lookedFor = KINDS.get(kind);
   if (lookedFor === undefined) {
     return new UserError(
       `No adapter's name contains '${wanted}'. ${seen} Give a part of a name, or ${[...KINDS.keys()].join(', ')}.`,
-      { usage: true },
     );
   }
-  const lines = [`No WebGPU adapter was found. Looked for ${lookedFor}. ${seen}`];
+  const lines = [`--adapter ${kind}: there is none. Looked for ${lookedFor}. ${seen}`];
   const restriction = driverRestriction();
   if (restriction && kind !== 'swiftshader') {
     lines.push(`  ${restriction}=${process.env[restriction]} hides every other driver.`);

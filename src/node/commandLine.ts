@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import { UserError } from '../files/userError';
 import { resolveConfig, type ConfigLayer } from '../imae/config';
 import { isChangeable } from '../imae/identity';
@@ -17,8 +18,8 @@ export interface CommandLine {
   readonly resume?: string;
   /** Print the figures of the run and do nothing. */
   readonly dryRun: boolean;
-  /** The help text, where it was asked for: print it and do nothing. */
-  readonly help?: string;
+  /** The help text or the version, where it was asked for: print it and do nothing. */
+  readonly answer?: string;
 }
 
 const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
@@ -59,6 +60,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const value = (name: string): string | undefined => given[name] as string | undefined;
   const resume = value('resume');
   const out = value('out');
+  const empty = ['resume', 'out', 'config'].find((name) => value(name) === '');
+  if (empty !== undefined) throw new UserError(`--${empty}: the path is empty. Give one, or leave it out.`, { usage: true });
   if (resume !== undefined) refuseWithResume(command, given);
 
   const layers: ConfigLayer[] = [];
@@ -71,7 +74,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
-    ...(given['help'] === true ? { help: command.helpInformation() + EXAMPLES } : {}),
+    ...(given['help'] === true ? { answer: command.helpInformation() + EXAMPLES } : {}),
+    ...(given['version'] === true ? { answer: packageJson.version } : {}),
   };
 }
 
@@ -110,6 +114,7 @@ function makeCommand(): Command {
   }
   add(command, 'Other', '--dry-run', 'print model, parameters, memory and FLOPs a step, and stop');
   add(command, 'Other', '--debug', 'show stack traces');
+  add(command, 'Other', '--version', 'show the version');
   add(command, 'Other', '-h, --help', 'show this help');
   return command;
 }
@@ -177,7 +182,7 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
 }
 
 function refuseWithResume(command: Command, given: Readonly<Record<string, unknown>>): void {
-  const allowed = new Set(['resume', 'dry-run', 'debug', 'help']);
+  const allowed = new Set(['resume', 'dry-run', 'debug', 'version', 'help']);
   for (const { section, key, name } of FLAGS) if (isChangeable(section, key)) allowed.add(name);
   const refused = command.options.find((option) => option.name() in given && !allowed.has(option.name()));
   if (!refused) return;
@@ -197,9 +202,17 @@ function inOurWords(error: CommanderError, command: Command): string {
 }
 
 function readJson(path: string): unknown {
+  let text = '';
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new UserError(`--config: ${path} cannot be read as JSON: ${reason(error)}.`, { usage: true });
+    throw new UserError(`--config: ${path} cannot be read as JSON: ${withLine(reason(error), text)}.`, { usage: true });
   }
+}
+
+/** Newer versions of Node.js tell the line themselves. */
+function withLine(message: string, text: string): string {
+  const at = /at position (\d+)$/.exec(message)?.[1];
+  return at === undefined ? message : `${message}, line ${text.slice(0, Number(at)).split('\n').length}`;
 }

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { resolveConfig } from '../imae/config';
 import { describeRun } from './dryRun';
 
-const describeValues = (values: unknown, images?: number): string =>
-  describeRun(resolveConfig([{ source: 'test.json', values }]), images);
+const describeValues = (values: unknown, images?: number, free = Infinity): string =>
+  describeRun(resolveConfig([{ source: 'test.json', values }]), images, free);
 
 test('shows each phase with its parameters, arithmetic, memory and steps', () => {
   const text = describeValues({ preset: 'cifar', model: { patch: 4 } }, 50_000);
@@ -26,4 +26,10 @@ test('names micro-batches, and a frozen teacher only where there is distillation
   expect(describeValues({ preset: 'vit-b' })).toContain('batch 1024 in 16 micro-batches of 64');
   expect(describeValues({})).toContain('frozen');
   expect(describeValues({ imae: { lambda: 0 } })).not.toContain('frozen');
+});
+
+test('says where a software adapter would have too little memory, and that a trial is all warm-up', () => {
+  expect(describeValues({}, 1000, 2 ** 20)).toContain('more than the 1 MiB that are free here');
+  expect(describeValues({}, 1000)).not.toContain('more than the');
+  expect(describeValues({ training: { budget: { steps: 9 } } }, 1000)).toContain('9 steps, all of them warm-up');
 });

@@ -21,8 +21,9 @@ const TITLES: Readonly<Record<Phase, string>> = {
  * What `--dry-run` prints: for each phase its model, parameters, arithmetic and memory.
  *
  * @param trainingImages images of the training set, where known; without them, epochs cannot be told in steps
+ * @param freeBytes memory of this machine that is free: what a software adapter has
  */
-export function describeRun(config: Config, trainingImages?: number): string {
+export function describeRun(config: Config, trainingImages: number | undefined, freeBytes: number): string {
   const { masking, training, data } = config;
   const size = studentSize(config);
   const visible = visiblePatches(size, masking.maskRatio);
@@ -34,11 +35,11 @@ export function describeRun(config: Config, trainingImages?: number): string {
     `batch ${training.batch}` +
       (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : ''),
   ];
-  for (const phase of phasesOf(config)) lines.push('', ...describePhase(config, phase, trainingImages));
+  for (const phase of phasesOf(config)) lines.push('', ...describePhase(config, phase, trainingImages, freeBytes));
   return lines.join('\n');
 }
 
-function describePhase(config: Config, phase: Phase, trainingImages: number | undefined): string[] {
+function describePhase(config: Config, phase: Phase, trainingImages: number | undefined, freeBytes: number): string[] {
   const shape = stepShape(config, phase);
   const { size, branches } = shape;
   const count = countParameters(size, branches);
@@ -62,6 +63,9 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     ...(shape.teacher ? [['teacher', `${describeSize(shape.teacher)}, frozen`] as [string, string]] : []),
     ['arithmetic', `${formatCount(flops)}FLOP a step, ${formatCount(flops / config.training.batch)}FLOP an image`],
     ['memory', `about ${formatBytes(memory.total)} (an estimate): ${parts.join(', ')}`],
+    ...(memory.total > freeBytes
+      ? [['', `more than the ${formatBytes(freeBytes)} that are free here for a software adapter`] as [string, string]]
+      : []),
     ['budget', describeBudget(config, phase, trainingImages, flops)],
   ];
   return [TITLES[phase], ...rows.map(([name, value]) => `  ${name.padEnd(11)} ${value}`)];
@@ -73,7 +77,8 @@ function describeBudget(config: Config, phase: Phase, images: number | undefined
     const time = phase === 'teacher' ? config.teacher.budget : config.training.budget;
     return 'epochs' in time ? `${time.epochs} epochs` : `${time.steps} steps`;
   }
-  const warmup = images === undefined ? '' : `, ${formatSetting(plan.warmupSteps)} of them warm-up,`;
+  const ofThem = plan.warmupSteps < plan.steps ? `${formatSetting(plan.warmupSteps)} of them` : 'all of them';
+  const warmup = images === undefined ? '' : `, ${ofThem} warm-up,`;
   return (
     `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}: ` +
     `${formatCount(flops * plan.steps)}FLOP, ${formatDuration((flops * plan.steps) / 1e12)} at 1 TFLOP/s`

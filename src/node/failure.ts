@@ -30,6 +30,11 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** A file that the system refuses, where nobody foresaw it. */
+function isSystemError(error: unknown): error is Error & { readonly path: string } {
+  return errorCode(error) !== undefined && error instanceof Error && 'path' in error && typeof error.path === 'string';
+}
+
 /**
  * Ends a command that failed: prints one message, without a stack trace unless `debug` asks for it.
  *
@@ -39,6 +44,7 @@ export function errorCode(error: unknown): string | undefined {
 export function reportFailure(error: unknown, debug = false): 1 | 2 {
   if (debug) console.error(error);
   else if (error instanceof UserError || error instanceof EngineError) console.error(error.message);
+  else if (isSystemError(error)) console.error(`${error.path}: ${reason(error)}.`);
   else throw error;
   return error instanceof UserError ? error.exitCode : 1;
 }

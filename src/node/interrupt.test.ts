@@ -47,13 +47,25 @@ describe('a run is saved, says how to go on, and ends as a shell expects', () =>
   });
 });
 
+test('two signals of one Ctrl-C are one', async () => {
+  const twice = (child: ChildProcess): void => {
+    child.kill('SIGINT');
+    setTimeout(() => child.kill('SIGINT'), 20);
+  };
+  const { code, out } = await start('bounced', { whenSaid: [[AT_WORK, twice]] });
+  expect(code).toBe(130);
+  expect(out).toContain('saved as');
+});
+
 test('a second Ctrl-C ends it at once', async () => {
+  const interrupt = (child: ChildProcess): boolean => child.kill('SIGINT');
   const whenSaid = [
-    [/^prepare/m, (child: ChildProcess) => child.kill('SIGINT')],
-    [/^stopping/m, (child: ChildProcess) => child.kill('SIGINT')],
+    [/^run /m, interrupt],
+    [/^stopping/m, (child: ChildProcess) => setTimeout(interrupt, 400, child)],
   ] as const;
-  // A model of many layers takes a while to prepare.
-  const { code, out } = await start('twice', { whenSaid }, '--depth', '24', '--decoder-depth', '12');
+  // A step takes seconds, so that the second finds it at work.
+  const large = ['--dim', '512', '--heads', '8', '--depth', '12', '--batch', '64'];
+  const { code, out } = await start('twice', { whenSaid }, ...large);
   expect(code).toBe(130);
   expect(out).not.toContain('saved as');
 });

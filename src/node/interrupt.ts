@@ -1,26 +1,33 @@
 import { constants } from 'node:os';
-import { errorCode } from './failure';
+import { errorCode, reason } from './failure';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
 
 /** Its number: Windows has no name for it. */
 const SIGPIPE = 13;
 
+/** Milliseconds within which two signals are one. */
+const ONE_CTRL_C = 250;
+
 const CAUGHT = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Turns Ctrl-C, SIGTERM, a closed terminal or a closed pipe of the output into a wish to stop after the step under way; a
+ * Turns Ctrl-C, SIGTERM, a closed terminal or an output that takes no more into a wish to stop after the step under way; a
  * second Ctrl-C ends the process at once. It listens until the process ends.
  */
 export class Interrupt {
   private signal: Signal | undefined;
+  private heard = 0;
 
   /** @param note tells the user that it was heard */
   constructor(private readonly note: (label: string, text: string) => void) {
     for (const signal of CAUGHT) process.on(signal, () => this.request(signal));
     process.stdout.on('error', (error: Error) => {
-      // Nobody reads on: `| head` has seen enough, or the terminal is gone. What else it may be, tools/run.js throws.
-      if (errorCode(error) === 'EPIPE' || errorCode(error) === 'EIO') this.request('SIGPIPE');
+      // `| head` has seen enough, the terminal is gone, or the disk that the output goes to is full.
+      if (!this.requested && errorCode(error) !== 'EPIPE') {
+        console.error(`The output cannot be written, the run is saved and ends: ${reason(error)}.`);
+      }
+      this.request('SIGPIPE');
     });
   }
 
@@ -35,11 +42,12 @@ export class Interrupt {
 
   private request(signal: Signal): void {
     if (this.signal !== undefined) {
-      // Every line to a closed pipe fails anew.
-      if (signal === 'SIGINT') process.exit(this.exitCode);
+      // Every line to a closed pipe fails anew, and some programs send a signal twice for one Ctrl-C.
+      if (signal === 'SIGINT' && performance.now() - this.heard > ONE_CTRL_C) process.exit(this.exitCode);
       return;
     }
     this.signal = signal;
+    this.heard = performance.now();
     if (signal !== 'SIGPIPE') this.note('stopping', 'after this step, saving (Ctrl-C again: at once, without saving)');
   }
 }

@@ -94,11 +94,19 @@ async function foldersOnDisk(path: string): Promise<Folder[]> {
       if (target.isDirectory()) subfolders.push(join(folder, entry.name));
       else names.push(entry.name);
     }
-    return { folder: { path: folder, names, read: (name) => readFile(join(folder, name)) }, subfolders };
+    return { folder: { path: folder, names, read: (name) => readWhole(join(folder, name)) }, subfolders };
   };
   const { folder, subfolders } = await open(path);
   if (formatOf(folder.names)) return [folder];
   return [folder, ...(await Promise.all(subfolders.sort().map(async (subfolder) => (await open(subfolder)).folder)))];
+}
+
+async function readWhole(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UserError(`--data: ${path} cannot be read: ${reason(error)}.`);
+  }
 }
 
 /** The folders of an archive, with the files that a set may need held in memory. */

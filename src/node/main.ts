@@ -9,6 +9,7 @@ import { describeRun } from './dryRun';
 import { reportFailure } from './failure';
 import { resumePoint } from './folderStore';
 import { Interrupt } from './interrupt';
+import { freeMemory } from './memory';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
 import { loadData, readTeacher } from './trainingInputs';
@@ -30,8 +31,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function start(line: CommandLine, args: readonly string[]): Promise<number> {
-  if (line.help !== undefined) {
-    console.log(line.help);
+  if (line.answer !== undefined) {
+    console.log(line.answer);
     return 0;
   }
   const resumed = line.resume === undefined ? undefined : RunFolder.open(line.resume);
@@ -39,8 +40,8 @@ async function start(line: CommandLine, args: readonly string[]): Promise<number
     ...(resumed ? [{ source: `${resumed.path}/config.json`, values: resumed.readConfig() }] : []),
     ...line.layers,
   ]);
-  if (!resumed) RunFolder.assertCreatable(line.out);
   if (line.dryRun) return await dryRun(config);
+  if (!resumed) RunFolder.assertCreatable(line.out);
   if (resumed?.sessions().at(-1)?.end?.ended === 'finished') return alreadyFinished(resumed);
   resumed?.claim();
   try {
@@ -53,13 +54,13 @@ async function start(line: CommandLine, args: readonly string[]): Promise<number
 async function dryRun(config: Config): Promise<number> {
   const data = config.data.set === null ? undefined : await loadData(config);
   readTeacher(config);
-  console.log(describeRun(config, data?.train.count));
+  console.log(describeRun(config, data?.train.count, freeMemory()));
   return 0;
 }
 
 function alreadyFinished(folder: RunFolder): number {
   const config = shellQuoted(`${folder.path}/config.json`);
-  console.log(`finished  ${folder.path} is done; to train longer, start a new run with --config ${config}`);
+  console.log(`finished  ${folder.path} is done. To train longer, start a new run: --config ${config} with more steps`);
   reportFiles(folder);
   return 0;
 }
@@ -72,11 +73,11 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const resume = resumed && resumePoint(resumed);
   const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
   try {
-    const interrupt = new Interrupt((label, text) => progress.note(label, text));
     progress.note('data', describeData(data));
     progress.note('adapter', describeAdapter(engine.info));
     progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
     await rehearse(engine, config, data);
+    const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
     const folder = resumed ?? newFolder(line, config);
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
@@ -88,7 +89,12 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
 
 function newFolder({ out }: CommandLine, config: Config): RunFolder {
   const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: config.preset });
-  folder.writeConfig(config);
+  try {
+    folder.writeConfig(config);
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
   return folder;
 }
 

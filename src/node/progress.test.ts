@@ -78,6 +78,12 @@ describe('a bar', () => {
     expect(frame).toMatch(/^imae {6}20\/40 {2}loss 0\.5000 {2}512 images\/s {2}20 s left/);
   });
 
+  test('has no half words on the narrowest terminal', () => {
+    const frame = shown(40).frames.find((part) => part.includes('20/40')) ?? '';
+    expect(frame).toMatch(/^imae {6}(█+░+ {2})?20\/40 {2}20 s left/);
+    expect(shown(20).frames.find((part) => part.includes('20/40'))).toMatch(/^imae {6}20\/40/);
+  });
+
   test('gives way to notes and is put away at the end', () => {
     const { text } = shown(100);
     expect(text).toContain('saved     a checkpoint\n');

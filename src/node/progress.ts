@@ -173,12 +173,14 @@ class BarProgress implements Progress {
 const LONGEST_BAR = 30;
 const SHORTEST_BAR = 5;
 
-/** The bar of a phase with its figures; on a narrow terminal the bar goes before the figures do. */
+/** The bar of a phase with its figures; on a narrow terminal first the bar goes, then the figures, last the time left. */
 function barLine(phase: PhaseState, columns = 80): string {
   const done = `${String(phase.step).padStart(String(phase.total).length)}/${phase.total}`;
-  const text = `${done}  ${phase.describeFigures()}${phase.describeTimeLeft()}`;
+  const left = phase.describeTimeLeft();
+  const texts = [`${done}  ${phase.describeFigures()}${left}`, `${done}${left}`];
+  const text = texts.find((each) => lead(phase.name).length + each.length < columns) ?? done;
   const room = Math.min(LONGEST_BAR, columns - 1 - `${lead(phase.name)}  ${text}`.length);
-  const filled = Math.round((room * Math.min(phase.step, phase.total)) / Math.max(1, phase.total));
+  const filled = Math.floor((room * Math.min(phase.step, phase.total)) / Math.max(1, phase.total));
   const bar = room < SHORTEST_BAR ? '' : `${'█'.repeat(filled)}${'░'.repeat(room - filled)}  `;
   return `${lead(phase.name)}${bar}${text}`.slice(0, columns - 1);
 }

@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSessions, type Session, type SessionLine } from '../files/session';
 import { UserError } from '../files/userError';
@@ -34,8 +34,10 @@ export class RunFolder {
   static create(options: { readonly out?: string; readonly preset: string; readonly now?: Date }): RunFolder {
     const { out, preset, now = new Date() } = options;
     RunFolder.assertCreatable(out);
+    const isNew = out === undefined || !existsSync(out);
+    let path = out;
     try {
-      const path = out ?? makeUnder('runs', `${timeStamp(now)}-${preset}`);
+      path ??= makeUnder('runs', `${timeStamp(now)}-${preset}`);
       makeFolder(path);
       const folder = new RunFolder(path);
       folder.lock = RunLock.acquire(path);
@@ -47,6 +49,7 @@ export class RunFolder {
       }
       return folder;
     } catch (error) {
+      if (isNew && path !== undefined && existsSync(path) && readdirSync(path).length === 0) rmdirSync(path);
       throw error instanceof UserError ? error : cannotBeMade(out, error);
     }
   }
@@ -75,7 +78,7 @@ export class RunFolder {
   static open(path: string): RunFolder {
     if (existsSync(join(path, CONFIG))) return new RunFolder(path);
     const what = !existsSync(path)
-      ? `there is no ${path}`
+      ? `there is no ${path}, or it may not be read`
       : statSync(path).isDirectory()
         ? `${path} is no run folder, it has no ${CONFIG}`
         : `${path} is a file, not a run folder`;

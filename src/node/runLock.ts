@@ -120,7 +120,7 @@ function assertAbandoned(folder: string, file: string, text: string): void {
   const silence = (Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)) / 1000;
   if (silence > SILENCE_SECONDS) return;
   throw new UserError(
-    `${folder} is being written by a process ${holder ? `on ${holder.host}` : 'that is just beginning'}. ` +
+    `${folder} is being written by a process ${holder ? `on ${holder.host}` : 'that does not say which'}. ` +
       `If that one is gone, try again in a minute, or delete ${file}.`,
   );
 }
@@ -141,7 +141,8 @@ function takeAway(file: string, abandoned: string): void {
 
 function parse(text: string): Holder | undefined {
   try {
-    return JSON.parse(text) as Holder;
+    const holder = JSON.parse(text) as Partial<Holder> | null;
+    return typeof holder?.pid === 'number' && typeof holder.host === 'string' ? (holder as Holder) : undefined;
   } catch {
     return undefined;
   }

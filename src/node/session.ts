@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { SessionEnd, SessionStart } from '../files/session';
 import { shellQuoted } from '../files/shell';
@@ -8,7 +9,7 @@ import type { Moment } from './checkpoints';
 export function sessionStart(at: Moment, args: readonly string[], adapter: GPUAdapterInfo, trainingImages: number): SessionStart {
   return {
     time: new Date().toISOString(),
-    command: commandOf(args),
+    command: trainCommand(args),
     ...at,
     adapter: nameAdapter(adapter),
     software: isSoftware(adapter),
@@ -23,7 +24,9 @@ export function sessionEnd(at: Moment, ended: SessionEnd['ended'], message?: str
   return { time: new Date().toISOString(), ended, ...at, ...(message === undefined ? {} : { message }) };
 }
 
-/** The command as a shell would take it. */
-function commandOf(args: readonly string[]): string {
-  return ['node', 'train.js', ...args.map(shellQuoted)].join(' ');
+/** The command that this program is called by, with arguments, as a shell takes it from where the user is. */
+export function trainCommand(args: readonly string[]): string {
+  const script = process.argv[1] ?? 'train.js';
+  const near = relative(process.cwd(), script);
+  return ['node', near.startsWith('..') ? script : near, ...args].map(shellQuoted).join(' ');
 }

@@ -3,6 +3,7 @@ import { makeShapesTrainTest } from '../data/shapes';
 import { UserError } from '../files/userError';
 import { assertTeacherFits } from '../imae/checkpoint';
 import { phasesOf, planPhase, teacherSize, type Config } from '../imae/config';
+import { normalisation } from '../imae/normalisation';
 import type { NamedFile } from '../imae/run';
 import { readNamed } from './folderStore';
 import { loadImageSet } from './loadImageSet';
@@ -36,6 +37,16 @@ export async function loadData(config: Config): Promise<TrainTest> {
       { usage: true },
     );
   }
+  for (const set of [sets.train, sets.test]) {
+    if (set.count < 2) throw new UserError(`--data: ${name} has ${set.count} images in a part; pairs need two or more.`);
+  }
+  const constant = normalisation(config, sets.train).std.findIndex((deviation) => deviation === 0);
+  if (constant >= 0) {
+    throw new UserError(
+      `--data: channel ${constant} is the same in all training images of ${name}, so that it cannot be normalised. ` +
+        'Give other images, or --statistics imagenet.',
+    );
+  }
   for (const phase of phasesOf(config)) planPhase(config, phase, sets.train.count);
   return sets;
 }
@@ -44,7 +55,12 @@ export async function loadData(config: Config): Promise<TrainTest> {
 export function readTeacher(config: Config): NamedFile | undefined {
   const { checkpoint } = config.teacher;
   if (checkpoint === null) return undefined;
-  const teacher = readNamed(checkpoint);
-  assertTeacherFits(teacherSize(config), teacher.file, teacher.name);
-  return teacher;
+  try {
+    const teacher = readNamed(checkpoint);
+    assertTeacherFits(teacherSize(config), teacher.file, teacher.name);
+    return teacher;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`--teacher: ${error.message}`, { usage: error.exitCode === 2 });
+  }
 }

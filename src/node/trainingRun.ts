@@ -1,6 +1,5 @@
 import type { TrainTest } from '../data/imageSet';
-import { formatSetting } from '../files/format';
-import { shellQuoted } from '../files/shell';
+import { counted, formatSetting } from '../files/format';
 import { UserError } from '../files/userError';
 import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
@@ -16,7 +15,7 @@ import type { Progress } from './progress';
 import { ReportWriter } from './reportWriter';
 import type { RunFolder } from './runFolder';
 import { describeScore, scoreTable } from './score';
-import { sessionEnd, sessionStart } from './session';
+import { sessionEnd, sessionStart, trainCommand } from './session';
 
 /** What a run works with. */
 export interface TrainingSetup {
@@ -138,7 +137,7 @@ export function reportFiles({ path }: RunFolder): void {
 }
 
 function resumeCommand(path: string): string {
-  return `node train.js --resume ${shellQuoted(path)}`;
+  return trainCommand(['--resume', path]);
 }
 
 /** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
@@ -148,5 +147,5 @@ function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch
     warmupSteps < steps
       ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
       : `all of them warm-up: the learning rate never reaches ${rate}`;
-  return `${steps} steps of ${batch} images, ${warmup}`;
+  return `${counted(steps, 'step')} of ${counted(batch, 'image')}, ${warmup}`;
 }
