@@ -3,6 +3,8 @@
  * for each logged step, or null where that step has none.
  */
 
+import { parseRunLine, type RunLine } from './jsonLine';
+
 /** What a line of a step can hold, in the order in which it is shown. */
 export const CURVES = [
   'loss',
@@ -61,9 +63,9 @@ export const NO_METRICS: PhaseMetrics = { curves: { steps: [], values: {}, lines
  * earlier checkpoint, the later lines count.
  */
 export function readMetrics(text: string): Map<string, PhaseMetrics> {
-  const phases = new Map<string, { rows: StepLine[]; scores: ScorePoint[] }>();
+  const phases = new Map<string, { rows: RunLine[]; scores: ScorePoint[] }>();
   for (const line of text.split('\n')) {
-    const parsed = parseLine(line);
+    const parsed = parseRunLine(line);
     if (!parsed) continue;
     const { phase, step } = parsed;
     let found = phases.get(phase);
@@ -78,20 +80,6 @@ export function readMetrics(text: string): Map<string, PhaseMetrics> {
     }
   }
   return new Map([...phases].map(([phase, { rows, scores }]) => [phase, { curves: toCurves(rows), scores }]));
-}
-
-type StepLine = Readonly<Record<string, unknown>> & { readonly phase: string; readonly step: number };
-
-function parseLine(text: string): StepLine | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { phase, step } = value as Partial<Record<string, unknown>>;
-  return typeof phase === 'string' && isNumber(step) ? (value as StepLine) : undefined;
 }
 
 function isNumber(value: unknown): value is number {
@@ -115,7 +103,7 @@ function branchErrors(value: unknown): BranchErrors | undefined {
   return complete ? { own, other, mean, mixture, score } : undefined;
 }
 
-function toCurves(rows: readonly StepLine[]): Curves {
+function toCurves(rows: readonly RunLine[]): Curves {
   const values: { [name in CurveName]?: (number | null)[] } = {};
   for (const name of CURVES) {
     const curve = rows.map((row) => (isNumber(row[name]) ? row[name] : null));

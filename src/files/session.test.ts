@@ -1,16 +1,8 @@
 import { expect, test } from 'vitest';
-import { readSessions, type SessionEnd, type SessionStart } from './session';
+import { readSessions, type SessionEnd } from './session';
+import { TEST_SESSION } from './testSession';
 
-const start: SessionStart = {
-  time: '2026-11-21T12:00:00.000Z',
-  command: 'node train.js',
-  phase: 'teacher',
-  step: 0,
-  adapter: 'a GPU',
-  software: false,
-  node: '20.20.2',
-  palimpsest: '0.1.0',
-};
+const start = TEST_SESSION;
 const end: SessionEnd = { time: '2026-11-21T12:05:00.000Z', ended: 'stopped', phase: 'imae', step: 40 };
 
 const text = (...lines: readonly unknown[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');

@@ -3,6 +3,8 @@
  * with a run and another when it ends, so a session without an end is still running or was killed.
  */
 
+import { parseRunLine } from './jsonLine';
+
 /** A process begins or goes on with a run. */
 export interface SessionStart {
   /** ISO 8601, UTC. */
@@ -45,7 +47,7 @@ export interface Session extends SessionStart {
 export function readSessions(text: string): Session[] {
   const sessions: Session[] = [];
   for (const line of text.split('\n')) {
-    const parsed = parseLine(line);
+    const parsed = parseSessionLine(line);
     if (!parsed) continue;
     if (!('ended' in parsed)) {
       sessions.push(parsed);
@@ -57,15 +59,8 @@ export function readSessions(text: string): Session[] {
   return sessions;
 }
 
-function parseLine(text: string): SessionLine | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { time, phase, step } = value as Partial<Record<string, unknown>>;
-  const told = typeof time === 'string' && typeof phase === 'string' && typeof step === 'number';
-  return told && ('ended' in value || 'command' in value) ? (value as SessionLine) : undefined;
+function parseSessionLine(text: string): SessionLine | undefined {
+  const line = parseRunLine(text);
+  const isSession = typeof line?.['time'] === 'string' && ('ended' in line || 'command' in line);
+  return isSession ? (line as unknown as SessionLine) : undefined;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createCanvas } from '@napi-rs/canvas';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { REPORT_PLACE, type ReportData } from '../files/report';
+import { TEST_SESSION } from '../files/testSession';
 import { UserError } from '../files/userError';
 import { resolveConfig, type ConfigLayer } from '../imae/config';
 import { readRun, readTemplate, writeReport } from './reportFile';
@@ -40,18 +41,7 @@ function dataIn(page: string): ReportData {
 }
 
 function session(more: object = {}): void {
-  const line = {
-    time: '2026-11-21T12:00:00.000Z',
-    command: 'node train.js',
-    phase: 'teacher',
-    step: 0,
-    adapter: 'a GPU',
-    software: false,
-    node: '20.20.2',
-    palimpsest: '0.1.0',
-    ...more,
-  };
-  writeFileSync(join(folder.path, 'sessions.jsonl'), `${JSON.stringify(line)}\n`);
+  writeFileSync(join(folder.path, 'sessions.jsonl'), `${JSON.stringify({ ...TEST_SESSION, ...more })}\n`);
 }
 
 /** A sheet of one colour; noise makes it large. */

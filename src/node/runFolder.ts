@@ -1,5 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseRunLine } from '../files/jsonLine';
 import { readSessions, type Session, type SessionLine } from '../files/session';
 import { UserError } from '../files/userError';
 import { listCheckpoints, isBefore, saveCheckpoint, type Checkpoint, type Moment } from './checkpoints';
@@ -135,8 +136,8 @@ export class RunFolder {
     const kept = readFileSync(file, 'utf8')
       .split('\n')
       .filter((text) => {
-        const line = parseLine(text);
-        return line !== undefined && isBefore(line, from);
+        const line = parseRunLine(text);
+        return line !== undefined && isBefore(line as Moment, from);
       });
     this.writeFile(METRICS, kept.map((text) => `${text}\n`).join(''));
   }
@@ -198,14 +199,6 @@ export class RunFolder {
   private closeMetrics(): void {
     if (this.metrics !== undefined) closeSync(this.metrics);
     this.metrics = undefined;
-  }
-}
-
-function parseLine(text: string): Moment | undefined {
-  try {
-    return JSON.parse(text) as Moment;
-  } catch {
-    return undefined;
   }
 }
 

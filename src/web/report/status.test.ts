@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_METRICS } from '../../files/metrics';
 import type { ReportData, ReportPhase } from '../../files/report';
 import type { Session, SessionEnd } from '../../files/session';
+import { TEST_SESSION } from '../../files/testSession';
 import { statusOf } from './status';
 
 const WRITTEN = '2026-11-21T12:10:00.000Z';
@@ -20,14 +21,7 @@ const phase = (id: string, done: number, more: Partial<ReportPhase> = {}): Repor
 });
 
 const session = (end?: Pick<SessionEnd, 'ended' | 'message'>): Session => ({
-  time: '2026-11-21T12:00:00.000Z',
-  command: 'node train.js',
-  phase: 'teacher',
-  step: 0,
-  adapter: 'a GPU',
-  software: false,
-  node: '20.20.2',
-  palimpsest: '0.1.0',
+  ...TEST_SESSION,
   ...(end ? { end: { time: '2026-11-21T12:01:30.000Z', phase: 'imae', step: 400, ...end } } : {}),
 });
 
