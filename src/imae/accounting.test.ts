@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { countParameters, estimateMemory, stepFlops } from './accounting';
-import type { ModelSize } from './config';
+import { adviseOnMemory, countParameters, estimateMemory, stepFlops } from './accounting';
+import { resolveConfig, type ModelSize } from './config';
 
 const vitB: ModelSize = {
   image: 224,
@@ -65,4 +65,24 @@ test('memory: four arenas, the teacher, the images, and activations in proportio
   expect(three.activations).toBe(3 * one.activations);
   expect(one.total).toBe(one.parameters + one.teacher + one.images + one.activations);
   expect(estimateMemory({ size: cifar, branches: 2, maskRatio: 0.75, batch: 1 }, 0).teacher).toBe(0);
+});
+
+describe('advice where memory is short', () => {
+  const advice = (values: object, room: { budget?: number; binding?: number }): string =>
+    adviseOnMemory(resolveConfig([{ source: 'test', values }]), 'imae', 1000, { budget: Infinity, binding: Infinity, ...room });
+
+  test('names the fewest micro-batches that fit', () => {
+    const config = { preset: 'cifar', model: { patch: 4 }, training: { batch: 256 } };
+    const whole = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
+    const bytes = (batch: number): number => estimateMemory({ ...whole, batch }, 1000 * 3072).total;
+    expect(advice(config, { budget: bytes(64) + 1 })).toMatch(/^Give --accumulate 4: .* 256 images, computed 64 at a time/);
+    expect(advice(config, { budget: bytes(64) })).toMatch(/^Give --accumulate 8:/);
+    // Two branches of 65 tokens, hidden layers of 768, f32.
+    expect(advice(config, { binding: 32 * 2 * 65 * 768 * 4 })).toMatch(/^Give --accumulate 8:/);
+  });
+
+  test('is a smaller model where weights alone are too many, and a smaller batch too where not', () => {
+    expect(advice({ model: { dim: 65536 } }, { budget: 2 ** 30 })).toBe('Give a smaller model (--dim, --depth).');
+    expect(advice({ training: { batch: 1 } }, { binding: 4 * 64 * 4 * 64 })).toMatch(/larger patches/);
+  });
 });

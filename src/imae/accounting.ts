@@ -157,7 +157,12 @@ export function adviseOnMemory(
     (count) => count > accumulate && batch % count === 0,
   );
   const enough = parts.find(fits);
-  if (enough === undefined) return 'Give a smaller model (--dim, --depth), larger patches (--patch) or a smaller --batch.';
+  if (enough === undefined) {
+    const { dim, decoderDim } = shape.size;
+    const weightsFit =
+      estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
+    return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
+  }
   return (
     `Give --accumulate ${enough}: the same batch of ${batch} images, computed ${batch / enough} at a time. ` +
     'Else a smaller --batch or model.'

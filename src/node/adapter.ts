@@ -116,7 +116,7 @@ async function importWebGPU(): Promise<WebGPU> {
   } catch (error) {
     throw new UserError(
       `The npm package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${reason(error)}\n` +
-        'It is built for Linux with glibc, macOS and Windows. Run `npm install` on this machine.',
+        'It is built for Linux with glibc, macOS and Windows. Run `npm install` on this machine; `npm run doctor` says more.',
     );
   }
 }
@@ -130,7 +130,7 @@ async function requestSwiftShader(flags: readonly string[]): Promise<OpenAdapter
   } catch (error) {
     throw new UserError(
       `SwiftShader cannot be loaded: ${reason(error)}\n` +
-        'Set XDG_CACHE_HOME to a folder whose programs may be run, or delete the one named here.',
+        'Set XDG_CACHE_HOME to a folder whose programs may be run, or delete the one named here. `npm run doctor` says more.',
     );
   }
 }
