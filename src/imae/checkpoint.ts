@@ -9,7 +9,7 @@ import {
 import { UserError } from '../files/userError';
 import type { AdamW } from '../optim/adamw';
 import { formatShape, type Shape } from '../tensor/shape';
-import type { ModelSize } from './config';
+import { studentSize, teacherSize, type Config, type Phase } from './config';
 import { branchNames, maeSpecs } from './mae';
 import type { Model } from './objective';
 import type { NamedFile } from './run';
@@ -27,6 +27,17 @@ export function saveModel(
   const tensors = new Map<string, StoredTensor>();
   for (const [name, data] of values) tensors.set(name, storedTensor(parameters.get(name).shape, data));
   return writeSafetensors(tensors, metadata);
+}
+
+/** What its tensors do not say of how a model was trained, for its file's metadata. */
+export function trainedAs(config: Config, phase: Phase): Record<string, string> {
+  const { heads, decoderHeads } = phase === 'teacher' ? teacherSize(config) : studentSize(config);
+  return {
+    heads: String(heads),
+    decoderHeads: String(decoderHeads),
+    normPix: String(config.model.normPix),
+    statistics: config.data.statistics,
+  };
 }
 
 /** What resuming needs beside the model: the optimizer's moments. Every draw follows from the step alone. */
@@ -72,7 +83,17 @@ export function loadModel({ parameters }: Model, file: Safetensors, source: stri
 }
 
 /** @throws UserError where a file is no checkpoint of a vanilla MAE of this size, as `loadModel` */
-export function assertTeacherFits(size: ModelSize, file: Safetensors, source: string): void {
+export function assertTeacherFits(config: Config, file: Safetensors, source: string): void {
+  const { metadata } = file;
+  if (metadata['phase'] === 'imae') {
+    throw new UserError(`${source} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
+  }
+  for (const [name, wanted] of Object.entries(trainedAs(config, 'teacher'))) {
+    const found = metadata[name]; // published checkpoints do not say
+    if (found === undefined || found === wanted) continue;
+    throw new UserError(`${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same.`);
+  }
+  const size = teacherSize(config);
   for (const { name, shape } of maeSpecs(size, 1)) fittingTensor(file, name, shape, source);
 }
 

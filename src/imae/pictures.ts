@@ -45,7 +45,8 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
     title,
     caption:
       'Composite: every patch was predicted while it was hidden. Visible patches get no loss, so the raw reconstruction ' +
-      'is noise there; pasting the clean patches in shows pixels that the model never saw.',
+      'is noise there; pasting the clean patches in shows pixels that the model never saw.' +
+      captionOfNormPix(unmixer),
     columns: [
       'mixture',
       'what the model sees, hidden patches hatched',
@@ -88,7 +89,7 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
   return {
     title,
-    caption: 'Composite: every patch was predicted while it was hidden.',
+    caption: 'Composite: every patch was predicted while it was hidden.' + captionOfNormPix(unmixer),
     columns: ['image', 'what the model sees, hidden patches hatched', 'composite'],
     rows: shown.map(({ mixed, removed }, index) => {
       const clean = image(imageToPatches(size, mixed));
@@ -99,6 +100,11 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
     }),
     scale: 3,
   };
+}
+
+/** What such pictures show of the truth. */
+function captionOfNormPix({ normPix }: Unmixer): string {
+  return normPix ? " Each patch is put back by its target's own mean and deviation, which the model does not predict." : '';
 }
 
 /** Of each pair and branch, the patches as predicted in a round in which they were hidden. */

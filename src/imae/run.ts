@@ -3,13 +3,13 @@ import type { PanelSheet } from '../files/panels';
 import { readSafetensors, type Safetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
-import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher } from './checkpoint';
+import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher, trainedAs } from './checkpoint';
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { allocatePhase, PHASE_TITLES, type PhaseResources } from './phaseResources';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
 import { initializeModel, type StepMetrics } from './trainer';
-import { heldOutPairs, meanImage, unmixingScore, type UnmixingScore } from './unmixing';
+import { heldOutPairs, meanTarget, unmixingScore, type UnmixingScore } from './unmixing';
 
 /** A saved model with the name under which messages speak of it. */
 export interface NamedFile {
@@ -211,7 +211,7 @@ class PhaseRun {
     // The last step's loss was that of the weights before its update.
     const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
     if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
-    const metadata = { phase: this.phase, step: String(step), format: 'pt' };
+    const metadata = { phase: this.phase, step: String(step), format: 'pt', ...trainedAs(this.config, this.phase) };
     const saved = saveModel(model, values, metadata);
     const state = await saveState(trainer.optimizer, {
       ...metadata,
@@ -227,7 +227,7 @@ class PhaseRun {
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
     const unmixed = await unmixer.unmix(pairs, unmixer.orders(pairs.length));
-    const score = unmixingScore(model.size, unmixed, this.meanImage(data.train));
+    const score = unmixingScore(model.size, unmixed, this.meanTarget(data.train), this.config.model);
     store.appendMetrics({ phase, step, unmixing: score });
     watcher.score(phase, step, score);
     return score;
@@ -235,8 +235,9 @@ class PhaseRun {
 
   private mean: Float32Array | undefined;
 
-  private meanImage(set: ImageSet): Float32Array {
-    this.mean ??= meanImage(set, this.resources.unmixer.normalisation);
+  private meanTarget(set: ImageSet): Float32Array {
+    const { model, unmixer } = this.resources;
+    this.mean ??= meanTarget(model.size, set, unmixer.normalisation, this.config.model);
     return this.mean;
   }
 

@@ -7,7 +7,7 @@ import { studentSize, type Phase } from './config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from './testRun';
 import { initializeModel, makeModel } from './trainer';
-import { heldOutPairs, imageToPatches, meanImage, Unmixer, unmixingScore, type Pair, type Unmixed } from './unmixing';
+import { heldOutPairs, imageToPatches, meanImage, meanTarget, Unmixer, unmixingScore, type Pair, type Unmixed } from './unmixing';
 
 const SIZE = studentSize(tinyConfig());
 const LENGTH = 16;
@@ -41,6 +41,23 @@ describe('meanImage', () => {
   });
 });
 
+describe('meanTarget', () => {
+  it('is the mean image in patches, or with normPix the mean of patches that are each normalised', () => {
+    const { train } = TINY_DATA;
+    const size = { ...SIZE, image: train.width, patch: 4, channels: 3 };
+    const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
+    expect(meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
+    const found = meanTarget(size, train, statistics, { normPix: true });
+    const width = found.length / 16;
+    for (let place = 0; place < 16; place++) {
+      const patch = found.subarray(place * width, (place + 1) * width);
+      expect(patch.reduce((sum, x) => sum + x, 0) / width).toBeCloseTo(0, 4);
+      expect(patch.reduce((sum, x) => sum + x ** 2, 0) / (width - 1)).toBeLessThan(1);
+    }
+    expect(found.some((value) => Math.abs(value) > 0.05)).toBe(true);
+  });
+});
+
 describe('the unmixing score', () => {
   const mean = image(50);
   /** Pairs with predictions made of their images; every other patch is removed. */
@@ -61,7 +78,7 @@ describe('the unmixing score', () => {
     const { subordinate, dominant, takenApart } = unmixingScore(
       SIZE,
       unmixed((target) => target),
-      mean,
+      patches(mean),
     );
     expect(takenApart).toBe(true);
     expect([subordinate.score, dominant?.score, subordinate.own, dominant?.own]).toEqual([1, 1, 0, 0]);
@@ -72,7 +89,7 @@ describe('the unmixing score', () => {
     const { subordinate, dominant, takenApart } = unmixingScore(
       SIZE,
       unmixed(() => mean),
-      mean,
+      patches(mean),
     );
     expect(takenApart).toBe(false);
     expect([subordinate.score, dominant?.score]).toEqual([0, 0]);
@@ -87,7 +104,7 @@ describe('the unmixing score', () => {
         patches(blend(pair.targets[0] as Float32Array, pair.targets[1] as Float32Array, 0.3)),
       ),
     }));
-    const { subordinate, dominant, takenApart } = unmixingScore(SIZE, pairs, mean);
+    const { subordinate, dominant, takenApart } = unmixingScore(SIZE, pairs, patches(mean));
     expect(takenApart).toBe(false);
     expect(subordinate.own).toBeCloseTo(subordinate.mixture, 6);
     // α = 0.3: the mixture is 0.7 of the difference away from one image, 0.3 from the other.
@@ -98,7 +115,7 @@ describe('the unmixing score', () => {
     const { subordinate, takenApart } = unmixingScore(
       SIZE,
       unmixed((_, other) => other),
-      mean,
+      patches(mean),
     );
     expect(takenApart).toBe(false);
     expect(subordinate.other).toBe(0);
@@ -111,10 +128,32 @@ describe('the unmixing score', () => {
       ...pair,
       predictions: [pair.predictions[0] as Float32Array, patches(mean)],
     }));
-    expect(unmixingScore(SIZE, pairs, mean).takenApart).toBe(false);
+    expect(unmixingScore(SIZE, pairs, patches(mean)).takenApart).toBe(false);
     const alone = perfect.map((pair) => ({ ...pair, predictions: pair.predictions.slice(0, 1) }));
-    expect(unmixingScore(SIZE, alone, mean)).toMatchObject({ takenApart: true, subordinate: { score: 1 } });
-    expect(unmixingScore(SIZE, alone, mean).dominant).toBeUndefined();
+    expect(unmixingScore(SIZE, alone, patches(mean))).toMatchObject({ takenApart: true, subordinate: { score: 1 } });
+    expect(unmixingScore(SIZE, alone, patches(mean)).dominant).toBeUndefined();
+  });
+
+  it('with normPix is given nothing by the statistics that predictions are put back by', () => {
+    // A model that predicts nothing: put back, each of its patches has the target's mean.
+    const flat = unmixed((target) => target).map((pair) => ({
+      ...pair,
+      predictions: pair.predictions.map((patch) =>
+        patch.map((_, i) => {
+          const from = i - (i % WIDTH);
+          return patch.subarray(from, from + WIDTH).reduce((sum, x) => sum + x, 0) / WIDTH;
+        }),
+      ),
+    }));
+    const nothing = new Float32Array(LENGTH * WIDTH);
+    const { subordinate, takenApart } = unmixingScore(SIZE, flat, nothing, { normPix: true });
+    expect(takenApart).toBe(false);
+    // Zero, to what has the variance 1 (n / (n − 1) over n values): the same to either image.
+    expect(subordinate.own).toBeCloseTo((WIDTH - 1) / WIDTH, 3);
+    expect(subordinate.own).toBeCloseTo(subordinate.other, 1);
+    expect(subordinate.score).toBeCloseTo(0, 6);
+    const perfect = unmixingScore(SIZE, unmixed((target) => target), nothing, { normPix: true });
+    expect(perfect).toMatchObject({ takenApart: true, subordinate: { score: 1, own: 0 } });
   });
 
   it('sees removed patches only, and each error is a mean over their values', () => {
@@ -126,7 +165,7 @@ describe('the unmixing score', () => {
         );
       }
     }
-    expect(unmixingScore(SIZE, pairs, mean).subordinate.own).toBeCloseTo(0.25, 6);
+    expect(unmixingScore(SIZE, pairs, patches(mean)).subordinate.own).toBeCloseTo(0.25, 6);
   });
 });
 

@@ -67,7 +67,8 @@ export class Unmixer {
   private constructor(
     private readonly model: Model,
     readonly normalisation: Normalisation,
-    private readonly normPix: boolean,
+    /** Whether predictions were put back by their targets' means and deviations. */
+    readonly normPix: boolean,
     private readonly images: ResidentImages,
     private readonly program: TensorProgram,
     private readonly tensors: {
@@ -161,14 +162,9 @@ export class Unmixer {
 
   /** Undoes the normalisation of each patch by its own statistics, as MAE's visualisation does. */
   private denormalise(patches: Float32Array, target: Float32Array): Float32Array {
-    const clean = imageToPatches(this.model.size, target);
     const width = patches.length / patchCount(this.model.size);
-    return patches.map((value, i) => {
-      const patch = clean.subarray(i - (i % width), i - (i % width) + width);
-      const mean = patch.reduce((sum, x) => sum + x, 0) / width;
-      const variance = patch.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (width - 1);
-      return value * Math.sqrt(variance + 1e-6) + mean;
-    });
+    const { means, deviations } = patchStatistics(imageToPatches(this.model.size, target), width);
+    return patches.map((value, i) => value * at(deviations, i, width) + at(means, i, width));
   }
 
   /** A random order of each pair's patches, the same for every model on a set. */
@@ -205,23 +201,54 @@ export function imageToPatches(size: Pick<Model['size'], 'image' | 'patch' | 'ch
   return out;
 }
 
+/** Mean and deviation of each patch, as `normPix` normalises by them. */
+function patchStatistics(patches: Float32Array, width: number): { means: Float64Array; deviations: Float64Array } {
+  const means = new Float64Array(patches.length / width);
+  const deviations = means.map((_, place) => {
+    const patch = patches.subarray(place * width, (place + 1) * width);
+    const mean = patch.reduce((sum, x) => sum + x, 0) / width;
+    means[place] = mean;
+    return Math.sqrt(patch.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (width - 1) + 1e-6);
+  });
+  return { means, deviations };
+}
+
+/** Patches less the means and by the deviations of others, or of themselves. */
+function normalised(patches: Float32Array, by: Float32Array, width: number): Float32Array {
+  const { means, deviations } = patchStatistics(by, width);
+  return patches.map((value, i) => (value - at(means, i, width)) / at(deviations, i, width));
+}
+
+function at(ofPatches: Float64Array, element: number, width: number): number {
+  return ofPatches[Math.floor(element / width)] as number;
+}
+
 /**
  * The unmixing score over unmixed pairs.
  *
- * @param meanImage [C, H, W], the training set's mean in normalised pixels
+ * @param mean [L, P·P·C], what is best predicted without looking: see `meanTarget`
+ * @param options.normPix compares every patch normalised by its own mean and deviation, as the model was trained to predict
+ *   it: put back by the target's, a prediction would be given what it does not know
  */
-export function unmixingScore(size: Model['size'], unmixed: readonly Unmixed[], meanImage: Float32Array): UnmixingScore {
+export function unmixingScore(
+  size: Model['size'],
+  unmixed: readonly Unmixed[],
+  mean: Float32Array,
+  { normPix = false }: { readonly normPix?: boolean } = {},
+): UnmixingScore {
   const branches = unmixed[0]?.predictions.length ?? 0;
-  const mean = imageToPatches(size, meanImage);
+  const width = mean.length / patchCount(size);
+  const compared = (patches: Float32Array, by = patches): Float32Array => (normPix ? normalised(patches, by, width) : patches);
+  const patchesOf = (pixels: Float32Array): Float32Array => compared(imageToPatches(size, pixels));
   const [subordinate, dominant] = Array.from({ length: branches }, (_, branch) => {
     const sums = { own: 0, other: 0, mean: 0, mixture: 0 };
     let count = 0;
     for (const { predictions, targets, mixed, removed } of unmixed) {
-      const prediction = predictions[branch] as Float32Array;
-      const own = imageToPatches(size, targets[branch] as Float32Array);
-      const other = imageToPatches(size, targets[1 - branch] as Float32Array);
-      const blend = imageToPatches(size, mixed);
-      const width = prediction.length / removed.length;
+      const target = targets[branch] as Float32Array;
+      const prediction = compared(predictions[branch] as Float32Array, imageToPatches(size, target));
+      const own = patchesOf(target);
+      const other = patchesOf(targets[1 - branch] as Float32Array);
+      const blend = patchesOf(mixed);
       for (let i = 0; i < prediction.length; i++) {
         if (!removed[Math.floor(i / width)]) continue;
         const [p, wanted] = [prediction[i] as number, own[i] as number];
@@ -256,4 +283,31 @@ export function meanImage(set: ImageSet, { mean, std }: Normalisation): Float32A
     const channel = Math.floor(i / plane);
     return (sum / set.count / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
   });
+}
+
+/** Images whose normalised patches stand for a whole set's. */
+const SAMPLED = 4096;
+
+/**
+ * What is best predicted without looking, as the unmixing score compares it: [L, P·P·C], the mean over a set of what a patch
+ * is at its place. With `normPix` that is the mean of normalised patches (of the set's first 4,096 images), which is nearer
+ * to anything than the mean image's own patches, normalised.
+ */
+export function meanTarget(
+  size: Model['size'],
+  set: ImageSet,
+  normalisation: Normalisation,
+  { normPix }: { readonly normPix: boolean },
+): Float32Array {
+  if (!normPix) return imageToPatches(size, meanImage(set, normalisation));
+  const pixels = set.channels * set.width * set.height;
+  const width = pixels / patchCount(size);
+  const count = Math.min(set.count, SAMPLED);
+  const sums = new Float64Array(pixels);
+  for (let index = 0; index < count; index++) {
+    const one = { ...set, images: set.images.subarray(index * pixels, (index + 1) * pixels), count: 1 };
+    const patches = imageToPatches(size, meanImage(one, normalisation));
+    for (const [i, value] of normalised(patches, patches, width).entries()) sums[i] = (sums[i] as number) + value / count;
+  }
+  return Float32Array.from(sums);
 }

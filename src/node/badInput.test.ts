@@ -191,7 +191,7 @@ const FAILURES: readonly Case[] = [
   { args: '--data hollow', says: /test_batch\.bin is empty/ },
   { args: '--data wrong-label', says: /data_batch_1\.bin, record 0: label 10, .*0 to 9/ },
   { args: '--data wrong-names', says: /batches\.meta\.txt names 2 classes/ },
-  { args: '--data single', says: /--data: CIFAR-10 has 1 images in a part; pairs need two/ },
+  { args: '--data single', says: /--data: CIFAR-10 has 1 image in a part; pairs need two/ },
   { args: '--data black', says: /--data: channel 0 is the same in all training images.*--statistics imagenet/ },
   { args: '--data pickled', says: /"python version" of CIFAR; the "binary version" is needed/ },
   { args: '--teacher letter.safetensors', says: /letter\.safetensors: it does not begin as a safetensors file/ },
@@ -199,6 +199,8 @@ const FAILURES: readonly Case[] = [
   { args: '--teacher cut.safetensors', says: /cut\.safetensors.*cut short/ },
   { args: '--teacher empty', says: /empty cannot be read: it is a folder/ },
   { args: '--teacher narrow.safetensors', says: /narrow\.safetensors: 'cls_token' is \[1, 1, 8\], the model wants \[1, 1, 64\]/ },
+  { args: '--teacher run/checkpoints/imae-4.safetensors', says: /--teacher: .*imae-4\.safetensors is an i-MAE/ },
+  { args: '--teacher run/checkpoints/teacher-3.safetensors', says: /was trained with heads 2, but this run's teacher has 4/ },
   { args: '--teacher headless.safetensors', says: /headless\.safetensors has no tensor 'cls_token'/ },
   { args: '--out letter.txt/run', says: /--out: .*letter\.txt.* cannot be made/ },
   { args: '--resume edited', says: /training\.seed is 6, but the checkpoint was trained with 5/ },
@@ -231,7 +233,7 @@ async function refuses({ args, says, env = {} }: Case, code: number): Promise<vo
   expect(ended.err).toMatch(says);
   expect(ended.code).toBe(code);
   expect(ended.err).not.toMatch(/^ +at |Error:/m);
-  expect(ended.out.replace(/^(data|adapter|prepare|run) .*\n/gm, '')).toBe('');
+  expect(ended.out.replace(/^(data|resume|adapter|prepare|run) .*\n/gm, '')).toBe('');
   expect(everything()).toEqual(before);
 }
 

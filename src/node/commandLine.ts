@@ -112,7 +112,7 @@ function makeCommand(): Command {
       if (!placeholder) command.addOption(new CommanderOption(`--no-${flag.name}`).hideHelp());
     }
   }
-  add(command, 'Other', '--dry-run', 'print model, parameters, memory and FLOPs a step, and stop');
+  add(command, 'Other', '--dry-run', 'print model, parameters, memory, arithmetic and steps, and stop');
   add(command, 'Other', '--debug', 'show stack traces');
   add(command, 'Other', '--version', 'show the version');
   add(command, 'Other', '-h, --help', 'show this help');

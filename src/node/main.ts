@@ -1,8 +1,11 @@
+import { resolve } from 'node:path';
 import type { TrainTest } from '../data/imageSet';
+import { counted } from '../files/format';
 import { shellQuoted } from '../files/shell';
 import { describeAdapter } from '../gpu/engine';
 import { phasesOf, resolveConfig, type Config } from '../imae/config';
 import { PHASE_TITLES, rehearse } from '../imae/phaseResources';
+import type { ResumePoint } from '../imae/run';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
@@ -12,7 +15,7 @@ import { Interrupt } from './interrupt';
 import { freeMemory } from './memory';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
-import { loadData, readTeacher } from './trainingInputs';
+import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
@@ -52,9 +55,9 @@ async function start(line: CommandLine, args: readonly string[]): Promise<number
 }
 
 async function dryRun(config: Config): Promise<number> {
-  const data = config.data.set === null ? undefined : await loadData(config);
+  const images = await countTrainingImages(config);
   readTeacher(config);
-  console.log(describeRun(config, data?.train.count, freeMemory()));
+  console.log(describeRun(config, images, freeMemory()));
   return 0;
 }
 
@@ -74,11 +77,12 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
   try {
     progress.note('data', describeData(data));
+    if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
     await rehearse(engine, config, data);
     const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
-    const folder = resumed ?? newFolder(line, config);
+    const folder = resumed ?? newFolder(line, withFullPaths(config));
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
     return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) });
@@ -96,6 +100,22 @@ function newFolder({ out }: CommandLine, config: Config): RunFolder {
     throw error;
   }
   return folder;
+}
+
+/** Files are found from wherever the run goes on. */
+function withFullPaths(config: Config): Config {
+  const { data, teacher } = config;
+  const isFile = data.set !== null && data.set !== 'shapes';
+  return {
+    ...config,
+    data: { ...data, ...(isFile ? { set: resolve(data.set) } : {}) },
+    teacher: { ...teacher, ...(teacher.checkpoint === null ? {} : { checkpoint: resolve(teacher.checkpoint) }) },
+  };
+}
+
+function describeResume(point: ResumePoint | undefined): string {
+  if (!point) return 'from the beginning: there is no complete checkpoint';
+  return `from ${PHASE_TITLES[point.phase]} after ${counted(point.step, 'step')}, the last complete checkpoint`;
 }
 
 function describeData({ train, test }: TrainTest): string {

@@ -77,7 +77,7 @@ export class RunFolder {
    * @throws UserError where it is none
    */
   static open(path: string): RunFolder {
-    if (existsSync(join(path, CONFIG))) return new RunFolder(path);
+    if (existsSync(join(path, CONFIG))) return new RunFolder(path.replace(/(?<=.)[/\\]+$/, ''));
     const what = !existsSync(path)
       ? `there is no ${path}, or it may not be read`
       : statSync(path).isDirectory()
