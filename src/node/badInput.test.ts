@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -112,7 +112,12 @@ beforeAll(async () => {
     const model = readSafetensors(readFileSync(checkpoint)).tensors;
     writeFileSync(checkpoint, writeSafetensors(model.set('cls_token', storedTensor([1, 1, 8], new Float32Array(8)))));
   });
-  interruptedRun('held', (run) => writeFileSync(join(run, '.lock'), JSON.stringify({ pid: 1, host: 'elsewhere' })));
+  interruptedRun('held', (run) => {
+    const lock = join(run, '.lock');
+    writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }));
+    // Its holder is heard of however long the cases before it take.
+    utimesSync(lock, new Date(), new Date(Date.now() + 3_600_000));
+  });
 });
 
 interface Case {
