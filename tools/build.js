@@ -1,7 +1,7 @@
-// Bundles the programs that Node runs and the page of a run's report: `node tools/build.js` always, buildIfStale()
-// where dist/ is not up to date.
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// Bundles the programs that Node runs, the page of a run's report and the page for browsers: `node tools/build.js`
+// always, buildIfStale() where dist/ is not up to date.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 
@@ -14,8 +14,14 @@ const PROGRAMS = {
 };
 
 /** The page of a report: dist/report.html, one file with its script and styles in it. */
-const PAGE = 'src/web/report';
-const PAGE_FILE = join(root, 'dist', 'report.html');
+const REPORT = 'src/web/report';
+const REPORT_FILE = join(root, 'dist', 'report.html');
+
+/** The page for browsers: dist/web, a folder that any web server serves as it is, under any path. */
+export const WEB_FOLDER = join(root, 'dist', 'web');
+const WEB_SCRIPTS = ['src/web/page/page.ts', ...readdirSync(join(root, 'src/web/workers')).filter(isScript).map((name) => `src/web/workers/${name}`)];
+/** Copied as they are. */
+const WEB_FILES = ['src/web/page/index.html'];
 
 /** What programs and page are made from; a change in any of these makes them stale. */
 const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
@@ -31,7 +37,7 @@ export function programPath(name) {
   return join(root, 'dist', `${name}.js`);
 }
 
-/** Bundles every program and the page into dist/. */
+/** Bundles every program and the pages into dist/. */
 export async function build() {
   const { build: bundle } = await import('esbuild').catch((error) => {
     throw new SetupError('The npm packages are missing (esbuild is). Run `npm ci` first.', { cause: error });
@@ -50,16 +56,30 @@ export async function build() {
     loader: { '.wgsl': 'text' },
     sourcemap: true,
   });
-  const page = await bundle({
-    ...shared,
-    entryPoints: { report: `${PAGE}/main.ts` },
+  const forBrowsers = { ...shared, minify: true, charset: 'utf8', loader: { '.wgsl': 'text' } };
+  const report = await bundle({
+    ...forBrowsers,
+    entryPoints: { report: `${REPORT}/main.ts` },
     outdir: 'dist',
     format: 'iife',
     target: ['chrome100', 'firefox104', 'safari15.4'],
-    minify: true,
-    charset: 'utf8',
   });
-  outputFiles.push({ path: PAGE_FILE, contents: inOneFile(page.outputFiles) });
+  outputFiles.push({ path: REPORT_FILE, contents: inOneFile(report.outputFiles) });
+  // What the workers share is loaded once.
+  const web = await bundle({
+    ...forBrowsers,
+    entryPoints: WEB_SCRIPTS,
+    outdir: WEB_FOLDER,
+    entryNames: '[name]',
+    chunkNames: 'shared-[hash]',
+    format: 'esm',
+    splitting: true,
+    target: ['chrome113', 'firefox141', 'safari26'],
+  });
+  outputFiles.push(...web.outputFiles);
+  for (const file of WEB_FILES) {
+    outputFiles.push({ path: join(WEB_FOLDER, basename(file)), contents: readFileSync(join(root, file)) });
+  }
   // Renamed into place, so that a process which starts meanwhile never imports half a file.
   for (const { path, contents } of outputFiles) {
     try {
@@ -75,19 +95,33 @@ export async function build() {
       );
     }
   }
+  deleteOthers(outputFiles);
 }
 
-/** The page with its script and styles in it, in the places of two comments. */
+/** What earlier builds left in the page's folder has no place in it. */
+function deleteOthers(outputFiles) {
+  const made = new Set(outputFiles.map(({ path }) => path));
+  for (const name of readdirSync(WEB_FOLDER)) {
+    const path = join(WEB_FOLDER, name);
+    if (!made.has(path) && !name.endsWith('.tmp')) rmSync(path, { force: true });
+  }
+}
+
+function isScript(name) {
+  return name.endsWith('.ts') && !name.endsWith('.test.ts');
+}
+
+/** The report's page with its script and styles in it, in the places of two comments. */
 function inOneFile(outputFiles) {
   const textOf = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text.trim();
-  return readFileSync(join(root, PAGE, 'report.html'), 'utf8')
+  return readFileSync(join(root, REPORT, 'report.html'), 'utf8')
     .replace('/* styles */', () => textOf('.css'))
     .replace('/* script */', () => textOf('.js'));
 }
 
 /** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
 export async function buildIfStale() {
-  const built = Math.min(...[...Object.keys(PROGRAMS).map(programPath), PAGE_FILE].map(modified));
+  const built = Math.min(...[...Object.keys(PROGRAMS).map(programPath), REPORT_FILE, join(WEB_FOLDER, 'index.html')].map(modified));
   if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();
 }
 

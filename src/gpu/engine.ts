@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly software?: boolean;
   /** What the adapter says of itself, where a lent device does not carry it as `adapterInfo`. */
   readonly info?: GPUAdapterInfo;
+  /** Asks the adapter for no optional feature and for no more than WebGPU's default limits. */
+  readonly baseline?: boolean;
   /** How to wait for a promise of WebGPU's, where the platform has a better way than to await it. */
   readonly wait?: Wait;
 }
@@ -100,18 +102,7 @@ export class Engine {
 
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
   static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
-    const { limits } = adapter;
-    const device = await adapter.requestDevice({
-      requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: {
-        maxBufferSize: limits.maxBufferSize,
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      },
-    });
+    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter));
     return new Engine(device, adapter.info, true, options);
   }
 
@@ -285,6 +276,20 @@ export class Engine {
     this.kernels.clear();
     if (this.ownsDevice) this.device.destroy();
   }
+}
+
+function everythingOf({ features, limits }: GPUAdapter): GPUDeviceDescriptor {
+  return {
+    requiredFeatures: OPTIONAL_FEATURES.filter((feature) => features.has(feature)),
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+    },
+  };
 }
 
 /** @throws EngineError `disposed` that names the buffer */

@@ -1,0 +1,7 @@
+import { element } from '../../components/dom';
+import type { PageContext } from '../page';
+import type { View } from '../view';
+
+export function trainView(context: PageContext): View {
+  return { element: element('div', {}, typeof context) };
+}
