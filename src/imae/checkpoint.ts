@@ -114,7 +114,8 @@ export function startFromTeacher({ parameters, branches }: Model, file: Safetens
   }
 }
 
-function fittingTensor({ tensors }: Safetensors, name: string, shape: Shape, source: string): StoredTensor {
+/** A tensor of a checkpoint. @throws UserError where it is missing or of another shape */
+export function fittingTensor({ tensors }: Safetensors, name: string, shape: Shape, source: string): StoredTensor {
   const tensor = tensors.get(name);
   if (!tensor) {
     throw new UserError(`${source} has no tensor '${name}'. Give the checkpoint of a model of this kind and depth.`);

@@ -8,7 +8,7 @@ export interface Normalisation {
 }
 
 /** The statistics that published ImageNet models were trained with. */
-const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /** What a configuration normalises a set's pixels by. ImageNet's statistics are of three channels; other sets use their own. */
 export function normalisation({ data }: Config, set: ImageSet): Normalisation {

@@ -6,6 +6,7 @@ import type { Engine } from '../gpu/engine';
 import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher, trainedAs } from './checkpoint';
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
 import { assertSameRun, identify, type RunIdentity } from './identity';
+import { normalisationMetadata } from './modelFile';
 import { allocatePhase, PHASE_TITLES, type PhaseResources } from './phaseResources';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
 import { initializeModel, type StepMetrics } from './trainer';
@@ -211,7 +212,13 @@ class PhaseRun {
     // The last step's loss was that of the weights before its update.
     const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
     if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
-    const metadata = { phase: this.phase, step: String(step), format: 'pt', ...trainedAs(this.config, this.phase) };
+    const metadata = {
+      phase: this.phase,
+      step: String(step),
+      format: 'pt',
+      ...trainedAs(this.config, this.phase),
+      ...normalisationMetadata(this.resources.unmixer.normalisation),
+    };
     const saved = saveModel(model, values, metadata);
     const state = await saveState(trainer.optimizer, {
       ...metadata,
