@@ -1,8 +1,7 @@
 import { convolutionBias, constant, normal, xavierUniform } from '../nn/initializers';
-import { block, blockSpecs, layernormLayer, layernormSpecs, linearLayer, linearSpecs } from '../nn/layers';
+import { block, blockSpecs, type BlockOptions, layernormLayer, layernormSpecs, linearLayer, linearSpecs } from '../nn/layers';
 import type { Parameters, ParameterSpec } from '../nn/parameters';
 import { sinCosPositions } from '../nn/positions';
-import type { AttentionOptions } from '../ops/attention';
 import { concat } from '../ops/concat';
 import { linear } from '../ops/linear';
 import { patchify } from '../ops/patchify';
@@ -74,7 +73,7 @@ export function encode(
   size: ModelSize,
   images: Tensor,
   masks?: Masks,
-  options: AttentionOptions = {},
+  options: BlockOptions = {},
 ): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
@@ -105,7 +104,14 @@ export function disentangle(graph: Graph, parameters: Parameters, branches: Bran
  * @param z [S·B, 1 + K, Dd]
  * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
  */
-export function decode(graph: Graph, parameters: Parameters, size: ModelSize, z: Tensor, masks: Masks): Tensor {
+export function decode(
+  graph: Graph,
+  parameters: Parameters,
+  size: ModelSize,
+  z: Tensor,
+  masks: Masks,
+  options: BlockOptions = {},
+): Tensor {
   let x = restoreTokens(graph, {
     tokens: z,
     maskToken: parameters.get('mask_token'),
@@ -113,7 +119,7 @@ export function decode(graph: Graph, parameters: Parameters, size: ModelSize, z:
     idsRestore: masks.idsRestore,
   });
   for (const index of range(size.decoderDepth)) {
-    x = block(graph, parameters, `decoder_blocks.${index}`, x, size.decoderHeads);
+    x = block(graph, parameters, `decoder_blocks.${index}`, x, size.decoderHeads, options);
   }
   return linearLayer(graph, parameters, 'decoder_pred', layernormLayer(graph, parameters, 'decoder_norm', x));
 }

@@ -51,11 +51,16 @@ export function blockSpecs(name: string, dim: number): ParameterSpec[] {
   ];
 }
 
+export interface BlockOptions extends AttentionOptions {
+  /** Is given the packed queries, keys and values that the block attends with: [B, N, 3·dim]. */
+  readonly watch?: (qkv: Tensor) => void;
+}
+
 /**
  * x + proj(attention(qkv(norm1(x)))), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020).
  *
  * @param x [B, N, dim]
- * @param options which keys a token may attend to
+ * @param options which keys a token may attend to, and who watches
  */
 export function block(
   graph: Graph,
@@ -63,9 +68,10 @@ export function block(
   name: string,
   x: Tensor,
   heads: number,
-  options: AttentionOptions = {},
+  { watch, ...options }: BlockOptions = {},
 ): Tensor {
   const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, layernormLayer(graph, parameters, `${name}.norm1`, x));
+  watch?.(qkv);
   const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);
   return mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
     weight1: parameters.get(`${name}.mlp.fc1.weight`),
