@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,49 +28,80 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 
+/** A command that starts a Chromium, and what it needs in its environment. */
+interface Chromium {
+  readonly command: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a browser whose tabs are windows by themselves, as Playwright has it: all of them are always in sight. */
+export function openBrowser(): Promise<Browser> {
+  return startNewest(async ({ command, env }, removed) => {
+    const browser = await chromium.launch({
+      executablePath: (await run('sh', ['-c', `command -v ${command}`])).stdout.trim(),
+      args: ARGUMENTS,
+      ignoreDefaultArgs: ['--disable-gpu'], // Playwright's own, which would switch WebGPU off
+      env: { ...process.env, ...env },
+    });
+    browser.on('disconnected', removed);
+    return browser;
+  });
+}
+
+/** Starts a browser as a user has it: of several tabs (`browser.contexts()[0]`) one is in sight, the others are hidden. */
+export function openBrowserWithHiddenTabs(): Promise<Browser> {
+  return startNewest(async ({ command, env }, removed) => {
+    const profile = mkdtempSync(join(tmpdir(), 'palimpsest-profile-'));
+    const flags = [...ARGUMENTS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
+    const child = spawn(command, flags, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+    child.on('close', () => {
+      rmSync(profile, { recursive: true, force: true });
+      removed();
+    });
+    const address = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      child.stderr.on('data', (text: Buffer) => {
+        said += text.toString();
+        const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+        if (found) resolve(found);
+      });
+      child.on('close', () => reject(new Error(said)));
+      child.on('error', reject);
+    });
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+    browser.on('disconnected', () => child.kill());
+    return browser;
+  });
+}
+
 /**
  * Starts the newest of the packaged Chromium and the system's; where that one does not start, the next.
  *
+ * @param start is given what to call when the browser has ended
  * @throws Error where none starts: what each said
  */
-export async function openBrowser(): Promise<Browser> {
+async function startNewest(start: (found: Chromium, ended: () => void) => Promise<Browser>): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'palimpsest-chromium-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   const refusals: string[] = [];
-  try {
-    const candidates: Candidate[] = [await unpackChromium(folder), ...SYSTEM_NAMES.map((command) => ({ command }))];
-    const found = await Promise.all(candidates.map(async (candidate) => ({ ...candidate, major: await majorVersion(candidate) })));
-    for (const { command, env } of found.filter(({ major }) => major > 0).sort((a, b) => b.major - a.major)) {
-      try {
-        const browser = await chromium.launch({
-          executablePath: (await run('sh', ['-c', `command -v ${command}`])).stdout.trim(),
-          args: ARGUMENTS,
-          ignoreDefaultArgs: ['--disable-gpu'], // Playwright's own, which would switch WebGPU off
-          ...(env ? { env: { ...process.env, ...env } } : {}),
-        });
-        browser.on('disconnected', remove);
-        return browser;
-      } catch (error) {
-        refusals.push(`${command}: ${error instanceof Error ? error.message : String(error)}`);
-      }
+  const known: Chromium[] = [await unpackChromium(folder), ...SYSTEM_NAMES.map((command) => ({ command }))];
+  const found = await Promise.all(known.map(async (each) => ({ ...each, major: await majorVersion(each) })));
+  for (const each of found.filter(({ major }) => major > 0).sort((a, b) => b.major - a.major)) {
+    try {
+      return await start(each, remove);
+    } catch (error) {
+      refusals.push(`${each.command}: ${error instanceof Error ? error.message : String(error)}`);
     }
-  } catch (error) {
-    refusals.push(String(error));
   }
   remove();
   throw new Error(`No Chromium starts. Install one (Debian: apt install chromium).\n${refusals.join('\n')}`);
-}
-
-interface Candidate {
-  readonly command: string;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
  * Unpacks the Chromium of the npm package, which is for Linux on x64. It would use a fixed place that processes share; and
  * the system's libraries where it is not on Amazon's, though it has all that it needs.
  */
-async function unpackChromium(folder: string): Promise<Candidate> {
+async function unpackChromium(folder: string): Promise<Chromium> {
   const print = "import('@sparticuz/chromium').then(async (it) => console.log(await it.default.executablePath()))";
   const env = { ...process.env, TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
   const { stdout } = await run(process.execPath, ['-e', print], { env, cwd: root }).catch(() => ({ stdout: '' }));
@@ -78,7 +109,7 @@ async function unpackChromium(folder: string): Promise<Candidate> {
 }
 
 /** 0 where there is no such command, or it does not start. */
-async function majorVersion({ command, env }: Candidate): Promise<number> {
+async function majorVersion({ command, env }: Chromium): Promise<number> {
   try {
     const { stdout } = await run(command, ['--version'], { env: { ...process.env, ...env } });
     return Number(/(\d+)\./.exec(stdout)?.[1] ?? 0);
@@ -105,4 +136,12 @@ export async function openTab(browser: Browser, options: BrowserContextOptions =
     if (message.type() === 'error') errors.push(message.text());
   });
   return { page, errors };
+}
+
+/** Runs a script at the start of each of a tab's workers, before their own. */
+export async function prependToWorkers(page: Page, script: string): Promise<void> {
+  await page.route(/\/(training|viewing|kernels)\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script};${await response.text()}` });
+  });
 }

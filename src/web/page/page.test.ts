@@ -25,3 +25,13 @@ it('opens at Unmix, and goes from view to view by links and by the keyboard', as
   await expect.poll(() => page.title()).toBe('Train · palimpsest');
   expect(errors).toEqual([]);
 });
+
+it('asks its own folder and nobody else for anything', async () => {
+  const { page } = await openTab(browser);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  for (const view of ['unmix', 'train', 'inside', 'kernels']) await page.goto(`${server.url}#${view}`);
+  await page.waitForLoadState('networkidle');
+  expect(asked.length).toBeGreaterThan(2);
+  expect(asked.filter((url) => !url.startsWith(server.url) && !/^(data|blob):/.test(url))).toEqual([]);
+});
