@@ -244,4 +244,68 @@ describe('Program', () => {
     expect(small.pool.liveBuffers).toBe(0);
     small.dispose();
   });
+
+  it('submits carefully until it knows how long a run takes, then all at once what is quick', async () => {
+    const recording = new Recording(engine);
+    let value = scaled(recording, recording.input(BYTES, 'x', new Uint8Array(ramp(1).buffer)), 1);
+    for (let i = 1; i < 100; i++) value = scaled(recording, value, 1);
+    recording.output(value);
+    const program = await recording.compile();
+    const { queue } = engine.device;
+    const submit = queue.submit.bind(queue);
+    const counts: number[] = [];
+    try {
+      for (let run = 0; run < 8; run++) {
+        let count = 0;
+        queue.submit = (buffers) => {
+          count++;
+          submit(buffers);
+        };
+        program.run();
+        queue.submit = submit;
+        counts.push(count);
+        expect(new Float32Array(await program.read(value))).toEqual(ramp(1));
+        await engine.settle();
+      }
+    } finally {
+      queue.submit = submit;
+      program.dispose();
+    }
+    expect(counts[0]).toBe(4); // 100 dispatches, 32 at most each
+    expect(counts.at(-1)).toBe(1);
+  });
+
+  it('splits what takes long', async () => {
+    const recording = new Recording(engine);
+    let value = scaled(recording, recording.input(BYTES, 'x', new Uint8Array(ramp(1).buffer)), 1);
+    for (let i = 1; i < 10; i++) value = scaled(recording, value, 1);
+    recording.output(value);
+    const program = await recording.compile();
+    const { queue } = engine.device;
+    const done = queue.onSubmittedWorkDone.bind(queue);
+    const submit = queue.submit.bind(queue);
+    let count = 0;
+    try {
+      // A device on which every run takes a fifth of a second.
+      queue.onSubmittedWorkDone = async () => {
+        await done();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return undefined;
+      };
+      program.run();
+      await engine.settle();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      queue.submit = (buffers) => {
+        count++;
+        submit(buffers);
+      };
+      program.run();
+      queue.submit = submit;
+      expect(new Float32Array(await program.read(value))).toEqual(ramp(1));
+    } finally {
+      Object.assign(queue, { onSubmittedWorkDone: done, submit });
+      program.dispose();
+    }
+    expect(count).toBeGreaterThanOrEqual(4);
+  });
 });

@@ -21,10 +21,26 @@ export interface ProgramStatistics {
   readonly largestLiveSet: number;
 }
 
-/** Recorded work made ready: memory placed, kernels compiled, bind groups made. A run is one pass and one submit. */
+/**
+ * A submit that takes longer than this is split: a browser draws no frame while one runs, and drivers take one of some
+ * seconds for hung and end the device.
+ */
+const LONGEST_SUBMIT = 0.05;
+/** Dispatches a submit as long as it is not known how long they take: drivers compile in the first run, too. */
+const CAREFUL = 32;
+const TIMED_RUNS = 3;
+
+/**
+ * Recorded work made ready: memory placed, kernels compiled, bind groups made. A run is one pass and one submit, or a few
+ * where it takes long.
+ */
 export class Program {
   private disposed = false;
   private inputsChanged = true;
+  private dispatchesASubmit = CAREFUL;
+  private timedRuns = 0;
+  /** Seconds of the shortest run so far that was timed. */
+  private shortest = Infinity;
 
   constructor(
     private readonly engine: Engine,
@@ -58,22 +74,42 @@ export class Program {
   run(): void {
     this.assertUsable();
     for (const buffer of this.lasting) assertLive({ buffer });
-    const { device } = this.engine;
+    const { queue } = this.engine.device;
     this.engine.guarded('a program', () => {
       if (this.inputsChanged) {
-        device.queue.writeBuffer(this.inputs.buffer.gpu, 0, this.inputs.mirror as Uint8Array<ArrayBuffer>);
+        queue.writeBuffer(this.inputs.buffer.gpu, 0, this.inputs.mirror as Uint8Array<ArrayBuffer>);
         this.inputsChanged = false;
       }
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (const { pipeline, bindGroup, workgroups } of this.steps) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...workgroups);
+      for (let from = 0; from < this.steps.length; from += this.dispatchesASubmit) {
+        queue.submit([this.encode(this.steps.slice(from, from + this.dispatchesASubmit))]);
       }
-      pass.end();
-      device.queue.submit([encoder.finish()]);
     });
+    if (this.timedRuns++ < TIMED_RUNS) this.timeRun();
+  }
+
+  private encode(steps: readonly Step[]): GPUCommandBuffer {
+    const encoder = this.engine.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, bindGroup, workgroups } of steps) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...workgroups);
+    }
+    pass.end();
+    return encoder.finish();
+  }
+
+  /** Times the run just submitted, what is still under way before it included, and sizes later submits by the shortest. */
+  private timeRun(): void {
+    const start = performance.now();
+    this.engine.device.queue.onSubmittedWorkDone().then(
+      () => {
+        this.shortest = Math.min(this.shortest, (performance.now() - start) / 1000);
+        const submits = Math.max(1, Math.ceil(this.shortest / LONGEST_SUBMIT));
+        this.dispatchesASubmit = Math.ceil(this.steps.length / submits);
+      },
+      () => undefined, // the device is gone; its loss is reported by itself
+    );
   }
 
   /** Reads an output of the latest run. */
