@@ -21,7 +21,7 @@ const REPORT_FILE = join(root, 'dist', 'report.html');
 export const WEB_FOLDER = join(root, 'dist', 'web');
 const WEB_SCRIPTS = ['src/web/page/page.ts', ...readdirSync(join(root, 'src/web/workers')).filter(isScript).map((name) => `src/web/workers/${name}`)];
 /** Copied as they are. */
-const WEB_FILES = ['src/web/page/index.html'];
+const WEB_FILES = ['src/web/page/index.html', 'src/web/page/demo.safetensors'];
 
 /** What programs and page are made from; a change in any of these makes them stale. */
 const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
