@@ -7,12 +7,14 @@ import type { ModelInHand } from './currentModel';
 export interface ViewingApi {
   /** Opens a model in place of the one before, which stays open where this one cannot be. */
   open(model: ModelInHand): Promise<OpenedModel>;
-  /** Takes a blend apart: of each branch of the model, the subordinate's first. */
+  /** Takes a blend apart: of each branch of the model, the subordinate's first. Nothing where another model is open by now. */
   takeApart(question: UnmixingQuestion): Promise<RestoredImage[]>;
 }
 
 /** A model that is ready to be looked at. */
 export interface OpenedModel {
+  /** Another each time that a model is opened. */
+  readonly id: number;
   readonly name: string;
   readonly facts: ModelFacts;
   readonly task: Task;
@@ -22,6 +24,8 @@ export interface OpenedModel {
 }
 
 export interface UnmixingQuestion extends Blend {
+  /** The opened model that it is meant for. */
+  readonly model: number;
   /** Whether both images are of the built-in set: its mean image is then compared with. */
   readonly builtIn: boolean;
 }

@@ -19,6 +19,7 @@ class ViewingWorker implements ViewingApi {
   /** Opened while the model is still on its way. */
   private readonly engine = openBrowserEngine();
   private viewer: Viewer | undefined;
+  private id = 0;
   private mean: Float32Array | undefined;
 
   constructor() {
@@ -37,13 +38,14 @@ class ViewingWorker implements ViewingApi {
     }
     const before = this.viewer;
     [this.viewer, this.mean] = [viewer, undefined];
+    const id = ++this.id;
     await before?.dispose();
-    return { name, facts, task, adapter: describeAdapter(engine.info), software: engine.traits.software };
+    return { id, name, facts, task, adapter: describeAdapter(engine.info), software: engine.traits.software };
   }
 
-  async takeApart({ builtIn, ...blend }: UnmixingQuestion): Promise<RestoredImage[]> {
+  async takeApart({ model, builtIn, ...blend }: UnmixingQuestion): Promise<RestoredImage[]> {
     const { viewer } = this;
-    if (!viewer) throw new UserError('No model is open yet.');
+    if (!viewer || model !== this.id) return [];
     const { size, normalisation } = viewer.facts;
     const mean = builtIn && size.channels === 3 && size.image <= LARGEST_AVERAGED ? this.meanOfShapes(viewer) : undefined;
     const reconstructions = await measured(`take apart, ${blend.keep} visible`, () => viewer.takeApart(blend, mean));

@@ -31,6 +31,7 @@ export class Strip {
   private readonly seen: Tile;
   private readonly restored: readonly Tile[];
   private readonly errors: readonly Tile[];
+  private readonly restoredTitle = element('h2', {}, 'taken apart');
   private readonly note = element('p', { class: 'note' });
   private latest: readonly RestoredImage[] = [];
   private look: Look = 'composite';
@@ -58,7 +59,7 @@ export class Strip {
       stage('middle', 'and partly hidden', this.seen.element),
       stage(
         'restored',
-        'taken apart',
+        this.restoredTitle,
         settings.status,
         ...this.restored.map(({ element: each }) => each),
         choice({
@@ -84,6 +85,7 @@ export class Strip {
   /** What kind of model is looked at decides which pictures there are. */
   setTask(task: Task): void {
     this.element.dataset['task'] = task;
+    this.restoredTitle.textContent = task === 'mixture' ? 'completed' : 'taken apart';
   }
 
   setNote(text: string): void {
@@ -130,13 +132,13 @@ export class Strip {
       restored.show(new ImageData(picture.rgba, side, side), `${capital(name)} as the model paints it again, ${this.look}`);
       errors.setTitle(`Errors of ${name}`);
       const largest = percent(picture.distances.reduce((most, each) => Math.max(most, each), 0));
-      errors.show(paintDistances(picture.distances, scale), `Where ${name} is wrong: at most by ${largest} of black to white`);
+      errors.show(paintDistances(picture.distances, scale), `Errors of ${name}: at most ${largest} of black to white`);
     }
   }
 }
 
-function stage(kind: string, title: string, ...content: readonly HTMLElement[]): HTMLElement {
-  return element('div', { class: `stage ${kind}` }, element('h2', {}, title), content);
+function stage(kind: string, title: string | HTMLElement, ...content: readonly HTMLElement[]): HTMLElement {
+  return element('div', { class: `stage ${kind}` }, typeof title === 'string' ? element('h2', {}, title) : title, content);
 }
 
 function legend(): HTMLElement {

@@ -86,7 +86,7 @@ describe('with the model that ships with the page', () => {
     expect(await page.getByText(/of the error that the mixture has/).count()).toBe(2);
     expect(await page.getByText(/the model shipped with this page: i-MAE with two branches; 32 × 32 pixels in 16 patches/).count()).toBe(1);
     expect(await page.getByText(/SOFTWARE, not a GPU/).count()).toBe(1);
-    expect(await picture(page, /^Where image [12] is wrong: at most by \d+ %/).count()).toBe(2);
+    expect(await picture(page, /^Errors of image [12]: at most \d+ %/).count()).toBe(2);
   });
 
   it('the pair and its mixture are there long before, without a GPU', async () => {

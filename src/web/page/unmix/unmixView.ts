@@ -4,6 +4,7 @@ import { hiddenCounts, lookCount } from '../../../imae/turns';
 import { element } from '../../components/dom';
 import type { PageContext } from '../page';
 import type { View } from '../view';
+import { isShipped } from '../viewing';
 import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
 import { ownImage, pairOf, type Source } from './images';
 import { Latest } from './latest';
@@ -11,7 +12,7 @@ import { ModelPanel } from './modelPanel';
 import { Notice, type Remedy } from './notice';
 import { blend } from './paint';
 import { picker, takeFiles, type Slot } from './picker';
-import { scores } from './scores';
+import { Scores } from './scores';
 import { slider } from './slider';
 import { Strip, type Look } from './strip';
 import './unmix.css';
@@ -44,7 +45,7 @@ class UnmixView implements View {
   private readonly strip: Strip;
   private readonly status = element('p', { class: 'status', role: 'status' });
   private readonly notice = new Notice();
-  private readonly outcome = element('div');
+  private readonly scores = new Scores();
   private readonly model = new ModelPanel((file) => void this.take(file, this.slot));
   private readonly alphaSlider = slider({
     label: 'α',
@@ -72,10 +73,7 @@ class UnmixView implements View {
       this.update();
     },
   });
-  private readonly unmixing = new Latest<Asked, RestoredImage[]>(({ question }) => this.ask(question), {
-    answer: (restored, asked) => this.show(restored, asked),
-    failure: (error) => this.fail(error),
-  });
+  private unmixing = this.newQueue();
 
   private pair = FIRST_PAIR;
   private images = pairOf(FIRST_PAIR);
@@ -121,7 +119,7 @@ class UnmixView implements View {
       ),
       this.notice.element,
       this.strip.element,
-      this.outcome,
+      this.scores.element,
       picker({
         onSlot: (slot) => (this.slot = slot),
         onImage: (source) => this.setImage(this.slot, source),
@@ -219,10 +217,11 @@ class UnmixView implements View {
     this.maskSlider.set(nearest);
     this.alphaSlider.set(this.alpha);
     this.strip.clear();
-    this.outcome.replaceChildren();
+    this.scores.clear();
     if (opened) {
       this.status.textContent = '';
       this.strip.setTask(opened.task);
+      this.model.show(opened);
     }
     this.update();
     performance.mark('unmix: inputs');
@@ -239,13 +238,15 @@ class UnmixView implements View {
       const titles = [images[0].title, images[1].title] as const;
       this.strip.show({ size, images: bytes, titles, mixture: blend(...bytes, alpha), alpha, hidden });
       this.describePictures();
-      const builtIn = images.every((image) => image.builtIn);
-      this.model.show(opened, builtIn);
       if (!opened || this.failed) return;
-      this.unmixing.put({ question: { images: bytes, alpha, order, keep: this.keep, builtIn }, of: opened });
+      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep: this.keep, builtIn: this.builtIn }, of: opened });
     } catch (error) {
       this.complain(error, DISMISS);
     }
+  }
+
+  private get builtIn(): boolean {
+    return this.images.every((image) => image.builtIn);
   }
 
   private get keep(): number {
@@ -253,12 +254,26 @@ class UnmixView implements View {
   }
 
   private describePictures(): void {
-    const looks = lookCount(this.patches, this.keep);
-    this.strip.setNote(aboutPictures(looks, this.look === 'raw', this.opened?.facts.normPix === true));
+    const { opened, look } = this;
+    this.strip.setNote(
+      aboutPictures({
+        looks: lookCount(this.patches, this.keep),
+        raw: look === 'raw',
+        normPix: opened?.facts.normPix === true,
+        strange: opened !== undefined && isShipped(opened) && !this.builtIn,
+      }),
+    );
+  }
+
+  private newQueue(): Latest<Asked, RestoredImage[]> {
+    return new Latest(({ question }) => this.ask(question), {
+      answer: (restored, asked) => this.show(restored, asked),
+      failure: (error) => this.fail(error),
+    });
   }
 
   private async ask(question: UnmixingQuestion): Promise<RestoredImage[]> {
-    const slow = setTimeout(() => (this.status.textContent = 'The GPU is being made ready for this …'), PATIENCE);
+    const slow = setTimeout(() => (this.status.textContent = 'The GPU is getting ready for this …'), PATIENCE);
     try {
       return await this.context.viewing.ask((api) => api.takeApart(question));
     } finally {
@@ -267,10 +282,11 @@ class UnmixView implements View {
   }
 
   private show(restored: readonly RestoredImage[], { question, of }: Asked): void {
-    if (of !== this.opened) return;
+    // Another model may have been opened meanwhile.
+    if (of !== this.opened || restored.length === 0) return;
     this.status.textContent = '';
     this.strip.showRestored(restored);
-    this.outcome.replaceChildren(scores(restored, question.alpha));
+    this.scores.show(restored, question.alpha);
     performance.mark('unmix: reconstructions');
   }
 
@@ -282,6 +298,7 @@ class UnmixView implements View {
       pressed: () => {
         this.failed = false;
         this.context.viewing.stop();
+        this.unmixing = this.newQueue(); // what the old one waits for never comes
         void this.open();
       },
     });

@@ -5,13 +5,13 @@ const errors = { own: 0.1, mixture: 0.5, mean: 0.4, other: 0.9 };
 
 describe('the verdict', () => {
   it('is good where every reconstruction beats all that it must', () => {
-    expect(verdictOf([{ of: 0, errors }, { of: 1, errors }], 0.3)).toMatchObject({ good: true, title: 'Taken apart.' });
-    expect(verdictOf([{ of: 0, errors: { own: 0.1, mixture: 0.5, other: 0.9 } }], 0.3).good).toBe(true);
+    expect(verdictOf([{ of: 0, errors }, { of: 1, errors }], 0.3)).toMatchObject({ outcome: 'good', title: 'Taken apart.' });
+    expect(verdictOf([{ of: 0, errors: { own: 0.1, mixture: 0.5, other: 0.9 } }], 0.3).outcome).toBe('good');
   });
 
   it.each(['mixture', 'mean', 'other'] as const)('is not where the %s is as near to one of them, and names it', (id) => {
     const verdict = verdictOf([{ of: 0, errors }, { of: 1, errors: { ...errors, [id]: 0.1 } }], 0.3);
-    expect(verdict).toMatchObject({ good: false, title: 'Half taken apart.' });
+    expect(verdict).toMatchObject({ outcome: 'bad', title: 'Half taken apart.' });
     expect(verdict.text).toContain('image 2');
     expect(verdictOf([{ of: 0, errors: { ...errors, [id]: 0.05 } }], 0.3).title).toBe('Not taken apart.');
   });
@@ -24,7 +24,7 @@ describe('the verdict', () => {
   });
 
   it('of a vanilla MAE claims nothing', () => {
-    expect(verdictOf([{ of: 'mixture', errors: { own: 0 } }], 0.5)).toMatchObject({ good: false });
+    expect(verdictOf([{ of: 'mixture', errors: { own: 0 } }], 0.5)).toMatchObject({ outcome: 'none' });
   });
 });
 
@@ -40,8 +40,10 @@ it.each([
   expect(shareOf(of)).toEqual({ share, of: what });
 });
 
-it('says what a picture shows of the truth', () => {
-  expect(aboutPictures(4, false, false)).toMatch(/looks 4 times/);
-  expect(aboutPictures(4, true, false)).toMatch(/noise/);
-  expect(aboutPictures(4, false, true)).toMatch(/own mean and deviation/);
+it('says how reconstructions are to be read', () => {
+  const plain = { looks: 4, raw: false, normPix: false, strange: false };
+  expect(aboutPictures(plain)).toMatch(/looks 4 times, each time with other patches hidden\. *$/);
+  expect(aboutPictures({ ...plain, raw: true })).toMatch(/noise/);
+  expect(aboutPictures({ ...plain, normPix: true })).toMatch(/own mean and deviation/);
+  expect(aboutPictures({ ...plain, strange: true })).toMatch(/only ever seen drawn shapes/);
 });

@@ -18,7 +18,8 @@ function otherThan(image: string): string {
 }
 
 export interface Verdict {
-  readonly good: boolean;
+  /** None of what does not try to take mixtures apart. */
+  readonly outcome: 'good' | 'bad' | 'none';
   readonly title: string;
   readonly text: string;
 }
@@ -32,15 +33,15 @@ const FAINT = 0.1;
 export function verdictOf(restored: readonly Pick<RestoredImage, 'of' | 'errors'>[], alpha: number): Verdict {
   if (restored[0]?.of === 'mixture') {
     const title = 'Completed, not taken apart.';
-    return { good: false, title, text: 'A vanilla MAE has no branches: it paints what is hidden of the mixture.' };
+    return { outcome: 'none', title, text: 'A vanilla MAE has no branches: it paints what is hidden of the mixture.' };
   }
   const failed = restored.filter(({ errors }) => unbeaten(errors).length > 0).map(({ of }) => `image ${Number(of) + 1}`);
   if (failed.length === 0) {
     const what = restored.length > 1 ? 'Each' : 'The';
-    return { good: true, title: 'Taken apart.', text: `${what} reconstruction is nearer to its own image than all that it is compared with.` };
+    return { outcome: 'good', title: 'Taken apart.', text: `${what} reconstruction is nearer to its own image than all that it is compared with.` };
   }
   const title = failed.length < restored.length ? 'Half taken apart.' : 'Not taken apart.';
-  return { good: false, title, text: `Something simpler is nearer to ${failed.join(' and to ')} than the reconstruction is.${reason(alpha)}` };
+  return { outcome: 'bad', title, text: `Something simpler is nearer to ${failed.join(' and to ')} than the reconstruction is.${reason(alpha)}` };
 }
 
 function reason(alpha: number): string {
@@ -74,12 +75,23 @@ export function aboutModel({ facts, task }: Pick<OpenedModel, 'facts' | 'task'>)
   return `${TASKS[task]}; ${size.image} × ${size.image} pixels in ${(size.image / size.patch) ** 2} patches${steps}`;
 }
 
-/** What has to be said about the reconstructions, however they are shown. */
-export function aboutPictures(looks: number, raw: boolean, normPix: boolean): string {
+/** How reconstructions are to be read. */
+export function aboutPictures({ looks, raw, normPix, strange }: {
+  /** Looks that a composite is made of. */
+  readonly looks: number;
+  readonly raw: boolean;
+  readonly normPix: boolean;
+  /** Whether the model shipped with the page is shown what it has never seen. */
+  readonly strange: boolean;
+}): string {
   const how = raw
     ? 'Raw: one look alone. What the model saw it was never trained to paint: there, this is noise.'
     : `Composite: each patch as painted while it was hidden. The model looks ${looks} times, each time with other patches hidden.`;
-  return normPix ? `${how} Each patch is put back by its target’s own mean and deviation, which the model does not predict.` : how;
+  return [
+    how,
+    normPix ? 'Each patch is put back by its target’s own mean and deviation, which the model does not predict.' : '',
+    strange ? 'This model has only ever seen drawn shapes on black: of any other picture it makes shapes.' : '',
+  ].join(' ');
 }
 
 export function percent(part: number): string {
