@@ -25,6 +25,7 @@ it('a saved model tells all of itself', () => {
     branches: CONFIG.imae.branches === 'two-way' ? 2 : 1,
     normalisation: normalisation(CONFIG, TINY_DATA.train),
     normPix: CONFIG.model.normPix,
+    maskRatio: CONFIG.masking.maskRatio,
     phase: 'imae',
     step: 1,
   });

@@ -12,6 +12,8 @@ export interface ModelFacts {
   readonly normalisation: Normalisation;
   /** Whether it predicts patches normalised by their own mean and deviation. */
   readonly normPix: boolean;
+  /** Share of the patches that were hidden in training, where the file says so. */
+  readonly maskRatio?: number;
   /** What it was trained as, `imae` or the like, and for how many steps, where the file says so. */
   readonly phase?: string;
   readonly step?: number;
@@ -49,12 +51,13 @@ export function describeModel(file: Safetensors, source: string): ModelFacts {
   };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
   for (const { name, shape } of maeSpecs(size, branches)) fittingTensor(file, name, shape, source);
-  const { phase, step } = metadata;
+  const { maskRatio, phase, step } = metadata;
   return {
     size,
     branches,
     normalisation: normalisationOf(file, size.channels, source),
     normPix: metadata['normPix'] === 'true',
+    ...(maskRatio === undefined ? {} : { maskRatio: Number(maskRatio) }),
     ...(phase === undefined ? {} : { phase }),
     ...(step === undefined ? {} : { step: Number(step) }),
   };

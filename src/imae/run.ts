@@ -216,6 +216,7 @@ class PhaseRun {
       phase: this.phase,
       step: String(step),
       format: 'pt',
+      maskRatio: String(this.config.masking.maskRatio),
       ...trainedAs(this.config, this.phase),
       ...normalisationMetadata(this.resources.unmixer.normalisation),
     };

@@ -197,6 +197,7 @@ class UnmixView implements View {
       const opened = await this.context.viewing.open();
       if (opened !== this.opened) {
         this.opened = opened;
+        this.ratio = opened.facts.maskRatio ?? this.ratio;
         this.adapt();
       }
     } catch (error) {
