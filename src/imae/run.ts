@@ -51,6 +51,11 @@ export interface RunOptions {
   readonly resume?: ResumePoint;
   /** A teacher trained before. */
   readonly teacher?: NamedFile;
+  /**
+   * Settings, as `optimizer.learningRate`, that are meant to differ from what the run was resumed with: what is trained
+   * from there on is another run, and its first checkpoint, written at once in the place of the resumed one, says so.
+   */
+  readonly changed?: ReadonlySet<string>;
 }
 
 /** How a run ended; `stopped` names the last checkpoint where it was ended early. */
@@ -85,25 +90,41 @@ export async function runTraining(
   const { resume } = options;
   const first = resume ? phases.indexOf(resume.phase) : 0;
   if (first < 0) throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
-  const identity = await identify(config, data, options.teacher);
-  if (resume) {
-    assertSameRun(resume.state, identity);
-    await assertIntact(resume.model, resume.state);
-  }
+  const identity = await checkResumption(config, data, options);
   let result: RunResult = {};
   for (const phase of phases.slice(first)) {
     const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
     const resources = await allocatePhase(engine, config, phase, data);
     try {
       const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
-      run.load(teacher, resume?.phase === phase ? resume : undefined);
-      result = await run.run();
+      const from = resume?.phase === phase ? resume : undefined;
+      run.load(teacher, from);
+      result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
     } finally {
       resources.dispose();
     }
     if (result.stopped) break;
   }
   return result;
+}
+
+/**
+ * Looks whether a run can go on from where it was left.
+ *
+ * @returns what its checkpoints are to be signed with
+ * @throws UserError where the checkpoint is of another run, or not what was saved
+ */
+export async function checkResumption(
+  config: Config,
+  data: TrainTest,
+  { resume, teacher, changed }: RunOptions,
+): Promise<RunIdentity> {
+  const identity = await identify(config, data, teacher);
+  if (resume) {
+    assertSameRun(resume.state, identity, changed);
+    await assertIntact(resume.model, resume.state);
+  }
+  return identity;
 }
 
 function teacherFile(store: RunStore, options: RunOptions): NamedFile {
@@ -144,7 +165,8 @@ class PhaseRun {
     }
   }
 
-  async run(): Promise<RunResult> {
+  /** @param signAnew whether the checkpoint that it was loaded from is to be written again, under the identity of this run */
+  async run(signAnew: boolean): Promise<RunResult> {
     const { phase, config, watcher } = this;
     const { trainer } = this.resources;
     const { steps } = trainer.plan;
@@ -155,7 +177,7 @@ class PhaseRun {
       // Also where it was left: the lines from there on were taken back, a score among them.
       const due = (every: number): boolean => done === steps || (every > 0 && done > 0 && done % every === 0);
       const stop = done < steps && watcher.stopRequested();
-      if (due(checkpointEvery) || stop) await this.checkpoint(done);
+      if (due(checkpointEvery) || stop || (signAnew && done === this.start)) await this.checkpoint(done);
       if (phase === 'imae' && due(scoreEvery)) score = await this.score(done);
       if (due(panelsEvery)) await this.panels(done);
       if (stop) return { stopped: { phase, step: done, checkpoint: this.lastCheckpoint ?? '' } };
