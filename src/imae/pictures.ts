@@ -11,6 +11,20 @@ const WHITE = 255;
 /** Levels of grey. A plain colour could be a part of the picture. */
 export const HATCH = { stripe: 110, ground: 165, period: 4 } as const;
 
+/** What the columns of sheets are called. */
+export const COLUMNS = {
+  image: 'image',
+  mixture: 'mixture',
+  seen: 'what the model sees, hidden patches hatched',
+  composite: 'composite',
+  subordinate: 'subordinate, composite',
+  dominant: 'dominant, composite',
+  raw: 'subordinate, raw reconstruction',
+  pasted: 'clean visible patches pasted in: contains ground truth',
+  subordinateTarget: 'subordinate, target',
+  dominantTarget: 'dominant, target',
+} as const;
+
 /** Weights of the subordinate for which pairs are shown. */
 const ALPHAS = [0.1, 0.2, 0.35, 0.45];
 const SHOWN_PAIRS = 4;
@@ -48,14 +62,14 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
       'is noise there; pasting the clean patches in shows pixels that the model never saw.' +
       captionOfNormPix(unmixer),
     columns: [
-      'mixture',
-      'what the model sees, hidden patches hatched',
-      'subordinate, composite',
-      ...(twoWay ? ['dominant, composite'] : []),
-      'subordinate, raw reconstruction',
-      'clean visible patches pasted in: contains ground truth',
-      'subordinate, target',
-      'dominant, target',
+      COLUMNS.mixture,
+      COLUMNS.seen,
+      COLUMNS.subordinate,
+      ...(twoWay ? [COLUMNS.dominant] : []),
+      COLUMNS.raw,
+      COLUMNS.pasted,
+      COLUMNS.subordinateTarget,
+      COLUMNS.dominantTarget,
     ],
     rows: shown.map((unmixed, index) => {
       const { mixed, targets, predictions, removed } = unmixed;
@@ -90,7 +104,7 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
   return {
     title,
     caption: 'Composite: every patch was predicted while it was hidden.' + captionOfNormPix(unmixer),
-    columns: ['image', 'what the model sees, hidden patches hatched', 'composite'],
+    columns: [COLUMNS.image, COLUMNS.seen, COLUMNS.composite],
     rows: shown.map(({ mixed, removed }, index) => {
       const clean = image(imageToPatches(size, mixed));
       return {
