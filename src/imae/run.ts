@@ -64,6 +64,9 @@ export interface RunResult {
   readonly score?: UnmixingScore;
 }
 
+/** A loss, gradient or weight that is not finite: the same steps would end the same way. */
+export class DivergedError extends UserError {}
+
 /** Steps over which images a second are measured, at least: some are under way at once and end together. */
 const SHORTEST_WINDOW = 8;
 
@@ -219,9 +222,9 @@ class PhaseRun {
     }
   }
 
-  private notFinite(step: number, what: string): UserError {
+  private notFinite(step: number, what: string): DivergedError {
     const kept = this.lastCheckpoint ? `The last good checkpoint is ${this.lastCheckpoint}` : 'There is no checkpoint yet';
-    return new UserError(
+    return new DivergedError(
       `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
         'Start a new run with a lower learning rate or --clip-norm 1.',
     );

@@ -56,10 +56,11 @@ export class MemoryFolder {
    * @throws UserError where there is no run among them
    */
   static from(name: string, files: Files): MemoryFolder {
-    const root = rootOf(files);
+    const [root, another] = rootsOf(files);
     if (root === undefined) {
       throw new UserError(`${name} is no run: it has no ${CONFIG}. Give a run that this page saved, or a folder that Node left under runs/.`);
     }
+    if (another !== undefined) throw new UserError(`${name} holds several runs: ${root}, ${another} … Give one of them.`);
     const folder = new MemoryFolder(root.split('/').at(-2) ?? name);
     const text = (file: string): string => new TextDecoder().decode(files.get(root + file));
     folder.configText = text(CONFIG);
@@ -166,13 +167,12 @@ export class MemoryFolder {
   }
 }
 
-/** Where the run lies among files: before the `config.json` that lies highest. '' is the top, undefined nowhere. */
-function rootOf(files: Files): string | undefined {
+/** Where runs lie among files: before those `config.json` that lie highest. '' is the top. */
+function rootsOf(files: Files): string[] {
   const depth = (path: string): number => path.split('/').length;
-  return [...files.keys()]
-    .filter((path) => path === CONFIG || path.endsWith(`/${CONFIG}`))
-    .sort((a, b) => depth(a) - depth(b))
-    .map((path) => path.slice(0, -CONFIG.length))[0];
+  const configs = [...files.keys()].filter((path) => path === CONFIG || path.endsWith(`/${CONFIG}`));
+  const highest = Math.min(...configs.map(depth));
+  return configs.filter((path) => depth(path) === highest).map((path) => path.slice(0, -CONFIG.length));
 }
 
 /**

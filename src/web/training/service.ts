@@ -4,14 +4,17 @@ import { isSoftware, nameAdapter, type Engine } from '../../gpu/engine';
 import { EngineError } from '../../gpu/errors';
 import type { Config } from '../../imae/config';
 import { rehearse } from '../../imae/phaseResources';
-import { checkResumption, type RunResult } from '../../imae/run';
+import { checkResumption, DivergedError, type RunResult } from '../../imae/run';
 import { assertTrainable, BUILT_IN, drawBuiltIn } from '../../imae/trainingData';
 import { runOptions, trainLeg, type Leg, type Surroundings, type TrainingEvent } from './leg';
 
 /** How a leg ended. What was told before is whole in any case. */
 export type LegEnd =
   | ({ readonly ended: 'finished' | 'stopped' } & RunResult)
-  | { readonly ended: 'failed'; readonly why: 'user' | 'device-lost' | 'engine' | 'defect'; readonly message: string };
+  | { readonly ended: 'failed'; readonly why: Reason; readonly message: string };
+
+/** What kind of failure ended a leg: a mistake or lack on the user's side, one that going on alone repeats, or one of ours. */
+export type Reason = 'user' | 'diverged' | 'device-lost' | 'engine' | 'defect';
 
 /** What the worker that trains can be asked. It trains one leg at a time. */
 export interface TrainingService {
@@ -93,7 +96,8 @@ export class Training implements TrainingService {
 }
 
 function failure(error: unknown): LegEnd {
-  const end = (why: 'user' | 'device-lost' | 'engine' | 'defect', message: string): LegEnd => ({ ended: 'failed', why, message });
+  const end = (why: Reason, message: string): LegEnd => ({ ended: 'failed', why, message });
+  if (error instanceof DivergedError) return end('diverged', error.message);
   if (error instanceof UserError) return end('user', error.message);
   if (error instanceof EngineError && error.code === 'device-lost') return end('device-lost', error.what);
   if (error instanceof EngineError) return end('engine', error.message);

@@ -47,9 +47,11 @@ export function unzip(zip: Uint8Array, source: string): Map<string, Uint8Array> 
       if (view.getUint32(at, true) !== DIRECTORY_ENTRY) throw damaged(source, 'its directory is not where it should be');
       const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [number, number, number];
       const path = text(view, at + 46, nameBytes);
-      if (!path.endsWith('/')) files.set(path.replaceAll('\\', '/'), readEntry(view, at, path, source));
+      const content = readEntry(view, at, path, source);
+      if (!path.endsWith('/')) files.set(path.replaceAll('\\', '/'), content); // a folder's entry is empty
       at += 46 + nameBytes + extraBytes + commentBytes;
     }
+    if (at !== end) throw damaged(source, 'its directory does not end where it should');
   } catch (error) {
     if (error instanceof RangeError) throw damaged(source, 'its directory points outside of it'); // of a DataView
     throw error;
