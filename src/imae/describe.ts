@@ -1,5 +1,8 @@
 import { counted, formatSetting } from '../files/format';
-import type { PhasePlan } from './config';
+import type { Phase, PhasePlan } from './config';
+
+/** What people call the phases. */
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
 
 /** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
 export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {

@@ -1,6 +1,7 @@
 import type { ImageSet } from '../data/imageSet';
 import type { PanelImage, PanelSheet } from '../files/panels';
 import { patchCount } from './config';
+import { COLUMNS } from './panelColumns';
 import type { Model } from './objective';
 import type { Normalisation } from './normalisation';
 import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';
@@ -10,20 +11,6 @@ type Size = Model['size'];
 const WHITE = 255;
 /** Levels of grey. A plain colour could be a part of the picture. */
 export const HATCH = { stripe: 110, ground: 165, period: 4 } as const;
-
-/** What the columns of sheets are called. */
-export const COLUMNS = {
-  image: 'image',
-  mixture: 'mixture',
-  seen: 'what the model sees, hidden patches hatched',
-  composite: 'composite',
-  subordinate: 'subordinate, composite',
-  dominant: 'dominant, composite',
-  raw: 'subordinate, raw reconstruction',
-  pasted: 'clean visible patches pasted in: contains ground truth',
-  subordinateTarget: 'subordinate, target',
-  dominantTarget: 'dominant, target',
-} as const;
 
 /** Weights of the subordinate for which pairs are shown. */
 const ALPHAS = [0.1, 0.2, 0.35, 0.45];

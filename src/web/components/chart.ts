@@ -41,6 +41,7 @@ export interface ChartSettings {
 }
 
 const HEIGHT = 220;
+const NEARLY_IN_SIGHT = '200px';
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const DIGIT_WIDTH = 7;
 const LINE_WIDTH = 1.75;
@@ -132,13 +133,16 @@ export function chart(settings: ChartSettings): Chart {
   // What is out of sight is drawn when it comes into it.
   let inSight = false;
   let stale = false;
-  new IntersectionObserver((entries) => {
-    inSight = entries.at(-1)?.isIntersecting === true;
-    if (inSight && stale) {
-      stale = false;
-      refresh();
-    }
-  }).observe(place);
+  new IntersectionObserver(
+    (entries) => {
+      inSight = entries.at(-1)?.isIntersecting === true;
+      if (inSight && stale) {
+        stale = false;
+        refresh();
+      }
+    },
+    { rootMargin: NEARLY_IN_SIGHT },
+  ).observe(place);
   new ResizeObserver(() => {
     if (plot && place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
     else draw();

@@ -44,9 +44,9 @@ function startTrainer(): Trainer {
 interface Watched {
   readonly run: PageRun;
   /** Resolves when the run stands so. */
-  until(kind: Standing['kind']): Promise<void>;
+  readonly until: (kind: Standing['kind']) => Promise<void>;
   /** Does something when the run has come to a step. */
-  at(phase: string, step: number, what: () => void): void;
+  readonly at: (phase: string, step: number, what: () => void) => void;
 }
 
 function watched(folder: MemoryFolder, using: Config = config, start: (failed: (message: string) => void) => Trainer = startTrainer): Watched {

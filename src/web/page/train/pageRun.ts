@@ -59,7 +59,7 @@ export class PageRun {
   adapter: { readonly name: string; readonly software: boolean } | undefined;
   /** The adapter that it was trained on before, where that was another. */
   adapterBefore: string | undefined;
-  /** Of the last step that was told; none while it does not train. */
+  /** Of the last step that was told; between legs, no GPU memory is held. */
   figures: Figures | undefined;
   private current: Standing;
   /** Where it stands, or will go on. */
@@ -220,7 +220,6 @@ export class PageRun {
     if (!resume) folder.writeConfig(config); // with the first checkpoint under it otherwise, so that they always agree
     folder.goOn();
     this.adapterBefore = undefined;
-    this.figures = undefined;
     this.inSession = false;
     this.stand({ kind: 'preparing', what: 'starting' });
     const failed = (message: string): LegEnd => ({ ended: 'failed', why: 'defect', message });
@@ -309,7 +308,7 @@ export class PageRun {
       this.inSession = false;
       this.version++;
     };
-    this.figures = undefined;
+    if (this.figures) this.figures = { ...this.figures, liveBytes: 0 };
     this.pace = new Pace();
     if (end.ended === 'failed') {
       word('failed', end.message);
