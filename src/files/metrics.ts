@@ -57,29 +57,47 @@ export interface PhaseMetrics {
 /** Of a phase that has logged nothing. */
 export const NO_METRICS: PhaseMetrics = { curves: { steps: [], values: {}, lines: 0 }, scores: [] };
 
-/**
- * The curves and scores of each phase in the text of a `metrics.jsonl`. Keys that it does not know are ignored, and so
- * are lines that cannot be read: the last one may be half written. Where steps come again, since a run went on from an
- * earlier checkpoint, the later lines count.
- */
+/** The curves and scores of each phase in the text of a `metrics.jsonl`. Lines that cannot be read are ignored: the last one may be half written. */
 export function readMetrics(text: string): Map<string, PhaseMetrics> {
-  const phases = new Map<string, { rows: RunLine[]; scores: ScorePoint[] }>();
+  const log = new MetricsLog();
   for (const line of text.split('\n')) {
     const parsed = parseRunLine(line);
-    if (!parsed) continue;
-    const { phase, step } = parsed;
-    let found = phases.get(phase);
-    if (!found) phases.set(phase, (found = { rows: [], scores: [] }));
-    const score = scorePoint(step, parsed['unmixing']);
+    if (parsed) log.add(parsed);
+  }
+  return log.phases();
+}
+
+/**
+ * Makes curves and scores of lines that come one by one. Keys that it does not know are ignored. Where steps come again,
+ * since a run went on from an earlier checkpoint, the later lines count.
+ */
+export class MetricsLog {
+  private readonly found = new Map<string, { readonly rows: RunLine[]; readonly scores: ScorePoint[] }>();
+
+  add(line: RunLine): void {
+    const { phase, step } = line;
+    let found = this.found.get(phase);
+    if (!found) this.found.set(phase, (found = { rows: [], scores: [] }));
+    const score = scorePoint(step, line['unmixing']);
     if (score) {
       while ((found.scores.at(-1)?.step ?? -1) >= step) found.scores.pop();
       found.scores.push(score);
-    } else if (isNumber(parsed['loss'])) {
+    } else if (isNumber(line['loss'])) {
       while ((found.rows.at(-1)?.step ?? -1) >= step) found.rows.pop();
-      found.rows.push(parsed);
+      found.rows.push(line);
     }
   }
-  return new Map([...phases].map(([phase, { rows, scores }]) => [phase, { curves: toCurves(rows), scores }]));
+
+  /** Of a phase, or of one that has logged nothing. */
+  phase(id: string): PhaseMetrics {
+    const found = this.found.get(id);
+    return found ? { curves: toCurves(found.rows), scores: [...found.scores] } : NO_METRICS;
+  }
+
+  /** Of each phase that has logged something. */
+  phases(): Map<string, PhaseMetrics> {
+    return new Map([...this.found.keys()].map((id) => [id, this.phase(id)]));
+  }
 }
 
 function isNumber(value: unknown): value is number {

@@ -16,6 +16,12 @@ test('a session that was killed has no end, and takes none from the next', () =>
   expect(readSessions(text(start, { ...start, step: 10 }, end))).toEqual([start, { ...start, step: 10, end }]);
 });
 
+test('a page has typed no command', () => {
+  const { command, ...page } = { ...start, platform: 'Chrome 147', changes: ['optimizer.learningRate from 1 lr to 2 lr'] };
+  expect(command).toBeDefined();
+  expect(readSessions(text(page, end))).toEqual([{ ...page, end }]);
+});
+
 test('what cannot be read is left out', () => {
   expect(readSessions(`${text(end, 7, null, { time: 'now' }, start)}{"time":"2026-11`)).toEqual([start]);
   expect(readSessions('')).toEqual([]);

@@ -1,6 +1,6 @@
 /*
- * `sessions.jsonl` of a run folder: who trained it, when and on what. A process writes a line when it begins or goes on
- * with a run and another when it ends, so a session without an end is still running or was killed.
+ * `sessions.jsonl` of a run folder: who trained it, when and on what. A process, or a page, writes a line when it begins
+ * or goes on with a run and another when it ends, so a session without an end is still running or was killed.
  */
 
 import { parseRunLine } from './jsonLine';
@@ -9,8 +9,8 @@ import { parseRunLine } from './jsonLine';
 export interface SessionStart {
   /** ISO 8601, UTC. */
   readonly time: string;
-  /** As it was typed. */
-  readonly command: string;
+  /** As it was typed; absent where nothing was, as in the page. */
+  readonly command?: string;
   readonly phase: string;
   /** Steps of the phase done before. */
   readonly step: number;
@@ -18,11 +18,14 @@ export interface SessionStart {
   readonly adapter: string;
   /** Whether the adapter is emulated by the CPU. */
   readonly software: boolean;
-  /** Versions. */
-  readonly node: string;
+  /** What it ran in, with its version: `Node 20.20.2`. */
+  readonly platform: string;
+  /** The version. */
   readonly palimpsest: string;
   /** Images of the training set: without them, a length in epochs cannot be told in steps. */
   readonly trainingImages?: number;
+  /** Settings that were changed for the steps from here on: `optimizer.learningRate from 0.008 lr to 0.004 lr`. */
+  readonly changes?: readonly string[];
 }
 
 /** A process leaves a run. */
@@ -34,6 +37,15 @@ export interface SessionEnd {
   readonly step: number;
   /** Why it failed. */
   readonly message?: string;
+}
+
+/** What is known of a session that ends in an orderly way. */
+export function sessionEnd(
+  { phase, step }: Pick<SessionEnd, 'phase' | 'step'>,
+  ended: SessionEnd['ended'],
+  message?: string,
+): SessionEnd {
+  return { time: new Date().toISOString(), ended, phase, step, ...(message === undefined ? {} : { message }) };
 }
 
 export type SessionLine = SessionStart | SessionEnd;
@@ -61,6 +73,6 @@ export function readSessions(text: string): Session[] {
 
 function parseSessionLine(text: string): SessionLine | undefined {
   const line = parseRunLine(text);
-  const isSession = typeof line?.['time'] === 'string' && ('ended' in line || 'command' in line);
+  const isSession = typeof line?.['time'] === 'string' && ('ended' in line || 'adapter' in line);
   return isSession ? (line as unknown as SessionLine) : undefined;
 }

@@ -8,6 +8,6 @@ export const TEST_SESSION: SessionStart = {
   step: 0,
   adapter: 'a GPU',
   software: false,
-  node: '20.20.2',
+  platform: 'Node 20.20.2',
   palimpsest: '0.1.0',
 };

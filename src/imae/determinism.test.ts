@@ -92,6 +92,36 @@ describe('in one process', () => {
     await runAlone({ ...RANDOM, training: { ...RANDOM.training, budget: { steps: 3 } }, logging: { logEvery: 2 } }, { store, resume: store.resumePoint() });
   });
 
+  it('a setting that is meant to change does so from the next step on, and the run is then another one', async () => {
+    const slower = { ...RANDOM, optimizer: { learningRate: { lr: 1e-3 } } };
+    const changed = new Set(['optimizer.learningRate']);
+    const run = async (store: MemoryStore, stopAfter?: number) =>
+      await runAlone(slower, { store, resume: store.resumePoint(), changed, ...(stopAfter === undefined ? {} : { stopAfter }) });
+
+    const store = new MemoryStore();
+    await runAlone(RANDOM, { store, stopAfter: 4 });
+    const before = store.checkpoints.at(-1);
+    await expect(runAlone(slower, { store, resume: store.resumePoint() })).rejects.toThrow(/optimizer\.learningRate is {"lr":0\.001}/);
+    await expect(runAlone({ ...slower, training: { seed: 6 } }, { store, resume: store.resumePoint(), changed })).rejects.toThrow(/training\.seed/);
+    expect(store.checkpoints.at(-1)).toBe(before);
+
+    const again = new MemoryStore();
+    again.checkpoints.push(...store.checkpoints);
+    const whole = await run(store);
+    expect(whole.steps.map(({ step }) => step)).toEqual([2, 3]);
+    expect(whole.steps[0]?.loss).toBe(first.steps[5]?.loss);
+    expect(whole.steps[1]?.loss).not.toBe(first.steps[6]?.loss);
+    expect((whole.steps[0]?.lr ?? 0) / (first.steps[5]?.lr ?? 0)).toBeCloseTo(1 / 3);
+
+    // Ended before its first step, it can still go on: its first checkpoint was written at once.
+    await run(again, 0);
+    expect(again.checkpoints.at(-1)).toMatchObject({ phase: 'imae', step: 2, model: before?.model });
+    const resumed = await runAlone(slower, { store: again, resume: again.resumePoint() });
+    expect(resumed.steps).toEqual(whole.steps);
+    expect(again.checkpoints.at(-1)).toEqual(store.checkpoints.at(-1));
+    await expect(runAlone(RANDOM, { store: again, resume: again.resumePoint() })).rejects.toThrow(/optimizer\.learningRate/);
+  });
+
   it('micro-batches draw what the whole batch draws: the same losses within rounding', async () => {
     const [whole, halves] = [
       await runAlone({ ...RANDOM, imae: { lambda: 0.5 } }),

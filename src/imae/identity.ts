@@ -46,14 +46,15 @@ export async function identify(config: Config, data: TrainTest, teacher: NamedFi
  * would silently be neither the old nor the new one.
  *
  * @param state the checkpoint's state, which carries an identity in its metadata
+ * @param changed settings, as `optimizer.learningRate`, that are meant to differ from here on
  * @throws UserError that names what changed
  */
-export function assertSameRun({ name, file }: NamedFile, now: RunIdentity): void {
+export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, changed: ReadonlySet<string> = new Set()): void {
   const then = parse(file.metadata['run']);
   if (!then) throw new UserError(`${name} does not say which run it is of. It was not saved by this program: start a new run.`);
   for (const [setting, value] of Object.entries(now.settings)) {
     const before = then.settings[setting];
-    if (before === value) continue;
+    if (before === value || changed.has(setting)) continue;
     throw new UserError(
       `${setting} is ${value}, but the checkpoint was trained with ${before ?? 'a version that had no such setting'}. ` +
         'A resumed run goes on bit for bit: put config.json back, or start a new run from it with --config.',

@@ -4,12 +4,10 @@ import { EngineError } from '../gpu/errors';
 import { UserError } from '../files/userError';
 import { adviseOnMemory } from './accounting';
 import { needsTeacher, phasesOf, type Config, type Phase } from './config';
+import { PHASE_TITLES } from './describe';
 import type { Model } from './objective';
 import { makeModel, Trainer } from './trainer';
 import { Unmixer } from './unmixing';
-
-/** What people call the phases. */
-export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
 
 const UNMIXER_BATCH = 16;
 

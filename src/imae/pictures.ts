@@ -1,5 +1,6 @@
 import type { ImageSet } from '../data/imageSet';
 import type { PanelImage, PanelSheet } from '../files/panels';
+import { COLUMNS } from './panelColumns';
 import type { Model } from './objective';
 import type { Normalisation } from './normalisation';
 import { turnedOrders } from './turns';
@@ -48,14 +49,14 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
       'is noise there; pasting the clean patches in shows pixels that the model never saw.' +
       captionOfNormPix(unmixer),
     columns: [
-      'mixture',
-      'what the model sees, hidden patches hatched',
-      'subordinate, composite',
-      ...(twoWay ? ['dominant, composite'] : []),
-      'subordinate, raw reconstruction',
-      'clean visible patches pasted in: contains ground truth',
-      'subordinate, target',
-      'dominant, target',
+      COLUMNS.mixture,
+      COLUMNS.seen,
+      COLUMNS.subordinate,
+      ...(twoWay ? [COLUMNS.dominant] : []),
+      COLUMNS.raw,
+      COLUMNS.pasted,
+      COLUMNS.subordinateTarget,
+      COLUMNS.dominantTarget,
     ],
     rows: shown.map((unmixed, index) => {
       const { mixed, targets, predictions, removed } = unmixed;
@@ -90,7 +91,7 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
   return {
     title,
     caption: 'Composite: every patch was predicted while it was hidden.' + captionOfNormPix(unmixer),
-    columns: ['image', 'what the model sees, hidden patches hatched', 'composite'],
+    columns: [COLUMNS.image, COLUMNS.seen, COLUMNS.composite],
     rows: shown.map(({ mixed, removed }, index) => {
       const clean = image(imageToPatches(size, mixed));
       return {

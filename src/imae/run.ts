@@ -5,9 +5,10 @@ import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
 import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher, trainedAs } from './checkpoint';
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
+import { PHASE_TITLES } from './describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { normalisationMetadata } from './modelFile';
-import { allocatePhase, PHASE_TITLES, type PhaseResources } from './phaseResources';
+import { allocatePhase, type PhaseResources } from './phaseResources';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
 import { initializeModel, type StepMetrics } from './trainer';
 import { heldOutPairs, meanTarget, unmixingScore, type UnmixingScore } from './unmixing';
@@ -52,6 +53,11 @@ export interface RunOptions {
   readonly resume?: ResumePoint;
   /** A teacher trained before. */
   readonly teacher?: NamedFile;
+  /**
+   * Settings, as `optimizer.learningRate`, that are meant to differ from what the run was resumed with: what is trained
+   * from there on is another run, and its first checkpoint, written at once in the place of the resumed one, says so.
+   */
+  readonly changed?: ReadonlySet<string>;
 }
 
 /** How a run ended; `stopped` names the last checkpoint where it was ended early. */
@@ -59,6 +65,9 @@ export interface RunResult {
   readonly stopped?: { readonly phase: Phase; readonly step: number; readonly checkpoint: string };
   readonly score?: UnmixingScore;
 }
+
+/** A loss, gradient or weight that is not finite: the same steps would end the same way. */
+export class DivergedError extends UserError {}
 
 /** Steps over which images a second are measured, at least: some are under way at once and end together. */
 const SHORTEST_WINDOW = 8;
@@ -86,25 +95,41 @@ export async function runTraining(
   const { resume } = options;
   const first = resume ? phases.indexOf(resume.phase) : 0;
   if (first < 0) throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
-  const identity = await identify(config, data, options.teacher);
-  if (resume) {
-    assertSameRun(resume.state, identity);
-    await assertIntact(resume.model, resume.state);
-  }
+  const identity = await checkResumption(config, data, options);
   let result: RunResult = {};
   for (const phase of phases.slice(first)) {
     const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
     const resources = await allocatePhase(engine, config, phase, data);
     try {
       const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
-      run.load(teacher, resume?.phase === phase ? resume : undefined);
-      result = await run.run();
+      const from = resume?.phase === phase ? resume : undefined;
+      run.load(teacher, from);
+      result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
     } finally {
       resources.dispose();
     }
     if (result.stopped) break;
   }
   return result;
+}
+
+/**
+ * Looks whether a run can go on from where it was left.
+ *
+ * @returns what its checkpoints are to be signed with
+ * @throws UserError where the checkpoint is of another run, or not what was saved
+ */
+export async function checkResumption(
+  config: Config,
+  data: TrainTest,
+  { resume, teacher, changed }: RunOptions,
+): Promise<RunIdentity> {
+  const identity = await identify(config, data, teacher);
+  if (resume) {
+    assertSameRun(resume.state, identity, changed);
+    await assertIntact(resume.model, resume.state);
+  }
+  return identity;
 }
 
 function teacherFile(store: RunStore, options: RunOptions): NamedFile {
@@ -145,7 +170,8 @@ class PhaseRun {
     }
   }
 
-  async run(): Promise<RunResult> {
+  /** @param signAnew whether the checkpoint that it was loaded from is to be written again, under the identity of this run */
+  async run(signAnew: boolean): Promise<RunResult> {
     const { phase, config, watcher } = this;
     const { trainer } = this.resources;
     const { steps } = trainer.plan;
@@ -156,7 +182,7 @@ class PhaseRun {
       // Also where it was left: the lines from there on were taken back, a score among them.
       const due = (every: number): boolean => done === steps || (every > 0 && done > 0 && done % every === 0);
       const stop = done < steps && watcher.stopRequested();
-      if (due(checkpointEvery) || stop) await this.checkpoint(done);
+      if (due(checkpointEvery) || stop || (signAnew && done === this.start)) await this.checkpoint(done);
       if (phase === 'imae' && due(scoreEvery)) score = await this.score(done);
       if (due(panelsEvery)) await this.panels(done);
       if (stop) return { stopped: { phase, step: done, checkpoint: this.lastCheckpoint ?? '' } };
@@ -198,9 +224,9 @@ class PhaseRun {
     }
   }
 
-  private notFinite(step: number, what: string): UserError {
+  private notFinite(step: number, what: string): DivergedError {
     const kept = this.lastCheckpoint ? `The last good checkpoint is ${this.lastCheckpoint}` : 'There is no checkpoint yet';
-    return new UserError(
+    return new DivergedError(
       `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
         'Start a new run with a lower learning rate or --clip-norm 1.',
     );

@@ -1,6 +1,7 @@
 import { UserError } from '../files/userError';
 import type { Phase } from '../imae/config';
 import type { NamedFile, ResumePoint, RunStore } from '../imae/run';
+import { PANELS } from '../imae/runFiles';
 import { panelsPng } from './picture';
 import { readTensors } from './readTensors';
 import type { RunFolder } from './runFolder';
@@ -31,7 +32,7 @@ export class FolderStore implements RunStore {
   }
 
   async writePanels(name: string, sheet: Parameters<RunStore['writePanels']>[1]): Promise<void> {
-    this.folder.writeFile(`panels/${name}.png`, await panelsPng(sheet));
+    this.folder.writeFile(`${PANELS}/${name}.png`, await panelsPng(sheet));
     this.changed();
   }
 

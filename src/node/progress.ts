@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { formatDuration, formatNumber, formatRate } from '../files/format';
+import { Pace } from '../files/pace';
 import { hanging } from './wrap';
 
 /** What a progress display shows of a step. */
@@ -46,8 +47,7 @@ export function createProgress(options: ProgressOptions): Progress {
 /** Where a phase stands. */
 class PhaseState {
   private readonly began = performance.now();
-  private firstDone: { readonly time: number; readonly step: number } | undefined;
-  private lastTime = 0;
+  private readonly pace = new Pace();
   step: number;
   figures: StepFigures | undefined;
 
@@ -62,15 +62,7 @@ class PhaseState {
   update(step: number, figures: StepFigures): void {
     this.step = step;
     this.figures = figures;
-    this.lastTime = performance.now();
-    this.firstDone ??= { time: this.lastTime, step };
-  }
-
-  /** Seconds to the end at the pace so far. The first step is left out, it compiles the pipelines. */
-  secondsLeft(): number | undefined {
-    if (!this.firstDone || this.step <= this.firstDone.step) return undefined;
-    const pace = (this.lastTime - this.firstDone.time) / (this.step - this.firstDone.step);
-    return (pace * (this.total - this.step)) / 1000;
+    this.pace.update(step);
   }
 
   describeFigures(): string {
@@ -79,7 +71,7 @@ class PhaseState {
   }
 
   describeTimeLeft(): string {
-    const left = this.secondsLeft();
+    const left = this.pace.secondsLeft(this.total);
     return left === undefined || this.step >= this.total ? '' : `  ${formatDuration(Math.ceil(left))} left`;
   }
 

@@ -5,9 +5,9 @@ import { fillReport, type ReportData, type ReportPhase, type SettingsSection } f
 import { readSessions, type Session } from '../files/session';
 import { UserError } from '../files/userError';
 import { phasesOf, planIfKnown, resolveConfig, type Config, type Phase } from '../imae/config';
+import { PHASE_TITLES } from '../imae/describe';
 import { HEADINGS, OPTION_LIST, SECTION_HEADINGS, type OptionEntry } from '../imae/options';
 import { PRESETS } from '../imae/presets';
-import { PHASE_TITLES } from '../imae/phaseResources';
 import { reason } from './failure';
 import { PanelReader } from './reportPanels';
 import type { RunFolder } from './runFolder';

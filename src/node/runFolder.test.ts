@@ -103,7 +103,7 @@ describe('the folder', () => {
 });
 
 describe('sessions', () => {
-  const line = { time: 'now', command: 'node train.js', phase: 'imae', step: 0, adapter: 'a', software: true, node: '20', palimpsest: '0' };
+  const line = { time: 'now', command: 'node train.js', phase: 'imae', step: 0, adapter: 'a', software: true, platform: 'Node 20', palimpsest: '0' };
 
   test('a line that was cut takes no other with it', () => {
     run.appendSession({ ...line, command: 'first' });

@@ -1,21 +1,12 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseRunLine } from '../files/jsonLine';
 import { readSessions, type Session, type SessionLine } from '../files/session';
 import { UserError } from '../files/userError';
-import { listCheckpoints, isBefore, saveCheckpoint, type Checkpoint, type Moment } from './checkpoints';
+import { appendedLine, CHECKPOINTS, CONFIG, METRICS, metricsBefore, runName, SESSIONS, type MetricsLine, type Moment } from '../imae/runFiles';
+import { listCheckpoints, saveCheckpoint, type Checkpoint } from './checkpoints';
 import { appendWhole, makeFolder, nearestExisting, TEMPORARY, writeWhole, writing } from './durableFile';
 import { errorCode, reason } from './failure';
 import { LOCK_FILE, RunLock } from './runLock';
-
-const CONFIG = 'config.json';
-const METRICS = 'metrics.jsonl';
-const SESSIONS = 'sessions.jsonl';
-
-/** A line of `metrics.jsonl`: a phase, the number of steps done before it, and what was measured. */
-export interface MetricsLine extends Moment {
-  readonly [name: string]: unknown;
-}
 
 /**
  * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `report.html`, `checkpoints/` and `panels/`.
@@ -38,7 +29,7 @@ export class RunFolder {
     const isNew = out === undefined || !existsSync(out);
     let path = out;
     try {
-      path ??= makeUnder('runs', `${timeStamp(now)}-${preset}`);
+      path ??= makeUnder('runs', runName(now, preset));
       makeFolder(path);
       const folder = new RunFolder(path);
       folder.lock = RunLock.acquire(path);
@@ -133,13 +124,7 @@ export class RunFolder {
     this.closeMetrics();
     const file = join(this.path, METRICS);
     if (!existsSync(file)) return;
-    const kept = readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((text) => {
-        const line = parseRunLine(text);
-        return line !== undefined && isBefore(line as Moment, from);
-      });
-    this.writeFile(METRICS, kept.map((text) => `${text}\n`).join(''));
+    this.writeFile(METRICS, metricsBefore(readFileSync(file, 'utf8'), from));
   }
 
   /** Who worked on the run, the last last. */
@@ -152,10 +137,10 @@ export class RunFolder {
   appendSession(line: SessionLine): void {
     const file = join(this.path, SESSIONS);
     writing(file, () => {
-      const isCut = existsSync(file) && !/(^|\n)$/.test(readFileSync(file, 'utf8')); // by a kill, or a full disk
+      const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
       const descriptor = openSync(file, 'a');
       try {
-        appendWhole(descriptor, `${isCut ? '\n' : ''}${JSON.stringify(line)}\n`);
+        appendWhole(descriptor, appendedLine(before, line));
       } finally {
         closeSync(descriptor);
       }
@@ -186,7 +171,7 @@ export class RunFolder {
   }
 
   private get checkpointFolder(): string {
-    return join(this.path, 'checkpoints');
+    return join(this.path, CHECKPOINTS);
   }
 
   /** Lets other processes have it. */
@@ -238,8 +223,3 @@ function cannotBeMade(out: string | undefined, error: unknown): UserError {
   );
 }
 
-function timeStamp(now: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
-  return `${date}_${[two(now.getHours()), two(now.getMinutes()), two(now.getSeconds())].join('-')}`;
-}

@@ -1,12 +1,12 @@
 import type { TrainTest } from '../data/imageSet';
-import { counted, formatSetting } from '../files/format';
+import { sessionEnd } from '../files/session';
 import { UserError } from '../files/userError';
 import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config';
-import { PHASE_TITLES } from '../imae/phaseResources';
+import { describePlan, PHASE_TITLES } from '../imae/describe';
 import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
-import type { Moment } from './checkpoints';
+import type { Moment } from '../imae/runFiles';
 import { StorageError } from './durableFile';
 import { reason } from './failure';
 import { FolderStore } from './folderStore';
@@ -15,7 +15,7 @@ import type { Progress } from './progress';
 import { ReportWriter } from './reportWriter';
 import type { RunFolder } from './runFolder';
 import { describeScore, scoreTable } from './score';
-import { sessionEnd, sessionStart, trainCommand } from './session';
+import { sessionStart, trainCommand } from './session';
 
 /** What a run works with. */
 export interface TrainingSetup {
@@ -138,14 +138,4 @@ export function reportFiles({ path }: RunFolder): void {
 
 function resumeCommand(path: string): string {
   return trainCommand(['--resume', path]);
-}
-
-/** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
-function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
-  const rate = formatSetting(peakLearningRate);
-  const warmup =
-    warmupSteps < steps
-      ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
-      : `all of them warm-up: the learning rate never reaches ${rate}`;
-  return `${counted(steps, 'step')} of ${counted(batch, 'image')}, ${warmup}`;
 }

@@ -6,11 +6,11 @@ const BROWSERS =
   'may need chrome://flags/#enable-unsafe-webgpu.';
 
 /**
- * Opens an engine on the browser's GPU.
+ * Finds the browser's GPU.
  *
  * @throws UserError where there is none, in plain words and with what to do
  */
-export async function openBrowserEngine(options: EngineOptions = {}): Promise<Engine> {
+export async function requestBrowserAdapter(): Promise<GPUAdapter> {
   if (!isSecureContext) {
     throw new UserError('Browsers give WebGPU only to pages from https:// or from localhost. Open this page from there.');
   }
@@ -24,5 +24,10 @@ export async function openBrowserEngine(options: EngineOptions = {}): Promise<En
         'the settings of the browser, and start it anew. chrome://gpu says why a GPU is not used.',
     );
   }
-  return await Engine.open(adapter, options);
+  return adapter;
+}
+
+/** Opens an engine on the browser's GPU. @throws UserError as `requestBrowserAdapter` */
+export async function openBrowserEngine(options: EngineOptions = {}): Promise<Engine> {
+  return await Engine.open(await requestBrowserAdapter(), options);
 }

@@ -41,18 +41,30 @@ export interface ChartSettings {
 }
 
 const HEIGHT = 220;
+const NEARLY_IN_SIGHT = '200px';
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const DIGIT_WIDTH = 7;
 const LINE_WIDTH = 1.75;
 /** What uPlot calls the laws of an axis. */
 const LINEAR = 1;
 const LOGARITHMIC = 3;
-/** So many are drawn as points too. */
+/** So many are drawn as points too, and more where each has so much room, in CSS pixels. */
 const FEW_POINTS = 20;
+const ROOM_OF_POINT = 12;
+
+/** What a chart shows: the lines' values at each place of x. */
+export type ChartContent = Pick<ChartSettings, 'x' | 'lines'>;
+
+export interface Chart {
+  readonly element: HTMLElement;
+  /** Shows other values, as they come: an enlarged part stays enlarged, and the cursor where it is. The lines are those that there were. */
+  update(content: ChartContent): void;
+}
 
 /** A line chart as wide as its place, in the colours of the theme; its legend shows the values at the cursor. */
-export function chart(settings: ChartSettings): HTMLElement {
-  const { title, unit, note, x, lines, format } = settings;
+export function chart(settings: ChartSettings): Chart {
+  const { title, unit, note, format } = settings;
+  let { x, lines }: ChartContent = settings;
   const memory = `logarithmic ${settings.group} ${title}`;
   let logarithmic = settings.logarithmic === true && recall<boolean>(memory, false);
   let plot: uPlot | undefined;
@@ -61,7 +73,6 @@ export function chart(settings: ChartSettings): HTMLElement {
     class: 'plot',
     tabindex: 0,
     role: 'img',
-    'aria-label': `${describe(settings)} Left and right arrow keys read the values along the line.`,
     onkeydown: (event) => moveCursor(event as KeyboardEvent),
     onblur: () => plot?.setCursor({ left: -10, top: -10 }),
   });
@@ -93,14 +104,51 @@ export function chart(settings: ChartSettings): HTMLElement {
   const draw = (): void => {
     const width = place.clientWidth;
     if (width === 0) return;
+    const shown = plot && enlargedPart(plot);
     plot?.destroy();
-    plot = new uPlot(options(settings, logarithmic, width, read), data(settings, logarithmic), place);
+    const content = { ...settings, x, lines };
+    plot = new uPlot(options(content, logarithmic, width, read), data(content, logarithmic), place);
+    if (shown) plot.setScale('x', shown);
   };
+
+  const describePlace = (): void =>
+    place.setAttribute('aria-label', `${describe({ ...settings, x, lines })} Left and right arrow keys read the values along the line.`);
+
+  const refresh = (): void => {
+    describePlace();
+    if (!plot) {
+      draw();
+    } else {
+      const values = data({ x, lines }, logarithmic);
+      const shown = enlargedPart(plot);
+      if (values.length !== plot.data.length) draw(); // trends have come
+      else if (shown) {
+        plot.setData(values, false);
+        plot.setScale('x', shown);
+      } else plot.setData(values);
+    }
+    read(plot?.cursor.idx);
+  };
+
+  // What is out of sight is drawn when it comes into it.
+  let inSight = false;
+  let stale = false;
+  new IntersectionObserver(
+    (entries) => {
+      inSight = entries.at(-1)?.isIntersecting === true;
+      if (inSight && stale) {
+        stale = false;
+        refresh();
+      }
+    },
+    { rootMargin: NEARLY_IN_SIGHT },
+  ).observe(place);
   new ResizeObserver(() => {
     if (plot && place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
     else draw();
   }).observe(place);
   onThemeChange(() => plot?.redraw());
+  describePlace();
   read(undefined);
 
   const toggle = element(
@@ -119,7 +167,7 @@ export function chart(settings: ChartSettings): HTMLElement {
     },
     'log',
   );
-  return element(
+  const figure = element(
     'figure',
     { class: `card chart ${settings.class ?? ''}` },
     element(
@@ -133,15 +181,30 @@ export function chart(settings: ChartSettings): HTMLElement {
     legend,
     note === undefined ? undefined : element('p', { class: 'note' }, note),
   );
+  return {
+    element: figure,
+    update: (content) => {
+      ({ x, lines } = content);
+      stale = !inSight;
+      if (inSight) refresh();
+    },
+  };
+}
+
+/** The part of the x axis that is shown, where it is not all of it. */
+function enlargedPart({ data: [x], scales }: uPlot): { min: number; max: number } | undefined {
+  const { min, max } = scales['x'] ?? {};
+  const [first, last] = [x[0], x.at(-1)];
+  if (min === undefined || max === undefined || first === undefined || last === undefined) return undefined;
+  return min > first || max < last ? { min, max } : undefined;
 }
 
 function options(
-  { x, xTitle, lines, span, group, onZoom }: ChartSettings,
+  { xTitle, lines, span, group, onZoom }: ChartSettings,
   logarithmic: boolean,
   width: number,
   read: (index: number | null | undefined) => void,
 ): uPlot.Options {
-  const [first = 0, last = 0] = [x[0], x.at(-1)];
   // First the values of all lines, then the trends over them.
   const trends = lines.filter(({ trend }) => trend !== undefined);
   const drawn = [...lines, ...trends];
@@ -158,7 +221,7 @@ function options(
       points: { size: 7, fill: (_, i) => colourOf(drawn[i - 1]?.colour ?? '--ink') },
     },
     scales: {
-      x: { time: false, ...(first === last ? { range: [first - 1, last + 1] } : {}) },
+      x: { time: false, range: ({ data: [x] }, low, high) => (x.length === 1 ? [(x[0] ?? 0) - 1, (x[0] ?? 0) + 1] : [low, high]) },
       y: {
         // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in uPlot's types only
         distr: logarithmic ? LOGARITHMIC : LINEAR,
@@ -201,21 +264,25 @@ function options(
     hooks: {
       setCursor: [({ cursor }) => read(cursor.idx)],
       setScale: [
-        ({ scales }, key) => {
-          if (key === 'x') onZoom?.((scales['x']?.min ?? first) > first || (scales['x']?.max ?? last) < last);
+        (plot, key) => {
+          if (key === 'x') onZoom?.(enlargedPart(plot) !== undefined);
         },
       ],
     },
   };
 }
 
-function series({ title, colour, dash, width = LINE_WIDTH, values }: ChartLine): uPlot.Series {
+function series({ title, colour, dash, width = LINE_WIDTH }: ChartLine): uPlot.Series {
   return {
     label: title,
     stroke: () => colourOf(colour),
     width,
     spanGaps: true,
-    points: { size: 6, fill: () => colourOf('--card'), ...(values.length <= FEW_POINTS ? { show: true } : {}) },
+    points: {
+      size: 6,
+      fill: () => colourOf('--card'),
+      show: (plot, _, from, to) => plot.data[0].length <= FEW_POINTS || (to - from) * ROOM_OF_POINT <= plot.over.clientWidth,
+    },
     ...(dash ? { dash: [...dash] } : {}),
   };
 }
@@ -229,7 +296,7 @@ function tickText(value: number): string {
 }
 
 /** A logarithmic axis has no place for what is not above 0. */
-function data({ x, lines }: ChartSettings, logarithmic: boolean): uPlot.AlignedData {
+function data({ x, lines }: ChartContent, logarithmic: boolean): uPlot.AlignedData {
   const shown = (value: number | null): number | null => (value !== null && value > 0 ? value : null);
   const all = [...lines.map(({ values }) => values), ...lines.flatMap(({ trend }) => (trend ? [trend] : []))];
   return [[...x], ...all.map((values) => (logarithmic ? values.map(shown) : [...values]))];

@@ -1,15 +1,17 @@
 import type { ReportData } from '../../files/report';
 import { command } from '../components/command';
+import { phaseCharts, scoreCharts } from '../components/curves';
 import { element, type Child } from '../components/dom';
+import { phaseBars } from '../components/phaseBars';
+import '../components/run.css';
+import { softwareWarning } from '../components/softwareWarning';
 import { themeSwitch } from '../components/theme';
-import '../components/styles.css';
-import { phaseCharts, scoreCharts } from './curves';
+import { aboutScore, verdict } from '../components/verdict';
 import { Live, restoreScroll } from './live';
 import { formatTime, repeating, resumeCommand, sessionList, settingsTables } from './making';
 import { pictures } from './pictures';
 import './report.css';
 import { statusOf, type Status } from './status';
-import { verdict } from './verdict';
 
 const QUESTION = 'Does it take mixtures apart?';
 
@@ -21,26 +23,6 @@ function part(id: string, title: string, lead: string | undefined, ...content: r
     element('h2', { id: `${id}-title` }, title),
     lead === undefined ? undefined : element('p', { class: 'lead' }, lead),
     ...content,
-  );
-}
-
-function progress({ phases }: ReportData): HTMLElement {
-  return element(
-    'div',
-    { class: 'phases' },
-    phases.map(({ title, done, steps }) =>
-      element(
-        'div',
-        {},
-        element('span', {}, title),
-        element('progress', { max: Math.max(1, steps ?? done), value: done, 'aria-label': title }),
-        element(
-          'span',
-          { class: 'number' },
-          done.toLocaleString('en') + (steps === undefined ? ' steps' : ` of ${steps.toLocaleString('en')}`),
-        ),
-      ),
-    ),
   );
 }
 
@@ -56,17 +38,8 @@ function summary(data: ReportData, status: Status, live: Live | undefined): HTML
       live?.element,
     ),
     status.message === undefined ? undefined : element('p', { class: 'message' }, status.message),
-    progress(data),
+    phaseBars(data.phases).element,
     status.resumable ? element('div', {}, element('p', {}, 'To go on:'), command(resumeCommand(data.path))) : undefined,
-  );
-}
-
-function softwareWarning(adapter: string): HTMLElement {
-  return element(
-    'p',
-    { class: 'card warning' },
-    element('strong', {}, 'Software adapter, not a GPU. '),
-    `${adapter} emulates a GPU on the CPU: how fast it was is no result of this project.`,
   );
 }
 
@@ -100,14 +73,14 @@ function page(data: ReportData): void {
         : undefined,
     pictured.length > 0 ? part('pictures', 'Pictures', undefined, pictures(pictured)) : undefined,
     scored && scored.scores.length > 1
-      ? part('scores', 'Unmixing over time', undefined, scoreCharts(scored.scores, onZoom('scores')))
+      ? part('scores', 'Unmixing over time', undefined, scoreCharts(scored.scores, onZoom('scores')).element)
       : undefined,
     begun.length > 0
       ? part(
           'curves',
           'Training',
           'Drag across a chart to enlarge a part of it; a double click shows all again.',
-          ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id))),
+          ...begun.map((phase) => phaseCharts(phase, software !== undefined, onZoom(phase.id)).element),
         )
       : undefined,
     part('settings', 'Configuration', settingsLead(data), settingsTables(settings, preset)),
@@ -163,23 +136,6 @@ function settingsLead({ settings, preset }: ReportData): string {
   if (changed.length === 0) return `The preset ${preset} as it is.`;
   const settingsCount = changed.length === 1 ? 'one setting is' : `${changed.length} settings are`;
   return `The preset ${preset}, of which ${settingsCount} changed (marked).`;
-}
-
-function aboutScore(): HTMLElement {
-  return element(
-    'details',
-    {},
-    element('summary', {}, 'What is measured'),
-    element(
-      'p',
-      {},
-      'On held-out pairs, α spread from 0.1 to 0.45, over the patches that the model did not see: the mean squared error of ' +
-        'each prediction to its own image, beside three others. The prediction to the other image of the pair; the mean image of ' +
-        'the training set to the own image; and the mixture itself, those very patches unhidden, to the own image. Mixtures ' +
-        'count as taken apart where every prediction is below all three. The score is 1 − error ÷ error of the mean image: ' +
-        '1 is perfect, 0 is no better than the mean image.',
-    ),
-  );
 }
 
 const place = document.getElementById('report');

@@ -42,7 +42,7 @@ export function settingsTables(sections: readonly SettingsSection[], preset: str
   );
 }
 
-/** Each process that trained the run. */
+/** Each process or page that trained the run. */
 export function sessionList(sessions: readonly Session[], titles: ReadonlyMap<string, string>): HTMLElement {
   if (sessions.length === 0) {
     return element(
@@ -67,7 +67,10 @@ export function sessionList(sessions: readonly Session[], titles: ReadonlyMap<st
           ` from ${place(session.phase, session.step)}, `,
           describeEnd(session, place, index === sessions.length - 1),
         ),
-        command(session.command),
+        session.command === undefined
+          ? element('p', { class: 'note' }, "In a browser, by the page's Train view.")
+          : command(session.command),
+        session.changes ? element('p', {}, `From here on with ${session.changes.join(', ')}.`) : undefined,
         element(
           'dl',
           {},
@@ -79,7 +82,7 @@ export function sessionList(sessions: readonly Session[], titles: ReadonlyMap<st
             session.software ? element('strong', { class: 'software' }, 'SOFTWARE, not a GPU') : undefined,
           ),
           element('dt', {}, 'versions'),
-          element('dd', {}, `palimpsest ${session.palimpsest}, Node ${session.node}`),
+          element('dd', {}, [`palimpsest ${session.palimpsest}`, session.platform].filter((text) => text).join(', ')),
         ),
       ),
     ),
@@ -99,13 +102,19 @@ export function formatTime(time: string): string {
 }
 
 /** How to make the run again, and how to go on with it. */
-export function repeating({ path, configFile }: ReportData): HTMLElement {
+export function repeating({ path, configFile, sessions }: ReportData): HTMLElement {
   const download = URL.createObjectURL(new Blob([configFile], { type: 'application/json' }));
   return element(
     'div',
     { class: 'repeating' },
     element('h3', {}, 'The same run again'),
-    element('p', {}, 'Same configuration, same adapter and driver: the same loss curve, bit for bit.'),
+    element(
+      'p',
+      {},
+      sessions.some(({ changes }) => changes)
+        ? 'Settings of this run were changed on its way (see above), so this does not make the same curve: it trains with the last ones from its first step.'
+        : 'Same configuration, same adapter and driver: the same loss curve, bit for bit.',
+    ),
     command(`node train.js --config ${shellQuoted(`${path}/config.json`)}`),
     element(
       'p',

@@ -2,6 +2,7 @@ import type { ReportPhase } from '../../files/report';
 import { choice } from '../components/choice';
 import { element } from '../components/dom';
 import { keep, recall } from '../components/memory';
+import { stepSlider } from '../components/stepSlider';
 
 const HOW_TO_READ: Readonly<Record<string, readonly string[]>> = {
   imae: [
@@ -51,37 +52,22 @@ function viewer(phase: ReportPhase): HTMLElement {
   let index = keptIndex < 0 ? last : keptIndex;
 
   const image = element('img', { decoding: 'sync' });
-  const output = element('output', { class: 'step' });
-  const slider = element('input', {
-    type: 'range',
-    min: 0,
-    max: last,
-    step: 1,
-    'aria-label': 'Steps of training',
-    oninput: () => show(Number(slider.value)),
-  });
-  const step = (by: number, sign: string, name: string): HTMLButtonElement =>
-    element('button', { type: 'button', 'aria-label': name, title: name, onclick: () => show(index + by) }, sign);
-  const earlier = step(-1, '‹', 'Earlier');
-  const later = step(1, '›', 'Later');
-
+  const slider = stepSlider((to) => show(to));
   const show = (to: number): void => {
     index = Math.min(last, Math.max(0, to));
     const panel = panels[index];
     if (!panel) return;
     keep(memory, index === last ? -1 : panel.step);
-    slider.value = String(index);
-    const steps = `${panel.step.toLocaleString('en')} steps`;
-    slider.setAttribute('aria-valuetext', steps);
-    output.textContent = `after ${steps}`;
-    earlier.disabled = index === 0;
-    later.disabled = index === last;
+    slider.show(
+      panels.map(({ step }) => step),
+      index,
+    );
     image.src = panel.image;
     image.width = panel.width;
     image.height = panel.height;
     // On a narrow screen the sheet is scrolled sideways rather than shrunk until nothing can be read.
     image.style.minWidth = `${Math.min(LEAST_WIDTH, panel.width)}px`;
-    image.alt = altText(id, title, steps);
+    image.alt = altText(id, title, `${panel.step.toLocaleString('en')} steps`);
   };
   show(index);
 
@@ -103,12 +89,10 @@ function viewer(phase: ReportPhase): HTMLElement {
   sheet.classList.toggle('whole', !tall || recall<boolean>('whole sheet', false));
   setLabel(sheet.classList.contains('whole'));
 
-  const controls = element('div', { class: 'slider' }, earlier, slider, later, output);
-  if (last === 0) controls.replaceChildren(output);
   return element(
     'div',
     {},
-    controls,
+    slider.element,
     element(
       'figure',
       { class: 'card panels' },

@@ -1,7 +1,286 @@
+import { UserError } from '../../../files/userError';
+import { isSoftware, nameAdapter } from '../../../gpu/engine';
+import type { Config } from '../../../imae/config';
+import { runName } from '../../../imae/runFiles';
+import { describeBrowser } from '../../browserName';
+import { ask } from '../../components/ask';
 import { element } from '../../components/dom';
+import { download } from '../../components/download';
+import '../../components/run.css';
+import { softwareWarning } from '../../components/softwareWarning';
+import { requestBrowserAdapter } from '../../device';
+import { MemoryFolder, parseJson, type Files } from '../../training/memoryFolder';
+import { assertForPage, withLiveLogging } from '../../training/pageConfig';
+import type { TrainingService } from '../../training/service';
+import type { RunFilesService } from '../../workers/runFiles';
 import type { PageContext } from '../page';
+import { startWorker } from '../remote';
 import type { View } from '../view';
+import { filePicker } from './filePicker';
+import { LivePanels } from './livePanels';
+import { givenByDrop, givenFile, givenFolder, readFolder, type Given } from './openRun';
+import { PageRun } from './pageRun';
+import { RunCharts } from './runCharts';
+import { RunPanel } from './runPanel';
+import { SettingsForm } from './settingsForm';
+import './train.css';
+import { withWorker } from './withWorker';
 
+/** The view that trains: a form for a new run, or the run there is. */
 export function trainView(context: PageContext): View {
-  return { element: element('div', {}, typeof context) };
+  const view = new TrainView(context);
+  return { element: view.element, shown: () => view.refresh() };
+}
+
+class TrainView {
+  readonly element: HTMLElement;
+  private readonly form = new SettingsForm((config) => this.begin(config));
+  private readonly adapter = element('div', { class: 'adapter' });
+  private readonly message = element('p', { class: 'card message bad', role: 'alert', hidden: true });
+  private readonly busy = element('p', { class: 'note', role: 'status' });
+  private readonly newRun: HTMLElement;
+  private readonly runPlace = element('div', { class: 'run' });
+  private run: PageRun | undefined;
+  private shown: { readonly panel: RunPanel; readonly panels: LivePanels; readonly panelsPart: HTMLElement; readonly charts: RunCharts } | undefined;
+  private due = false;
+  private wasFinished = false;
+
+  constructor(private readonly context: PageContext) {
+    this.newRun = element(
+      'div',
+      { class: 'new-run' },
+      element(
+        'p',
+        { class: 'lead' },
+        'In this browser, on its GPU, by the same code as in Node. First a masked autoencoder learns to complete images (the teacher); then ' +
+          'i-MAE learns to see two images in the blend of both. The images are built-in drawings, made here from the seed.',
+      ),
+      this.adapter,
+      this.form.element,
+      element(
+        'section',
+        { class: 'card open', 'aria-labelledby': 'train-open' },
+        element('h2', { id: 'train-open' }, 'Go on with a run'),
+        element('p', {}, 'One that this page saved, or that Node left under runs/. It goes on bit for bit on the same adapter and driver. Drop it anywhere here, or open it:'),
+        element(
+          'div',
+          { class: 'actions' },
+          filePicker('Open a run (.zip)', { accept: '.zip,application/zip' }, (files) => files[0] && givenFile(files[0]), this.opening),
+          filePicker('Open a run folder', { webkitdirectory: true }, (files) => givenFolder(files), this.opening),
+          filePicker('Start from a config.json', { accept: '.json,application/json' }, (files) => files[0] && givenFile(files[0]), this.opening),
+        ),
+      ),
+    );
+    this.element = element(
+      'div',
+      { class: 'train' },
+      element('h1', {}, 'Train i-MAE'),
+      this.busy,
+      this.message,
+      this.newRun,
+      this.runPlace,
+    );
+    void this.showAdapter();
+    // Beside the view, too: a browser would leave the page for a file that is dropped there.
+    addEventListener('dragover', (event) => this.dragOver(event, true));
+    addEventListener('dragleave', (event) => this.dragOver(event, event.relatedTarget !== null));
+    addEventListener('drop', (event) => this.drop(event));
+    addEventListener('beforeunload', (event) => {
+      if (this.run && (this.run.isUnderWay || this.run.isUnsaved)) event.preventDefault();
+    });
+  }
+
+  /** Shows how things stand, before the next frame. */
+  refresh(): void {
+    if (this.due) return;
+    this.due = true;
+    // None comes while nobody looks.
+    requestAnimationFrame(() => {
+      this.due = false;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { run, shown } = this;
+    if (!run || !shown || this.element.hidden) return;
+    shown.panel.update();
+    shown.panelsPart.hidden = run.sheets.all.length === 0;
+    shown.panels.update(run.sheets.all);
+    shown.charts.update();
+  }
+
+  private async showAdapter(): Promise<void> {
+    try {
+      const { info } = await requestBrowserAdapter();
+      const name = nameAdapter(info);
+      this.adapter.replaceChildren(isSoftware(info) ? softwareWarning(name) : element('p', { class: 'note' }, `GPU: ${name}`));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.adapter.replaceChildren(element('p', { class: 'card message bad', role: 'alert' }, error.message));
+    }
+  }
+
+  private begin(config: Config): void {
+    const run = this.makeRun(new MemoryFolder(runName(new Date(), config.preset)), config);
+    this.show(run);
+    run.go();
+  }
+
+  private makeRun(folder: MemoryFolder, config: Config): PageRun {
+    const run: PageRun = new PageRun(folder, config, {
+      startTrainer: (failed) => startWorker<TrainingService>('training', failed),
+      platform: describeBrowser(navigator.userAgent),
+      changed: () => this.changed(run),
+    });
+    return run;
+  }
+
+  /** Brings a run into sight in the place of the form. */
+  private show(run: PageRun): void {
+    this.run?.dispose();
+    this.run = run;
+    this.wasFinished = run.standing.kind === 'finished';
+    this.say('');
+    const panel = new RunPanel(run, {
+      download: () => void this.save(run),
+      look: () => this.lookAt(run),
+      startAnew: () => void this.startAnew(),
+    });
+    const panels = new LivePanels();
+    const charts = new RunCharts(run);
+    const panelsPart = element(
+      'section',
+      { 'aria-labelledby': 'train-panels', hidden: true },
+      element('h2', { id: 'train-panels' }, 'Held-out images'),
+      panels.element,
+    );
+    this.shown = { panel, panels, panelsPart, charts };
+    this.runPlace.replaceChildren(panel.element, element('div', { class: 'columns' }, element('div', {}, panelsPart, charts.score), charts.curves));
+    this.newRun.hidden = true;
+    this.refresh();
+  }
+
+  private changed(run: PageRun): void {
+    if (run !== this.run) return;
+    if (run.standing.kind === 'finished' && !this.wasFinished) {
+      this.wasFinished = true;
+      this.handOver(run);
+    }
+    this.refresh();
+  }
+
+  /** Gives the model to the views that look at one. @returns whether there is one */
+  private handOver({ folder }: PageRun): boolean {
+    const last = folder.finished('imae');
+    if (!last) return false;
+    // A copy: whoever takes it may give it away, and the folder needs its own.
+    this.context.model.set({ name: `imae-${last.step} of ${folder.name}`, bytes: last.model.bytes.slice() });
+    return true;
+  }
+
+  private lookAt(run: PageRun): void {
+    if (this.handOver(run)) this.context.show('unmix');
+  }
+
+  private async save(run: PageRun): Promise<void> {
+    const { folder, made } = run;
+    const name = folder.name;
+    this.say('');
+    this.busy.textContent = `Packing ${name} …`;
+    try {
+      const zip = await withWorker<RunFilesService, Uint8Array>('runFiles', async ({ api }) => await api.zip(name, folder.files()));
+      download(`${name}.zip`, zip, 'application/zip');
+      run.saved(made);
+      if (run === this.run) this.shown?.panel.showSaved(name);
+    } catch (error) {
+      this.say(`The run could not be packed: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      this.busy.textContent = '';
+    }
+  }
+
+  private async startAnew(): Promise<void> {
+    if (await this.mayThrowAway()) this.throwAway();
+  }
+
+  private throwAway(): void {
+    this.run?.dispose();
+    this.run = undefined;
+    this.shown = undefined;
+    this.runPlace.replaceChildren();
+    this.newRun.hidden = false;
+    this.say('');
+  }
+
+  /** Asks before a run is thrown away that was not saved. */
+  private async mayThrowAway(): Promise<boolean> {
+    const { run } = this;
+    if (!run || !(run.isUnderWay || run.isUnsaved)) return true;
+    const answer = await ask({
+      title: 'Throw this run away?',
+      text: run.isUnderWay ? 'It is still being trained, and what it has made was not downloaded.' : 'What it has made since it was last downloaded would be lost.',
+      answers: [
+        { value: 'keep', title: 'Keep it' },
+        { value: 'throw', title: 'Throw it away' },
+      ],
+    });
+    return answer === 'throw';
+  }
+
+  /** Opens what somebody gave; where it cannot be opened, a message says why and nothing else changes. */
+  private readonly opening = async (give: () => Given | undefined | Promise<Given>): Promise<void> => {
+    this.say('');
+    try {
+      const given = await give();
+      if (!given) return;
+      if (given.kind === 'config') await this.openConfig(given.file);
+      else await this.openRun(given);
+    } catch (error) {
+      this.say(error instanceof Error ? error.message : String(error));
+    } finally {
+      this.busy.textContent = '';
+    }
+  };
+
+  private async openConfig(file: File): Promise<void> {
+    const values = parseJson(await file.text(), file.name);
+    if (!(await this.mayThrowAway())) return;
+    this.form.open(file.name, values);
+    this.throwAway();
+  }
+
+  private async openRun(given: Exclude<Given, { kind: 'config' }>): Promise<void> {
+    const name = given.kind === 'zip' ? given.file.name : given.name;
+    this.busy.textContent = `Looking at ${name} …`;
+    const files: Files =
+      given.kind === 'folder'
+        ? await readFolder(given.files)
+        : await withWorker<RunFilesService, Files>('runFiles', async ({ api }) => await api.unzip(given.file, name));
+    const folder = MemoryFolder.from(name.replace(/\.zip$/i, ''), files);
+    const config = folder.readConfig();
+    assertForPage(config, folder.name);
+    const resume = folder.lastCheckpoint();
+    await withWorker<TrainingService, unknown>('training', async ({ api }) => await api.check({ config, ...(resume ? { resume } : {}) }));
+    this.busy.textContent = '';
+    if (await this.mayThrowAway()) this.show(this.makeRun(folder, withLiveLogging(config)));
+  }
+
+  private dragOver(event: DragEvent, isOver: boolean): void {
+    if (this.element.hidden || !event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    this.element.classList.toggle('dropping', isOver);
+  }
+
+  private drop(event: DragEvent): void {
+    this.dragOver(event, false);
+    const items = event.dataTransfer?.items;
+    if (items && !this.element.hidden) void this.opening(() => givenByDrop(items));
+  }
+
+  /** A message about what was tried; an empty one takes it away. */
+  private say(text: string): void {
+    this.message.textContent = text;
+    this.message.hidden = text === '';
+  }
 }

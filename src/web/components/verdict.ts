@@ -1,5 +1,5 @@
 import type { BranchErrors, ScorePoint } from '../../files/metrics';
-import { element, svg } from '../components/dom';
+import { element, svg } from './dom';
 
 /** The branches of i-MAE: what each is called and its colour everywhere in the page. */
 export const BRANCHES = [
@@ -50,6 +50,24 @@ export function verdict(score: ScorePoint): HTMLElement {
       'div',
       { class: 'pair' },
       branches.map(({ errors, ...branch }) => branchCard(branch, errors)),
+    ),
+  );
+}
+
+/** What the score measures, for whoever opens it. */
+export function aboutScore(): HTMLElement {
+  return element(
+    'details',
+    {},
+    element('summary', {}, 'What is measured'),
+    element(
+      'p',
+      {},
+      'On held-out pairs, α spread from 0.1 to 0.45, over the patches that the model did not see: the mean squared error of ' +
+        'each prediction to its own image, beside three others. The prediction to the other image of the pair; the mean image of ' +
+        'the training set to the own image; and the mixture itself, those very patches unhidden, to the own image. Mixtures ' +
+        'count as taken apart where every prediction is below all three. The score is 1 − error ÷ error of the mean image: ' +
+        '1 is perfect, 0 is no better than the mean image.',
     ),
   );
 }

@@ -1,0 +1,186 @@
+import { formatNumber, formatRate, formatSetting } from '../../files/format';
+import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../files/metrics';
+import { chart, type Chart, type ChartContent, type ChartLine, type ChartSettings } from './chart';
+import { element } from './dom';
+import { BASELINES, BRANCHES, neededScore } from './verdict';
+
+type OnZoom = ChartSettings['onZoom'];
+
+/** Charts that go together, and can be given newer values of what they show. */
+export interface Charts<T> {
+  readonly element: HTMLElement;
+  /** @param shown with the same curves as before, longer */
+  update(shown: T): void;
+}
+
+/** What the charts of a phase need to know of it. */
+export interface ChartedPhase {
+  readonly id: string;
+  readonly title: string;
+  readonly curves: Curves;
+}
+
+const STEPS = 'steps done';
+const THIN_DASH = [2, 3];
+const MANY_POINTS = 60;
+/** A running mean reaches over such a part of a curve to each side. */
+const TREND_SHARE = 40;
+
+const PARTS: readonly (Omit<ChartLine, 'values'> & { readonly name: CurveName })[] = [
+  { name: 'pixelSubordinate', title: 'pixels, subordinate', colour: '--subordinate' },
+  { name: 'pixelDominant', title: 'pixels, dominant', colour: '--dominant' },
+  { name: 'distillSubordinate', title: 'distillation, subordinate', colour: '--subordinate', dash: [6, 4] },
+  { name: 'distillDominant', title: 'distillation, dominant', colour: '--dominant', dash: [6, 4] },
+];
+
+/** A chart, and what it shows of the values that all charts of a group are made from. */
+interface Shown<T> {
+  readonly settings: Omit<ChartSettings, 'x' | 'lines' | 'xTitle' | 'group' | 'onZoom'>;
+  readonly lines: (values: T) => readonly ChartLine[];
+}
+
+function makeCharts<T>(
+  first: T,
+  steps: (values: T) => readonly number[],
+  shown: readonly Shown<T>[],
+  shared: Pick<ChartSettings, 'group' | 'onZoom'>,
+): Charts<T> {
+  const content = (values: T, lines: Shown<T>['lines']): ChartContent => ({ x: steps(values), lines: lines(values) });
+  const made: (readonly [Chart, Shown<T>['lines']])[] = shown.map(({ settings, lines }) => [
+    chart({ ...settings, ...shared, xTitle: STEPS, ...content(first, lines) }),
+    lines,
+  ]);
+  return {
+    element: element(
+      'div',
+      { class: 'charts' },
+      made.map(([each]) => each.element),
+    ),
+    update: (values) => {
+      for (const [each, lines] of made) each.update(content(values, lines));
+    },
+  };
+}
+
+/** The unmixing score and, for each branch, its error and the three baselines over the steps. */
+export function scoreCharts(first: readonly ScorePoint[], onZoom?: OnZoom): Charts<readonly ScorePoint[]> {
+  const branches = BRANCHES.filter(({ id }) => first.some((score) => score[id] !== undefined));
+  const errors = branches.map(({ id, title, colour }): Shown<readonly ScorePoint[]> => ({
+    settings: {
+      title: `${title}: errors`,
+      unit: 'mean squared error, normalised pixels',
+      class: 'half',
+      format: (value) => value.toFixed(3),
+      logarithmic: true,
+      span: [0, 0],
+    },
+    lines: (scores) => [
+      { title: 'to its own image', colour, width: 3, values: scores.map((score) => score[id]?.own ?? null) },
+      ...BASELINES.map((baseline) => ({ ...baseline, values: scores.map((score) => score[id]?.[baseline.id] ?? null) })),
+    ],
+  }));
+  const score: Shown<readonly ScorePoint[]> = {
+    settings: {
+      title: 'Score',
+      unit: '1 − error ÷ error of the mean image',
+      note: 'Above its dotted line, a branch beats all three baselines.',
+      class: branches.length > 1 ? 'whole' : 'half',
+      format: (value) => value.toFixed(2),
+      span: [0, 1],
+    },
+    lines: (scores) =>
+      branches.flatMap(({ id, title, colour }) => [
+        { title: title.toLowerCase(), colour, width: 3, values: scores.map((each) => each[id]?.score ?? null) },
+        {
+          title: `needed, ${title.toLowerCase()}`,
+          colour,
+          dash: THIN_DASH,
+          width: 1.25,
+          values: scores.map((each) => (each[id] ? neededScore(each[id]) : null)),
+        },
+      ]),
+  };
+  return makeCharts(first, (scores) => scores.map(({ step }) => step), [...errors, score], { group: 'scores', ...(onZoom ? { onZoom } : {}) });
+}
+
+/** The running mean of a curve, where there are so many points that their noise hides their course. */
+function trendOf({ values, means }: Curves, name: CurveName): readonly (number | null)[] | undefined {
+  const curve = (means ?? values)[name];
+  return curve && curve.length >= MANY_POINTS ? runningMean(curve, Math.ceil(curve.length / TREND_SHARE)) : undefined;
+}
+
+/** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
+export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
+  const parts = PARTS.filter(({ name }) => curves.values[name]);
+  const size = parts.length > 0 ? 'third' : 'half';
+  const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
+    curves.values[name] && {
+      settings,
+      // The learning rate is no measurement.
+      lines: (now) => [
+        { title: line, colour: '--ink', values: now.values[name] ?? [], trend: name === 'lr' ? undefined : trendOf(now, name) },
+      ],
+    };
+  const shown = [
+    one('loss', {
+      title: 'Loss',
+      unit: parts.length > 0 ? 'what is minimised' : 'mean squared error of hidden patches',
+      line: parts.length > 0 ? 'pixels + λ · distillation' : 'pixels',
+      format: formatNumber,
+      class: 'half',
+      logarithmic: true,
+    }),
+    parts.length > 0
+      ? {
+          settings: { title: 'Parts of the loss', unit: 'mean squared errors, before λ', format: formatNumber, class: 'half', logarithmic: true },
+          lines: (now: Curves) => parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
+        }
+      : undefined,
+    one('lr', {
+      title: 'Learning rate',
+      unit: 'warm-up, then cosine',
+      line: 'learning rate',
+      format: formatSetting,
+      class: size,
+    }),
+    one('gradNorm', {
+      title: 'Gradient norm',
+      unit: 'before clipping',
+      line: 'norm of the whole gradient',
+      format: formatNumber,
+      class: size,
+      logarithmic: true,
+    }),
+    one('imagesPerSecond', {
+      title: 'Pace',
+      unit: 'images/s',
+      line: 'images a second',
+      format: formatRate,
+      class: size,
+      note: software ? 'Measured on a software adapter: no result of this project.' : undefined,
+      span: [0, 0],
+    }),
+  ].filter((made) => made !== undefined);
+  const charts = makeCharts(curves, ({ steps }) => steps, shown, { group: id, ...(onZoom ? { onZoom } : {}) });
+  const notes = element('div', {}, notesOn(curves));
+  return {
+    element: element('section', { 'aria-label': title }, element('h3', {}, title), charts.element, notes),
+    update: (now) => {
+      charts.update(now);
+      notes.replaceChildren(...notesOn(now));
+    },
+  };
+}
+
+/** How the curves are drawn. */
+function notesOn(curves: Curves): HTMLElement[] {
+  const { steps, lines } = curves;
+  const note = (text: string): HTMLElement => element('p', { class: 'note' }, text);
+  const smooth = trendOf(curves, 'loss') ? [note('Faint lines: as logged. Strong lines: their running means.')] : [];
+  if (lines <= steps.length) return smooth;
+  const thinned = note(
+    `${lines.toLocaleString('en')} logged steps, drawn as ${steps.length.toLocaleString('en')} points: the smallest ` +
+      'and the largest value of each stretch. metrics.jsonl has them all.',
+  );
+  return [...smooth, thinned];
+}

@@ -1,0 +1,217 @@
+import { formatBytes, formatCount } from '../../../files/format';
+import { UserError } from '../../../files/userError';
+import { countParameters, estimateMemory, stepFlops, stepShape } from '../../../imae/accounting';
+import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type ConfigLayer } from '../../../imae/config';
+import { describePlan, PHASE_TITLES } from '../../../imae/describe';
+import type { PartialSettings } from '../../../imae/options';
+import { PRESETS, type PresetName } from '../../../imae/presets';
+import { BUILT_IN } from '../../../imae/trainingData';
+import { element } from '../../components/dom';
+import { assertForPage, withLiveLogging } from '../../training/pageConfig';
+
+/** The presets that can be trained on the built-in drawings within reason. */
+const OFFERED = ['demo', 'cifar', 'tiny-imagenet'] as const satisfies readonly PresetName[];
+/** The choice of a preset that stands for a file. */
+const FILE = 'file';
+
+/** One number of the form. */
+interface Field {
+  readonly label: string;
+  readonly hint: string;
+  readonly step: number | 'any';
+  /** What the configuration says; undefined where it has no such thing. */
+  readonly read: (config: Config) => number | undefined;
+  readonly write: (value: number) => PartialSettings;
+}
+
+const steps = (config: Config, phase: 'teacher' | 'imae'): number | undefined =>
+  phasesOf(config).includes(phase) ? planPhase(config, phase, BUILT_IN.trainCount).steps : undefined;
+
+const FIELDS: readonly Field[] = [
+  {
+    label: 'Teacher, steps',
+    hint: 'a vanilla MAE, trained first',
+    step: 1,
+    read: (config) => steps(config, 'teacher'),
+    write: (count) => ({ teacher: { budget: { steps: count } } }),
+  },
+  {
+    label: 'i-MAE, steps',
+    hint: 'starts from the teacher',
+    step: 1,
+    read: (config) => steps(config, 'imae'),
+    write: (count) => ({ training: { budget: { steps: count } } }),
+  },
+  {
+    label: 'Batch, images',
+    hint: 'a step',
+    step: 1,
+    read: ({ training }) => training.batch,
+    write: (batch) => ({ training: { batch } }),
+  },
+  {
+    label: 'Patch, pixels',
+    hint: 'side; half of it is four times the patches',
+    step: 1,
+    read: ({ model }) => model.patch,
+    write: (patch) => ({ model: { patch } }),
+  },
+  {
+    label: 'Mask ratio',
+    hint: 'share of the patches that is hidden',
+    step: 'any',
+    read: ({ masking }) => masking.maskRatio,
+    write: (maskRatio) => ({ masking: { maskRatio } }),
+  },
+  {
+    label: 'Learning rate',
+    hint: 'peak, of i-MAE',
+    step: 'any',
+    read: (config) => (phasesOf(config).includes('imae') ? Number(peakLearningRate(config, 'imae').toPrecision(4)) : undefined),
+    write: (lr) => ({ optimizer: { learningRate: { lr } } }),
+  },
+  {
+    label: 'Seed',
+    hint: 'same seed, same bits',
+    step: 1,
+    read: ({ training }) => training.seed,
+    write: (seed) => ({ training: { seed } }),
+  },
+];
+
+/** The few options that matter, over a preset or a config.json, with the program's own checks. */
+export class SettingsForm {
+  readonly element: HTMLFormElement;
+  private base: ConfigLayer = presetLayer('demo');
+  /** What somebody has changed; all else is the preset's or the file's own. */
+  private readonly changed = new Map<Field, number>();
+  private readonly inputs = new Map<Field, HTMLInputElement>();
+  private readonly presets = element('select', { id: 'train-preset', onchange: () => this.choosePreset(), 'aria-describedby': 'train-about' });
+  private readonly about = element('p', { id: 'train-about', class: 'note' });
+  private readonly summary = element('dl', { class: 'plan' });
+  private readonly message = element('p', { class: 'message bad', role: 'alert' });
+  private readonly start = element('button', { class: 'primary' }, 'Start training');
+
+  /** @param onStart is given a configuration that a page can train */
+  constructor(onStart: (config: Config) => void) {
+    for (const preset of OFFERED) this.presets.append(element('option', { value: preset }, preset));
+    const fields = FIELDS.map((field, index) => {
+      const id = `train-field-${index}`;
+      const input = element('input', { id, type: 'number', step: field.step, required: true, 'aria-describedby': `${id}-hint`, oninput: () => this.read(field, input) });
+      this.inputs.set(field, input);
+      return element('div', { class: 'field' }, element('label', { for: id }, field.label), input, element('small', { id: `${id}-hint` }, field.hint));
+    });
+    this.element = element(
+      'form',
+      {
+        class: 'card settings',
+        'aria-label': 'New run',
+        novalidate: true, // the program's own checks say more
+        onsubmit: (event) => {
+          event.preventDefault();
+          const config = this.config();
+          if (config) onStart(config);
+        },
+      },
+      element('div', { class: 'field' }, element('label', { for: 'train-preset' }, 'Preset'), this.presets),
+      this.about,
+      element('div', { class: 'fields' }, fields),
+      this.summary,
+      this.message,
+      element('div', { class: 'actions' }, this.start),
+    );
+    this.refill();
+  }
+
+  /**
+   * Takes the settings of a file in the place of a preset's.
+   *
+   * @throws UserError where a page cannot train it
+   */
+  open(source: string, values: unknown): void {
+    const layer = { source, values };
+    assertForPage(resolveConfig([layer]), source);
+    this.base = layer;
+    this.changed.clear();
+    this.presets.querySelector(`[value=${FILE}]`)?.remove();
+    this.presets.append(element('option', { value: FILE, selected: true }, source));
+    this.presets.value = FILE;
+    this.refill();
+    this.start.focus();
+  }
+
+  private choosePreset(): void {
+    const preset = OFFERED.find((name) => name === this.presets.value);
+    if (!preset) return;
+    this.base = presetLayer(preset);
+    this.presets.querySelector(`[value=${FILE}]`)?.remove();
+    this.changed.clear();
+    this.refill();
+  }
+
+  /** Shows what the preset or the file says. */
+  private refill(): void {
+    const config = resolveConfig([this.base]);
+    this.about.textContent = this.presets.value === FILE ? 'Settings of this file; what stands below may still be changed.' : PRESETS[config.preset].about;
+    for (const [field, input] of this.inputs) {
+      const value = field.read(config);
+      input.value = value === undefined ? '' : String(value);
+      if (input.parentElement) input.parentElement.hidden = value === undefined;
+    }
+    this.describe();
+  }
+
+  private read(field: Field, input: HTMLInputElement): void {
+    if (input.valueAsNumber === field.read(resolveConfig([this.base]))) this.changed.delete(field);
+    else this.changed.set(field, input.valueAsNumber);
+    this.describe();
+  }
+
+  /** The configuration; undefined where it is not allowed, and a message says why. */
+  private config(): Config | undefined {
+    const settings: Record<string, object> = {};
+    for (const [field, value] of this.changed) {
+      for (const [section, values] of Object.entries(field.write(value))) settings[section] = { ...settings[section], ...values };
+    }
+    try {
+      const config = resolveConfig([this.base, { source: 'this form', values: settings }]);
+      assertForPage(config, 'This form');
+      this.message.textContent = '';
+      return withLiveLogging(config);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.message.textContent = error.message;
+      return undefined;
+    }
+  }
+
+  /** What would be trained, before it is. */
+  private describe(): void {
+    const config = this.config();
+    this.start.disabled = !config;
+    this.summary.hidden = !config;
+    if (config) this.summary.replaceChildren(...planRows(config).flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
+  }
+}
+
+function presetLayer(preset: PresetName): ConfigLayer {
+  return { source: preset, values: { preset, data: { set: 'shapes' } } };
+}
+
+/** For each phase its length, and what the largest takes. */
+function planRows(config: Config): (readonly [string, string])[] {
+  const { batch, accumulate } = config.training;
+  const phases = phasesOf(config).map((phase) => {
+    const shape = stepShape(config, phase);
+    const plan = planPhase(config, phase, BUILT_IN.trainCount);
+    const imageBytes = BUILT_IN.trainCount * shape.size.channels * shape.size.image ** 2;
+    const memory = estimateMemory({ ...shape, batch: batch / accumulate }, imageBytes).total;
+    return { phase, plan, memory, flops: stepFlops(shape) * plan.steps, parameters: countParameters(shape.size, shape.branches).trained };
+  });
+  const total = phases.reduce((sum, { flops }) => sum + flops, 0);
+  const most = Math.max(...phases.map(({ memory }) => memory));
+  return [
+    ...phases.map(({ phase, plan, parameters }) => [PHASE_TITLES[phase], `${describePlan(plan, batch)}; ${formatCount(parameters)} parameters`] as const),
+    ['in all', `${formatCount(total)}FLOP, about ${formatBytes(most)} of GPU memory (an estimate)`],
+  ];
+}
