@@ -16,6 +16,8 @@ export interface ChartLine {
   readonly width?: number;
   /** A smoother course of the values: drawn in their place, and they faintly behind it. */
   readonly trend?: readonly (number | null)[] | undefined;
+  /** Something to compare with, which the note tells of: it is not in the legend. */
+  readonly reference?: boolean;
 }
 
 export interface ChartSettings {
@@ -47,12 +49,31 @@ const LINE_WIDTH = 1.75;
 /** What uPlot calls the laws of an axis. */
 const LINEAR = 1;
 const LOGARITHMIC = 3;
+const WHOLE_INCREMENTS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
+  .flatMap((n) => [n, n * 1e3, n * 1e6])
+  .sort((a, b) => a - b);
 /** So many are drawn as points too. */
 const FEW_POINTS = 20;
 
+/** A chart whose values change. */
+export interface LiveChart {
+  readonly element: HTMLElement;
+  /** Values of the lines in their order, at the same places of x. */
+  setValues(values: readonly (readonly (number | null)[])[]): void;
+  /** Marks a place on the x axis; the legend shows the values there while there is no cursor. */
+  mark(at: number): void;
+}
+
 /** A line chart as wide as its place, in the colours of the theme; its legend shows the values at the cursor. */
 export function chart(settings: ChartSettings): HTMLElement {
-  const { title, unit, note, x, lines, format } = settings;
+  return liveChart(settings).element;
+}
+
+/** The same where the values change. */
+export function liveChart(initial: ChartSettings): LiveChart {
+  let settings = initial;
+  const { title, unit, note, x, lines, format } = initial;
+  let marked: number | undefined;
   const memory = `logarithmic ${settings.group} ${title}`;
   let logarithmic = settings.logarithmic === true && recall<boolean>(memory, false);
   let plot: uPlot | undefined;
@@ -61,7 +82,7 @@ export function chart(settings: ChartSettings): HTMLElement {
     class: 'plot',
     tabindex: 0,
     role: 'img',
-    'aria-label': `${describe(settings)} Left and right arrow keys read the values along the line.`,
+    'aria-label': describe(settings),
     onkeydown: (event) => moveCursor(event as KeyboardEvent),
     onblur: () => plot?.setCursor({ left: -10, top: -10 }),
   });
@@ -70,13 +91,16 @@ export function chart(settings: ChartSettings): HTMLElement {
   const legend = element(
     'ul',
     { class: 'legend' },
-    lines.map((line, i) => element('li', {}, lineSample(line), element('span', {}, line.title), readings[i])),
+    lines.map((line, i) =>
+      line.reference ? undefined : element('li', {}, lineSample(line), element('span', {}, line.title), readings[i]),
+    ),
   );
 
-  const read = (index: number | null | undefined): void => {
-    const step = index === null || index === undefined ? undefined : x[index];
+  const read = (cursor: number | null | undefined): void => {
+    const index = cursor ?? (marked === undefined ? undefined : nearestIndex(x, marked));
+    const step = index === undefined ? undefined : x[index];
     at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
-    for (const [i, { values }] of lines.entries()) {
+    for (const [i, { values }] of settings.lines.entries()) {
       const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
       (readings[i] as HTMLElement).textContent = value === null || value === undefined ? '–' : format(value);
     }
@@ -94,7 +118,12 @@ export function chart(settings: ChartSettings): HTMLElement {
     const width = place.clientWidth;
     if (width === 0) return;
     plot?.destroy();
-    plot = new uPlot(options(settings, logarithmic, width, read), data(settings, logarithmic), place);
+    const made = options(settings, logarithmic, width, read);
+    plot = new uPlot(
+      { ...made, hooks: { ...made.hooks, draw: [(drawn) => marked !== undefined && drawMark(drawn, marked)] } },
+      data(settings, logarithmic),
+      place,
+    );
   };
   new ResizeObserver(() => {
     if (plot && place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
@@ -119,7 +148,7 @@ export function chart(settings: ChartSettings): HTMLElement {
     },
     'log',
   );
-  return element(
+  const figure = element(
     'figure',
     { class: `card chart ${settings.class ?? ''}` },
     element(
@@ -133,6 +162,40 @@ export function chart(settings: ChartSettings): HTMLElement {
     legend,
     note === undefined ? undefined : element('p', { class: 'note' }, note),
   );
+  return {
+    element: figure,
+    setValues: (values) => {
+      settings = { ...settings, lines: lines.map((line, i) => ({ ...line, values: values[i] ?? [] })) };
+      place.setAttribute('aria-label', describe(settings));
+      plot?.setData(data(settings, logarithmic));
+      read(plot?.cursor.idx);
+    },
+    mark: (wanted) => {
+      marked = wanted;
+      plot?.redraw(false);
+      read(plot?.cursor.idx);
+    },
+  };
+}
+
+function nearestIndex(x: readonly number[], at: number): number {
+  let nearest = 0;
+  for (const [index, value] of x.entries()) if (Math.abs(value - at) < Math.abs((x[nearest] ?? 0) - at)) nearest = index;
+  return nearest;
+}
+
+/** An upright line from the axis to the top. */
+function drawMark(plot: uPlot, at: number): void {
+  const { ctx, bbox } = plot;
+  const left = Math.round(plot.valToPos(at, 'x', true));
+  ctx.save();
+  ctx.strokeStyle = colourOf('--ink');
+  ctx.lineWidth = devicePixelRatio;
+  ctx.beginPath();
+  ctx.moveTo(left, bbox.top);
+  ctx.lineTo(left, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
 }
 
 function options(
@@ -177,9 +240,8 @@ function options(
         size: 26,
         gap: 6,
         space: 70,
-        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
-          .flatMap((n) => [n, n * 1e3, n * 1e6])
-          .sort((a, b) => a - b),
+        // Steps of training have no fractions.
+        ...(x.every(Number.isInteger) ? { incrs: WHOLE_INCREMENTS } : {}),
         values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
       },
       {
@@ -252,12 +314,13 @@ function lineSample({ colour, dash, width = LINE_WIDTH }: Pick<ChartLine, 'colou
   );
 }
 
-/** The chart in words. */
+/** The chart in words, and how it is read by the keyboard. */
 function describe({ title, unit, x, xTitle, lines, format }: ChartSettings): string {
-  const parts = lines.map(({ title: name, values }) => {
+  const parts = lines.map(({ title: name, values, reference }) => {
+    if (reference) return '';
     const known = values.filter((value) => value !== null);
     const [first, last] = [known[0], known.at(-1)];
     return first === undefined || last === undefined ? '' : `${name} from ${format(first)} to ${format(last)}`;
   });
-  return `${title}, ${unit}, ${xTitle} ${x[0] ?? 0} to ${x.at(-1) ?? 0}: ${parts.filter((part) => part).join('; ')}.`;
+  return `${title}, ${unit}, ${xTitle} ${x[0] ?? 0} to ${x.at(-1) ?? 0}: ${parts.filter((part) => part).join('; ')}. Left and right arrow keys read the values along the line.`;
 }
