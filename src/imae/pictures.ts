@@ -1,8 +1,8 @@
 import type { ImageSet } from '../data/imageSet';
 import type { PanelImage, PanelSheet } from '../files/panels';
-import { patchCount } from './config';
 import type { Model } from './objective';
 import type { Normalisation } from './normalisation';
+import { turnedOrders } from './turns';
 import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';
 
 type Size = Model['size'];
@@ -38,7 +38,7 @@ export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly
 export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
   const orders = unmixer.orders(pairs.length);
   const shown = await unmixer.unmix(pairs, orders);
-  const composites = await composite(unmixer, size, pairs, orders);
+  const composites = await composite(unmixer, pairs, orders);
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
   const twoWay = shown[0]?.predictions.length === 2;
   return {
@@ -85,7 +85,7 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
   const whole = pairs.map(({ first }) => ({ first, second: first, alpha: 0.5 }));
   const orders = unmixer.orders(whole.length);
   const shown = await unmixer.unmix(whole, orders);
-  const composites = await composite(unmixer, size, whole, orders);
+  const composites = await composite(unmixer, whole, orders);
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
   return {
     title,
@@ -108,18 +108,12 @@ function captionOfNormPix({ normPix }: Unmixer): string {
 }
 
 /** Of each pair and branch, the patches as predicted in a round in which they were hidden. */
-async function composite(
-  unmixer: Unmixer,
-  size: Size,
-  pairs: readonly Pair[],
-  orders: readonly Uint32Array[],
-): Promise<Float32Array[][]> {
-  const length = patchCount(size);
-  const hidden = length - unmixer.keep;
+async function composite(unmixer: Unmixer, pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Float32Array[][]> {
+  const turned = orders.map((order) => turnedOrders(order, unmixer.keep));
   const results: Float32Array[][] = [];
-  for (let round = 0; round * hidden < length; round++) {
-    const turned = orders.map((order) => order.map((_, i) => order[(i + round * hidden) % length] as number));
-    for (const [index, unmixed] of (await unmixer.unmix(pairs, turned)).entries()) {
+  for (const turn of turned[0]?.keys() ?? []) {
+    const round = turned.map((turns) => turns[turn] as Uint32Array);
+    for (const [index, unmixed] of (await unmixer.unmix(pairs, round)).entries()) {
       const into = (results[index] ??= unmixed.predictions.map((prediction) => new Float32Array(prediction.length)));
       for (const [branch, prediction] of unmixed.predictions.entries()) {
         prediction.forEach((value, i) => {
@@ -137,7 +131,7 @@ function isRemoved({ removed, predictions }: Unmixed, element: number): boolean 
 }
 
 /** [L, P·P·C] normalised → RGBA. One channel becomes grey. */
-function patchesToImage(size: Size, patches: Float32Array, { mean, std }: Normalisation): PanelImage {
+export function patchesToImage(size: Size, patches: Float32Array, { mean, std }: Normalisation): PanelImage {
   const { image, patch, channels } = size;
   const grid = image / patch;
   const data = new Uint8ClampedArray(image * image * 4).fill(WHITE);

@@ -154,17 +154,10 @@ export class Unmixer {
       const predictions = Array.from({ length: this.model.branches }, (__, branch) => {
         const at = (branch * batch + index) * values;
         const patches = prediction.slice(at + width, at + values); // without the class token's row
-        return this.normPix ? this.denormalise(patches, clean[branch] as Float32Array) : patches;
+        return this.normPix ? putBack(this.model.size, patches, clean[branch] as Float32Array) : patches;
       });
       return { mixed: mixed.slice(index * pixels, (index + 1) * pixels), targets: clean, predictions, removed };
     });
-  }
-
-  /** Undoes the normalisation of each patch by its own statistics, as MAE's visualisation does. */
-  private denormalise(patches: Float32Array, target: Float32Array): Float32Array {
-    const width = patches.length / patchCount(this.model.size);
-    const { means, deviations } = patchStatistics(imageToPatches(this.model.size, target), width);
-    return patches.map((value, i) => value * at(deviations, i, width) + at(means, i, width));
   }
 
   /** A random order of each pair's patches, the same for every model on a set. */
@@ -199,6 +192,18 @@ export function imageToPatches(size: Pick<Model['size'], 'image' | 'patch' | 'ch
     }
   }
   return out;
+}
+
+/**
+ * Undoes the normalisation of each patch by its own statistics, as MAE's visualisation does.
+ *
+ * @param patches [L, P·P·C], as predicted with `normPix`
+ * @param target [C, H, W]: the clean image, whose patches have those statistics
+ */
+export function putBack(size: Model['size'], patches: Float32Array, target: Float32Array): Float32Array {
+  const width = patches.length / patchCount(size);
+  const { means, deviations } = patchStatistics(imageToPatches(size, target), width);
+  return patches.map((value, i) => value * at(deviations, i, width) + at(means, i, width));
 }
 
 /** Mean and deviation of each patch, as `normPix` normalises by them. */
