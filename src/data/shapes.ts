@@ -132,7 +132,7 @@ function soften(counts: Uint8Array, size: number): Uint8Array {
 }
 
 /** Where the test images begin in the endless set: at a multiple of the shapes, past any training set. */
-const FIRST_TEST_IMAGE = 2 ** 31;
+export const FIRST_TEST_IMAGE = 2 ** 31;
 
 /**
  * Draws images `first` to `first + count − 1` of the seed's endless set: count × 3 × size × size bytes. Their labels

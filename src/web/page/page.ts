@@ -8,10 +8,13 @@ import './page.css';
 import { trainView } from './train/trainView';
 import { unmixView } from './unmix/unmixView';
 import type { View } from './view';
+import { Viewing } from './viewing';
 
 /** What all views share. */
 export interface PageContext {
   readonly model: CurrentModel;
+  /** Looks at that model. */
+  readonly viewing: Viewing;
   /** Brings a view into sight. */
   readonly show: (id: ViewId) => void;
 }
@@ -28,7 +31,8 @@ const VIEW_IDS = Object.keys(VIEWS) as ViewId[];
 
 /** The whole page: a head with the views' names, and below it the one that the address names. */
 function mountPage(): void {
-  const context: PageContext = { model: new CurrentModel(), show: (id) => (location.hash = id) };
+  const model = new CurrentModel();
+  const context: PageContext = { model, viewing: new Viewing(model), show: (id) => (location.hash = id) };
   const made = new Map<ViewId, View>();
   const main = element('main', { id: 'main', tabindex: -1 });
   const links = new Map(VIEW_IDS.map((id) => [id, element('a', { href: `#${id}` }, VIEWS[id].title)]));

@@ -1,7 +1,313 @@
+import { purposes, RandomStream } from '../../../data/philox';
+import type { ModelSize } from '../../../imae/config';
+import { hiddenCounts, lookCount } from '../../../imae/turns';
 import { element } from '../../components/dom';
 import type { PageContext } from '../page';
 import type { View } from '../view';
+import { isShipped } from '../viewing';
+import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
+import { ownImage, pairOf, type Source } from './images';
+import { Latest } from './latest';
+import { ModelPanel } from './modelPanel';
+import { Notice, type Remedy } from './notice';
+import { blend } from './paint';
+import { picker, takeFiles, type Slot } from './picker';
+import { Scores } from './scores';
+import { slider } from './slider';
+import { Strip, type Look } from './strip';
+import './unmix.css';
+import { aboutPictures, percent } from './words';
 
-export function unmixView(context: PageContext): View {
-  return { element: element('div', {}, typeof context) };
+/** Of the shipped model: the first pictures are there before it is. */
+const SHIPPED_SIZE = { image: 32, channels: 3, patch: 8 };
+const FIRST_ALPHA = 0.35;
+const FIRST_RATIO = 0.25;
+/** A pair of two colours, and patches all over. */
+const FIRST_PAIR = 14;
+const FIRST_ORDER = 9;
+/** An answer that takes longer, in milliseconds, is announced. */
+const PATIENCE = 400;
+
+const DISMISS: Remedy = { title: 'Dismiss', pressed: () => undefined };
+
+interface Asked {
+  readonly question: UnmixingQuestion;
+  readonly of: OpenedModel;
 }
+
+/** Two images are blended and taken apart again, while α and the mask ratio are dragged. */
+export function unmixView(context: PageContext): View {
+  return new UnmixView(context);
+}
+
+class UnmixView implements View {
+  readonly element: HTMLElement;
+  private readonly strip: Strip;
+  private readonly status = element('p', { class: 'status', role: 'status' });
+  private readonly notice = new Notice();
+  private readonly scores = new Scores();
+  private readonly model = new ModelPanel((file) => void this.take(file, this.slot));
+  private readonly alphaSlider = slider({
+    label: 'α',
+    name: 'α, the weight of image 1',
+    least: 0,
+    most: 1,
+    step: 0.01,
+    text: (value) => value.toFixed(2),
+    fullText: (value) => `${percent(value)} image 1, ${percent(1 - value)} image 2`,
+    onInput: (value) => {
+      this.alpha = value;
+      this.update();
+    },
+  });
+  private readonly maskSlider = slider({
+    label: 'mask ratio',
+    name: 'Mask ratio',
+    least: 0,
+    most: 1,
+    step: 1,
+    text: (index) => percent(this.hiddenAt(index) / this.patches),
+    fullText: (index) => `${this.hiddenAt(index)} of ${this.patches} patches hidden`,
+    onInput: (index) => {
+      this.ratio = this.hiddenAt(index) / this.patches;
+      this.update();
+    },
+  });
+  private unmixing = this.newQueue();
+
+  private pair = FIRST_PAIR;
+  private images = pairOf(FIRST_PAIR);
+  private slot: Slot = 0;
+  private alpha = FIRST_ALPHA;
+  private ratio = FIRST_RATIO;
+  private order = FIRST_ORDER;
+  private look: Look = 'composite';
+  private opened: OpenedModel | undefined;
+  private failed = false;
+  private isInSight = false;
+
+  constructor(private readonly context: PageContext) {
+    const button = (text: string, pressed: () => void): HTMLElement => element('button', { type: 'button', onclick: pressed }, text);
+    this.strip = new Strip({
+      status: this.status,
+      pairControls: [
+        button('Another pair', () => this.setImages(pairOf(++this.pair))),
+        button('Swap', () => this.setImages([this.images[1], this.images[0]])),
+      ],
+      mixtureControls: [this.alphaSlider.element],
+      maskControls: [
+        this.maskSlider.element,
+        button('Other patches', () => {
+          this.order++;
+          this.update();
+        }),
+      ],
+      onLook: (look) => {
+        this.look = look;
+        this.describePictures();
+      },
+    });
+    this.element = element(
+      'div',
+      { class: 'unmix' },
+      element('h1', {}, 'Two images in one, and apart again'),
+      element(
+        'p',
+        { class: 'lead' },
+        'i-MAE is a masked autoencoder that is shown a blend of two images with some patches hidden, and paints both images again. ' +
+          'Drag α, the weight of the first image, and see how little of it is enough.',
+      ),
+      this.notice.element,
+      this.strip.element,
+      this.scores.element,
+      picker({
+        onSlot: (slot) => (this.slot = slot),
+        onImage: (source) => this.setImage(this.slot, source),
+        onFile: (file) => void this.take(file, this.slot),
+      }),
+      this.model.element,
+    );
+    const slotOf = (target: Element | null): HTMLElement | null => target?.closest<HTMLElement>('[data-slot]') ?? null;
+    takeFiles(
+      this.element,
+      (file, target) => {
+        const place = slotOf(target);
+        void this.take(file, place ? (Number(place.dataset['slot']) as Slot) : this.slot);
+      },
+      (target) => {
+        for (const place of this.element.querySelectorAll('.over')) place.classList.remove('over');
+        slotOf(target)?.classList.add('over');
+      },
+    );
+    this.adapt();
+    context.model.follow(() => {
+      if (this.isInSight) void this.open();
+    });
+  }
+
+  shown(): void {
+    this.isInSight = true;
+    void this.open();
+  }
+
+  hidden(): void {
+    this.isInSight = false;
+  }
+
+  private get size(): Size {
+    return this.opened?.facts.size ?? SHIPPED_SIZE;
+  }
+
+  private get patches(): number {
+    return (this.size.image / this.size.patch) ** 2;
+  }
+
+  private hiddenAt(index: number): number {
+    return hiddenCounts(this.patches)[index] ?? 1;
+  }
+
+  private setImages(images: [Source, Source]): void {
+    this.images = images;
+    this.update();
+  }
+
+  private setImage(slot: Slot, source: Source): void {
+    this.setImages(slot === 0 ? [source, this.images[1]] : [this.images[0], source]);
+  }
+
+  /** Takes a file for what its name says: a model, or an image. */
+  private async take(file: File, slot: Slot): Promise<void> {
+    this.notice.hide();
+    try {
+      if (file.name.endsWith('.safetensors')) {
+        this.status.textContent = `Opening ${file.name} …`;
+        await this.context.viewing.give({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+      } else {
+        this.setImage(slot, await ownImage(file));
+      }
+    } catch (error) {
+      this.complain(error, DISMISS);
+    }
+  }
+
+  /** Opens the page's model; pictures of it follow. */
+  private async open(): Promise<void> {
+    if (!this.opened) this.status.textContent = 'Opening the model …';
+    try {
+      const opened = await this.context.viewing.open();
+      if (opened !== this.opened) {
+        this.opened = opened;
+        this.adapt();
+      }
+    } catch (error) {
+      // A model that cannot be opened leaves the one before in its place.
+      if (this.opened) this.complain(error, DISMISS);
+      else this.fail(error);
+    }
+  }
+
+  /** Fits everything to the model. */
+  private adapt(): void {
+    const { opened } = this;
+    const counts = hiddenCounts(this.patches);
+    const distance = (hidden: number): number => Math.abs(hidden / this.patches - this.ratio);
+    const nearest = counts.reduce((best, hidden, index) => (distance(hidden) < distance(counts[best] ?? 0) ? index : best), 0);
+    this.ratio = (counts[nearest] ?? 1) / this.patches;
+    this.maskSlider.setMost(counts.length - 1);
+    this.maskSlider.set(nearest);
+    this.alphaSlider.set(this.alpha);
+    this.strip.clear();
+    this.scores.clear();
+    if (opened) {
+      this.status.textContent = '';
+      this.strip.setTask(opened.task);
+      this.model.show(opened);
+    }
+    this.update();
+    performance.mark('unmix: inputs');
+  }
+
+  /** Draws what needs no model, and asks the model for the rest. */
+  private update(): void {
+    const { alpha, images, opened, patches, size } = this;
+    try {
+      const bytes = [images[0].bytes(size), images[1].bytes(size)] as const;
+      const order = RandomStream.at(0, purposes.mask, this.order).permutation(patches);
+      const hidden = Array.from({ length: patches }, () => false);
+      for (const place of order.subarray(this.keep)) hidden[place] = true;
+      const titles = [images[0].title, images[1].title] as const;
+      this.strip.show({ size, images: bytes, titles, mixture: blend(...bytes, alpha), alpha, hidden });
+      this.describePictures();
+      if (!opened || this.failed) return;
+      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep: this.keep, builtIn: this.builtIn }, of: opened });
+    } catch (error) {
+      this.complain(error, DISMISS);
+    }
+  }
+
+  private get builtIn(): boolean {
+    return this.images.every((image) => image.builtIn);
+  }
+
+  private get keep(): number {
+    return this.patches - Math.round(this.ratio * this.patches);
+  }
+
+  private describePictures(): void {
+    const { opened, look } = this;
+    this.strip.setNote(
+      aboutPictures({
+        looks: lookCount(this.patches, this.keep),
+        raw: look === 'raw',
+        normPix: opened?.facts.normPix === true,
+        strange: opened !== undefined && isShipped(opened) && !this.builtIn,
+      }),
+    );
+  }
+
+  private newQueue(): Latest<Asked, RestoredImage[]> {
+    return new Latest(({ question }) => this.ask(question), {
+      answer: (restored, asked) => this.show(restored, asked),
+      failure: (error) => this.fail(error),
+    });
+  }
+
+  private async ask(question: UnmixingQuestion): Promise<RestoredImage[]> {
+    const slow = setTimeout(() => (this.status.textContent = 'The GPU is getting ready for this …'), PATIENCE);
+    try {
+      return await this.context.viewing.ask((api) => api.takeApart(question));
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  private show(restored: readonly RestoredImage[], { question, of }: Asked): void {
+    // Another model may have been opened meanwhile.
+    if (of !== this.opened || restored.length === 0) return;
+    this.status.textContent = '';
+    this.strip.showRestored(restored);
+    this.scores.show(restored, question.alpha);
+    performance.mark('unmix: reconstructions');
+  }
+
+  /** Nothing more is asked of a GPU that failed, until the user wants it. */
+  private fail(error: unknown): void {
+    this.failed = true;
+    this.complain(error, {
+      title: 'Try again',
+      pressed: () => {
+        this.failed = false;
+        this.context.viewing.stop();
+        this.unmixing = this.newQueue(); // what the old one waits for never comes
+        void this.open();
+      },
+    });
+  }
+
+  private complain(error: unknown, remedy: Remedy): void {
+    this.status.textContent = '';
+    this.notice.show(error, remedy);
+  }
+}
+
+type Size = Pick<ModelSize, 'image' | 'channels' | 'patch'>;

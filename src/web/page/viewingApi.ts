@@ -1,0 +1,36 @@
+import type { ModelFacts } from '../../imae/modelFile';
+import type { Blend, Reconstruction, Task } from '../../imae/viewer';
+import type { Picture } from '../../imae/viewerPictures';
+import type { ModelInHand } from './currentModel';
+
+/** What the worker behind Unmix and Inside does. What fails is thrown with a message for the user. */
+export interface ViewingApi {
+  /** Opens a model in place of the one before, which stays open where this one cannot be. */
+  open(model: ModelInHand): Promise<OpenedModel>;
+  /** Takes a blend apart: of each branch of the model, the subordinate's first. Nothing where another model is open by now. */
+  takeApart(question: UnmixingQuestion): Promise<RestoredImage[]>;
+}
+
+/** A model that is ready to be looked at. */
+export interface OpenedModel {
+  /** Another each time that a model is opened. */
+  readonly id: number;
+  readonly name: string;
+  readonly facts: ModelFacts;
+  readonly task: Task;
+  /** One line that names what computes, and a software adapter loudly as such. */
+  readonly adapter: string;
+  readonly software: boolean;
+}
+
+export interface UnmixingQuestion extends Blend {
+  /** The opened model that it is meant for. */
+  readonly model: number;
+  /** Whether both images are of the built-in set: its mean image is then compared with. */
+  readonly builtIn: boolean;
+}
+
+export interface RestoredImage extends Pick<Reconstruction, 'of' | 'errors'> {
+  readonly composite: Picture;
+  readonly raw: Picture;
+}
