@@ -191,6 +191,7 @@ function drawMark(plot: uPlot, at: number): void {
   ctx.save();
   ctx.strokeStyle = colourOf('--ink');
   ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.moveTo(left, bbox.top);
   ctx.lineTo(left, bbox.top + bbox.height);
@@ -271,13 +272,17 @@ function options(
   };
 }
 
-function series({ title, colour, dash, width = LINE_WIDTH, values }: ChartLine): uPlot.Series {
+function series({ title, colour, dash, width = LINE_WIDTH, values, reference }: ChartLine): uPlot.Series {
   return {
     label: title,
     stroke: () => colourOf(colour),
     width,
     spanGaps: true,
-    points: { size: 6, fill: () => colourOf('--card'), ...(values.length <= FEW_POINTS ? { show: true } : {}) },
+    points: {
+      size: 6,
+      fill: () => colourOf('--card'),
+      ...(reference ? { show: false } : values.length <= FEW_POINTS ? { show: true } : {}),
+    },
     ...(dash ? { dash: [...dash] } : {}),
   };
 }
