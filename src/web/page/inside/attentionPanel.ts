@@ -39,8 +39,7 @@ export class AttentionPanel {
       { class: 'attention' },
       element('div', { class: 'head' }, element('h2', {}, 'What it attends to'), this.parts),
       this.token,
-      this.missing,
-      this.maps.element,
+      element('div', { class: 'place' }, this.missing, this.maps.element),
     );
   }
 
@@ -56,7 +55,7 @@ export class AttentionPanel {
     const name = chosen === undefined ? 'The class token' : capital(placeName(chosen, grid, isHidden));
     const isMissing = maps.length < layers.length;
     this.missing.hidden = !isMissing;
-    this.maps.element.hidden = isMissing;
+    this.maps.element.classList.toggle('absent', isMissing); // it keeps its place, so that nothing below moves
     if (isMissing) {
       this.token.textContent = `${name}: the encoder has no token of it.`;
       this.missing.replaceChildren(
