@@ -137,7 +137,7 @@ class InsideView implements View {
     this.latents.setTask(opened.task);
     this.body.hidden = false;
     this.results.hidden = true;
-    this.subject.setModel(opened.facts.size, opened.task);
+    this.subject.setModel(opened.facts, opened.task);
   }
 
   private newQueue(): Latest<Question, Answer | undefined> {

@@ -1,5 +1,6 @@
 import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
+import type { ModelFacts } from '../../../imae/modelFile';
 import { hiddenCounts } from '../../../imae/turns';
 import type { Blend, Task } from '../../../imae/viewer';
 import { element } from '../../components/dom';
@@ -97,8 +98,8 @@ export class Subject {
   }
 
   /** Fits everything to a model. */
-  setModel(size: ModelSize, task: Task): void {
-    this.size = size;
+  setModel(facts: ModelFacts, task: Task): void {
+    this.size = facts.size;
     this.task = task;
     const counts = hiddenCounts(this.length);
     const distance = (hidden: number): number => Math.abs(hidden / this.length - this.ratio);

@@ -192,7 +192,6 @@ class UnmixView implements View {
       const opened = await this.context.viewing.open();
       if (opened !== this.opened) {
         this.opened = opened;
-        this.unmixing = this.newQueue(); // what the old one waits for may never come: Inside may have ended the worker
         this.adapt();
       }
     } catch (error) {
@@ -215,6 +214,7 @@ class UnmixView implements View {
     this.strip.clear();
     this.scores.clear();
     if (opened) {
+      this.unmixing = this.newQueue(); // what the old one waits for may never come: Inside may have ended the worker
       this.status.textContent = '';
       this.strip.setTask(opened.task);
       this.model.show(opened);
