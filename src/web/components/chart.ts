@@ -58,8 +58,8 @@ const FEW_POINTS = 20;
 /** A chart whose values change. */
 export interface LiveChart {
   readonly element: HTMLElement;
-  /** Values of the lines in their order, at the same places of x. */
-  setValues(values: readonly (readonly (number | null)[])[]): void;
+  /** Shows other values of the lines that there were, at the places of x that there were. */
+  update(content: Pick<ChartSettings, 'x' | 'lines'>): void;
   /** Marks a place on the x axis; the legend shows the values there while there is no cursor. */
   mark(at: number): void;
 }
@@ -164,8 +164,8 @@ export function liveChart(initial: ChartSettings): LiveChart {
   );
   return {
     element: figure,
-    setValues: (values) => {
-      settings = { ...settings, lines: lines.map((line, i) => ({ ...line, values: values[i] ?? [] })) };
+    update: (content) => {
+      settings = { ...settings, ...content };
       place.setAttribute('aria-label', describe(settings));
       plot?.setData(data(settings, logarithmic));
       read(plot?.cursor.idx);

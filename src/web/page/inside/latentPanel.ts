@@ -1,6 +1,6 @@
 import { LATENT_ALPHAS, type Inspection } from '../../../imae/inspector';
 import type { Task } from '../../../imae/viewer';
-import { liveChart, type LiveChart } from '../../components/chart';
+import { liveChart, type ChartLine, type LiveChart } from '../../components/chart';
 import { element } from '../../components/dom';
 import { colourOf } from '../../components/theme';
 import { aboutBranches, IMAGE_COLOURS, latentTitle, shareColour } from './latents';
@@ -10,6 +10,7 @@ import { placeName } from './places';
 /** Shares are written into patches where there are so few a side. */
 const WRITTEN = 6;
 
+const LINE_WIDTH = 2.25;
 const REFERENCE = { dash: [1.5, 4], width: 1, reference: true } as const;
 
 /** Where the latent of a mixture lies between those of its two images: over α, and place by place. */
@@ -37,7 +38,7 @@ export class LatentPanel {
     ),
   );
   private task: Task = 'both';
-  private lines: LiveChart[] = [];
+  private distances: LiveChart[] = [];
   private laidOut = '';
 
   constructor() {
@@ -64,13 +65,13 @@ export class LatentPanel {
     const laidOut = `${this.task} ${latents.map(({ of }) => of).join(' ')}`;
     if (laidOut !== this.laidOut) {
       this.laidOut = laidOut;
-      this.lines = latents.map(({ of }) => distanceChart(latentTitle(of, this.task), this.noteOf(of)));
-      const [encoder, ...branches] = this.lines.map((each) => each.element);
+      this.distances = latents.map(({ of }) => distanceChart(latentTitle(of, this.task), this.noteOf(of)));
+      const [encoder, ...branches] = this.distances.map((each) => each.element);
       this.charts.replaceChildren(...(encoder ? [encoder] : []), this.places, ...branches);
     }
     for (const [index, { to1, to2 }] of latents.entries()) {
-      this.lines[index]?.setValues([LATENT_ALPHAS.map((each) => 1 - each), LATENT_ALPHAS, to1.map(known), to2.map(known)]);
-      this.lines[index]?.mark(alpha);
+      this.distances[index]?.update({ x: LATENT_ALPHAS, lines: linesOf(to1.map(known), to2.map(known)) });
+      this.distances[index]?.mark(alpha);
     }
     this.reading.textContent = aboutBranches(latents, this.task, alpha);
     this.paintShares(shares, painter, grid);
@@ -100,24 +101,29 @@ export class LatentPanel {
 }
 
 function distanceChart(title: string, note: string | undefined): LiveChart {
-  const empty = LATENT_ALPHAS.map(() => null);
-  const [first, second] = IMAGE_COLOURS;
+  const none = LATENT_ALPHAS.map(() => null);
   return liveChart({
     title,
     unit: 'distance',
     note,
     x: LATENT_ALPHAS,
     xTitle: 'α, weight of image 1',
-    lines: [
-      { title: 'blended, to image 1', values: empty, colour: first, ...REFERENCE },
-      { title: 'blended, to image 2', values: empty, colour: second, ...REFERENCE },
-      { title: 'to image 1', values: empty, colour: first, width: 2.25 },
-      { title: 'to image 2', values: empty, colour: second, width: 2.25, dash: [7, 4] },
-    ],
+    lines: linesOf(none, none),
     format: (value) => value.toFixed(2),
     span: [0, 1],
     group: 'inside',
   });
+}
+
+/** The distances, and behind them those of a latent that is blended as the pixels are. */
+function linesOf(to1: readonly (number | null)[], to2: readonly (number | null)[]): ChartLine[] {
+  const [first, second] = IMAGE_COLOURS;
+  return [
+    { title: 'blended, to image 1', values: LATENT_ALPHAS.map((alpha) => 1 - alpha), colour: first, ...REFERENCE },
+    { title: 'blended, to image 2', values: LATENT_ALPHAS, colour: second, ...REFERENCE },
+    { title: 'to image 1', values: to1, colour: first, width: LINE_WIDTH },
+    { title: 'to image 2', values: to2, colour: second, width: LINE_WIDTH, dash: [7, 4] },
+  ];
 }
 
 /** NaN where both images are the same to the model. */
