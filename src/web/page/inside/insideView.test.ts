@@ -123,7 +123,8 @@ describe('with the model that ships with the page', () => {
 
   it('charts the latent over α, and says of which image each branch is', async () => {
     for (const name of ['Encoder', 'Branch of the subordinate', 'Branch of the dominant']) {
-      expect(await words(chart(page, name))).toEqual([
+      await chart(page, name).scrollIntoViewIfNeeded();
+      await expect.poll(() => words(chart(page, name))).toEqual([
         expect.stringContaining('α, weight of image 1 0 to 1: to image 1 from 1.00 to 0.00; to image 2 from 0.00 to 1.00.'),
       ]);
     }
