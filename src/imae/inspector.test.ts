@@ -6,7 +6,7 @@ import { openEngine } from '../node/dawn';
 import { Graph } from '../tensor/graph';
 import { invertPermutation } from '../ops/mask';
 import type { ModelSize } from './config';
-import { Inspector, LATENT_ALPHAS, type Inspection } from './inspector';
+import { Inspector, LATENT_ALPHAS, type Inspection, type LatentDistances } from './inspector';
 import type { Model } from './objective';
 import { encode, maeSpecs } from './mae';
 import { Parameters } from '../nn/parameters';
@@ -98,6 +98,16 @@ describe('latents', () => {
     const at = LATENT_ALPHAS.indexOf(0.3);
     expect(latents[0]?.to1[at]).toBeCloseTo(distance(mixed, h1) / apart, 5);
     expect(latents[0]?.to2[at]).toBeCloseTo(distance(mixed, h2) / apart, 5);
+  });
+
+  it('are those of the pair inspected last', async () => {
+    const other = await inspector.inspect({ image1: IMAGE2, image2: IMAGE1, alpha: 0.3, order: ORDER });
+    const turned = ORDER.slice().reverse();
+    const elsewhere = await inspector.inspect({ image1: IMAGE2, image2: IMAGE1, alpha: 0.3, order: turned });
+    const [{ to1, to2 }] = (await inspect(0.6)).latents as [LatentDistances];
+    expect(other.latents[0]?.to1.map((each) => each.toFixed(4))).toEqual(to2.map((each) => each.toFixed(4)).reverse());
+    expect(other.latents[0]?.to1[4]).not.toBeCloseTo(to1[4] ?? NaN, 4);
+    expect(elsewhere.latents[0]?.to1[4]).not.toBeCloseTo(other.latents[0]?.to1[4] ?? NaN, 4);
   });
 
   it('of each visible place lie between the images’: at them for weights of 0 and 1', async () => {

@@ -56,6 +56,15 @@ export interface Inspection {
 /** Weights of the first image for which latents are compared, the images by themselves at the ends. */
 export const LATENT_ALPHAS: readonly number[] = Array.from({ length: 21 }, (_, i) => i / 20);
 
+/** Latents at all of `LATENT_ALPHAS`, of the two images and the order in `of`. */
+interface Encoded {
+  readonly of: readonly (Float32Array | Uint32Array)[];
+  /** [α, 1 + K, D] */
+  readonly h: Float32Array;
+  /** [branches·α, 1 + K, Dd] */
+  readonly z: Float32Array;
+}
+
 interface Watched extends AttentionLayer {
   /** [N, 3·heads·d], packed as the layer computed it. */
   readonly qkv: Float32Array;
@@ -64,6 +73,7 @@ interface Watched extends AttentionLayer {
 /** Looks into a model: what its layers attend to, and how its latents of a mixture relate to those of the two images. */
 export class Inspector {
   private watched: readonly Watched[] = [];
+  private encoded: Encoded | undefined;
   private order: Uint32Array = new Uint32Array();
 
   private constructor(
@@ -86,16 +96,10 @@ export class Inspector {
 
   async inspect(pair: InspectedPair): Promise<Inspection> {
     const { image1, image2, alpha, order } = pair;
-    const [seen, encoded] = [this.attention, this.latents];
+    const seen = this.attention;
     seen.program.write(seen.tensors.images, blend(image1, image2, alpha));
     seen.program.write(seen.tensors.idsShuffle, order);
     seen.program.run();
-    const blends = new Float32Array(LATENT_ALPHAS.length * image1.length);
-    for (const [index, each] of LATENT_ALPHAS.entries()) blends.set(blend(image1, image2, each), index * image1.length);
-    encoded.program.write(encoded.tensors.images, blends);
-    encoded.program.write(encoded.tensors.idsShuffle, order);
-    encoded.program.run();
-
     this.order = order;
     this.watched = await Promise.all(
       seen.tensors.watched.map(async ({ qkv, pass, ...layer }) => {
@@ -104,8 +108,7 @@ export class Inspector {
         return { ...layer, qkv: values.slice(pass * size, (pass + 1) * size) };
       }),
     );
-    const h = (await encoded.program.read(encoded.tensors.h)) as Float32Array;
-    const z = (await encoded.program.read(encoded.tensors.z)) as Float32Array;
+    const { h, z } = await this.encode(pair);
     const mixed = (await seen.program.read(seen.tensors.h)) as Float32Array;
     const branches = this.model.branches === 2 ? (['subordinate', 'dominant'] as const) : (['subordinate'] as const);
     const ofBranch = z.length / branches.length;
@@ -142,6 +145,20 @@ export class Inspector {
       }),
       toClass: weights.map((row) => row[0] as number),
     };
+  }
+
+  /** The latents of a pair at all weights; they are computed once while only α changes. */
+  private async encode({ image1, image2, order }: InspectedPair): Promise<Encoded> {
+    const { program, tensors } = this.latents;
+    const of = [image1, image2, order];
+    if (this.encoded?.of.every((values, index) => isSame(values, of[index]))) return this.encoded;
+    const blends = new Float32Array(LATENT_ALPHAS.length * image1.length);
+    for (const [index, each] of LATENT_ALPHAS.entries()) blends.set(blend(image1, image2, each), index * image1.length);
+    program.write(tensors.images, blends);
+    program.write(tensors.idsShuffle, order);
+    program.run();
+    const [h, z] = [await program.read(tensors.h), await program.read(tensors.z)] as Float32Array[];
+    return (this.encoded = { of: of.map((values) => values.slice()), h: h as Float32Array, z: z as Float32Array });
   }
 
   /** @param mixed [1 + K, D]; @param h of all `LATENT_ALPHAS`, the images by themselves first and last */
@@ -217,6 +234,10 @@ function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { i
   const images = graph.input('images', [batch, size.channels, size.image, size.image]);
   const idsShuffle = graph.input('ids_shuffle', [1, patchCount(size)], 'u32');
   return { images, masks: { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep } };
+}
+
+function isSame(one: Float32Array | Uint32Array, other: Float32Array | Uint32Array | undefined): boolean {
+  return other?.length === one.length && one.every((value, i) => value === other[i]);
 }
 
 function blend(image1: Float32Array, image2: Float32Array, alpha: number): Float32Array {

@@ -16,6 +16,8 @@ export interface ChartLine {
   readonly width?: number;
   /** A smoother course of the values: drawn in their place, and they faintly behind it. */
   readonly trend?: readonly (number | null)[] | undefined;
+  /** Something to compare with, which the note tells of: it is not in the legend. */
+  readonly reference?: boolean;
 }
 
 export interface ChartSettings {
@@ -48,6 +50,9 @@ const LINE_WIDTH = 1.75;
 /** What uPlot calls the laws of an axis. */
 const LINEAR = 1;
 const LOGARITHMIC = 3;
+const WHOLE_INCREMENTS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
+  .flatMap((n) => [n, n * 1e3, n * 1e6])
+  .sort((a, b) => a - b);
 /** So many are drawn as points too, and more where each has so much room, in CSS pixels. */
 const FEW_POINTS = 20;
 const ROOM_OF_POINT = 12;
@@ -59,12 +64,15 @@ export interface Chart {
   readonly element: HTMLElement;
   /** Shows other values, as they come: an enlarged part stays enlarged, and the cursor where it is. The lines are those that there were. */
   update(content: ChartContent): void;
+  /** Marks a place on the x axis; the legend shows the values there while there is no cursor. */
+  mark(at: number): void;
 }
 
 /** A line chart as wide as its place, in the colours of the theme; its legend shows the values at the cursor. */
 export function chart(settings: ChartSettings): Chart {
   const { title, unit, note, format } = settings;
   let { x, lines }: ChartContent = settings;
+  let marked: number | undefined;
   const memory = `logarithmic ${settings.group} ${title}`;
   let logarithmic = settings.logarithmic === true && recall<boolean>(memory, false);
   let plot: uPlot | undefined;
@@ -81,11 +89,14 @@ export function chart(settings: ChartSettings): Chart {
   const legend = element(
     'ul',
     { class: 'legend' },
-    lines.map((line, i) => element('li', {}, lineSample(line), element('span', {}, line.title), readings[i])),
+    lines.map((line, i) =>
+      line.reference ? undefined : element('li', {}, lineSample(line), element('span', {}, line.title), readings[i]),
+    ),
   );
 
-  const read = (index: number | null | undefined): void => {
-    const step = index === null || index === undefined ? undefined : x[index];
+  const read = (cursor: number | null | undefined): void => {
+    const index = cursor ?? (marked === undefined ? undefined : nearestIndex(x, marked));
+    const step = index === undefined ? undefined : x[index];
     at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
     for (const [i, { values }] of lines.entries()) {
       const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
@@ -107,12 +118,17 @@ export function chart(settings: ChartSettings): Chart {
     const shown = plot && enlargedPart(plot);
     plot?.destroy();
     const content = { ...settings, x, lines };
-    plot = new uPlot(options(content, logarithmic, width, read), data(content, logarithmic), place);
+    const made = options(content, logarithmic, width, read);
+    plot = new uPlot(
+      { ...made, hooks: { ...made.hooks, draw: [(drawn) => marked !== undefined && drawMark(drawn, marked)] } },
+      data(content, logarithmic),
+      place,
+    );
     if (shown) plot.setScale('x', shown);
   };
 
   const describePlace = (): void =>
-    place.setAttribute('aria-label', `${describe({ ...settings, x, lines })} Left and right arrow keys read the values along the line.`);
+    place.setAttribute('aria-label', describe({ ...settings, x, lines }));
 
   const refresh = (): void => {
     describePlace();
@@ -188,6 +204,11 @@ export function chart(settings: ChartSettings): Chart {
       stale = !inSight;
       if (inSight) refresh();
     },
+    mark: (wanted) => {
+      marked = wanted;
+      plot?.redraw(false);
+      read(plot?.cursor.idx);
+    },
   };
 }
 
@@ -199,8 +220,29 @@ function enlargedPart({ data: [x], scales }: uPlot): { min: number; max: number 
   return min > first || max < last ? { min, max } : undefined;
 }
 
+function nearestIndex(x: readonly number[], at: number): number {
+  let nearest = 0;
+  for (const [index, value] of x.entries()) if (Math.abs(value - at) < Math.abs((x[nearest] ?? 0) - at)) nearest = index;
+  return nearest;
+}
+
+/** An upright line from the axis to the top. */
+function drawMark(plot: uPlot, at: number): void {
+  const { ctx, bbox } = plot;
+  const left = Math.round(plot.valToPos(at, 'x', true));
+  ctx.save();
+  ctx.strokeStyle = colourOf('--ink');
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  ctx.moveTo(left, bbox.top);
+  ctx.lineTo(left, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
+}
+
 function options(
-  { xTitle, lines, span, group, onZoom }: ChartSettings,
+  { x, xTitle, lines, span, group, onZoom }: ChartSettings,
   logarithmic: boolean,
   width: number,
   read: (index: number | null | undefined) => void,
@@ -240,9 +282,8 @@ function options(
         size: 26,
         gap: 6,
         space: 70,
-        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500]
-          .flatMap((n) => [n, n * 1e3, n * 1e6])
-          .sort((a, b) => a - b),
+        // Steps of training have no fractions.
+        ...(x.every(Number.isInteger) ? { incrs: WHOLE_INCREMENTS } : {}),
         values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
       },
       {
@@ -272,7 +313,7 @@ function options(
   };
 }
 
-function series({ title, colour, dash, width = LINE_WIDTH }: ChartLine): uPlot.Series {
+function series({ title, colour, dash, width = LINE_WIDTH, reference }: ChartLine): uPlot.Series {
   return {
     label: title,
     stroke: () => colourOf(colour),
@@ -281,7 +322,8 @@ function series({ title, colour, dash, width = LINE_WIDTH }: ChartLine): uPlot.S
     points: {
       size: 6,
       fill: () => colourOf('--card'),
-      show: (plot, _, from, to) => plot.data[0].length <= FEW_POINTS || (to - from) * ROOM_OF_POINT <= plot.over.clientWidth,
+      show: (plot, _, from, to) =>
+        !reference && (plot.data[0].length <= FEW_POINTS || (to - from) * ROOM_OF_POINT <= plot.over.clientWidth),
     },
     ...(dash ? { dash: [...dash] } : {}),
   };
@@ -319,12 +361,13 @@ function lineSample({ colour, dash, width = LINE_WIDTH }: Pick<ChartLine, 'colou
   );
 }
 
-/** The chart in words. */
+/** The chart in words, and how it is read by the keyboard. */
 function describe({ title, unit, x, xTitle, lines, format }: ChartSettings): string {
-  const parts = lines.map(({ title: name, values }) => {
+  const parts = lines.map(({ title: name, values, reference }) => {
+    if (reference) return '';
     const known = values.filter((value) => value !== null);
     const [first, last] = [known[0], known.at(-1)];
     return first === undefined || last === undefined ? '' : `${name} from ${format(first)} to ${format(last)}`;
   });
-  return `${title}, ${unit}, ${xTitle} ${x[0] ?? 0} to ${x.at(-1) ?? 0}: ${parts.filter((part) => part).join('; ')}.`;
+  return `${title}, ${unit}, ${xTitle} ${x[0] ?? 0} to ${x.at(-1) ?? 0}: ${parts.filter((part) => part).join('; ')}. Left and right arrow keys read the values along the line.`;
 }

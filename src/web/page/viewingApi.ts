@@ -1,3 +1,4 @@
+import type { AttentionMap, Inspection } from '../../imae/inspector';
 import type { ModelFacts } from '../../imae/modelFile';
 import type { Blend, Reconstruction, Task } from '../../imae/viewer';
 import type { Picture } from '../../imae/viewerPictures';
@@ -9,6 +10,16 @@ export interface ViewingApi {
   open(model: ModelInHand): Promise<OpenedModel>;
   /** Takes a blend apart: of each branch of the model, the subordinate's first. Nothing where another model is open by now. */
   takeApart(question: UnmixingQuestion): Promise<RestoredImage[]>;
+  /** Looks into the model at a blend. Nothing where another model is open by now. */
+  inspect(question: InspectionQuestion): Promise<Inspection | undefined>;
+  /**
+   * What a token attends to in the blend inspected last: of each of the inspection's layers, undefined where the layer has
+   * no token of that place. Of no layer where another model is open by now.
+   *
+   * @param model the opened model that it is meant for
+   * @param place of the image; undefined for the class token
+   */
+  attentionOf(model: number, place: number | undefined): Promise<(AttentionMap | undefined)[]>;
 }
 
 /** A model that is ready to be looked at. */
@@ -23,9 +34,12 @@ export interface OpenedModel {
   readonly software: boolean;
 }
 
-export interface UnmixingQuestion extends Blend {
+export interface InspectionQuestion extends Blend {
   /** The opened model that it is meant for. */
   readonly model: number;
+}
+
+export interface UnmixingQuestion extends InspectionQuestion {
   /** Whether both images are of the built-in set: its mean image is then compared with. */
   readonly builtIn: boolean;
 }

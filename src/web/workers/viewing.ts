@@ -3,12 +3,14 @@ import { makeShapes } from '../../data/shapes';
 import { readSafetensors } from '../../files/safetensors';
 import { UserError } from '../../files/userError';
 import { describeAdapter } from '../../gpu/engine';
+import { BlendInspector } from '../../imae/blendInspector';
+import type { AttentionMap, Inspection } from '../../imae/inspector';
 import { meanTarget } from '../../imae/unmixing';
 import { Viewer } from '../../imae/viewer';
 import { pictureOf, type Picture } from '../../imae/viewerPictures';
 import { openBrowserEngine } from '../device';
 import type { ModelInHand } from '../page/currentModel';
-import type { OpenedModel, RestoredImage, UnmixingQuestion, ViewingApi } from '../page/viewingApi';
+import type { InspectionQuestion, OpenedModel, RestoredImage, UnmixingQuestion, ViewingApi } from '../page/viewingApi';
 
 /** Of how many images the mean image is, and up to which side it is drawn: that takes some 0.1 s. */
 const AVERAGED = 256;
@@ -19,6 +21,7 @@ class ViewingWorker implements ViewingApi {
   /** Opened while the model is still on its way. */
   private readonly engine = openBrowserEngine();
   private viewer: Viewer | undefined;
+  private inspector: BlendInspector | undefined;
   private id = 0;
   private mean: Float32Array | undefined;
 
@@ -36,9 +39,10 @@ class ViewingWorker implements ViewingApi {
       await viewer.dispose();
       throw new UserError(`${name} is a model of images with ${channels} channels. This page shows those with 1 or 3.`);
     }
-    const before = this.viewer;
-    [this.viewer, this.mean] = [viewer, undefined];
+    const { viewer: before, inspector: inspectorBefore } = this;
+    [this.viewer, this.inspector, this.mean] = [viewer, new BlendInspector(engine, viewer), undefined];
     const id = ++this.id;
+    await inspectorBefore?.dispose();
     await before?.dispose();
     return { id, name, facts, task, adapter: describeAdapter(engine.info), software: engine.traits.software };
   }
@@ -59,6 +63,16 @@ class ViewingWorker implements ViewingApi {
       restored,
       restored.flatMap(({ composite, raw }) => [...buffersOf(composite), ...buffersOf(raw)]),
     );
+  }
+
+  async inspect({ model, ...blend }: InspectionQuestion): Promise<Inspection | undefined> {
+    const { inspector } = this;
+    if (!inspector || model !== this.id) return undefined;
+    return await measured(`inspect, ${blend.keep} visible`, () => inspector.inspect(blend));
+  }
+
+  async attentionOf(model: number, place: number | undefined): Promise<(AttentionMap | undefined)[]> {
+    return !this.inspector || model !== this.id ? [] : await this.inspector.attentionOf(place);
   }
 
   private meanOfShapes({ facts }: Viewer): Float32Array {

@@ -27,6 +27,9 @@ const RED = 0.299;
 const GREEN = 0.587;
 const BLUE = 0.114;
 
+/** What the views begin with: a pair of two colours, and hidden patches all over. */
+export const FIRST_MIX = { pair: 14, alpha: 0.35, ratio: 0.25, order: 9 } as const;
+
 /** One of the built-in set's held-out images, drawn at the size that is wanted. */
 export function heldOut(index: number): Source {
   const first = FIRST_TEST_IMAGE + index;

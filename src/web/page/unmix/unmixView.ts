@@ -6,7 +6,7 @@ import type { PageContext } from '../page';
 import type { View } from '../view';
 import { isShipped } from '../viewing';
 import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
-import { ownImage, pairOf, type Source } from './images';
+import { FIRST_MIX, ownImage, pairOf, type Source } from './images';
 import { Latest } from './latest';
 import { ModelPanel } from './modelPanel';
 import { Notice, type Remedy } from './notice';
@@ -20,11 +20,6 @@ import { aboutPictures, percent } from './words';
 
 /** Of the shipped model: the first pictures are there before it is. */
 const SHIPPED_SIZE = { image: 32, channels: 3, patch: 8 };
-const FIRST_ALPHA = 0.35;
-const FIRST_RATIO = 0.25;
-/** A pair of two colours, and patches all over. */
-const FIRST_PAIR = 14;
-const FIRST_ORDER = 9;
 /** An answer that takes longer, in milliseconds, is announced. */
 const PATIENCE = 400;
 
@@ -75,12 +70,12 @@ class UnmixView implements View {
   });
   private unmixing = this.newQueue();
 
-  private pair = FIRST_PAIR;
-  private images = pairOf(FIRST_PAIR);
+  private pair: number = FIRST_MIX.pair;
+  private images = pairOf(FIRST_MIX.pair);
   private slot: Slot = 0;
-  private alpha = FIRST_ALPHA;
-  private ratio = FIRST_RATIO;
-  private order = FIRST_ORDER;
+  private alpha: number = FIRST_MIX.alpha;
+  private ratio: number = FIRST_MIX.ratio;
+  private order: number = FIRST_MIX.order;
   private look: Look = 'composite';
   private opened: OpenedModel | undefined;
   private failed = false;
@@ -220,6 +215,7 @@ class UnmixView implements View {
     this.strip.clear();
     this.scores.clear();
     if (opened) {
+      this.unmixing = this.newQueue(); // what the old one waits for may never come: Inside may have ended the worker
       this.status.textContent = '';
       this.strip.setTask(opened.task);
       this.model.show(opened);
@@ -299,7 +295,6 @@ class UnmixView implements View {
       pressed: () => {
         this.failed = false;
         this.context.viewing.stop();
-        this.unmixing = this.newQueue(); // what the old one waits for never comes
         void this.open();
       },
     });

@@ -1,0 +1,169 @@
+import { purposes, RandomStream } from '../../../data/philox';
+import type { ModelSize } from '../../../imae/config';
+import type { ModelFacts } from '../../../imae/modelFile';
+import { hiddenCounts } from '../../../imae/turns';
+import type { Blend, Task } from '../../../imae/viewer';
+import { element } from '../../components/dom';
+import { FIRST_MIX, pairOf } from '../unmix/images';
+import { blend, tile, toImageData } from '../unmix/paint';
+import { slider } from '../unmix/slider';
+import { percent } from '../unmix/words';
+import { ownImage } from './latents';
+import { PatchGrid } from './patchGrid';
+import { nearestToCentre } from './places';
+
+/** A mixture to be looked into. */
+export interface Mixture {
+  readonly blend: Blend;
+  readonly picture: ImageData;
+  /** [L] */
+  readonly hidden: readonly boolean[];
+  /** Patches a side. */
+  readonly grid: number;
+}
+
+/** What is looked into: a pair of held-out images, how they are blended and hidden, and which patch is chosen. */
+export class Subject {
+  readonly element: HTMLElement;
+  private readonly roles = [element('span', { class: 'role' }), element('span', { class: 'role' })] as const;
+  private readonly tiles = [tile('Image 1', this.roles[0]), tile('Image 2', this.roles[1])] as const;
+  private readonly patches: PatchGrid;
+  private readonly classToken: HTMLButtonElement;
+  private readonly alphaSlider = slider({
+    label: 'α',
+    name: 'α, the weight of image 1',
+    least: 0,
+    most: 1,
+    step: 0.05, // where latents are compared
+    text: (value) => value.toFixed(2),
+    fullText: (value) => `${percent(value)} image 1, ${percent(1 - value)} image 2`,
+    onInput: (value) => {
+      this.alpha = value;
+      this.change();
+    },
+  });
+  private readonly maskSlider = slider({
+    label: 'mask ratio',
+    name: 'Mask ratio',
+    least: 0,
+    most: 1,
+    step: 1,
+    text: (index) => percent(this.hiddenAt(index) / this.length),
+    fullText: (index) => `${this.hiddenAt(index)} of ${this.length} patches hidden`,
+    onInput: (index) => {
+      this.ratio = this.hiddenAt(index) / this.length;
+      this.change();
+    },
+  });
+
+  private size: Pick<ModelSize, 'image' | 'channels' | 'patch'> = { image: 1, channels: 3, patch: 1 };
+  private task: Task = 'both';
+  private pair: number = FIRST_MIX.pair;
+  private turn: number = FIRST_MIX.order;
+  private alpha: number = FIRST_MIX.alpha;
+  private ratio: number = FIRST_MIX.ratio;
+  private chosen: number | undefined;
+
+  constructor(
+    private readonly told: {
+      readonly onMixture: (mixture: Mixture, chosen: number | undefined) => void;
+      /** @param chosen a place; none: the class token */
+      readonly onChoose: (chosen: number | undefined) => void;
+    },
+  ) {
+    this.patches = new PatchGrid((place) => this.choose(place));
+    this.classToken = element('button', { type: 'button', class: 'quiet', onclick: () => this.choose(undefined) }, 'Class token');
+    const button = (text: string, pressed: () => void): HTMLElement => element('button', { type: 'button', onclick: pressed }, text);
+    this.element = element(
+      'section',
+      { class: 'subject', 'aria-label': 'The mixture that is looked into' },
+      element('div', { class: 'pair' }, this.tiles.map((each) => each.element)),
+      this.alphaSlider.element,
+      this.patches.element,
+      this.classToken,
+      this.maskSlider.element,
+      element(
+        'div',
+        { class: 'row' },
+        button('Another pair', () => {
+          this.pair++;
+          this.change();
+        }),
+        button('Other patches', () => {
+          this.turn++;
+          this.change();
+        }),
+      ),
+    );
+  }
+
+  /** Fits everything to a model. */
+  setModel(facts: ModelFacts, task: Task): void {
+    this.size = facts.size;
+    this.task = task;
+    const counts = hiddenCounts(this.length);
+    const distance = (hidden: number): number => Math.abs(hidden / this.length - this.ratio);
+    const nearest = counts.reduce((best, hidden, index) => (distance(hidden) < distance(counts[best] ?? 0) ? index : best), 0);
+    this.ratio = this.hiddenAt(nearest) / this.length;
+    this.maskSlider.setMost(counts.length - 1);
+    this.maskSlider.set(nearest);
+    this.alphaSlider.set(this.alpha);
+    this.patches.layOut(this.grid);
+    this.chosen = nearestToCentre(this.order().subarray(0, this.length - this.hiddenAt(nearest)), this.grid);
+    this.markChosen();
+    this.change();
+  }
+
+  /** @param chosen none: the class token */
+  choose(chosen: number | undefined): void {
+    this.chosen = chosen;
+    this.markChosen();
+    this.told.onChoose(chosen);
+  }
+
+  private get grid(): number {
+    return this.size.image / this.size.patch;
+  }
+
+  private get length(): number {
+    return this.grid ** 2;
+  }
+
+  private hiddenAt(index: number): number {
+    return hiddenCounts(this.length)[index] ?? 1;
+  }
+
+  private order(): Uint32Array {
+    return RandomStream.at(0, purposes.mask, this.turn).permutation(this.length);
+  }
+
+  private markChosen(): void {
+    this.patches.setChosen(this.chosen);
+    this.classToken.setAttribute('aria-pressed', String(this.chosen === undefined));
+  }
+
+  private change(): void {
+    const { alpha, length, size } = this;
+    const pair = pairOf(this.pair);
+    const images = [pair[0].bytes(size), pair[1].bytes(size)] as const;
+    const order = this.order();
+    const keep = length - Math.round(this.ratio * length);
+    const hidden = Array.from({ length }, () => false);
+    for (const place of order.subarray(keep)) hidden[place] = true;
+    for (const [slot, shown] of this.tiles.entries()) {
+      const source = pair[slot as 0 | 1];
+      shown.show(toImageData(images[slot as 0 | 1], size), `Image ${slot + 1}: ${source.title}`);
+      this.describeRole(slot as 0 | 1);
+    }
+    const picture = toImageData(blend(...images, alpha), size);
+    this.patches.show(picture, hidden);
+    this.told.onMixture({ blend: { images, alpha, order, keep }, picture, hidden, grid: this.grid }, this.chosen);
+  }
+
+  private describeRole(slot: 0 | 1): void {
+    const role = this.roles[slot];
+    const branch = this.alpha === 0.5 ? undefined : ownImage('subordinate', this.alpha) === slot ? 'subordinate' : 'dominant';
+    const weight = percent(slot === 0 ? this.alpha : 1 - this.alpha).replace(' ', '\u00a0');
+    role.textContent = this.task === 'mixture' || !branch ? weight : `${branch} ${weight}`;
+  }
+}
