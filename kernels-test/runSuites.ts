@@ -1,5 +1,5 @@
 import type { Engine } from '../src/gpu/engine';
-import { failureOf } from './failure';
+import { attempt } from './attempt';
 import type { KernelSuite, KernelTest } from './suite';
 import { engineVariants } from './variants';
 
@@ -54,9 +54,9 @@ export async function* runSuites(engine: Engine, suites: readonly KernelSuite[])
     for (const { kernel, tests } of suites) {
       for (const test of tests) {
         const start = performance.now();
-        const failure = await failureOf(engine, runner.run(test));
+        const outcome = await attempt(engine, () => runner.run(test));
         const milliseconds = performance.now() - start;
-        yield { kernel, name: test.name, milliseconds, ...(failure === undefined ? {} : { failure }) };
+        yield { kernel, name: test.name, milliseconds, ...('failure' in outcome ? outcome : {}) };
       }
     }
   } finally {
