@@ -34,12 +34,13 @@ const DEFAULT_TOLERANCE = 2e-6;
 /** Deterministic numbers in [−1, 1), rounded to f32 so that engine and reference start from the same. */
 export function random(shape: Shape, seed: number): Reference {
   let state = (seed * 2654435761) >>> 0 || 1;
-  const data = Float64Array.from({ length: sizeOf(shape) }, () => {
+  const data = new Float64Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return Math.fround(((state >>> 0) / 2 ** 31) - 1);
-  });
+    data[i] = Math.fround(((state >>> 0) / 2 ** 31) - 1);
+  }
   return { shape, data };
 }
 

@@ -3,11 +3,12 @@ import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
 import { suites as benchSuites } from '../bench/index';
 import { suites as testSuites } from '../kernels-test/index';
+import { shaders } from '../shaders/index';
 import { flagsOf, OPTION_LIST } from '../src/imae/options';
 
 /*
  * The rules of the house, checked: that eslint.config.js reports what it is there to report, that every kernel has its
- * test and its bench, and that the README explains every option.
+ * test and its bench, which run, and that the README explains every option.
  */
 
 const namesIn = (folder: string, ending: string): string[] =>
@@ -86,6 +87,10 @@ describe('one name, everywhere', () => {
   it('has no bench of a kernel or operation that is not there', () => {
     const known = [...kernels, ...namesIn('src/ops', '.ts'), 'step'];
     expect(benches.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('lists every file of kernels', () => {
+    expect(Object.keys(shaders).sort()).toEqual(kernels.sort());
   });
 
   it('runs every test', () => {
