@@ -35,21 +35,25 @@ export interface BenchResult {
 
 const SAMPLES = 7;
 const SAMPLE_SECONDS = 0.02;
+/** Browsers round their clock to so much, and may say that no time went by. */
+const CLOCK_SECONDS = 1e-4;
+const MOST_REPETITIONS = 2 ** 14;
+/** Dispatches of one program. */
 const MOST_REPEATS = 512;
-const MOST_BYTES = 2 ** 30;
+/** What a program may read and write: more than caches hold, and no more than WebGPU's default limits allow. */
+const MOST_BYTES = 2 ** 28;
 
 /** Checks a case's result against its reference, then times it: several repetitions a sample, ≥ 20 ms, the median. */
 export async function runBench(engine: Engine, kernel: string, test: BenchCase): Promise<BenchResult> {
   await check(engine, test);
-  let repeats = 1;
-  let seconds = await time(engine, test, repeats);
-  // Each repetition has inputs and outputs of its own.
-  const most = Math.max(1, Math.min(MOST_REPEATS, Math.floor(MOST_BYTES / test.bytes)));
-  while (seconds < SAMPLE_SECONDS && repeats < most) {
-    repeats = Math.min(most, Math.max(repeats * 2, Math.ceil((repeats * SAMPLE_SECONDS * 1.2) / seconds)));
-    seconds = await time(engine, test, repeats);
+  let repetitions = 1;
+  let seconds = await time(engine, test, repetitions);
+  while (seconds < SAMPLE_SECONDS && repetitions < MOST_REPETITIONS) {
+    const enough = Math.ceil((repetitions * SAMPLE_SECONDS * 1.2) / Math.max(seconds, CLOCK_SECONDS));
+    repetitions = Math.min(MOST_REPETITIONS, Math.max(repetitions * 2, enough));
+    seconds = await time(engine, test, repetitions);
   }
-  const samples = (await timeSamples(engine, test, repeats)).map((sample) => sample / repeats).sort((a, b) => a - b);
+  const samples = (await timeSamples(engine, test, repetitions, SAMPLES)).sort((a, b) => a - b);
   const quantile = (q: number): number => samples[Math.round(q * (samples.length - 1))] as number;
   const median = quantile(0.5);
   return {
@@ -70,13 +74,12 @@ function inputReferences({ inputs }: BenchCase): Record<string, Reference> {
 function record(engine: Engine, test: BenchCase, repeats: number): { graph: Graph; outputs: Record<string, Tensor>[] } {
   const graph = new Graph(engine);
   const outputs: Record<string, Tensor>[] = [];
-  const references = inputReferences(test);
+  const given = Object.entries(inputReferences(test)).map(
+    ([name, { shape, data }]) => ({ name, shape, data: Float32Array.from(data) }),
+  );
   for (let repeat = 0; repeat < repeats; repeat++) {
     const inputs = Object.fromEntries(
-      Object.entries(references).map(([name, { shape, data }]) => [
-        name,
-        graph.input(name, shape, 'f32', Float32Array.from(data), test.backward ?? false),
-      ]),
+      given.map(({ name, shape, data }) => [name, graph.input(name, shape, 'f32', data, test.backward ?? false)]),
     );
     const results = { ...test.operation(graph, inputs) };
     if (test.backward) {
@@ -107,7 +110,14 @@ async function check(engine: Engine, test: BenchCase): Promise<void> {
   }
 }
 
-async function timeSamples(engine: Engine, test: BenchCase, repeats: number, samples = SAMPLES): Promise<number[]> {
+/**
+ * The seconds that one of `repetitions` takes, by sample. Each has inputs and outputs of its own, up to what one program
+ * may hold; from there on, the program runs several times.
+ */
+async function timeSamples(engine: Engine, test: BenchCase, repetitions: number, samples: number): Promise<number[]> {
+  const most = Math.max(1, Math.min(MOST_REPEATS, Math.floor(MOST_BYTES / test.bytes)));
+  const repeats = Math.min(most, repetitions);
+  const runs = Math.ceil(repetitions / repeats);
   const { graph } = record(engine, test, repeats);
   const program = await graph.compile();
   try {
@@ -116,9 +126,9 @@ async function timeSamples(engine: Engine, test: BenchCase, repeats: number, sam
     const seconds: number[] = [];
     for (let sample = 0; sample < samples; sample++) {
       const start = performance.now();
-      program.run();
+      for (let run = 0; run < runs; run++) program.run();
       await engine.settle();
-      seconds.push((performance.now() - start) / 1000);
+      seconds.push((performance.now() - start) / 1000 / (repeats * runs));
     }
     return seconds;
   } finally {
@@ -126,6 +136,8 @@ async function timeSamples(engine: Engine, test: BenchCase, repeats: number, sam
   }
 }
 
-async function time(engine: Engine, test: BenchCase, repeats: number): Promise<number> {
-  return (await timeSamples(engine, test, repeats, 1))[0] as number;
+/** The seconds that so many repetitions take together. */
+async function time(engine: Engine, test: BenchCase, repetitions: number): Promise<number> {
+  const [each = 0] = await timeSamples(engine, test, repetitions, 1);
+  return each * repetitions;
 }

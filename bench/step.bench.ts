@@ -13,7 +13,7 @@ const CONFIG = resolveConfig([
  * Bound on the relative difference between fast and plain kernels in loss and gradient norm. Their sums differ in order
  * only: each rounds to about 1e-6, and tens of layers lie on the way.
  */
-export const STEP_TOLERANCE = 2e-5;
+const TOLERANCE = 2e-5;
 
 const SAMPLES = 3;
 
@@ -31,8 +31,9 @@ export interface StepComparison {
   readonly plain: StepTiming;
   /** How many times as fast the fast kernels are: the median over pairs of samples taken one after the other. */
   readonly ratio: number;
-  /** The largest relative difference in loss or gradient norm. */
+  /** The largest relative difference in loss or gradient norm, and what it may be. */
   readonly difference: number;
+  readonly tolerance: number;
 }
 
 /**
@@ -40,7 +41,7 @@ export interface StepComparison {
  * hits both. Each step is checked to give the same loss and gradient norm both ways.
  *
  * @param plain on the same adapter as `fast`
- * @throws Error where they differ by more than `STEP_TOLERANCE`
+ * @throws Error where they differ by more than `TOLERANCE`
  */
 export async function compareSteps(fast: Engine, plain: Engine): Promise<StepComparison> {
   const size = studentSize(CONFIG);
@@ -69,6 +70,7 @@ export async function compareSteps(fast: Engine, plain: Engine): Promise<StepCom
       plain: timing('plain'),
       ratio: median(samples.map((sample) => sample.plain / sample.fast)),
       difference,
+      tolerance: TOLERANCE,
     };
   } finally {
     runs.fast.dispose();
@@ -80,7 +82,7 @@ export async function compareSteps(fast: Engine, plain: Engine): Promise<StepCom
 function differenceOf(fast: StepMetrics, plain: StepMetrics): number {
   const relative = (a: number, b: number): number => Math.abs(a - b) / Math.abs(b);
   const difference = Math.max(relative(fast.loss, plain.loss), relative(fast.gradNorm, plain.gradNorm));
-  if (!(difference <= STEP_TOLERANCE)) {
+  if (!(difference <= TOLERANCE)) {
     throw new Error(
       `step ${plain.step}: fast kernels give loss ${fast.loss} and gradient norm ${fast.gradNorm}, ` +
         `plain ones ${plain.loss} and ${plain.gradNorm}`,

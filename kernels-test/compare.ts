@@ -34,12 +34,13 @@ const DEFAULT_TOLERANCE = 2e-6;
 /** Deterministic numbers in [−1, 1), rounded to f32 so that engine and reference start from the same. */
 export function random(shape: Shape, seed: number): Reference {
   let state = (seed * 2654435761) >>> 0 || 1;
-  const data = Float64Array.from({ length: sizeOf(shape) }, () => {
+  const data = new Float64Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return Math.fround(((state >>> 0) / 2 ** 31) - 1);
-  });
+    data[i] = Math.fround(((state >>> 0) / 2 ** 31) - 1);
+  }
   return { shape, data };
 }
 
@@ -69,17 +70,25 @@ export function expectClose(what: string, actual: ArrayLike<number>, expected: A
  * outputs and gradients against the reference, and its gradients again where there is one already to add to.
  */
 export function operationTest<Inputs extends References>(test: OperationCase<Inputs>): KernelTest {
-  return {
-    name: test.name,
-    run: async (engine) => {
-      const expected = test.forward(test.inputs);
-      // Random weights on the outputs: a part of the gradient that is missing can't cancel.
-      const dOutputs = mapReferences(expected, ({ shape }, index) => random(shape, 1000 + index));
-      const gradients = test.backward(test.inputs, dOutputs);
-      checkByDifferences(test, dOutputs, gradients);
-      await checkEngine(engine, test, expected, dOutputs, gradients);
-    },
-  };
+  // No engine has a part in it, and it takes longer than some engines do: it is made once for all.
+  let wanted: Wanted<Inputs> | undefined;
+  return { name: test.name, run: async (engine) => checkEngine(engine, test, (wanted ??= referenceOf(test))) };
+}
+
+/** What an engine must give. */
+interface Wanted<Inputs extends References> {
+  readonly outputs: References;
+  /** Random weights on the outputs: a part of the gradient that is missing can't cancel. */
+  readonly dOutputs: References;
+  readonly gradients: Readonly<Record<keyof Inputs, Reference>>;
+}
+
+function referenceOf<Inputs extends References>(test: OperationCase<Inputs>): Wanted<Inputs> {
+  const outputs = test.forward(test.inputs);
+  const dOutputs = mapReferences(outputs, ({ shape }, index) => random(shape, 1000 + index));
+  const gradients = test.backward(test.inputs, dOutputs);
+  checkByDifferences(test, dOutputs, gradients);
+  return { outputs, dOutputs, gradients };
 }
 
 function mapReferences(values: References, map: (value: Reference, index: number) => Reference): References {
@@ -124,9 +133,7 @@ function checkByDifferences<Inputs extends References>(
 async function checkEngine<Inputs extends References>(
   engine: Engine,
   { name, inputs, operation, tolerance = DEFAULT_TOLERANCE }: OperationCase<Inputs>,
-  expected: References,
-  dOutputs: References,
-  gradients: Readonly<Record<keyof Inputs, Reference>>,
+  wanted: Wanted<Inputs>,
 ): Promise<void> {
   for (const passes of [1, 2]) {
     const graph = new Graph(engine);
@@ -141,7 +148,7 @@ async function checkEngine<Inputs extends References>(
     for (let pass = 0; pass < passes; pass++) {
       outputs = operation(graph, tensors);
       for (const [output, tensor] of Object.entries(outputs)) {
-        const weights = dOutputs[output];
+        const weights = wanted.dOutputs[output];
         if (!weights) throw new Error(`${name}: the reference has no output ${output}`);
         if (tensor.requiresGrad) {
           graph.backward(tensor, graph.input(`d ${output}`, weights.shape, 'f32', Float32Array.from(weights.data)));
@@ -153,13 +160,13 @@ async function checkEngine<Inputs extends References>(
     const program = await graph.compile();
     try {
       program.run();
-      for (const [output, reference] of Object.entries(expected)) {
+      for (const [output, reference] of Object.entries(wanted.outputs)) {
         const tensor = outputs[output];
         if (!tensor) throw new Error(`${name}: the operation has no output ${output}`);
         expectClose(`${name}: ${output}`, await program.read(tensor), reference.data, tolerance);
       }
       for (const [input, tensor] of Object.entries(found)) {
-        const reference = (gradients[input] as Reference).data.map((value) => value * passes);
+        const reference = (wanted.gradients[input] as Reference).data.map((value) => value * passes);
         expectClose(`${name}: gradient of ${input}, pass ${passes}`, await program.read(tensor), reference, tolerance);
       }
     } finally {

@@ -38,7 +38,7 @@ function exactTest(rows: number, width: number): KernelTest {
     name: `row sums ${rows}×${width}, exact`,
     run: async (engine) => {
       const valueAt = (i: number): number => (((i * 7919) % 13) & 1) + Math.floor(i / width);
-      const data = Float32Array.from({ length: rows * width }, (_, i) => valueAt(i));
+      const data = new Float32Array(rows * width).map((_, i) => valueAt(i));
       const graph = new Graph(engine);
       const sums = graph.empty('sums', [rows]);
       recordRowSums(graph, graph.input('x', [rows, width], 'f32', data), { rows, width, scale: 0.5 }, sums);

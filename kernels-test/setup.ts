@@ -1,33 +1,24 @@
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../src/gpu/engine';
 import { openEngine } from '../src/node/dawn';
+import { TestRunner } from './runSuites';
 import type { KernelSuite } from './suite';
-import { engineVariants } from './variants';
 
-/**
- * Turns stated suites into vitest's tests: one device a suite, each test with every choice of kernels; no buffer may be
- * left alive after it.
- */
+/** Turns the suite of the file at hand into vitest's tests, on a device of its own. What else it imports is not its own. */
 (globalThis as { registerKernelSuite?: (suite: KernelSuite) => void }).registerKernelSuite = ({ kernel, tests }) => {
+  if (basename(expect.getState().testPath ?? '') !== `${kernel}.test.ts`) return;
   describe(kernel, () => {
     let engine: Engine;
-    let variants: Readonly<Record<string, Engine>>;
+    let runner: TestRunner;
     beforeAll(async () => {
       engine = await openEngine();
-      variants = engineVariants(engine);
+      runner = new TestRunner(engine);
     });
     afterAll(() => {
+      runner.dispose();
       engine.dispose();
     });
-    for (const test of tests) {
-      it(test.name, async () => {
-        for (const [name, variant] of Object.entries(variants)) {
-          await test.run(variant).catch((error: unknown) => {
-            throw new Error(`with ${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-          });
-          expect(variant.pool.liveBuffers, name).toBe(0);
-        }
-      });
-    }
+    for (const test of tests) it(test.name, () => runner.run(test));
   });
 };

@@ -1,12 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
-import { suites } from '../bench/index';
+import { suites as benchSuites } from '../bench/index';
+import { suites as testSuites } from '../kernels-test/index';
+import { shaders } from '../shaders/index';
 import { flagsOf, OPTION_LIST } from '../src/imae/options';
 
 /*
  * The rules of the house, checked: that eslint.config.js reports what it is there to report, that every kernel has its
- * test and its bench, and that the README explains every option.
+ * test and its bench, which run, and that the README explains every option.
  */
 
 const namesIn = (folder: string, ending: string): string[] =>
@@ -87,8 +89,26 @@ describe('one name, everywhere', () => {
     expect(benches.filter((name) => !known.includes(name))).toEqual([]);
   });
 
+  it('lists every file of kernels', () => {
+    expect(Object.keys(shaders).sort()).toEqual(kernels.sort());
+  });
+
+  it('runs every test', () => {
+    const tests = namesIn('kernels-test', '.test.ts').filter((name) => name !== 'runSuites');
+    expect(testSuites.map(({ kernel }) => kernel).sort()).toEqual(tests.sort());
+  });
+
+  // Results are told apart by their names.
+  it.each([...testSuites, ...benchSuites].map((suite) => [suite.kernel, 'tests' in suite ? suite.tests : suite.cases] as const))(
+    'names no test or case of %s twice',
+    (_, cases) => {
+      const names = cases.map(({ name }) => name);
+      expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+    },
+  );
+
   it('runs every bench', () => {
-    expect([...suites.map(({ kernel }) => kernel), 'step'].sort()).toEqual(benches.sort());
+    expect([...benchSuites.map(({ kernel }) => kernel), 'step'].sort()).toEqual(benches.sort());
   });
 });
 

@@ -1,12 +1,16 @@
 import { Command, CommanderError, Option } from 'commander';
-import { runBench, type BenchResult } from '../../bench/bench';
+import type { BenchSuite } from '../../bench/bench';
 import { suites } from '../../bench/index';
-import { compareSteps, STEP_TOLERANCE, type StepComparison } from '../../bench/step.bench';
+import { runBenches } from '../../bench/runBenches';
+import { compareSteps } from '../../bench/step.bench';
+import { BENCH_COLUMNS, benchCells, SOFTWARE_WARNING, stepLines } from '../../bench/words';
+import { attempt } from '../../kernels-test/attempt';
+import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../files/userError';
 import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
 import { openEngine } from './dawn';
 import { reportFailure } from './failure';
-import { formatCount } from '../files/format';
+import { hanging } from './wrap';
 
 /**
  * `npm run bench`: times every kernel, and a training step with the fast kernels beside the plain ones. Each case is
@@ -46,39 +50,27 @@ interface BenchFlags {
 
 /** Runs what the filter leaves, and returns how many failed. */
 async function bench({ filter, adapter, kernels }: BenchFlags): Promise<number> {
-  const cases = suites.flatMap(({ kernel, cases }) => cases.map((test) => ({ kernel, test })));
-  const chosen = cases.filter(({ kernel, test }) => `${kernel} ${test.name}`.includes(filter));
-  const step = 'step'.includes(filter);
+  const chosen = suites
+    .map(({ kernel, cases }) => ({ kernel, cases: cases.filter(({ name }) => isChosen(filter, kernel, name)) }))
+    .filter(({ cases }) => cases.length > 0);
+  const step = isChosen(filter, 'step', '');
   if (chosen.length === 0 && !step) {
     const names = [...suites.map(({ kernel }) => kernel), 'step'].join(', ');
     throw new UserError(`--filter: no bench has '${filter}' in its name. There are ${names}.`, { usage: true });
   }
   const engine = await openEngine({ adapterName: adapter });
   const plain = Engine.borrow(engine.device, { info: engine.info, wait: engine.wait, plain: true });
+  const warning = isSoftware(engine.info) ? hanging('WARNING   ', SOFTWARE_WARNING, WIDTH).join('\n') : undefined;
   let failures = 0;
-  /** A failed bench is reported, and the others go on. */
-  const attempt = async (name: string, run: () => Promise<void>): Promise<void> => {
-    try {
-      await run();
-    } catch (error) {
-      failures++;
-      console.log(`FAILED    ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
   try {
     console.log(`adapter   ${describeAdapter(engine.info)}`);
-    if (isSoftware(engine.info)) console.log(SOFTWARE_WARNING);
+    if (warning) console.log(warning);
     if (chosen.length > 0) {
       console.log(`kernels   ${kernels}\n`);
-      const print = tableOf(chosen.map(({ kernel, test }) => [kernel, test.name]));
-      for (const { kernel, test } of chosen) {
-        await attempt(`${kernel} ${test.name}`, async () => {
-          print(await runBench(kernels === 'plain' ? plain : engine, kernel, test));
-        });
-      }
+      failures += await benchKernels(kernels === 'plain' ? plain : engine, chosen);
     }
-    if (step) await attempt('step', async () => printStep(await compareSteps(engine, plain)));
-    if (isSoftware(engine.info)) console.log(`\n${SOFTWARE_WARNING}`);
+    if (step) failures += await benchStep(engine, plain);
+    if (warning) console.log(`\n${warning}`);
   } finally {
     plain.dispose();
     engine.dispose();
@@ -87,33 +79,33 @@ async function bench({ filter, adapter, kernels }: BenchFlags): Promise<number> 
   return failures;
 }
 
-const SOFTWARE_WARNING =
-  'WARNING   This adapter is software: the times say nothing of any GPU and are no result. They compare two versions on\n' +
-  '          one machine, and no more.';
+/** Columns of a terminal that texts keep to. */
+const WIDTH = 120;
 
-/** Prints the head of a table; the function returned prints a row of it. */
-function tableOf(names: readonly (readonly [kernel: string, name: string])[]): (result: BenchResult) => void {
-  const [kernelWidth, nameWidth] = [0, 1].map((column) => Math.max(...names.map((name) => name[column as 0 | 1].length)));
-  const row = (kernel: string, name: string, ...numbers: readonly string[]): void => {
-    const cells = [kernel.padEnd(kernelWidth ?? 0), name.padEnd(nameWidth ?? 0), ...numbers.map((cell) => cell.padStart(9))];
-    console.log(cells.join('  '));
+/** Prints a row a case, and returns how many failed. */
+async function benchKernels(engine: Engine, chosen: readonly BenchSuite[]): Promise<number> {
+  const widest = (texts: readonly string[]): number => Math.max(...texts.map(({ length }) => length));
+  const kernelWidth = widest(['kernel', ...chosen.map(({ kernel }) => kernel)]);
+  const nameWidth = widest(['case', ...chosen.flatMap(({ cases }) => cases.map(({ name }) => name))]);
+  const print = (kernel: string, name: string, cells: readonly string[]): void => {
+    const numbers = cells.map((cell) => cell.padStart(9));
+    console.log([kernel.padEnd(kernelWidth), name.padEnd(nameWidth), ...numbers].join('  '));
   };
-  row('kernel', 'case', 'µs', 'spread', 'GFLOP/s', 'GB/s');
-  return ({ kernel, name, microseconds, spread, gflops, gigabytes }) =>
-    row(kernel, name, digits(microseconds), `± ${(100 * spread).toFixed(0)} %`, digits(gflops), digits(gigabytes));
-}
-
-/** Three significant digits, without an exponent; a dash where nothing is counted. */
-function digits(value: number): string {
-  if (value === 0) return '–';
-  return value >= 100 ? String(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2);
-}
-
-function printStep({ name, flops, fast, plain, ratio, difference }: StepComparison): void {
-  console.log(`\nstep      ${name}: ${formatCount(flops)}FLOP`);
-  console.log(`checked   loss and gradient norm agree to ${difference.toExponential(1)} (limit ${STEP_TOLERANCE.toExponential(0)})`);
-  for (const [which, { seconds, gflops }] of Object.entries({ fast, plain })) {
-    console.log(`${which.padEnd(8)}  ${digits(seconds * 1000)} ms a step, ${digits(gflops)} GFLOP/s`);
+  print('kernel', 'case', BENCH_COLUMNS);
+  let failures = 0;
+  for await (const result of runBenches(engine, chosen)) {
+    if ('failure' in result) {
+      failures++;
+      console.log(`FAILED    ${result.kernel} ${result.name}: ${result.failure}`);
+    } else print(result.kernel, result.name, benchCells(result));
   }
-  console.log(`ratio     the fast kernels are ${ratio.toFixed(1)} times as fast as the plain ones`);
+  return failures;
+}
+
+/** Prints how the training step goes, and returns whether it failed as 0 or 1. */
+async function benchStep(engine: Engine, plain: Engine): Promise<number> {
+  const outcome = await attempt(engine, () => compareSteps(engine, plain));
+  if ('failure' in outcome) console.log(`FAILED    step: ${outcome.failure}`);
+  else console.log(['', ...stepLines(outcome.value).map(([lead, text]) => `${lead.padEnd(8)}  ${text}`)].join('\n'));
+  return Number('failure' in outcome);
 }

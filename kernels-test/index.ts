@@ -1,0 +1,51 @@
+import adamw from './adamw.test';
+import add from './add.test';
+import attention from './attention.test';
+import augment from './augment.test';
+import columnSum from './columnSum.test';
+import concat from './concat.test';
+import crossEntropy from './crossEntropy.test';
+import distillation from './distillation.test';
+import gelu from './gelu.test';
+import gradnorm from './gradnorm.test';
+import layernorm from './layernorm.test';
+import linear from './linear.test';
+import mask from './mask.test';
+import maskedMse from './maskedMse.test';
+import matmul from './matmul.test';
+import mixture from './mixture.test';
+import mlp from './mlp.test';
+import patchify from './patchify.test';
+import philox from './philox.test';
+import reduce from './reduce.test';
+import softmax from './softmax.test';
+import tokens from './tokens.test';
+import weightedSum from './weightedSum.test';
+import type { KernelSuite } from './suite';
+
+/** Every suite. */
+export const suites: readonly KernelSuite[] = [
+  adamw,
+  add,
+  attention,
+  augment,
+  columnSum,
+  concat,
+  crossEntropy,
+  distillation,
+  gelu,
+  gradnorm,
+  layernorm,
+  linear,
+  mask,
+  maskedMse,
+  matmul,
+  mixture,
+  mlp,
+  patchify,
+  philox,
+  reduce,
+  softmax,
+  tokens,
+  weightedSum,
+];

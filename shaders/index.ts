@@ -1,0 +1,46 @@
+import adamw from './adamw.wgsl';
+import add from './add.wgsl';
+import attention from './attention.wgsl';
+import augment from './augment.wgsl';
+import columnSum from './columnSum.wgsl';
+import concat from './concat.wgsl';
+import crossEntropy from './crossEntropy.wgsl';
+import distillation from './distillation.wgsl';
+import gelu from './gelu.wgsl';
+import gradnorm from './gradnorm.wgsl';
+import layernorm from './layernorm.wgsl';
+import mask from './mask.wgsl';
+import maskedMse from './maskedMse.wgsl';
+import matmul from './matmul.wgsl';
+import mixture from './mixture.wgsl';
+import patchify from './patchify.wgsl';
+import philox from './philox.wgsl';
+import reduce from './reduce.wgsl';
+import softmax from './softmax.wgsl';
+import tokens from './tokens.wgsl';
+import weightedSum from './weightedSum.wgsl';
+
+/** The text of every file of kernels, by its name. */
+export const shaders = {
+  adamw,
+  add,
+  attention,
+  augment,
+  columnSum,
+  concat,
+  crossEntropy,
+  distillation,
+  gelu,
+  gradnorm,
+  layernorm,
+  mask,
+  maskedMse,
+  matmul,
+  mixture,
+  patchify,
+  philox,
+  reduce,
+  softmax,
+  tokens,
+  weightedSum,
+} satisfies Readonly<Record<string, string>>;

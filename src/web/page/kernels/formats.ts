@@ -1,0 +1,91 @@
+import { BENCH_COLUMNS, benchCells, stepLines } from '../../../../bench/words';
+import { formatBytes } from '../../../files/format';
+import type { DeviceReport } from '../../workers/kernels';
+import { standingOf, type SavedResults } from './results';
+
+/** What a device has, in one line. */
+export function describeDevice({ features, limits }: DeviceReport): string {
+  // Says of every device that it is no compatibility device.
+  const optional = features.filter((feature) => feature !== 'core-features-and-limits');
+  return [
+    optional.length > 0 ? optional.join(', ') : 'no optional feature',
+    `${limits.maxStorageBuffersPerShaderStage} storage buffers a kernel`,
+    `${limits.maxComputeInvocationsPerWorkgroup} invocations and ${formatBytes(limits.maxComputeWorkgroupStorageSize)} a workgroup`,
+    `bindings of ${formatBytes(limits.maxStorageBufferBindingSize)}`,
+  ].join('; ');
+}
+
+/** What stands over the results: a word and what it says. */
+function head({ date, userAgent, device, warning }: SavedResults): readonly (readonly [string, string])[] {
+  const { adapter, wanted } = device;
+  return [
+    ['date', date],
+    ['adapter', `${adapter.software ? 'SOFTWARE, not a GPU: ' : ''}${adapter.name}`],
+    ['device', `${wanted === 'baseline' ? 'baseline' : 'full'}: ${describeDevice(device)}`],
+    ['browser', userAgent],
+    ...(warning === undefined ? [] : ([['WARNING', warning]] as const)),
+  ];
+}
+
+/** For a spreadsheet: a row a test and a row a case, cells parted by tabs. */
+export function asTable(saved: SavedResults): string {
+  const rows: (string | number)[][] = [['palimpsest kernels'], ...head(saved).map((row) => [...row]), []];
+  if (saved.tests.length > 0) {
+    rows.push(['kernel', 'test', 'outcome', 'ms']);
+    for (const { kernel, name, milliseconds, failure } of saved.tests) {
+      rows.push([kernel, name, failure === undefined ? 'passed' : `FAILED ${failure}`, rounded(milliseconds)]);
+    }
+    rows.push([]);
+  }
+  if (saved.benches.length > 0) {
+    rows.push(['kernel', 'case', ...BENCH_COLUMNS]);
+    for (const result of saved.benches) {
+      const { kernel, name } = result;
+      if ('failure' in result) rows.push([kernel, name, `FAILED ${result.failure}`]);
+      else rows.push([kernel, name, ...[result.microseconds, result.spread, result.gflops, result.gigabytes].map(rounded)]);
+    }
+    rows.push([]);
+  }
+  if (saved.step) rows.push(...stepLines(saved.step).map((row) => [...row]));
+  return `${rows.map((row) => row.map(inOneLine).join('\t')).join('\n').trimEnd()}\n`;
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function inOneLine(text: string | number): string {
+  return String(text).replace(/\s+/g, ' ');
+}
+
+/** For an issue or a note: a row a kernel's tests, a row a case. */
+export function asMarkdown(saved: SavedResults): string {
+  const parts = [`**palimpsest kernels**`, head(saved).map(([word, text]) => `- ${word}: ${text}`).join('\n')];
+  if (saved.tests.length > 0) {
+    const kernels = [...new Set(saved.tests.map(({ kernel }) => kernel))];
+    const rows = kernels.map((kernel) => [kernel, standingOf(saved.tests.filter((test) => test.kernel === kernel)).text]);
+    parts.push(markdownTable(['kernel', 'tests'], [...rows, ['all', standingOf(saved.tests).text]]));
+    const failed = saved.tests.filter(({ failure }) => failure !== undefined);
+    if (failed.length > 0) parts.push(failed.map(({ kernel, name, failure }) => `- FAILED ${kernel} ${name}: ${inOneLine(failure ?? '')}`).join('\n'));
+  }
+  if (saved.benches.length > 0) {
+    const rows = saved.benches.map((result) => [
+      result.kernel,
+      result.name,
+      ...('failure' in result ? [`FAILED ${result.failure}`, '', '', ''] : benchCells(result)),
+    ]);
+    parts.push(markdownTable(['kernel', 'case', ...BENCH_COLUMNS], rows));
+  }
+  if (saved.step) parts.push(stepLines(saved.step).map(([word, text]) => `- ${word}: ${text}`).join('\n'));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => inOneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+  const ruler = columns.map((_, at) => (at < 2 ? '---' : '---:'));
+  return [line(columns), line(ruler), ...rows.map(line)].join('\n');
+}
+
+export function asJson(saved: SavedResults): string {
+  return `${JSON.stringify(saved, null, 2)}\n`;
+}
