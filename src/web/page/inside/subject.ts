@@ -100,6 +100,7 @@ export class Subject {
   /** Fits everything to a model. */
   setModel(facts: ModelFacts, task: Task): void {
     this.size = facts.size;
+    this.ratio = facts.maskRatio ?? this.ratio;
     this.task = task;
     const counts = hiddenCounts(this.length);
     const distance = (hidden: number): number => Math.abs(hidden / this.length - this.ratio);
