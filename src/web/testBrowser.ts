@@ -9,6 +9,9 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 /* What tests of the page share: headless Chromium on SwiftShader, and the built page behind a plain web server. */
 
 const root = join(import.meta.dirname, '..', '..');
+
+/** Where the build leaves the page. */
+export const WEB_FOLDER = join(root, 'dist', 'web');
 const run = promisify(execFile);
 
 /** Names under which a system has a Chromium. */

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openBrowser, openTab, servePage } from '../testBrowser';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, openTab, servePage, WEB_FOLDER } from '../testBrowser';
 
 let browser: Browser;
 let server: Awaited<ReturnType<typeof servePage>>;
@@ -34,4 +37,31 @@ it('asks its own folder and nobody else for anything', async () => {
   await page.waitForLoadState('networkidle');
   expect(asked.length).toBeGreaterThan(2);
   expect(asked.filter((url) => !url.startsWith(server.url) && !/^(data|blob):/.test(url))).toEqual([]);
+});
+
+describe('weight, compressed', () => {
+  /** A script and all that it loads before it runs. */
+  const scriptsOf = (name: string, known = new Set<string>()): Set<string> => {
+    if (known.has(name)) return known;
+    known.add(name);
+    const code = readFileSync(join(WEB_FOLDER, name), 'utf8');
+    for (const [, imported = ''] of code.matchAll(/\b(?:from|import)"\.\/([\w-]+\.js)"/g)) scriptsOf(imported, known);
+    return known;
+  };
+  const kilobytes = (names: Iterable<string>): number =>
+    [...names].reduce((sum, name) => sum + gzipSync(readFileSync(join(WEB_FOLDER, name))).length / 1000, 0);
+
+  it('the engine with i-MAE has at most 150 kB, the page at most 100 kB more', () => {
+    const [page, training, viewing] = [scriptsOf('page.js'), scriptsOf('training.js'), scriptsOf('viewing.js')];
+    const engine = new Set([...training, ...viewing]);
+    expect(kilobytes(engine)).toBeGreaterThan(40); // so that it is in there at all
+    expect(kilobytes(engine)).toBeLessThan(150);
+    expect(kilobytes([...page].filter((name) => !engine.has(name)))).toBeLessThan(100);
+  });
+
+  it('the tests of kernels are loaded by who runs them alone', () => {
+    const tests = [...scriptsOf('kernels.js')].filter((name) => readFileSync(join(WEB_FOLDER, name), 'utf8').includes("the reference's own gradient"));
+    expect(tests).toHaveLength(1);
+    for (const script of ['page.js', 'training.js', 'viewing.js']) expect(scriptsOf(script)).not.toContain(tests[0]);
+  });
 });

@@ -294,6 +294,7 @@ class UnmixView implements View {
       title: 'Try again',
       pressed: () => {
         this.failed = false;
+        this.opened = undefined; // it went with its worker
         this.context.viewing.stop();
         void this.open();
       },
