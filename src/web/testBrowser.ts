@@ -141,10 +141,12 @@ export async function openTab(browser: Browser, options: BrowserContextOptions =
   return { page, errors };
 }
 
-/** Runs a script at the start of each of a tab's workers, before their own. */
-export async function prependToWorkers(page: Page, script: string): Promise<void> {
-  await page.route(/\/(training|viewing|kernels)\.js$/, async (route) => {
+/** Runs a script at the start of each of a tab's workers, before their own. @returns what ends that for workers to come */
+export async function prependToWorkers(page: Page, script: string): Promise<() => Promise<void>> {
+  const workers = /\/(training|viewing|kernels)\.js$/;
+  await page.route(workers, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${script};${await response.text()}` });
   });
+  return () => page.unroute(workers);
 }

@@ -191,11 +191,11 @@ describe('with the model that ships with the page', () => {
 
 it('says what is missing without WebGPU, and tries again', async () => {
   const { page } = await openTab(browser);
-  await prependToWorkers(page, "Object.defineProperty(navigator, 'gpu', { value: undefined })");
+  const mend = await prependToWorkers(page, "Object.defineProperty(navigator, 'gpu', { value: undefined })");
   await page.goto(`${server.url}#inside`);
   await expect.poll(() => page.getByRole('alert').textContent(), SLOW).toMatch(/^This browser has no WebGPU/);
   expect(await page.getByRole('grid').isVisible()).toBe(false);
-  await page.unroute(/\/(training|viewing|kernels)\.js$/);
+  await mend();
   await page.getByRole('button', { name: 'Try again' }).click();
   await maps(page).first().waitFor(SLOW);
   expect(await page.getByRole('alert').isVisible()).toBe(false);

@@ -6,7 +6,7 @@ import { normalisationMetadata } from '../../../imae/modelFile';
 import { tinyConfig } from '../../../imae/testRun';
 import { initializeModel, makeModel } from '../../../imae/trainer';
 import { openEngine } from '../../../node/dawn';
-import { openBrowser, openTab, servePage } from '../../testBrowser';
+import { openBrowser, openTab, prependToWorkers, servePage } from '../../testBrowser';
 
 let browser: Browser;
 let server: Awaited<ReturnType<typeof servePage>>;
@@ -176,12 +176,9 @@ describe('without a GPU', () => {
   /** Opens the page with a script that runs in the worker before its own. */
   async function openWith(preface: string): Promise<Awaited<ReturnType<typeof openTab>> & { mend: () => Promise<void> }> {
     const tab = await openTab(browser);
-    await tab.page.context().route('**/viewing.js', async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: `${preface}\n${await response.text()}` });
-    });
+    const mend = await prependToWorkers(tab.page, preface);
     await tab.page.goto(server.url);
-    return { ...tab, mend: () => tab.page.context().unroute('**/viewing.js') };
+    return { ...tab, mend };
   }
 
   it('shows the pair and its mixture, says what is missing, and tries again', async () => {
