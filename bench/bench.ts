@@ -102,8 +102,8 @@ async function check(engine: Engine, test: BenchCase): Promise<void> {
     program.run();
     for (const [name, reference] of Object.entries(test.forward(inputReferences(test) as never))) {
       const result = outputs[0]?.[name];
-      if (!result) throw new Error(`${test.name}: no output ${name}`);
-      expectClose(`${test.name}: ${name}`, await program.read(result), reference.data, test.tolerance ?? 2e-6);
+      if (!result) throw new Error(`no output ${name}`);
+      expectClose(name, await program.read(result), reference.data, test.tolerance ?? 2e-6);
     }
   } finally {
     program.dispose();

@@ -97,7 +97,7 @@ function mapReferences(values: References, map: (value: Reference, index: number
 
 /** Central differences in float64 at up to 12 elements an input: h² + 1e-16/h is about 1e-10 at h = 1e-5. */
 function checkByDifferences<Inputs extends References>(
-  { name, inputs, forward }: OperationCase<Inputs>,
+  { inputs, forward }: OperationCase<Inputs>,
   dOutputs: References,
   gradients: Readonly<Record<keyof Inputs, Reference>>,
 ): void {
@@ -112,7 +112,7 @@ function checkByDifferences<Inputs extends References>(
   };
   for (const [input, { shape, data }] of Object.entries(inputs)) {
     const gradient = gradients[input];
-    if (!gradient) throw new Error(`${name}: the reference gives no gradient of ${input}`);
+    if (!gradient) throw new Error(`the reference gives no gradient of ${input}`);
     const scale = Math.sqrt(gradient.data.reduce((sum, value) => sum + value ** 2, 0) / gradient.data.length);
     const step = Math.max(1, Math.floor(data.length / 12));
     for (let i = 0; i < data.length; i += step) {
@@ -124,7 +124,7 @@ function checkByDifferences<Inputs extends References>(
       const measured = (objective(shifted(h)) - objective(shifted(-h))) / (2 * h);
       const stated = gradient.data[i] as number;
       if (!(Math.abs(measured - stated) <= 1e-6 * (scale + Math.abs(stated)) + 1e-9)) {
-        throw new Error(`${name}: the reference's own gradient of ${input}[${i}] is ${stated}, measured ${measured}`);
+        throw new Error(`the reference's own gradient of ${input}[${i}] is ${stated}, measured ${measured}`);
       }
     }
   }
@@ -132,7 +132,7 @@ function checkByDifferences<Inputs extends References>(
 
 async function checkEngine<Inputs extends References>(
   engine: Engine,
-  { name, inputs, operation, tolerance = DEFAULT_TOLERANCE }: OperationCase<Inputs>,
+  { inputs, operation, tolerance = DEFAULT_TOLERANCE }: OperationCase<Inputs>,
   wanted: Wanted<Inputs>,
 ): Promise<void> {
   for (const passes of [1, 2]) {
@@ -149,7 +149,7 @@ async function checkEngine<Inputs extends References>(
       outputs = operation(graph, tensors);
       for (const [output, tensor] of Object.entries(outputs)) {
         const weights = wanted.dOutputs[output];
-        if (!weights) throw new Error(`${name}: the reference has no output ${output}`);
+        if (!weights) throw new Error(`the reference has no output ${output}`);
         if (tensor.requiresGrad) {
           graph.backward(tensor, graph.input(`d ${output}`, weights.shape, 'f32', Float32Array.from(weights.data)));
         }
@@ -162,12 +162,12 @@ async function checkEngine<Inputs extends References>(
       program.run();
       for (const [output, reference] of Object.entries(wanted.outputs)) {
         const tensor = outputs[output];
-        if (!tensor) throw new Error(`${name}: the operation has no output ${output}`);
-        expectClose(`${name}: ${output}`, await program.read(tensor), reference.data, tolerance);
+        if (!tensor) throw new Error(`the operation has no output ${output}`);
+        expectClose(output, await program.read(tensor), reference.data, tolerance);
       }
       for (const [input, tensor] of Object.entries(found)) {
         const reference = (wanted.gradients[input] as Reference).data.map((value) => value * passes);
-        expectClose(`${name}: gradient of ${input}, pass ${passes}`, await program.read(tensor), reference, tolerance);
+        expectClose(`gradient of ${input}, pass ${passes}`, await program.read(tensor), reference, tolerance);
       }
     } finally {
       program.dispose();

@@ -123,7 +123,7 @@ async function onDevice<T>(wanted: DeviceWanted, work: (engine: Engine) => Promi
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'device-lost') throw error;
     throw new Error(
-      `${error.what} What was found until then is kept. Run the rest on a new device; where it is lost again, one kernel at a time.`,
+      `${error.what} What was found until then is kept. Run it again: it gets a new device. If that is lost too, run one kernel at a time.`,
       { cause: error },
     );
   } finally {

@@ -91,7 +91,7 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
       );
       for (const row of found) row.remove();
       found = [
-        ...outcomes.flatMap((outcome) => (outcome?.failure === undefined ? [] : [failureRow(outcome.name, outcome.failure)])),
+        ...outcomes.flatMap((outcome) => (outcome?.failure === undefined ? [] : [failureRow('test', outcome.name, outcome.failure)])),
         ...timed.map(benchRow),
       ];
       body.append(...found);
@@ -127,7 +127,7 @@ function fold(kernel: string, title: string, content: HTMLElement): { readonly b
 }
 
 function benchRow(result: BenchOutcome): HTMLElement {
-  if ('failure' in result) return failureRow(result.name, result.failure);
+  if ('failure' in result) return failureRow('case', result.name, result.failure);
   return element(
     'tr',
     { class: 'case' },
@@ -136,13 +136,9 @@ function benchRow(result: BenchOutcome): HTMLElement {
   );
 }
 
-function failureRow(name: string, failure: string): HTMLElement {
-  return element(
-    'tr',
-    { class: 'case' },
-    element('th', { scope: 'row' }, name),
-    element('td', { colspan: BENCH_COLUMNS.length, class: 'bad' }, mark('failed'), failure),
-  );
+function failureRow(kind: 'test' | 'case', name: string, failure: string): HTMLElement {
+  const text = [mark('failed'), `${kind} `, element('strong', {}, name), `: ${failure}`];
+  return element('tr', { class: 'case' }, element('th', { scope: 'row', colspan: 1 + BENCH_COLUMNS.length, class: 'bad' }, text));
 }
 
 function mark(state: 'untested' | 'passed' | 'failed'): HTMLElement {
