@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readMetrics, runningMean, thinCurves, type Curves } from './metrics';
+import { MetricsLog, NO_METRICS, readMetrics, runningMean, thinCurves, type Curves } from './metrics';
 
 const text = (...lines: readonly unknown[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 const errors = { own: 0.1, other: 1.2, mean: 0.7, mixture: 0.2, score: 0.86 };
@@ -108,4 +108,18 @@ test('a running mean reaches to both sides, as far as there are points', () => {
 test('short curves stay as they are', () => {
   const curves: Curves = { steps: [0, 1, 2], values: { loss: [3, 2, 1] }, lines: 3 };
   expect(thinCurves(curves, 4)).toBe(curves);
+});
+
+test('a log grows line by line, and what was read before stays as it was', () => {
+  const log = new MetricsLog();
+  expect(log.phase('imae')).toBe(NO_METRICS);
+  log.add({ phase: 'imae', step: 0, loss: 2 });
+  const before = log.phase('imae');
+  expect(log.phase('imae')).toBe(before);
+  log.add({ phase: 'imae', step: 1, loss: 1 });
+  log.add({ phase: 'imae', step: 2, unmixing: { subordinate: errors, takenApart: true } });
+  expect(before).toMatchObject({ curves: { steps: [0], lines: 1 }, scores: [] });
+  expect(log.phase('imae')).toMatchObject({ curves: { steps: [0, 1], values: { loss: [2, 1] } }, scores: [{ step: 2 }] });
+  log.add({ phase: 'imae', step: 1, loss: 3 }); // it went on from there
+  expect(log.phases().get('imae')?.curves.values.loss).toEqual([2, 3]);
 });

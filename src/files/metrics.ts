@@ -72,12 +72,13 @@ export function readMetrics(text: string): Map<string, PhaseMetrics> {
  * since a run went on from an earlier checkpoint, the later lines count.
  */
 export class MetricsLog {
-  private readonly found = new Map<string, { readonly rows: RunLine[]; readonly scores: ScorePoint[] }>();
+  private readonly found = new Map<string, { readonly rows: RunLine[]; readonly scores: ScorePoint[]; made?: PhaseMetrics | undefined }>();
 
   add(line: RunLine): void {
     const { phase, step } = line;
     let found = this.found.get(phase);
     if (!found) this.found.set(phase, (found = { rows: [], scores: [] }));
+    found.made = undefined;
     const score = scorePoint(step, line['unmixing']);
     if (score) {
       while ((found.scores.at(-1)?.step ?? -1) >= step) found.scores.pop();
@@ -91,7 +92,8 @@ export class MetricsLog {
   /** Of a phase, or of one that has logged nothing. */
   phase(id: string): PhaseMetrics {
     const found = this.found.get(id);
-    return found ? { curves: toCurves(found.rows), scores: [...found.scores] } : NO_METRICS;
+    if (!found) return NO_METRICS;
+    return (found.made ??= { curves: toCurves(found.rows), scores: [...found.scores] });
   }
 
   /** Of each phase that has logged something. */

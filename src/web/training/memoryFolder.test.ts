@@ -42,6 +42,13 @@ describe('a run folder in memory', () => {
     expect([...folder.files().keys()].filter((path) => path.startsWith('checkpoints/'))).toHaveLength(4);
   });
 
+  it('knows its last picture, in whatever order they were loaded', () => {
+    const folder = folderWithRun();
+    for (const name of ['imae-000100', 'imae-000020', 'teacher-000300']) folder.writePicture(name, bytes(name));
+    expect(folder.lastPicture()).toMatchObject({ name: 'panels/imae-000100.png', bytes: bytes('imae-000100') });
+    expect(new MemoryFolder('x').lastPicture()).toBeUndefined();
+  });
+
   it('takes lines back that come again, when the first of them comes', () => {
     const folder = folderWithRun();
     folder.goOn();

@@ -7,6 +7,7 @@ import {
   CHECKPOINTS,
   completeCheckpoints,
   CONFIG,
+  isBefore,
   isCheckpointFile,
   keptCheckpointFiles,
   METRICS,
@@ -31,6 +32,8 @@ export interface SavedCheckpoint extends Moment {
 
 /** The files of a folder by their paths in it, with slashes. */
 export type Files = ReadonlyMap<string, Uint8Array>;
+
+const SHEET = new RegExp(`^${PANELS}/(teacher|imae|mae)-(\\d+)\\.png$`);
 
 /**
  * A run folder in memory: the same files under the same names as Node's, of which only those are kept that a run can go
@@ -128,6 +131,14 @@ export class MemoryFolder {
   /** Keeps a sheet of panels. */
   writePicture(name: string, png: Uint8Array): void {
     this.binary.set(`${PANELS}/${name}.png`, png);
+  }
+
+  /** The last sheet of panels. */
+  lastPicture(): NamedBytes | undefined {
+    const sheets = [...this.binary]
+      .map(([name, bytes]) => ({ name, bytes, match: SHEET.exec(name) }))
+      .flatMap(({ name, bytes, match }) => (match ? [{ name, bytes, phase: match[1] as Phase, step: Number(match[2]) }] : []));
+    return sheets.sort((a, b) => (isBefore(a, b) ? -1 : 1)).at(-1);
   }
 
   /** Keeps a checkpoint, and drops those no longer needed, as Node does. */

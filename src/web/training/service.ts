@@ -49,12 +49,12 @@ export class Training implements TrainingService {
     const tell = async (event: TrainingEvent): Promise<void> => await send(giveAway ? giveAway(event) : event);
     try {
       const { config } = leg;
-      await tell({ kind: 'preparing', what: `drawing ${(BUILT_IN.trainCount + BUILT_IN.testCount).toLocaleString('en')} images` });
-      const data = this.drawn(config);
       await tell({ kind: 'preparing', what: 'opening the GPU' });
       const known = this.engine;
       const engine = await this.opened(config);
       await tell({ kind: 'adapter', name: nameAdapter(engine.info), software: isSoftware(engine.info) });
+      await tell({ kind: 'preparing', what: `drawing ${(BUILT_IN.trainCount + BUILT_IN.testCount).toLocaleString('en')} images` });
+      const data = this.drawn(config);
       await tell({ kind: 'preparing', what: 'compiling kernels' });
       if (known?.engine !== engine) await rehearse(engine, config, data);
       const result = await trainLeg(engine, data, leg, { send: tell, drawPicture, stopRequested: () => this.stop });
@@ -80,11 +80,14 @@ export class Training implements TrainingService {
   }
 
   private async opened({ device }: Config): Promise<Engine> {
-    if (this.engine?.of !== device.kernels) {
-      this.dispose();
-      this.engine = { of: device.kernels, engine: await this.platform.openEngine({ plain: device.kernels === 'plain' }) };
-    }
-    return this.engine.engine;
+    const known = this.engine;
+    // It may have been lost while nobody used it.
+    const isWell = known?.of === device.kernels && (await known.engine.settle().then(() => true, () => false));
+    if (isWell) return known.engine;
+    this.dispose();
+    const engine = await this.platform.openEngine({ plain: device.kernels === 'plain' });
+    this.engine = { of: device.kernels, engine };
+    return engine;
   }
 
   private drawn(config: Config): TrainTest {

@@ -3,6 +3,7 @@ import { COLUMNS } from '../../../imae/panelColumns';
 import { choice } from '../../components/choice';
 import { element } from '../../components/dom';
 import { stepSlider } from '../../components/stepSlider';
+import type { NamedBytes } from '../../training/memoryFolder';
 import type { ShownSheet } from './sheetHistory';
 
 /** A picture of a card: a column of the sheet, and what stands under it. */
@@ -53,20 +54,22 @@ export class LivePanels {
   private label: string | undefined;
   private labels = '';
 
-  constructor() {
-    this.element = element(
-      'div',
-      { class: 'live-panels' },
-      element('div', { class: 'controls' }, this.slider.element, this.choices),
-      this.title,
-      this.cards,
-      this.text,
-    );
+  /** @param before the picture of a sheet that a loaded run has left, shown until there is a sheet */
+  constructor(before: NamedBytes | undefined) {
+    this.element = element('div', { class: 'live-panels' }, before && pictureOf(before));
   }
 
-  /** Shows the newest of the sheets, unless somebody looks at an older one. */
-  update(sheets: readonly ShownSheet[]): void {
-    if (sheets === this.sheets) return;
+  /** Shows the newest of the sheets, unless somebody looks at an older one. @returns whether there is anything to see */
+  update(sheets: readonly ShownSheet[]): boolean {
+    if (sheets !== this.sheets && sheets.length > 0) this.take(sheets);
+    return this.element.childElementCount > 0;
+  }
+
+  private take(sheets: readonly ShownSheet[]): void {
+    if (!this.shown) {
+      const controls = element('div', { class: 'controls' }, this.slider.element, this.choices);
+      this.element.replaceChildren(controls, this.title, this.cards, this.text);
+    }
     const follows = this.shown === undefined || this.shown === this.sheets.at(-1);
     this.sheets = sheets;
     const kept = this.shown ? sheets.indexOf(this.shown) : -1;
@@ -115,6 +118,13 @@ export class LivePanels {
     const options = labels.map((label) => ({ value: label, title: label }));
     this.choices.replaceChildren(choice({ label: 'Weight of the subordinate', options, chosen, onChoose }));
   }
+}
+
+/** A sheet as it lies in a run folder, too wide for most places. */
+function pictureOf({ name, bytes }: NamedBytes): HTMLElement {
+  const src = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' }));
+  const image = element('img', { src, alt: `The last sheet of panels, ${name}`, onload: () => URL.revokeObjectURL(src) });
+  return element('div', { class: 'sheet', tabindex: 0, role: 'region', 'aria-label': 'The last sheet of panels' }, image);
 }
 
 function card(name: string, columns: readonly string[], images: readonly PanelImage[], layout: readonly (readonly Cell[])[]): HTMLElement {

@@ -1,7 +1,7 @@
 import { proxy } from 'comlink';
 import packageJson from '../../../../package.json' with { type: 'json' };
 import { parseRunLine } from '../../../files/jsonLine';
-import { MetricsLog } from '../../../files/metrics';
+import { MetricsLog, type CurveName, type Curves } from '../../../files/metrics';
 import { Pace } from '../../../files/pace';
 import { sessionEnd, type SessionEnd } from '../../../files/session';
 import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type Phase, type PhasePlan } from '../../../imae/config';
@@ -87,6 +87,7 @@ export class PageRun {
     const last = folder.lastCheckpoint();
     const phases = phasesOf(config);
     this.at = last ?? { phase: phases[0] as Phase, step: 0 };
+    this.figures = lastFigures(this.log.phase(this.at.phase).curves);
     const session = folder.sessions().at(-1);
     if (session) this.adapter = { name: session.adapter, software: session.software };
     const isDone = last !== undefined && last.phase === phases.at(-1) && last.step >= this.plan(last.phase).steps;
@@ -128,6 +129,11 @@ export class PageRun {
   /** Seconds to the end of the phase under way. */
   get secondsLeft(): number | undefined {
     return this.pace.secondsLeft(this.plan(this.at.phase).steps);
+  }
+
+  /** Whether settings were changed that no step was trained with yet. */
+  get isChanged(): boolean {
+    return this.changes.size > 0;
   }
 
   /** Whether a worker is at it. */
@@ -341,4 +347,12 @@ export class PageRun {
   private plan(phase: Phase): PhasePlan {
     return planPhase(this.config, phase, BUILT_IN.trainCount);
   }
+}
+
+/** What a run measured last, by its log. */
+function lastFigures({ steps, values }: Curves): Figures | undefined {
+  const last = (name: CurveName): number | undefined => values[name]?.at(-1) ?? undefined;
+  const [step, loss, lr, imagesPerSecond] = [steps.at(-1), last('loss'), last('lr'), last('imagesPerSecond')];
+  if (step === undefined || loss === undefined || lr === undefined || imagesPerSecond === undefined) return undefined;
+  return { step: step + 1, loss, lr, imagesPerSecond, liveBytes: 0 };
 }

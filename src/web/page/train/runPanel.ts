@@ -46,6 +46,7 @@ export class RunPanel {
   private readonly notes = element('div', {});
   private readonly rate = element('input', { id: 'train-rate', type: 'number', step: 'any', required: true });
   private readonly rateLabel = element('label', { for: 'train-rate' });
+  private readonly rateNote = element('small', {});
   private readonly rateMessage = element('p', { class: 'message bad', role: 'alert' });
   private readonly rateForm: HTMLFormElement;
   private readonly saved = element('div', { class: 'saved', role: 'status' });
@@ -73,7 +74,7 @@ export class RunPanel {
       this.rateLabel,
       this.rate,
       element('button', {}, 'Change'),
-      element('small', {}, 'from the next step on'),
+      this.rateNote,
       this.rateMessage,
     );
     this.element = element(
@@ -125,6 +126,11 @@ export class RunPanel {
     this.showMessage(standing);
   }
 
+  /** Gives the keyboard to what is most likely pressed next. */
+  focus(): void {
+    [this.goButton, this.lookButton, this.newButton].find((button) => !button.hidden)?.focus();
+  }
+
   /** Says that the run was saved, and how to go on with it in Node. */
   showSaved(name: string): void {
     this.saved.replaceChildren(
@@ -165,7 +171,7 @@ export class RunPanel {
       case 'failed':
         return `at ${place}`;
       default:
-        return `at ${place}, saved in this page`;
+        return `at ${place}, kept in this page`;
     }
   }
 
@@ -197,6 +203,7 @@ export class RunPanel {
     const { run } = this;
     this.rateForm.hidden = isOver;
     setText(this.rateLabel, `Peak learning rate of ${titleOf(run.phase)}`);
+    setText(this.rateNote, run.isChanged && !run.isUnderWay ? 'changed: holds from Continue on' : 'from the next step on');
     if (run.learningRate === this.shownRate) return;
     this.shownRate = run.learningRate;
     this.rate.value = String(Number(run.learningRate.toPrecision(6)));

@@ -140,6 +140,10 @@ export class SettingsForm {
     this.start.focus();
   }
 
+  focus(): void {
+    this.presets.focus();
+  }
+
   private choosePreset(): void {
     const preset = OFFERED.find((name) => name === this.presets.value);
     if (!preset) return;

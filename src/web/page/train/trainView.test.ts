@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readMetrics } from '../../../files/metrics';
@@ -59,6 +61,19 @@ async function downloadRun(page: Page): Promise<{ name: string; path: string; fi
   const name = download.suggestedFilename().replace(/\.zip$/, '');
   const files = new Map([...unzip(readFileSync(path), name)].map(([entry, bytes]) => [entry.slice(name.length + 1), bytes]));
   return { name, path, files };
+}
+
+async function dropOn(page: Page, name: string, content: string): Promise<void> {
+  const dropped = await page.evaluateHandle(
+    ([as, text]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], as));
+      return data;
+    },
+    [name, content] as const,
+  );
+  await page.getByRole('main').dispatchEvent('dragover', { dataTransfer: dropped });
+  await page.getByRole('main').dispatchEvent('drop', { dataTransfer: dropped });
 }
 
 const textOf = (files: ReadonlyMap<string, Uint8Array>, path: string): string => new TextDecoder().decode(files.get(path));
@@ -142,6 +157,15 @@ it('refuses with one message what is no run, and settings that are not allowed',
   await expect.poll(() => alert.innerText()).toBe('run.zip is no zip file, or was cut short: its directory is missing. Save or copy it again.');
   await page.getByLabel('Start from a config.json').setInputFiles(file('my.json', '{"model":{"dimm":64}}'));
   await expect.poll(() => alert.innerText()).toBe('my.json: there is no setting "model.dimm". Did you mean "model.dim"?');
+  const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
+  writeFileSync(join(folder, 'config.json'), '{"preset":"cifar","data":{"set":"/data/cifar"}}');
+  await page.getByLabel('Open a run folder').setInputFiles(folder);
+  await expect.poll(() => alert.innerText()).toContain(`${basename(folder)} asks for the images /data/cifar. This page trains on the built-in drawings`);
+  rmSync(folder, { recursive: true });
+
+  await dropOn(page, 'mine.json', '{"training":{"budget":{"steps":77}}}');
+  await expect.poll(() => page.getByLabel('i-MAE, steps').inputValue()).toBe('77');
+  expect(await alert.count()).toBe(0);
   await page.getByLabel('Batch, images').fill('0');
   await expect.poll(() => alert.last().innerText()).toContain('--batch (training.batch): 0 (this form) is not allowed. Give a whole number from 1.');
   expect(await page.getByRole('button', { name: 'Start training' }).isDisabled()).toBe(true);

@@ -105,8 +105,7 @@ class TrainView {
     const { run, shown } = this;
     if (!run || !shown || this.element.hidden) return;
     shown.panel.update();
-    shown.panelsPart.hidden = run.sheets.all.length === 0;
-    shown.panels.update(run.sheets.all);
+    shown.panelsPart.hidden = !shown.panels.update(run.sheets.all);
     shown.charts.update();
   }
 
@@ -147,7 +146,7 @@ class TrainView {
       look: () => this.lookAt(run),
       startAnew: () => void this.startAnew(),
     });
-    const panels = new LivePanels();
+    const panels = new LivePanels(run.folder.lastPicture());
     const charts = new RunCharts(run);
     const panelsPart = element(
       'section',
@@ -158,6 +157,7 @@ class TrainView {
     this.shown = { panel, panels, panelsPart, charts };
     this.runPlace.replaceChildren(panel.element, element('div', { class: 'columns' }, element('div', {}, panelsPart, charts.score), charts.curves));
     this.newRun.hidden = true;
+    panel.focus();
     this.refresh();
   }
 
@@ -210,6 +210,7 @@ class TrainView {
     this.shown = undefined;
     this.runPlace.replaceChildren();
     this.newRun.hidden = false;
+    this.form.focus();
     this.say('');
   }
 
