@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { context as esbuild } from 'esbuild';
+import { afterAll, beforeAll } from 'vitest';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
 /* What tests of the page share: headless Chromium on SwiftShader, and the built page behind a plain web server. */
@@ -119,6 +120,34 @@ async function majorVersion({ command, env }: Chromium): Promise<number> {
   } catch {
     return 0;
   }
+}
+
+/** A browser and the served page for the tests of a file, which end with them. */
+export interface Setting {
+  readonly browser: Browser;
+  /** Of the page. */
+  readonly url: string;
+}
+
+/** Opens a browser and serves the page while the tests of a file run. To be called where they are stated. */
+export function useBrowser(): Setting {
+  let browser: Browser;
+  let server: Awaited<ReturnType<typeof servePage>>;
+  beforeAll(async () => {
+    [browser, server] = [await openBrowser(), await servePage()];
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+  });
+  return {
+    get browser() {
+      return browser;
+    },
+    get url() {
+      return server.url;
+    },
+  };
 }
 
 /** The page behind a web server that knows nothing but files, and not at the root of its host. */

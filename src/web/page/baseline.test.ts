@@ -1,7 +1,6 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { TINY } from '../../imae/testRun';
-import { openBrowser, openTab, prependToWorkers, servePage } from '../testBrowser';
+import { openTab, prependToWorkers, useBrowser } from '../testBrowser';
 
 /* The page on what every WebGPU has to give: no optional feature, and the default limits. */
 
@@ -15,30 +14,22 @@ const BASELINE = `
   };
   Object.defineProperty(GPUAdapter.prototype, 'features', { get: () => new Set() });`;
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 it('takes mixtures apart, looks inside and trains', async () => {
-  const { page, errors } = await openTab(browser);
+  const { page, errors } = await openTab(setting.browser);
   const devices: string[] = [];
   page.on('console', (message) => {
     if (message.text().startsWith('baseline')) devices.push(message.text());
   });
   await prependToWorkers(page, BASELINE);
 
-  await page.goto(server.url);
+  await page.goto(setting.url);
   await page.getByText('Taken apart.').waitFor({ timeout: 60_000 });
-  await page.goto(`${server.url}#inside`);
+  await page.goto(`${setting.url}#inside`);
   await page.getByText(/its branch’s latent is nearer to it/).waitFor({ timeout: 60_000 });
 
-  await page.goto(`${server.url}#train`);
+  await page.goto(`${setting.url}#train`);
   const config = { ...TINY, logging: { ...TINY.logging, panelsEvery: 2 } };
   const buffer = Buffer.from(JSON.stringify(config));
   await page.getByLabel('Start from a config.json').setInputFiles({ name: 'tiny.json', mimeType: 'application/json', buffer });

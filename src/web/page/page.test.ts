@@ -1,23 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser, openTab, servePage, WEB_FOLDER } from '../testBrowser';
+import { describe, expect, it } from 'vitest';
+import { openTab, useBrowser, WEB_FOLDER } from '../testBrowser';
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 it('opens at Unmix, and goes from view to view by links and by the keyboard', async () => {
-  const { page, errors } = await openTab(browser);
-  await page.goto(server.url);
+  const { page, errors } = await openTab(setting.browser);
+  await page.goto(setting.url);
   expect(await page.title()).toBe('Unmix · palimpsest');
   await page.getByRole('link', { name: 'Train' }).click();
   await expect.poll(() => page.title()).toBe('Train · palimpsest');
@@ -30,13 +21,13 @@ it('opens at Unmix, and goes from view to view by links and by the keyboard', as
 });
 
 it('asks its own folder and nobody else for anything', async () => {
-  const { page } = await openTab(browser);
+  const { page } = await openTab(setting.browser);
   const asked: string[] = [];
   page.on('request', (request) => asked.push(request.url()));
-  for (const view of ['unmix', 'train', 'inside', 'kernels']) await page.goto(`${server.url}#${view}`);
+  for (const view of ['unmix', 'train', 'inside', 'kernels']) await page.goto(`${setting.url}#${view}`);
   await page.waitForLoadState('networkidle');
   expect(asked.length).toBeGreaterThan(2);
-  expect(asked.filter((url) => !url.startsWith(server.url) && !/^(data|blob):/.test(url))).toEqual([]);
+  expect(asked.filter((url) => !url.startsWith(setting.url) && !/^(data|blob):/.test(url))).toEqual([]);
 });
 
 describe('weight, compressed', () => {

@@ -1,4 +1,4 @@
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveModel, trainedAs } from '../../../imae/checkpoint';
 import type { Phase } from '../../../imae/config';
@@ -7,17 +7,9 @@ import type { PartialSettings } from '../../../imae/options';
 import { tinyConfig } from '../../../imae/testRun';
 import { initializeModel, makeModel } from '../../../imae/trainer';
 import { openEngine } from '../../../node/dawn';
-import { openBrowser, openTab, prependToWorkers, servePage } from '../../testBrowser';
+import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 /** The GPU's shaders are compiled first. */
 const SLOW = { timeout: 50_000 };
@@ -61,8 +53,8 @@ describe('with the model that ships with the page', () => {
   let page: Page;
   let errors: string[];
   beforeAll(async () => {
-    ({ page, errors } = await openTab(browser));
-    await page.goto(`${server.url}#inside`);
+    ({ page, errors } = await openTab(setting.browser));
+    await page.goto(`${setting.url}#inside`);
     await maps(page).first().waitFor(SLOW);
   });
   afterAll(async () => {
@@ -190,9 +182,9 @@ describe('with the model that ships with the page', () => {
 });
 
 it('says what is missing without WebGPU, and tries again', async () => {
-  const { page } = await openTab(browser);
+  const { page } = await openTab(setting.browser);
   const mend = await prependToWorkers(page, "Object.defineProperty(navigator, 'gpu', { value: undefined })");
-  await page.goto(`${server.url}#inside`);
+  await page.goto(`${setting.url}#inside`);
   await expect.poll(() => page.getByRole('alert').textContent(), SLOW).toMatch(/^This browser has no WebGPU/);
   expect(await page.getByRole('grid').isVisible()).toBe(false);
   await mend();

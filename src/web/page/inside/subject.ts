@@ -1,13 +1,11 @@
 import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
 import type { ModelFacts } from '../../../imae/modelFile';
-import { hiddenCounts } from '../../../imae/turns';
 import type { Blend, Task } from '../../../imae/viewer';
 import { element } from '../../components/dom';
-import { FIRST_MIX, pairOf } from '../unmix/images';
-import { blend, tile, toImageData } from '../unmix/paint';
-import { slider } from '../unmix/slider';
-import { percent } from '../unmix/words';
+import { FIRST_MIX, pairOf } from '../mixture/images';
+import { blend, tile, toImageData } from '../mixture/paint';
+import { alphaSlider, MaskSlider, percent } from '../mixture/sliders';
 import { ownImage } from './latents';
 import { PatchGrid } from './patchGrid';
 import { nearestToCentre } from './places';
@@ -29,39 +27,18 @@ export class Subject {
   private readonly tiles = [tile('Image 1', this.roles[0]), tile('Image 2', this.roles[1])] as const;
   private readonly patches: PatchGrid;
   private readonly classToken: HTMLButtonElement;
-  private readonly alphaSlider = slider({
-    label: 'α',
-    name: 'α, the weight of image 1',
-    least: 0,
-    most: 1,
-    step: 0.05, // where latents are compared
-    text: (value) => value.toFixed(2),
-    fullText: (value) => `${percent(value)} image 1, ${percent(1 - value)} image 2`,
-    onInput: (value) => {
-      this.alpha = value;
-      this.change();
-    },
+  // Where latents are compared.
+  private readonly alphaSlider = alphaSlider(0.05, (alpha) => {
+    this.alpha = alpha;
+    this.change();
   });
-  private readonly maskSlider = slider({
-    label: 'mask ratio',
-    name: 'Mask ratio',
-    least: 0,
-    most: 1,
-    step: 1,
-    text: (index) => percent(this.hiddenAt(index) / this.length),
-    fullText: (index) => `${this.hiddenAt(index)} of ${this.length} patches hidden`,
-    onInput: (index) => {
-      this.ratio = this.hiddenAt(index) / this.length;
-      this.change();
-    },
-  });
+  private readonly maskSlider = new MaskSlider(() => this.change());
 
   private size: Pick<ModelSize, 'image' | 'channels' | 'patch'> = { image: 1, channels: 3, patch: 1 };
   private task: Task = 'both';
   private pair: number = FIRST_MIX.pair;
   private turn: number = FIRST_MIX.order;
   private alpha: number = FIRST_MIX.alpha;
-  private ratio: number = FIRST_MIX.ratio;
   private chosen: number | undefined;
 
   constructor(
@@ -100,17 +77,11 @@ export class Subject {
   /** Fits everything to a model. */
   setModel(facts: ModelFacts, task: Task): void {
     this.size = facts.size;
-    this.ratio = facts.maskRatio ?? this.ratio;
     this.task = task;
-    const counts = hiddenCounts(this.length);
-    const distance = (hidden: number): number => Math.abs(hidden / this.length - this.ratio);
-    const nearest = counts.reduce((best, hidden, index) => (distance(hidden) < distance(counts[best] ?? 0) ? index : best), 0);
-    this.ratio = this.hiddenAt(nearest) / this.length;
-    this.maskSlider.setMost(counts.length - 1);
-    this.maskSlider.set(nearest);
+    this.maskSlider.fit(this.length, facts.maskRatio ?? FIRST_MIX.ratio);
     this.alphaSlider.set(this.alpha);
     this.patches.layOut(this.grid);
-    this.chosen = nearestToCentre(this.order().subarray(0, this.length - this.hiddenAt(nearest)), this.grid);
+    this.chosen = nearestToCentre(this.order().subarray(0, this.maskSlider.keep), this.grid);
     this.markChosen();
     this.change();
   }
@@ -130,10 +101,6 @@ export class Subject {
     return this.grid ** 2;
   }
 
-  private hiddenAt(index: number): number {
-    return hiddenCounts(this.length)[index] ?? 1;
-  }
-
   private order(): Uint32Array {
     return RandomStream.at(0, purposes.mask, this.turn).permutation(this.length);
   }
@@ -148,7 +115,7 @@ export class Subject {
     const pair = pairOf(this.pair);
     const images = [pair[0].bytes(size), pair[1].bytes(size)] as const;
     const order = this.order();
-    const keep = length - Math.round(this.ratio * length);
+    const { keep } = this.maskSlider;
     const hidden = Array.from({ length }, () => false);
     for (const place of order.subarray(keep)) hidden[place] = true;
     for (const [slot, shown] of this.tiles.entries()) {

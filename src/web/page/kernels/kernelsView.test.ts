@@ -1,28 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { suites as testSuites } from '../../../../kernels-test/index';
-import { openBrowser, openTab, prependToWorkers, servePage } from '../../testBrowser';
+import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
 import type { SavedResults } from './results';
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 const COUNT = testSuites.flatMap(({ tests }) => tests).length;
 const SLOW = { timeout: 30_000 };
 
 /** The view, with a script run before the worker's own. */
 async function openView(script?: string): Promise<{ page: Page; errors: string[]; outcome: () => Promise<string | null> }> {
-  const { page, errors } = await openTab(browser);
+  const { page, errors } = await openTab(setting.browser);
   if (script !== undefined) await prependToWorkers(page, script);
-  await page.goto(`${server.url}#kernels`);
+  await page.goto(`${setting.url}#kernels`);
   return { page, errors, outcome: () => page.getByRole('region', { name: 'Run' }).getByRole('status').textContent() };
 }
 

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TINY } from '../../../imae/testRun';
 import { spawnTrain } from '../../../node/spawnTrain';
-import { openBrowser, openTab, servePage } from '../../testBrowser';
+import { openTab, useBrowser } from '../../testBrowser';
 import { unzip } from '../../training/zip';
 
 /*
@@ -27,19 +27,13 @@ const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 const configFile = join(base, 'config.json');
 const inNode = join(base, 'node');
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
+const setting = useBrowser();
 beforeAll(async () => {
   writeFileSync(configFile, JSON.stringify(CONFIG));
-  [browser, server] = [await openBrowser(), await servePage()];
   const { code, err } = await spawnTrain(['--config', configFile, '--adapter', 'swiftshader', '--out', inNode]);
   expect([err, code]).toEqual(['', 0]);
 });
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-  rmSync(base, { recursive: true });
-});
+afterAll(() => rmSync(base, { recursive: true }));
 
 /** What a run leaves, without what clocks measured. */
 interface Left {
@@ -63,8 +57,8 @@ function atEnd({ lines, checkpoints }: Left): Left {
 
 /** Opens the Train view. */
 async function openTrain(): Promise<{ page: Page; errors: string[] }> {
-  const tab = await openTab(browser, { acceptDownloads: true });
-  await tab.page.goto(`${server.url}#train`);
+  const tab = await openTab(setting.browser, { acceptDownloads: true });
+  await tab.page.goto(`${setting.url}#train`);
   return tab;
 }
 

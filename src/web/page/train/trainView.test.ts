@@ -1,25 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
 import { readMetrics } from '../../../files/metrics';
 import { readSessions } from '../../../files/session';
 import { TINY } from '../../../imae/testRun';
-import { openBrowser, openTab, servePage } from '../../testBrowser';
+import { openTab, useBrowser } from '../../testBrowser';
 import { unzip } from '../../training/zip';
 
 /* The view that trains, driven as a person would, with a model of a moment. */
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 const STEPS = 120;
 const CONFIG = JSON.stringify({
@@ -49,7 +41,7 @@ async function comesTo(page: Page, phase: string, step: number): Promise<void> {
 const figure = (page: Page, name: string): Promise<string> => page.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd').innerText();
 
 async function startTiny(page: Page): Promise<void> {
-  await page.goto(`${server.url}#train`);
+  await page.goto(`${setting.url}#train`);
   await page.getByLabel('Start from a config.json').setInputFiles(file('tiny.json', CONFIG));
   await page.getByRole('button', { name: 'Start training' }).click();
   await standing(page, 'Training');
@@ -79,7 +71,7 @@ async function dropOn(page: Page, name: string, content: string): Promise<void> 
 const textOf = (files: ReadonlyMap<string, Uint8Array>, path: string): string => new TextDecoder().decode(files.get(path));
 
 it('trains, pauses, goes on, changes its learning rate, is saved, and goes on in another page', async () => {
-  const { page, errors } = await openTab(browser);
+  const { page, errors } = await openTab(setting.browser);
   await startTiny(page);
   await page.getByText('Software adapter, not a GPU.').last().waitFor();
 
@@ -150,9 +142,9 @@ it('trains, pauses, goes on, changes its learning rate, is saved, and goes on in
 });
 
 it('refuses with one message what is no run, and settings that are not allowed', async () => {
-  const { page, errors } = await openTab(browser);
+  const { page, errors } = await openTab(setting.browser);
   const alert = page.getByRole('alert').filter({ hasText: /\w/ });
-  await page.goto(`${server.url}#train`);
+  await page.goto(`${setting.url}#train`);
   await page.getByLabel('Open a run (.zip)').setInputFiles(file('run.zip', 'PK, but no more'));
   await expect.poll(() => alert.innerText()).toBe('run.zip is no zip file, or was cut short: its directory is missing. Save or copy it again.');
   await page.getByLabel('Start from a config.json').setInputFiles(file('my.json', '{"model":{"dimm":64}}'));

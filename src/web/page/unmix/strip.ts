@@ -4,9 +4,10 @@ import { element } from '../../components/dom';
 import type { Task } from '../../../imae/viewer';
 import type { RestoredImage } from '../viewingApi';
 import { errorScale, FARTHEST, paintDistances } from './errorScale';
-import type { ImageSize } from './images';
-import { tile, toImageData, type Tile } from './paint';
-import { capital, percent } from './words';
+import type { ImageSize } from '../mixture/images';
+import { tile, toImageData, type Tile } from '../mixture/paint';
+import { percent } from '../mixture/sliders';
+import { capital } from './words';
 
 /** How a reconstruction is shown. */
 export type Look = 'composite' | 'raw';

@@ -1,4 +1,4 @@
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveModel, trainedAs } from '../../../imae/checkpoint';
 import type { Phase } from '../../../imae/config';
@@ -6,17 +6,9 @@ import { normalisationMetadata } from '../../../imae/modelFile';
 import { tinyConfig } from '../../../imae/testRun';
 import { initializeModel, makeModel } from '../../../imae/trainer';
 import { openEngine } from '../../../node/dawn';
-import { openBrowser, openTab, prependToWorkers, servePage } from '../../testBrowser';
+import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof servePage>>;
-beforeAll(async () => {
-  [browser, server] = [await openBrowser(), await servePage()];
-});
-afterAll(async () => {
-  await browser.close();
-  await server.close();
-});
+const setting = useBrowser();
 
 /** Pictures are asked for long before the GPU's shaders are compiled. */
 const SLOW = { timeout: 50_000 };
@@ -72,8 +64,8 @@ describe('with the model that ships with the page', () => {
   let page: Page;
   let errors: string[];
   beforeAll(async () => {
-    ({ page, errors } = await openTab(browser));
-    await page.goto(server.url);
+    ({ page, errors } = await openTab(setting.browser));
+    await page.goto(setting.url);
     await restored(page, 1).waitFor(SLOW);
   });
   afterAll(async () => {
@@ -175,9 +167,9 @@ describe('with the model that ships with the page', () => {
 describe('without a GPU', () => {
   /** Opens the page with a script that runs in the worker before its own. */
   async function openWith(preface: string): Promise<Awaited<ReturnType<typeof openTab>> & { mend: () => Promise<void> }> {
-    const tab = await openTab(browser);
+    const tab = await openTab(setting.browser);
     const mend = await prependToWorkers(tab.page, preface);
-    await tab.page.goto(server.url);
+    await tab.page.goto(setting.url);
     return { ...tab, mend };
   }
 

@@ -1,22 +1,23 @@
 import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
-import { hiddenCounts, lookCount } from '../../../imae/turns';
+import { lookCount } from '../../../imae/turns';
 import { element } from '../../components/dom';
 import type { PageContext } from '../page';
 import type { View } from '../view';
 import { isShipped } from '../viewing';
 import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
-import { FIRST_MIX, ownImage, pairOf, type Source } from './images';
-import { Latest } from './latest';
-import { ModelPanel } from './modelPanel';
-import { Notice, type Remedy } from './notice';
-import { blend } from './paint';
-import { picker, takeFiles, type Slot } from './picker';
+import { FIRST_MIX, ownImage, pairOf, type Source } from '../mixture/images';
+import { Latest } from '../../components/latest';
+import { ModelPanel } from '../mixture/modelPanel';
+import { Notice, type Remedy } from '../../components/notice';
+import { blend } from '../mixture/paint';
+import { takeFiles } from '../../components/files';
+import { picker, type Slot } from './picker';
 import { Scores } from './scores';
-import { slider } from './slider';
+import { alphaSlider, MaskSlider } from '../mixture/sliders';
 import { Strip, type Look } from './strip';
 import './unmix.css';
-import { aboutPictures, percent } from './words';
+import { aboutPictures } from './words';
 
 /** Of the shipped model: the first pictures are there before it is. */
 const SHIPPED_SIZE = { image: 32, channels: 3, patch: 8 };
@@ -42,39 +43,17 @@ class UnmixView implements View {
   private readonly notice = new Notice();
   private readonly scores = new Scores();
   private readonly model = new ModelPanel((file) => void this.take(file, this.slot));
-  private readonly alphaSlider = slider({
-    label: 'α',
-    name: 'α, the weight of image 1',
-    least: 0,
-    most: 1,
-    step: 0.01,
-    text: (value) => value.toFixed(2),
-    fullText: (value) => `${percent(value)} image 1, ${percent(1 - value)} image 2`,
-    onInput: (value) => {
-      this.alpha = value;
-      this.update();
-    },
+  private readonly alphaSlider = alphaSlider(0.01, (alpha) => {
+    this.alpha = alpha;
+    this.update();
   });
-  private readonly maskSlider = slider({
-    label: 'mask ratio',
-    name: 'Mask ratio',
-    least: 0,
-    most: 1,
-    step: 1,
-    text: (index) => percent(this.hiddenAt(index) / this.patches),
-    fullText: (index) => `${this.hiddenAt(index)} of ${this.patches} patches hidden`,
-    onInput: (index) => {
-      this.ratio = this.hiddenAt(index) / this.patches;
-      this.update();
-    },
-  });
+  private readonly maskSlider = new MaskSlider(() => this.update());
   private unmixing = this.newQueue();
 
   private pair: number = FIRST_MIX.pair;
   private images = pairOf(FIRST_MIX.pair);
   private slot: Slot = 0;
   private alpha: number = FIRST_MIX.alpha;
-  private ratio: number = FIRST_MIX.ratio;
   private order: number = FIRST_MIX.order;
   private look: Look = 'composite';
   private opened: OpenedModel | undefined;
@@ -134,7 +113,7 @@ class UnmixView implements View {
         slotOf(target)?.classList.add('over');
       },
     );
-    this.adapt();
+    this.adapt(FIRST_MIX.ratio);
     context.model.follow(() => {
       if (this.isInSight) void this.open();
     });
@@ -155,10 +134,6 @@ class UnmixView implements View {
 
   private get patches(): number {
     return (this.size.image / this.size.patch) ** 2;
-  }
-
-  private hiddenAt(index: number): number {
-    return hiddenCounts(this.patches)[index] ?? 1;
   }
 
   private setImages(images: [Source, Source]): void {
@@ -192,8 +167,7 @@ class UnmixView implements View {
       const opened = await this.context.viewing.open();
       if (opened !== this.opened) {
         this.opened = opened;
-        this.ratio = opened.facts.maskRatio ?? this.ratio;
-        this.adapt();
+        this.adapt(opened.facts.maskRatio ?? FIRST_MIX.ratio);
       }
     } catch (error) {
       // A model that cannot be opened leaves the one before in its place.
@@ -202,15 +176,10 @@ class UnmixView implements View {
     }
   }
 
-  /** Fits everything to the model. */
-  private adapt(): void {
+  /** Fits everything to the model. @param ratio that it was trained at */
+  private adapt(ratio: number): void {
     const { opened } = this;
-    const counts = hiddenCounts(this.patches);
-    const distance = (hidden: number): number => Math.abs(hidden / this.patches - this.ratio);
-    const nearest = counts.reduce((best, hidden, index) => (distance(hidden) < distance(counts[best] ?? 0) ? index : best), 0);
-    this.ratio = (counts[nearest] ?? 1) / this.patches;
-    this.maskSlider.setMost(counts.length - 1);
-    this.maskSlider.set(nearest);
+    this.maskSlider.fit(this.patches, ratio);
     this.alphaSlider.set(this.alpha);
     this.strip.clear();
     this.scores.clear();
@@ -231,12 +200,12 @@ class UnmixView implements View {
       const bytes = [images[0].bytes(size), images[1].bytes(size)] as const;
       const order = RandomStream.at(0, purposes.mask, this.order).permutation(patches);
       const hidden = Array.from({ length: patches }, () => false);
-      for (const place of order.subarray(this.keep)) hidden[place] = true;
+      for (const place of order.subarray(this.maskSlider.keep)) hidden[place] = true;
       const titles = [images[0].title, images[1].title] as const;
       this.strip.show({ size, images: bytes, titles, mixture: blend(...bytes, alpha), alpha, hidden });
       this.describePictures();
       if (!opened || this.failed) return;
-      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep: this.keep, builtIn: this.builtIn }, of: opened });
+      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep: this.maskSlider.keep, builtIn: this.builtIn }, of: opened });
     } catch (error) {
       this.complain(error, DISMISS);
     }
@@ -246,15 +215,11 @@ class UnmixView implements View {
     return this.images.every((image) => image.builtIn);
   }
 
-  private get keep(): number {
-    return this.patches - Math.round(this.ratio * this.patches);
-  }
-
   private describePictures(): void {
     const { opened, look } = this;
     this.strip.setNote(
       aboutPictures({
-        looks: lookCount(this.patches, this.keep),
+        looks: lookCount(this.patches, this.maskSlider.keep),
         raw: look === 'raw',
         normPix: opened?.facts.normPix === true,
         strange: opened !== undefined && isShipped(opened) && !this.builtIn,

@@ -1,5 +1,5 @@
-import type { Errors, Task } from '../../../imae/viewer';
-import type { OpenedModel, RestoredImage } from '../viewingApi';
+import type { Errors } from '../../../imae/viewer';
+import type { RestoredImage } from '../viewingApi';
 
 /** What a reconstruction is compared with, in the colours of the report of a run. */
 export const BASELINES = [
@@ -62,19 +62,6 @@ export function shareOf({ own, mixture, mean }: Errors): { readonly share: strin
   return { share: `${share.toFixed(share < 10 ? 1 : 0)} ×`, of: of.replace('of the', 'the') };
 }
 
-const TASKS: Readonly<Record<Task, string>> = {
-  both: 'i-MAE with two branches',
-  subordinate: 'i-MAE of the subordinate alone: it paints only the image of less weight',
-  mixture: 'a vanilla MAE: it never learned to take mixtures apart, it completes them',
-};
-
-/** What kind of model is open, in a line. */
-export function aboutModel({ facts, task }: Pick<OpenedModel, 'facts' | 'task'>): string {
-  const { size, step } = facts;
-  const steps = step === undefined ? '' : `, ${step.toLocaleString('en')} steps`;
-  return `${TASKS[task]}; ${size.image} × ${size.image} pixels in ${(size.image / size.patch) ** 2} patches${steps}`;
-}
-
 /** How reconstructions are to be read. */
 export function aboutPictures({ looks, raw, normPix, strange }: {
   /** Looks that a composite is made of. */
@@ -92,10 +79,6 @@ export function aboutPictures({ looks, raw, normPix, strange }: {
     normPix ? 'Each patch is put back by its target’s own mean and deviation, which the model does not predict.' : '',
     strange ? 'This model has only ever seen drawn shapes on black: of any other picture it makes shapes.' : '',
   ].join(' ');
-}
-
-export function percent(part: number): string {
-  return `${Math.round(100 * part)} %`;
 }
 
 export function capital(text: string): string {

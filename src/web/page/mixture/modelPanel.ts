@@ -1,7 +1,7 @@
+import type { Task } from '../../../imae/viewer';
 import { element } from '../../components/dom';
+import { fileButton } from '../../components/files';
 import type { OpenedModel } from '../viewingApi';
-import { fileButton } from './picker';
-import { aboutModel } from './words';
 
 const HINT = 'a checkpoint (.safetensors) that was trained here or in Node; or drop its file anywhere on this page';
 
@@ -24,4 +24,17 @@ export class ModelPanel {
     const adapter = element('span', { class: opened.software ? 'software' : '' }, opened.adapter);
     this.line.replaceChildren(element('strong', {}, opened.name), `: ${aboutModel(opened)}. It runs on `, adapter, '.');
   }
+}
+
+const TASKS: Readonly<Record<Task, string>> = {
+  both: 'i-MAE with two branches',
+  subordinate: 'i-MAE of the subordinate alone: it paints only the image of less weight',
+  mixture: 'a vanilla MAE: it never learned to take mixtures apart, it completes them',
+};
+
+/** What kind of model is open, in a line. */
+function aboutModel({ facts, task }: Pick<OpenedModel, 'facts' | 'task'>): string {
+  const { size, step } = facts;
+  const steps = step === undefined ? '' : `, ${step.toLocaleString('en')} steps`;
+  return `${TASKS[task]}; ${size.image} × ${size.image} pixels in ${(size.image / size.patch) ** 2} patches${steps}`;
 }

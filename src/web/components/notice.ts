@@ -1,4 +1,4 @@
-import { element } from '../../components/dom';
+import { element } from './dom';
 
 /** What a user can do about a failure. */
 export interface Remedy {

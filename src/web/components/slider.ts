@@ -1,4 +1,4 @@
-import { element } from '../../components/dom';
+import { element } from './dom';
 
 export interface Slider {
   readonly element: HTMLElement;
