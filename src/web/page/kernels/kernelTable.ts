@@ -20,17 +20,21 @@ export function kernelTable(catalogue: Catalogue): KernelTable {
     {},
     element('tr', {}, ['kernel and case', ...BENCH_COLUMNS].map((title) => element('th', { scope: 'col' }, title))),
   );
+  const table = element(
+    'table',
+    { class: 'results' },
+    element('caption', { class: 'unseen' }, 'Kernels: their tests, and times of their cases'),
+    element('colgroup', {}, element('col'), BENCH_COLUMNS.map(() => element('col', { class: 'figures' }))),
+    columns,
+    groups.map((group) => group.element),
+  );
+  const nothing = element('p', { class: 'note', hidden: true });
   return {
-    element: element(
-      'table',
-      { class: 'results' },
-      element('caption', { class: 'unseen' }, 'Kernels: their tests, and times of their cases'),
-      element('colgroup', {}, element('col'), BENCH_COLUMNS.map(() => element('col', { class: 'figures' }))),
-      columns,
-      groups.map((group) => group.element),
-    ),
+    element: element('div', {}, table, nothing),
     show: (results, filter, kernel) => {
       for (const group of groups) if (kernel === undefined || group.kernel === kernel) group.show(results, filter);
+      nothing.hidden = groups.some((group) => !group.element.hidden);
+      nothing.textContent = `No kernel, test or case has '${filter.trim()}' in its name.`;
       columns.hidden = !catalogue.benches.some((item) => results?.benchOf(item));
     },
   };

@@ -134,7 +134,7 @@ function resultsCard(results: Results): HTMLElement {
       'h2',
       {},
       `Results on ${wanted === 'full' ? 'the full device' : 'the baseline device'}`,
-      adapter.software ? element('small', { class: 'software' }, 'SOFTWARE adapter: times are no result') : undefined,
+      adapter.software ? element('small', { class: 'loud' }, 'SOFTWARE adapter: times are no result') : undefined,
     ),
     saveButtons(() => results.toSaved(new Date(), navigator.userAgent)),
     results.step

@@ -52,7 +52,7 @@ export function runControls(on: {
   const line = element('p', { class: 'line' });
   const running = element('div', { class: 'running', hidden: true }, bar, line);
   // What is said aloud: the start and the end, not every test between.
-  const outcome = element('p', { class: 'outcome', role: 'status' });
+  const ended = element('p', { class: 'ended', role: 'status' });
 
   let offered: { counts: Counts; possible: boolean } = { counts: { tests: 0, benches: 0 }, possible: false };
   let shown: Progress | undefined;
@@ -87,7 +87,7 @@ export function runControls(on: {
       element('label', {}, element('span', {}, 'Filter'), filter),
       element('div', { class: 'buttons' }, Object.values(starters), stop),
       running,
-      outcome,
+      ended,
     ),
     offer: (counts, possible) => {
       offered = { counts, possible };
@@ -99,8 +99,8 @@ export function runControls(on: {
       if (first) {
         began = performance.now();
         clock = setInterval(showLine, TICK);
-        outcome.className = 'outcome';
-        outcome.textContent = '';
+        ended.className = 'ended';
+        ended.textContent = '';
         showButtons();
         stop.focus();
       }
@@ -112,8 +112,8 @@ export function runControls(on: {
       clearInterval(clock);
       const focused = document.activeElement === stop;
       shown = undefined;
-      outcome.className = `outcome ${{ passed: 'good', failed: 'bad', stopped: '' }[state]}`;
-      outcome.replaceChildren(
+      ended.className = `ended ${{ passed: 'good', failed: 'bad', stopped: '' }[state]}`;
+      ended.replaceChildren(
         element('span', { class: 'mark', 'aria-hidden': 'true' }, { passed: '✓', failed: '✗', stopped: '' }[state]),
         text,
       );

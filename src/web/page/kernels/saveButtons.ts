@@ -1,4 +1,5 @@
 import { element } from '../../components/dom';
+import { download } from '../../components/download';
 import { asJson, asMarkdown, asTable } from './formats';
 import type { SavedResults } from './results';
 
@@ -28,7 +29,6 @@ function copyButton(title: string, text: () => string): HTMLElement {
 }
 
 function save(saved: SavedResults): void {
-  const url = URL.createObjectURL(new Blob([asJson(saved)], { type: 'application/json' }));
-  element('a', { href: url, download: `palimpsest-kernels-${saved.date.slice(0, 10)}.json` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it when it comes to it
+  const name = `palimpsest-kernels-${saved.date.slice(0, 10)}.json`;
+  download(name, new TextEncoder().encode(asJson(saved)), 'application/json');
 }
