@@ -5,14 +5,14 @@ import { unzip, zipFolder } from '../training/zip';
 /* The worker that packs and unpacks run folders. */
 
 const runFiles = {
-  zip(name: string, files: Files): Uint8Array {
-    const bytes = zipFolder(name, files);
+  async zip(name: string, files: Files): Promise<Uint8Array> {
+    const bytes = await zipFolder(name, files);
     return transfer(bytes, [bytes.buffer as ArrayBuffer]);
   },
 
   /** @throws UserError as `unzip` */
   async unzip(file: Blob, name: string): Promise<Files> {
-    const files = unzip(new Uint8Array(await file.arrayBuffer()), name);
+    const files = await unzip(new Uint8Array(await file.arrayBuffer()), name);
     return transfer(files, [...files.values()].map(({ buffer }) => buffer as ArrayBuffer));
   },
 };

@@ -127,8 +127,8 @@ describe('a run in the page', () => {
     const { phase, step } = first.run.folder.lastCheckpoint() ?? {};
     expect(phase).toBe('imae');
 
-    const zip = zipFolder(NAME, first.run.folder.files());
-    const loaded = MemoryFolder.from('other', unzip(zip, 'run.zip'));
+    const zip = await zipFolder(NAME, first.run.folder.files());
+    const loaded = MemoryFolder.from('other', await unzip(zip, 'run.zip'));
     const second = watched(loaded, loaded.readConfig());
     expect(second.run.standing).toEqual({ kind: 'paused' });
     expect(second.run.isUnsaved).toBe(false);

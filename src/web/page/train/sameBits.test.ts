@@ -71,7 +71,7 @@ async function downloadRun(page: Page, into: string): Promise<string> {
   const file = join(base, `${into}.zip`);
   await download.saveAs(file);
   let folder = '';
-  for (const [path, bytes] of unzip(new Uint8Array(readFileSync(file)), file)) {
+  for (const [path, bytes] of await unzip(new Uint8Array(readFileSync(file)), file)) {
     const place = join(base, into, path);
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, bytes);

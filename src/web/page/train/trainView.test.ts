@@ -51,7 +51,7 @@ async function downloadRun(page: Page): Promise<{ name: string; path: string; fi
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download run' }).click()]);
   const path = await download.path();
   const name = download.suggestedFilename().replace(/\.zip$/, '');
-  const files = new Map([...unzip(readFileSync(path), name)].map(([entry, bytes]) => [entry.slice(name.length + 1), bytes]));
+  const files = new Map([...(await unzip(readFileSync(path), name))].map(([entry, bytes]) => [entry.slice(name.length + 1), bytes]));
   return { name, path, files };
 }
 
