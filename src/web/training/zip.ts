@@ -14,8 +14,6 @@ const TEXT = /\.jsonl?$/;
 const LIGHTLY = 6;
 const STORED = 0;
 
-const SLASH = '/'.charCodeAt(0);
-
 /** A folder as a zip file, in which it lies under its name. */
 export async function zipFolder(name: string, files: Files): Promise<Uint8Array> {
   const zip = new ZipWriter(new Uint8ArrayWriter());
@@ -36,8 +34,7 @@ export async function unzip(zip: Uint8Array, source: string): Promise<Map<string
   const files = new Map<string, Uint8Array>();
   try {
     for (const entry of await reader.getEntries()) {
-      const isFolder = entry.rawFilename.at(-1) === SLASH; // the name proper may have been given one
-      if (entry.directory !== isFolder) throw new Error(`${entry.filename} is a file and a folder`);
+      if (entry.directory && entry.uncompressedSize > 0) throw new Error(`${entry.filename} is a folder with content of its own`);
       if (!entry.directory) files.set(entry.filename.replaceAll('\\', '/'), await entry.getData(new Uint8ArrayWriter()));
     }
     return files;
