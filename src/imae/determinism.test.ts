@@ -95,9 +95,6 @@ describe('in one process', () => {
   it('a setting that is meant to change does so from the next step on, and the run is then another one', async () => {
     const slower = { ...RANDOM, optimizer: { learningRate: { lr: 1e-3 } } };
     const changed = new Set(['optimizer.learningRate']);
-    const run = async (store: MemoryStore, stopAfter?: number) =>
-      await runAlone(slower, { store, resume: store.resumePoint(), changed, ...(stopAfter === undefined ? {} : { stopAfter }) });
-
     const store = new MemoryStore();
     await runAlone(RANDOM, { store, stopAfter: 4 });
     const before = store.checkpoints.at(-1);
@@ -107,14 +104,19 @@ describe('in one process', () => {
 
     const again = new MemoryStore();
     again.checkpoints.push(...store.checkpoints);
-    const whole = await run(store);
+    const whole = await runAlone(slower, { store, resume: store.resumePoint(), changed });
     expect(whole.steps.map(({ step }) => step)).toEqual([2, 3]);
     expect(whole.steps[0]?.loss).toBe(first.steps[5]?.loss);
     expect(whole.steps[1]?.loss).not.toBe(first.steps[6]?.loss);
     expect((whole.steps[0]?.lr ?? 0) / (first.steps[5]?.lr ?? 0)).toBeCloseTo(1 / 3);
 
-    // Ended before its first step, it can still go on: its first checkpoint was written at once.
-    await run(again, 0);
+    // Where its first step fails, it can still go on: the checkpoint was written again before.
+    const full = new Error('the disk is full');
+    again.appendMetrics = () => {
+      throw full;
+    };
+    await expect(runAlone({ ...slower, logging: { scoreEvery: 0, checkpointEvery: 0 } }, { store: again, resume: again.resumePoint(), changed })).rejects.toBe(full);
+    again.appendMetrics = (line) => void again.lines.push(line);
     expect(again.checkpoints.at(-1)).toMatchObject({ phase: 'imae', step: 2, model: before?.model });
     const resumed = await runAlone(slower, { store: again, resume: again.resumePoint() });
     expect(resumed.steps).toEqual(whole.steps);

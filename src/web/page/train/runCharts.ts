@@ -7,8 +7,8 @@ import { element } from '../../components/dom';
 import { aboutScore, verdict } from '../../components/verdict';
 import type { PageRun } from './pageRun';
 
-/** Points of a curve. */
-const MOST_POINTS = 800;
+/** Points of a curve: a chart here is hardly wider in pixels. */
+const MOST_POINTS = 500;
 
 /** What a run has measured: the verdict of the unmixing score, and the curves of each phase, as they grow. */
 export class RunCharts {
