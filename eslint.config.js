@@ -37,6 +37,15 @@ const platformImports = {
 const dynamicImports = { selector: 'ImportExpression', message: 'Import at the top.' };
 const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to src/node and src/web.' }));
 
+/** What training computes on the host must have the same bits in every browser; these differ in the last one. */
+const INEXACT = ['sin', 'cos', 'tan', 'exp', 'expm1', 'log', 'log1p', 'log2', 'log10', 'pow', 'tanh', 'hypot', 'cbrt', 'atan', 'atan2'];
+const EXACT_ROOMS = ['data', 'nn', 'optim', 'imae'];
+const inexactMath = INEXACT.map((property) => ({
+  object: 'Math',
+  property,
+  message: 'It differs between browsers in the last bit: take it from src/tensor/exactMath.',
+}));
+
 /** What calls WebGPU belongs to src/gpu, and beside it to src/node and src/web, which find the adapter. */
 const WEBGPU_GLOBALS = ['GPUBufferUsage', 'GPUMapMode', 'GPUShaderStage'];
 const webgpuGlobals = WEBGPU_GLOBALS.map((name) => ({ name, message: 'Only src/gpu calls WebGPU.' }));
@@ -61,6 +70,7 @@ function roomRules([room, below]) {
         ...(isPlatform ? [] : platformGlobals),
         ...(isPlatform || room === 'gpu' ? [] : webgpuGlobals),
       ],
+      'no-restricted-properties': ['error', ...(EXACT_ROOMS.includes(room) ? inexactMath : [])],
       'no-restricted-syntax': ['error', ...(isPlatform ? [] : [dynamicImports])],
     },
   };

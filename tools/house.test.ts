@@ -44,6 +44,7 @@ describe('lint', () => {
     ['src/gpu/x.ts', `const gpu = navigator.gpu;`, "Unexpected use of 'navigator'"],
     ['src/imae/x.ts', `document.title = window.name;`, "Unexpected use of 'window'"],
     ['src/ops/x.ts', `const usage = GPUBufferUsage.STORAGE;`, 'Only src/gpu calls WebGPU'],
+    ['src/optim/x.ts', `export const c = Math.cos(1);`, 'take it from src/tensor/exactMath'],
     ['kernels-test/x.test.ts', `import { it } from 'vitest';`, 'belong to src/node and src/web'],
     ['bench/x.bench.ts', `import { openEngine } from '../src/node/dawn';`, 'They run in Node and in browsers alike'],
   ])('reports in %s: %s', async (path, code, message) => {

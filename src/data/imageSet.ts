@@ -1,4 +1,5 @@
 import { digest } from '../files/digest';
+import { square } from '../tensor/exactMath';
 
 /** Images in memory, all of one size. */
 export interface ImageSet {
@@ -56,7 +57,7 @@ export function channelStatistics(images: Uint8Array, shape: ImageShape): Pick<I
   const std: number[] = [];
   for (const histogram of histograms) {
     const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
-    const variance = histogram.reduce((sum, count, value) => sum + count * (value - average) ** 2, 0) / pixels;
+    const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
     mean.push(average / 255);
     std.push(Math.sqrt(variance) / 255);
   }

@@ -1,4 +1,5 @@
 import { UserError } from '../files/userError';
+import { exp, log } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 
 /*
@@ -244,8 +245,8 @@ function tryCrop(
 ): Box | undefined {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const area = width * height * (low + (high - low) * stream.uniform());
-    const logMin = Math.log(MIN_RATIO);
-    const ratio = Math.exp(logMin + (Math.log(MAX_RATIO) - logMin) * stream.uniform());
+    const logMin = log(MIN_RATIO);
+    const ratio = exp(logMin + (log(MAX_RATIO) - logMin) * stream.uniform());
     const cropWidth = Math.round(Math.sqrt(area * ratio));
     const cropHeight = Math.round(Math.sqrt(area / ratio));
     if (cropWidth < 1 || cropHeight < 1 || cropWidth > width || cropHeight > height) continue;

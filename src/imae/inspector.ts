@@ -1,5 +1,6 @@
 import type { Engine } from '../gpu/engine';
 import { invertPermutation } from '../ops/mask';
+import { exp } from '../tensor/exactMath';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount } from './config';
@@ -256,7 +257,7 @@ function attentionRow(qkv: Float32Array, n: number, heads: number, head: number,
     return dot / Math.sqrt(d);
   });
   const largest = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - largest));
+  const weights = scores.map((score) => exp(score - largest));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => weight / sum);
 }

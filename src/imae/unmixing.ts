@@ -7,6 +7,7 @@ import { augment } from '../ops/augment';
 import { invertPermutation } from '../ops/mask';
 import { mixture } from '../ops/mixture';
 import { Graph, type TensorProgram } from '../tensor/graph';
+import { square } from '../tensor/exactMath';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount, visiblePatches, type Config } from './config';
 import { reconstruct, type Model } from './objective';
@@ -213,7 +214,7 @@ function patchStatistics(patches: Float32Array, width: number): { means: Float64
     const patch = patches.subarray(place * width, (place + 1) * width);
     const mean = patch.reduce((sum, x) => sum + x, 0) / width;
     means[place] = mean;
-    return Math.sqrt(patch.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (width - 1) + 1e-6);
+    return Math.sqrt(patch.reduce((sum, x) => sum + square(x - mean), 0) / (width - 1) + 1e-6);
   });
   return { means, deviations };
 }
@@ -257,10 +258,10 @@ export function unmixingScore(
       for (let i = 0; i < prediction.length; i++) {
         if (!removed[Math.floor(i / width)]) continue;
         const [p, wanted] = [prediction[i] as number, own[i] as number];
-        sums.own += (p - wanted) ** 2;
-        sums.other += (p - (other[i] as number)) ** 2;
-        sums.mean += ((mean[i] as number) - wanted) ** 2;
-        sums.mixture += ((blend[i] as number) - wanted) ** 2;
+        sums.own += square(p - wanted);
+        sums.other += square(p - (other[i] as number));
+        sums.mean += square((mean[i] as number) - wanted);
+        sums.mixture += square((blend[i] as number) - wanted);
         count++;
       }
     }

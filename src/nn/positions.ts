@@ -1,3 +1,7 @@
+import { cos, exp, sin } from '../tensor/exactMath';
+
+const LN_10000 = 4 * Math.LN10;
+
 /**
  * The fixed 2-D sine-cosine position table of MAE: a zero row for the class token, then one row a patch in row-major
  * order. The first half of the channels encodes the column, the second half the row; each half is
@@ -14,11 +18,11 @@ export function sinCosPositions(dim: number, grid: number): Float32Array {
     for (let column = 0; column < grid; column++) {
       const at = (1 + row * grid + column) * dim;
       for (let k = 0; k < quarter; k++) {
-        const omega = 10000 ** (-k / quarter);
-        table[at + k] = Math.sin(column * omega);
-        table[at + quarter + k] = Math.cos(column * omega);
-        table[at + 2 * quarter + k] = Math.sin(row * omega);
-        table[at + 3 * quarter + k] = Math.cos(row * omega);
+        const omega = exp((-k / quarter) * LN_10000);
+        table[at + k] = sin(column * omega);
+        table[at + quarter + k] = cos(column * omega);
+        table[at + 2 * quarter + k] = sin(row * omega);
+        table[at + 3 * quarter + k] = cos(row * omega);
       }
     }
   }

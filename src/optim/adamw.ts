@@ -4,6 +4,7 @@ import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
+import { power } from '../tensor/exactMath';
 import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
 import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
@@ -75,8 +76,8 @@ export class AdamW {
     const [beta1, beta2] = betas;
     return Float32Array.of(
       learningRate,
-      Math.sqrt(1 - beta2 ** step),
-      1 / (1 - beta1 ** step),
+      Math.sqrt(1 - power(beta2, step)),
+      1 / (1 - power(beta1, step)),
       beta1,
       1 - beta1,
       beta2,

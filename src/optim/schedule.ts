@@ -1,3 +1,5 @@
+import { cos } from '../tensor/exactMath';
+
 /** Linear warm-up, then half a cosine down to `minimum`. */
 export interface Schedule {
   readonly peak: number;
@@ -15,5 +17,5 @@ export interface Schedule {
 export function learningRateAt({ peak, minimum, warmupSteps, steps }: Schedule, step: number): number {
   if (step < warmupSteps) return (peak * step) / warmupSteps;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
-  return minimum + (peak - minimum) * 0.5 * (1 + Math.cos(Math.PI * progress));
+  return minimum + (peak - minimum) * 0.5 * (1 + cos(Math.PI * progress));
 }

@@ -105,7 +105,7 @@ describe('160 steps in Chromium', () => {
     await page.getByRole('button', { name: 'Start training' }).click();
     await page.getByText(/^i-MAE, step \d/).waitFor({ timeout: 100_000 });
     await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByText(/saved in this page/).waitFor();
+    await page.getByText(/kept in this page/).waitFor();
     const folder = await downloadRun(page, 'paused');
     await page.context().close();
     expect(left(folder).lines.length).toBeLessThan(left(inNode).lines.length);

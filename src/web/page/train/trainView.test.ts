@@ -146,7 +146,7 @@ it('refuses with one message what is no run, and settings that are not allowed',
   const alert = page.getByRole('alert').filter({ hasText: /\w/ });
   await page.goto(`${setting.url}#train`);
   await page.getByLabel('Open a run (.zip)').setInputFiles(file('run.zip', 'PK, but no more'));
-  await expect.poll(() => alert.innerText()).toBe('run.zip is no zip file, or was cut short: its directory is missing. Save or copy it again.');
+  await expect.poll(() => alert.innerText()).toBe('run.zip is no zip file, or was damaged or cut short (File format is not recognized). Save or copy it again.');
   await page.getByLabel('Start from a config.json').setInputFiles(file('my.json', '{"model":{"dimm":64}}'));
   await expect.poll(() => alert.innerText()).toBe('my.json: there is no setting "model.dimm". Did you mean "model.dim"?');
   const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
