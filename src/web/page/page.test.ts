@@ -30,6 +30,12 @@ it('asks its own folder and nobody else for anything', async () => {
   expect(asked.filter((url) => !url.startsWith(setting.url) && !/^(data|blob):/.test(url))).toEqual([]);
 });
 
+it('says what to do where it was opened as a file', async () => {
+  const { page } = await openTab(setting.browser);
+  await page.goto(`file://${join(WEB_FOLDER, 'index.html')}`);
+  await expect.poll(() => page.getByText('npm run web').isVisible()).toBe(true);
+});
+
 describe('weight, compressed', () => {
   /** A script and all that it loads before it runs. */
   const scriptsOf = (name: string, known = new Set<string>()): Set<string> => {

@@ -36,7 +36,7 @@ function mountPage(): void {
   const made = new Map<ViewId, View>();
   const main = element('main', { id: 'main', tabindex: -1 });
   const links = new Map(VIEW_IDS.map((id) => [id, element('a', { href: `#${id}` }, VIEWS[id].title)]));
-  document.body.append(
+  document.body.replaceChildren(
     element('a', { class: 'skip', href: '#main', onclick: skipTo(main) }, 'Skip to the content'),
     element(
       'header',
