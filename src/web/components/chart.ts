@@ -1,3 +1,4 @@
+import './language';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { formatCount, formatSetting } from '../../files/format';
