@@ -16,6 +16,11 @@ describe('the verdict', () => {
     expect(verdictOf([{ of: 0, errors: { ...errors, [id]: 0.05 } }], 0.3).title).toBe('Not taken apart.');
   });
 
+  it('is not where the model computes no numbers', () => {
+    const none = { own: NaN, mixture: 0.5, mean: 0.4, other: NaN };
+    expect(verdictOf([{ of: 0, errors: none }, { of: 1, errors: none }], 0.3)).toMatchObject({ outcome: 'bad', title: 'Not taken apart.' });
+  });
+
   it('gives the reason where α alone is one', () => {
     const failed = [{ of: 1, errors: { ...errors, own: 1 } }] as const;
     expect(verdictOf(failed, 0.3).text).toMatch(/than the reconstruction is\.$/);

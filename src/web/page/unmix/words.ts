@@ -10,7 +10,8 @@ export const BASELINES = [
 
 /** What a reconstruction must beat and does not. */
 export function unbeaten(errors: Errors): (typeof BASELINES)[number][] {
-  return BASELINES.filter(({ id }) => errors.own >= (errors[id] ?? Infinity));
+  // So that what is no number beats nothing.
+  return BASELINES.filter(({ id }) => !(errors.own < (errors[id] ?? Infinity)));
 }
 
 function otherThan(image: string): string {
