@@ -55,7 +55,7 @@ export function exp(x: number): number {
   let sum = 1;
   for (let k = 16; k >= 1; k--) sum = 1 + (sum * r) / k; // 1 + r + r²/2! + …
   const half = Math.trunc(n / 2); // 2ⁿ itself may be no double
-  return sum * 2 ** half * 2 ** (n - half);
+  return sum * powerOfTwo(half) * powerOfTwo(n - half);
 }
 
 /** Natural logarithm. */
@@ -74,6 +74,11 @@ export function log(x: number): number {
 /** x². */
 export function square(x: number): number {
   return x * x;
+}
+
+/** 2ⁿ for a whole n from −1022 to 1023: exact, which `**` need not be. */
+function powerOfTwo(n: number): number {
+  return n < 0 ? 1 / power(2, -n) : power(2, n);
 }
 
 /** xⁿ for a whole n ≥ 0, by squaring. */
