@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly info?: GPUAdapterInfo;
   /** Asks the adapter for no optional feature and for no more than WebGPU's default limits. */
   readonly baseline?: boolean;
+  /** Asks for GPU timestamps, where the adapter has them: for what measures, not for what trains. */
+  readonly timestamps?: boolean;
   /** How to wait for a promise of WebGPU's, where the platform has a better way than to await it. */
   readonly wait?: Wait;
 }
@@ -100,9 +102,14 @@ export class Engine {
     });
   }
 
+  /** Whether programs are timed on the GPU's own clock, and not on the host's. */
+  get hasTimestamps(): boolean {
+    return this.device.features.has('timestamp-query');
+  }
+
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
   static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
-    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter));
+    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter, options));
     return new Engine(device, adapter.info, true, options);
   }
 
@@ -278,9 +285,10 @@ export class Engine {
   }
 }
 
-function everythingOf({ features, limits }: GPUAdapter): GPUDeviceDescriptor {
+function everythingOf({ features, limits }: GPUAdapter, { timestamps = false }: EngineOptions): GPUDeviceDescriptor {
+  const wanted: readonly GPUFeatureName[] = timestamps ? [...OPTIONAL_FEATURES, 'timestamp-query'] : OPTIONAL_FEATURES;
   return {
-    requiredFeatures: OPTIONAL_FEATURES.filter((feature) => features.has(feature)),
+    requiredFeatures: wanted.filter((feature) => features.has(feature)),
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,

@@ -308,4 +308,29 @@ describe('Program', () => {
     }
     expect(count).toBeGreaterThanOrEqual(4);
   });
+
+  describe.each([{ timestamps: true }, { timestamps: false }])('timed, %o', (options) => {
+    it('computes the same, and tells when each dispatch ran', async () => {
+      const timed = await openEngine(options);
+      try {
+        const recording = new Recording(timed);
+        const x = recording.input(BYTES, 'x', new Uint8Array(ramp(1).buffer));
+        const y = scaled(recording, scaled(recording, x, 2), 3);
+        recording.output(y);
+        const program = await recording.compile();
+        const times = await program.profile();
+        expect(times.map(({ dispatch }) => dispatch.kernel.name)).toEqual(['scale', 'scale']);
+        for (const { begin, end } of times) expect(end).toBeGreaterThanOrEqual(begin);
+        expect(times[1]?.begin).toBeGreaterThanOrEqual(times[0]?.begin ?? NaN);
+        expect(new Float32Array(await program.read(y))).toEqual(ramp(6));
+        program.write(x, ramp(2));
+        expect(await program.runTimed()).toBeGreaterThan(0);
+        expect(new Float32Array(await program.read(y))).toEqual(ramp(12));
+        program.dispose();
+        expect(timed.pool.liveBuffers).toBe(0);
+      } finally {
+        timed.dispose();
+      }
+    });
+  });
 });

@@ -4,13 +4,20 @@ import { placeValues, type Lifetime, type Placement } from './placement';
 import type { DeviceBuffer } from './pool';
 import type { RecordedDispatch, Recording } from './recording';
 import type { UniformField } from './shader';
-import type { Value} from './storage';
+import { MOST_PASSES, PassTimer, type PassTime } from './timing';
+import type { Value } from './storage';
 import { overlap, Slice, type Storage } from './storage';
 
 interface Step {
+  readonly dispatch: RecordedDispatch;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
+}
+
+/** A dispatch of a program, and when it ran. */
+export interface TimedDispatch extends PassTime {
+  readonly dispatch: RecordedDispatch;
 }
 
 export interface ProgramStatistics {
@@ -72,14 +79,10 @@ export class Program {
    * @throws EngineError `disposed` where the program, the engine or a buffer that it works on was disposed
    */
   run(): void {
-    this.assertUsable();
-    for (const buffer of this.lasting) assertLive({ buffer });
+    this.assertRunnable();
     const { queue } = this.engine.device;
     this.engine.guarded('a program', () => {
-      if (this.inputsChanged) {
-        queue.writeBuffer(this.inputs.buffer.gpu, 0, this.inputs.mirror as Uint8Array<ArrayBuffer>);
-        this.inputsChanged = false;
-      }
+      this.writeInputs();
       for (let from = 0; from < this.steps.length; from += this.dispatchesASubmit) {
         queue.submit([this.encode(this.steps.slice(from, from + this.dispatchesASubmit))]);
       }
@@ -87,16 +90,77 @@ export class Program {
     if (this.timedRuns++ < TIMED_RUNS) this.timeRun();
   }
 
+  private writeInputs(): void {
+    if (!this.inputsChanged) return;
+    this.engine.device.queue.writeBuffer(this.inputs.buffer.gpu, 0, this.inputs.mirror as Uint8Array<ArrayBuffer>);
+    this.inputsChanged = false;
+  }
+
   private encode(steps: readonly Step[]): GPUCommandBuffer {
     const encoder = this.engine.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, workgroups } of steps) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
-    }
-    pass.end();
+    encodePass(encoder, steps);
     return encoder.finish();
+  }
+
+  /**
+   * One run, timed: from the begin of its first dispatch to the end of its last on the GPU's clock, or, where the engine
+   * has no timestamps, until the host hears that it is done. What was submitted before is waited for.
+   *
+   * @returns seconds
+   * @throws EngineError as `run`, and what went wrong in the run
+   */
+  async runTimed(): Promise<number> {
+    const times = await this.timePasses([this.steps]);
+    return (times.at(-1)?.end ?? 0) - (times[0]?.begin ?? 0);
+  }
+
+  /**
+   * One run in which every dispatch is a pass of its own, so that each can be timed: it computes the same bits, and takes
+   * a little longer than `run`.
+   *
+   * @throws EngineError as `runTimed`
+   */
+  async profile(): Promise<readonly TimedDispatch[]> {
+    const times = await this.timePasses(this.steps.map((step) => [step]));
+    return this.steps.map(({ dispatch }, index) => ({ dispatch, ...(times[index] as PassTime) }));
+  }
+
+  private async timePasses(passes: readonly (readonly Step[])[]): Promise<PassTime[]> {
+    this.assertRunnable();
+    await this.engine.settle();
+    this.engine.guarded('a program', () => this.writeInputs());
+    const times: PassTime[] = [];
+    const origin = performance.now();
+    for (let from = 0; from < passes.length; from += this.engine.hasTimestamps ? MOST_PASSES : 1) {
+      const begin = (performance.now() - origin) / 1000;
+      if (this.engine.hasTimestamps) {
+        for (const time of await this.submitTimed(passes.slice(from, from + MOST_PASSES))) {
+          times.push({ begin: begin + time.begin, end: begin + time.end });
+        }
+      } else {
+        this.engine.guarded('a program', () => this.engine.device.queue.submit([this.encode(passes[from] ?? [])]));
+        await this.engine.settle();
+        times.push({ begin, end: (performance.now() - origin) / 1000 });
+      }
+    }
+    return times;
+  }
+
+  private async submitTimed(passes: readonly (readonly Step[])[]): Promise<readonly PassTime[]> {
+    const { engine } = this;
+    const timer = engine.guarded('timing a program', () => new PassTimer(engine, passes.length));
+    try {
+      engine.guarded('a program', () => {
+        const encoder = engine.device.createCommandEncoder();
+        for (const [index, steps] of passes.entries()) encodePass(encoder, steps, timer.writes(index));
+        timer.resolve(encoder);
+        engine.device.queue.submit([encoder.finish()]);
+      });
+      await engine.settle();
+      return await timer.read();
+    } finally {
+      timer.dispose();
+    }
   }
 
   /** Times the run just submitted, what is still under way before it included, and sizes later submits by the shortest. */
@@ -130,10 +194,25 @@ export class Program {
     if (this.disposed) throw new EngineError('disposed', 'This program was disposed.', 'Compile it again.');
   }
 
+  private assertRunnable(): void {
+    this.assertUsable();
+    for (const buffer of this.lasting) assertLive({ buffer });
+  }
+
   dispose(): void {
     this.disposed = true;
     for (const buffer of this.buffers) this.engine.pool.release(buffer);
   }
+}
+
+function encodePass(encoder: GPUCommandEncoder, steps: readonly Step[], timestampWrites?: GPUComputePassTimestampWrites): void {
+  const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
+  for (const { pipeline, bindGroup, workgroups } of steps) {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...workgroups);
+  }
+  pass.end();
 }
 
 /** Drops what no output depends on, nor, where `effects` are wanted, memory that outlives the program. */
@@ -285,6 +364,7 @@ export async function compileProgram(
               : resource(dispatch.bindings[name] as Storage),
         }));
         return {
+          dispatch,
           pipeline: pipelines[index] as GPUComputePipeline,
           bindGroup: device.createBindGroup({ label: dispatch.kernel.name, layout: kernel.layout, entries }),
           workgroups: [x, y, z],

@@ -36,7 +36,8 @@ const SHARE_OF_MEMORY = 0.8;
  * @throws UserError where there is no such adapter
  */
 export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
-  return await openEngineOn(await requestAdapter(adapterName), options);
+  const flags = options.timestamps ? [EXACT_TIMESTAMPS] : [];
+  return await openEngineOn(await requestAdapter(adapterName, flags), options);
 }
 
 /** Opens an engine on an adapter that was found. */
@@ -46,6 +47,9 @@ export async function openEngineOn({ adapter, gpu }: OpenAdapter, options: Engin
   dawnInstances.set(engine, gpu);
   return engine;
 }
+
+/** Dawn rounds timestamps to 65 µs by default, as browsers do. */
+const EXACT_TIMESTAMPS = 'disable-dawn-features=timestamp_quantization';
 
 export type DawnOptions = EngineOptions & { readonly adapterName?: string };
 

@@ -1,6 +1,6 @@
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
-import type { Program } from '../gpu/program';
+import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording, type Dispatch } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import { formatShape, type Shape } from './shape';
@@ -101,6 +101,16 @@ export class TensorProgram {
 
   run(): void {
     this.program.run();
+  }
+
+  /** One run, timed, in seconds: see `Program.runTimed`. */
+  runTimed(): Promise<number> {
+    return this.program.runTimed();
+  }
+
+  /** One run in which each dispatch is timed by itself: see `Program.profile`. */
+  profile(): Promise<readonly TimedDispatch[]> {
+    return this.program.profile();
   }
 
   /** Reads a declared output of the latest run, or a lasting tensor. */
