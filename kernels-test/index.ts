@@ -2,7 +2,6 @@ import adamw from './adamw.test';
 import add from './add.test';
 import attention from './attention.test';
 import augment from './augment.test';
-import columnSum from './columnSum.test';
 import concat from './concat.test';
 import crossEntropy from './crossEntropy.test';
 import distillation from './distillation.test';
@@ -19,6 +18,7 @@ import patchify from './patchify.test';
 import philox from './philox.test';
 import reduce from './reduce.test';
 import softmax from './softmax.test';
+import sumPartials from './sumPartials.test';
 import tokens from './tokens.test';
 import weightedSum from './weightedSum.test';
 import type { KernelSuite } from './suite';
@@ -29,7 +29,6 @@ export const suites: readonly KernelSuite[] = [
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -46,6 +45,7 @@ export const suites: readonly KernelSuite[] = [
   philox,
   reduce,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 ];
