@@ -3,7 +3,7 @@ import source from '../shaders/matmul.wgsl';
 import type { Engine } from '../src/gpu/engine';
 import { kernelsOf } from '../src/gpu/shader';
 import { matmul } from '../src/ops/matmul';
-import { planMatmul, type MatmulDevice, type MatmulLayout, type MatmulShape } from '../src/ops/matmulPlan';
+import { planMatmul, type MatmulLayout, type MatmulPlan, type MatmulShape } from '../src/ops/matmulPlan';
 import { recordSumPartials } from '../src/ops/sumPartials';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
@@ -30,15 +30,24 @@ function operandsOf({ layout, m, n, k }: MatmulShape): Record<'a' | 'b' | 'bias'
   };
 }
 
-/** Every kernel that this engine can run, by the device for which it would be chosen. */
-function devicesOf(engine: Engine): Readonly<Record<string, MatmulDevice>> {
+/** Every kernel that this engine can run, as it would be chosen for one device or another. */
+function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, MatmulPlan>> {
   const { subgroups } = engine.traits;
-  return {
-    plain: { software: true, plain: true },
-    tile: { software: false },
-    register: { software: true },
-    ...(subgroups && subgroups.min === subgroups.max ? { shuffle: { software: true, subgroups } } : {}),
+  const plans = {
+    plain: planMatmul(shape, { software: true, plain: true }),
+    tile: planMatmul(shape, { software: false }),
+    register: planMatmul(shape, { software: true }),
   };
+  if (!subgroups || subgroups.min !== subgroups.max) return plans;
+  const shuffle = planMatmul(shape, { software: true, subgroups });
+  // As it is for other numbers of lanes, on a small tile: large ones written out take lavapipe seconds to compile.
+  const [TM, TN] = [4, 4];
+  const other = {
+    ...shuffle,
+    params: { ...shuffle.params, TM, TN, UNROLL: !shuffle.params.UNROLL },
+    workgroups: [Math.ceil(shape.n / (TN * subgroups.min)), Math.ceil(shape.m / TM), 1],
+  } as const;
+  return { ...plans, shuffle, 'shuffle, rolled otherwise': other };
 }
 
 function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used: Partial<Epilogue> = {}): KernelTest {
@@ -67,8 +76,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
         ...(epilogue.RESIDUAL ? { residual: input('residual') } : {}),
         ...(epilogue.GELU_GRAD ? { pre: input('pre') } : {}),
       };
-      const found = Object.entries(devicesOf(engine)).map(([device, traits]) => {
-        const plan = planMatmul(shape, traits);
+      const found = Object.entries(plansOf(engine, shape)).map(([device, plan]) => {
         const { uniforms, workgroups, splits } = plan;
         const kernel = kernels[plan.kernel];
         const out = graph.empty(device, [m, n]);

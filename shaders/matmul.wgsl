@@ -430,12 +430,14 @@ fn main(
 // An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
 // rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
 // An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
-// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active.
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL: the loop over lanes is
+// written out, so that a shuffle is a broadcast from a lane known to the compiler; at the end of k, lanes share zeros.
 //#enable subgroups
 //#param SPLIT: bool
 //#param TM: u32
 //#param TN: u32
 //#param LANES: u32
+//#param UNROLL: bool
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -482,14 +484,15 @@ fn main(
   let end = min(begin + shape.kSplit, shape.k);
   for (var k = begin; k < end; k += LANES) {
     let mine = min(k + lane, shape.k - 1);
+    let inside = f32(k + lane < end);
 //#if TRANS_A && VEC
 //#for Q in 0..TM/4
-    let x${Q} = a[(mine * shape.m + row${4 * Q}) / 4];
+    let x${Q} = inside * a[(mine * shape.m + row${4 * Q}) / 4];
 //#end
 //#end
 //#if TRANS_A && !VEC
 //#for Q in 0..TM/4
-    let x${Q} = vec4f(
+    let x${Q} = inside * vec4f(
 //#for J in 0..4
       a[mine * shape.m + row${4 * Q + J}],
 //#end
@@ -498,21 +501,41 @@ fn main(
 //#end
 //#if !TRANS_A
 //#for I in 0..TM
-    let x${I} = elementOfA(row${I} + mine);
+    let x${I} = inside * elementOfA(row${I} + mine);
 //#end
 //#end
+//#if UNROLL && VEC && TRANS_B
+//#for J in 0..TN
+//#for H in 0..LANES/4
+    let t${J}_${H} = b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4];
+//#end
+//#end
+//#end
+//#if !UNROLL
     let lanes = min(LANES, end - k);
     for (var l = 0u; l < lanes; l++) {
+//#end
+//#for L in 0..1 + UNROLL * (LANES - 1)
+//#if UNROLL
+    {
+      let at = min(k + ${L}, shape.k - 1);
+//#else
+      let at = k + l;
+//#end
 //#for C in 0..TN/4
 //#if VEC && !TRANS_B
-      let y${C} = b[((k + l) * shape.n + column${4 * C}) / 4];
+      let y${C} = b[(at * shape.n + column${4 * C}) / 4];
 //#else
       let y${C} = vec4f(
 //#for J in 0..4
 //#if TRANS_B
-        elementOfB(column${4 * C + J} + k + l),
+//#if UNROLL && VEC
+        t${4 * C + J}_${L / 4}[${L % 4}],
 //#else
-        elementOfB((k + l) * shape.n + column${4 * C + J}),
+        elementOfB(column${4 * C + J} + at),
+//#end
+//#else
+        elementOfB(at * shape.n + column${4 * C + J}),
 //#end
 //#end
       );
@@ -520,7 +543,11 @@ fn main(
 //#end
 //#if TRANS_A
 //#for Q in 0..TM/4
+//#if UNROLL
+      let s${Q} = subgroupBroadcast(x${Q}, ${L}u);
+//#else
       let s${Q} = subgroupShuffle(x${Q}, l);
+//#end
 //#end
 //#for I in 0..TM
 //#for C in 0..TN/4
@@ -529,13 +556,18 @@ fn main(
 //#end
 //#else
 //#for I in 0..TM
+//#if UNROLL
+      let s${I} = subgroupBroadcast(x${I}, ${L}u);
+//#else
       let s${I} = subgroupShuffle(x${I}, l);
+//#end
 //#for C in 0..TN/4
       sum${I}_${C} = fma(vec4f(s${I}), y${C}, sum${I}_${C});
 //#end
 //#end
 //#end
     }
+//#end
   }
 //#if SPLIT
 //#for I in 0..TM

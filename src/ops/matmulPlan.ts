@@ -66,7 +66,8 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
     const common = { ...transposition, VEC, SPLIT: kSplit < k };
     const { subgroups } = device;
     if (subgroups && subgroups.min === subgroups.max) {
-      const params = { ...common, TM: 16, TN: 8, LANES: subgroups.min };
+      // Four lanes are SwiftShader's: written out it runs twice as fast there. On lavapipe, of eight, it runs slower.
+      const params = { ...common, TM: 16, TN: 8, LANES: subgroups.min, UNROLL: subgroups.min === 4 };
       return { kernel: 'matmulShuffle', params, uniforms, workgroups: grid(8 * subgroups.min, 16), splits: 1 };
     }
     const params = { ...common, TM: 4, TN: 8, WIDTH: 8 };
