@@ -251,6 +251,18 @@ export class Engine {
     this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
 
+  /** Zeroes buffers, in order with submitted work. */
+  clear(buffers: readonly DeviceBuffer[]): void {
+    this.guarded('clearing memory', () => {
+      const encoder = this.device.createCommandEncoder();
+      for (const buffer of buffers) {
+        assertLive({ buffer });
+        encoder.clearBuffer(buffer.gpu);
+      }
+      this.device.queue.submit([encoder.finish()]);
+    });
+  }
+
   /** Reads a slice back, after everything submitted so far. */
   async read(slice: Slice): Promise<ArrayBuffer> {
     assertLive(slice);
