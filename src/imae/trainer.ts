@@ -129,6 +129,7 @@ export class Trainer {
       if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
       const program = own(await recorded.graph.compile());
       const updateProgram = update && own(await update.compile());
+      engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
       return new Trainer(engine, config, phase, set, model, optimizer, recorded, program, updateProgram, owned);
     } catch (error) {
       for (const resource of owned) resource.dispose();
@@ -209,7 +210,7 @@ export class Trainer {
   }
 }
 
-interface Recorded {
+export interface Recorded {
   /** A micro-batch, forward and backward; the update too, where there is but one. */
   readonly graph: Graph;
   /** Where there are several, the update. */
@@ -229,7 +230,7 @@ interface Recorded {
 }
 
 /** Records a micro-batch, and the update that ends a step. */
-function recordStep(
+export function recordStep(
   engine: Engine,
   config: Config,
   phase: Phase,

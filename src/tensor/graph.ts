@@ -89,6 +89,11 @@ export class Graph {
     for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
   }
 
+  /** What a program of this graph takes, known before it is compiled. */
+  get statistics(): Program['statistics'] {
+    return this.recording.statistics;
+  }
+
   async compile(): Promise<TensorProgram> {
     return new TensorProgram(this.engine, await this.recording.compile());
   }
