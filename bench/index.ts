@@ -18,6 +18,7 @@ import mlp from './mlp.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
 import reduce from './reduce.bench';
+import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
 import tokens from './tokens.bench';
 import weightedSum from './weightedSum.bench';
@@ -45,6 +46,7 @@ export const suites: readonly BenchSuite[] = [
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
   tokens,
   weightedSum,

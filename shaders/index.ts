@@ -16,6 +16,7 @@ import mixture from './mixture.wgsl';
 import patchify from './patchify.wgsl';
 import philox from './philox.wgsl';
 import reduce from './reduce.wgsl';
+import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
 import tokens from './tokens.wgsl';
 import weightedSum from './weightedSum.wgsl';
@@ -40,6 +41,7 @@ export const shaders = {
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
   tokens,
   weightedSum,

@@ -359,12 +359,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 // An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
 // rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
 // An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
-// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active.
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLLED (1 or 0) writes the
+// steps of a full subgroup out, as broadcasts of constant lanes, which some drivers do without a lookup.
 //#enable subgroups
 //#param SPLIT: bool
 //#param TM: u32
 //#param TN: u32
 //#param LANES: u32
+//#param UNROLLED: u32
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -409,7 +411,13 @@ fn main(
   let begin = 0u;
 //#end
   let end = min(begin + shape.kSplit, shape.k);
-  for (var k = begin; k < end; k += LANES) {
+  var k = begin;
+//#for PART in 0..UNROLLED+1
+//#if PART < UNROLLED
+  for (; k + LANES <= end; k += LANES) {
+//#else
+  for (; k < end; k += LANES) {
+//#end
     let mine = min(k + lane, shape.k - 1);
 //#if TRANS_A && VEC
 //#for Q in 0..TM/4
@@ -430,8 +438,14 @@ fn main(
     let x${I} = elementOfA(row${I} + mine);
 //#end
 //#end
+//#for L in 0..1+(PART<UNROLLED)*(LANES-1)
+//#if PART < UNROLLED
+    {
+      const l = ${L}u;
+//#else
     let lanes = min(LANES, end - k);
     for (var l = 0u; l < lanes; l++) {
+//#end
 //#for C in 0..TN/4
 //#if VEC && !TRANS_B
       let y${C} = b[((k + l) * shape.n + column${4 * C}) / 4];
@@ -449,7 +463,11 @@ fn main(
 //#end
 //#if TRANS_A
 //#for Q in 0..TM/4
+//#if PART < UNROLLED
+      let s${Q} = subgroupBroadcast(x${Q}, l);
+//#else
       let s${Q} = subgroupShuffle(x${Q}, l);
+//#end
 //#end
 //#for I in 0..TM
 //#for C in 0..TN/4
@@ -458,14 +476,20 @@ fn main(
 //#end
 //#else
 //#for I in 0..TM
+//#if PART < UNROLLED
+      let s${I} = subgroupBroadcast(x${I}, l);
+//#else
       let s${I} = subgroupShuffle(x${I}, l);
+//#end
 //#for C in 0..TN/4
       sum${I}_${C} = fma(vec4f(s${I}), y${C}, sum${I}_${C});
 //#end
 //#end
 //#end
     }
+//#end
   }
+//#end
 //#if SPLIT
 //#for I in 0..TM
 //#for C in 0..TN/4

@@ -1,11 +1,12 @@
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/matmul.wgsl';
+import type { Way } from '../gpu/choices';
 import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { recordSumPartials } from './columnSum';
-import { planMatmul, type MatmulLayout, type MatmulShape } from './matmulPlan';
+import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulWay } from './matmulPlan';
 
 const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
 
@@ -31,21 +32,27 @@ export function recordMatmul(
   accumulate: boolean,
   { bias, gelu: pre, residual, geluGradient }: Epilogue = {},
 ): void {
-  const { m, n } = shape;
+  const { layout, m, n, k } = shape;
   const { a, b, out } = operands;
   const plan = planMatmul(shape, graph.engine.traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
+  const epilogue = {
+    BIAS: bias !== undefined,
+    GELU: pre !== undefined,
+    RESIDUAL: residual !== undefined,
+    GELU_GRAD: geluGradient !== undefined,
+    ACCUMULATE: accumulate && !split,
+  };
+  const way = ({ kernel, params, workgroups }: MatmulWay): Way => ({
+    kernel: kernels[kernel],
+    params: { ...params, ...epilogue },
+    workgroups,
+  });
   graph.dispatch({
-    kernel: kernels[plan.kernel],
-    params: {
-      ...plan.params,
-      BIAS: bias !== undefined,
-      GELU: pre !== undefined,
-      RESIDUAL: residual !== undefined,
-      GELU_GRAD: geluGradient !== undefined,
-      ACCUMULATE: accumulate && !split,
-    },
+    ...way(plan),
+    alternatives: { work: `matmul ${layout} ${m}×${n}×${k}`, ways: plan.others.map(way) },
+    flops: 2 * m * n * k,
     uniforms: plan.uniforms,
     bindings: {
       a,
@@ -56,7 +63,6 @@ export function recordMatmul(
       ...(geluGradient ? { pre: geluGradient } : {}),
       ...(residual ? { residual } : {}),
     },
-    workgroups: plan.workgroups,
   });
   if (split) recordSumPartials(graph, target, { splits: plan.splits, count: m * n }, { out, accumulate });
 }
