@@ -5,7 +5,7 @@ import type { BenchCase, BenchSuite } from './bench';
 import { asRowsOf, rowsOf, sampleRows } from './sampled';
 
 function geluCase(rows: number, width: number, both: boolean): BenchCase {
-  const checked = sampleRows(rows, Math.ceil(2 ** 20 / width));
+  const checked = sampleRows(rows, Math.ceil(2 ** 18 / width));
   return {
     name: `${rows}×${width} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, width] },

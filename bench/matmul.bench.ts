@@ -5,7 +5,7 @@ import type { BenchCase, BenchSuite } from './bench';
 import { asRows, sampleRows, takeColumns, takeRows } from './sampled';
 
 /** Products that a reference may take. */
-const CHECKED = 1e8;
+const CHECKED = 3e7;
 /** The default is for sums of some hundreds of terms; the error of longer ones grows by the root of their length. */
 const toleranceOf = (k: number): number => 2e-6 * Math.max(1, Math.sqrt(k / 1024));
 

@@ -5,7 +5,7 @@ import type { BenchCase, BenchSuite } from './bench';
 import { asColumns, asRows, sampleRows, takeColumns, takeRows } from './sampled';
 
 /** Products that a reference may take. */
-const CHECKED = 1e8;
+const CHECKED = 3e7;
 
 function mlpCase(rows: number, d: number, f: number, both: boolean): BenchCase {
   const some = sampleRows(rows, Math.max(8, Math.floor(CHECKED / d / f)));

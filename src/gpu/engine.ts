@@ -163,6 +163,11 @@ export class Engine {
     this.throwFailure();
   }
 
+  /** Pipelines that were compiled so far. */
+  get pipelineCount(): number {
+    return [...this.kernels.values()].reduce((count, variants) => count + variants.size, 0);
+  }
+
   /** The compiled form of a kernel; each is compiled once. */
   kernel(kernel: Kernel, params: ParamValues): CompiledKernel {
     let variants = this.kernels.get(kernel);
