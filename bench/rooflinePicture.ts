@@ -34,6 +34,8 @@ export interface PlotContext {
 
 export const PICTURE = { width: 1500, height: 960 } as const;
 const FIELD = { left: 96, right: 1470, top: 104, bottom: 868 } as const;
+/** What is so many times slower than the fastest is not shown: it would push all else together. */
+const SPAN = 1e5;
 const INK = '#1a1a1a';
 const MUTED = '#5c5c5c';
 const GRID = '#e4e4e4';
@@ -71,16 +73,17 @@ export function scaleOf(dots: readonly BenchResult[], ceilings: Ceilings): Scale
 /** Draws the picture of what was timed. The context is `PICTURE` wide and high. */
 export function drawRoofline(context: PlotContext, saved: SavedBench, ceilings: Ceilings): void {
   const rows = saved.benches.filter((row) => 'microseconds' in row);
-  const dots = rows.filter(({ gflops }) => gflops > 0);
+  const highest = Math.max(...rows.map(({ gflops }) => gflops));
+  const dots = rows.filter(({ gflops }) => gflops > highest / SPAN);
   const scale = scaleOf(dots, ceilings);
   context.fillStyle = '#ffffff';
   context.fillRect(0, 0, PICTURE.width, PICTURE.height);
   drawTitle(context, saved);
   drawGrid(context, scale);
   drawCeilings(context, scale, ceilings);
-  drawDots(context, scale, dots);
+  drawDots(context, scale, dots, ceilingBoxes(scale, ceilings));
   const left = rows.length - dots.length;
-  const note = left > 0 ? ` Not shown: ${left} cases that move data without computing.` : '';
+  const note = left > 0 ? ` Not shown: ${left} cases that only move data, or are bound by the cost of a dispatch.` : '';
   text(context, `Each dot is a case; of each kernel the fastest is named.${note}`, FIELD.right, PICTURE.height - 16, { size: 14, align: 'right', color: MUTED });
 }
 
@@ -145,17 +148,34 @@ function drawCeilings(context: PlotContext, { x, y, intensities, rates }: Scale,
   );
 }
 
+/** Where ceilings are drawn and named: names of kernels keep off them. */
+function ceilingBoxes({ x, y, intensities }: Scale, ceilings: Ceilings): Box[] {
+  const rates = (['f32', 'f16', 'subgroupMatrix'] as const).flatMap((rate) => ceilings[rate]?.value ?? []);
+  const { value: bandwidth } = ceilings.copy;
+  const level = rates.flatMap((rate): Box[] => [
+    { left: x(rate / bandwidth), right: FIELD.right, top: y(rate) - 4, bottom: y(rate) + 4 },
+    { left: FIELD.right - 270, right: FIELD.right, top: y(rate) - 24, bottom: y(rate) },
+  ]);
+  const ridge = Math.max(...rates) / bandwidth;
+  const slope = Array.from({ length: 100 }, (_, step): Box => {
+    const intensity = intensities.low * (ridge / intensities.low) ** (step / 99);
+    const [px, py] = [x(intensity), y(intensity * bandwidth)];
+    return { left: px - 6, right: px + 6, top: py - (step > 15 && step < 50 ? 26 : 6), bottom: py + 6 };
+  });
+  return [...level, ...slope];
+}
+
 function rateOfValue(ceilings: Ceilings, value: number): Rate {
   return (['f16', 'subgroupMatrix'] as const).find((rate) => ceilings[rate]?.value === value) ?? 'f32';
 }
 
-function drawDots(context: PlotContext, { x, y }: Scale, dots: readonly BenchResult[]): void {
+function drawDots(context: PlotContext, { x, y }: Scale, dots: readonly BenchResult[], lines: readonly Box[]): void {
   const kernels = [...new Set(dots.map(({ kernel }) => kernel))];
   const markOf = (kernel: string): { color: string; shape: number } => {
     const index = kernels.indexOf(kernel);
     return { color: COLOURS[index % COLOURS.length] as string, shape: Math.floor(index / COLOURS.length) % 4 };
   };
-  const taken: Box[] = [];
+  const taken: Box[] = [...lines];
   for (const { kernel, intensity, gflops } of dots) {
     const [cx, cy] = [x(intensity), y(gflops)];
     mark(context, cx, cy, markOf(kernel));

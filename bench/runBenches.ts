@@ -22,7 +22,7 @@ export interface BenchSkip {
 export type BenchOutcome = BenchResult | BenchFailure | BenchSkip;
 
 /** Why large cases are left out on an adapter that is software. */
-export const TOO_LARGE = 'for a GPU: too large for a software adapter, unless --filter leaves nothing smaller';
+export const TOO_LARGE = 'too large for a software adapter; --filter times them where it leaves nothing smaller';
 
 /** What a filter leaves of suites. */
 export function chooseSuites(suites: readonly BenchSuite[], filter: string): readonly BenchSuite[] {

@@ -63,7 +63,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }
 
 // `out` [workgroups, CHAINS, M, N]: rounds · K. A is M × K and B is K × N, of ones, which `ones` holds enough of. A workgroup
-// is one subgroup of LANES; it does rounds · CHAINS products of two such matrices.
+// is one subgroup of at most LANES, the most that there are; it does rounds · CHAINS products of two such matrices.
 //#kernel ceilingMatrix
 //#enable chromium_experimental_subgroup_matrix
 //#enable subgroups
@@ -80,8 +80,8 @@ struct Sizes { rounds: u32 }
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3u) {
-  let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${K}, ${M}>>(&ones, 0u, false, K);
-  let b = subgroupMatrixLoad<subgroup_matrix_right<f16, ${N}, ${K}>>(&ones, 0u, false, N);
+  let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${K}, ${M}>, row_major>(&ones, 0u, K);
+  let b = subgroupMatrixLoad<subgroup_matrix_right<f16, ${N}, ${K}>, row_major>(&ones, 0u, N);
   //#for C in 0..CHAINS
   var c${C} = subgroup_matrix_result<f32, ${N}, ${M}>();
   //#end
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u) {
     //#end
   }
   //#for C in 0..CHAINS
-  subgroupMatrixStore(&out, (group.x * CHAINS + ${C}u) * M * N, c${C}, false, N);
+  subgroupMatrixStore<row_major>(&out, (group.x * CHAINS + ${C}u) * M * N, c${C}, N);
   //#end
 }
 

@@ -1,7 +1,7 @@
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
-import type { Kernel, SpecializedKernel } from './shader';
+import { SUBGROUP_MATRIX, type Kernel, type SpecializedKernel } from './shader';
 import { Slice } from './storage';
 
 /** What a kernel choice may depend on. */
@@ -39,7 +39,7 @@ interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', SUBGROUP_MATRIX];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */
@@ -219,6 +219,7 @@ export class Engine {
           const { messages } = await module.getCompilationInfo();
           const code = specialized.code.split('\n');
           const lines = messages
+            .filter(({ type }) => type === 'error')
             .map(({ lineNum, message }) => `line ${lineNum}, '${code[lineNum - 1]?.trim() ?? ''}': ${message.trim()}`)
             .join('; ');
           throw new EngineError(

@@ -228,25 +228,24 @@ async function benchKernels(
       print(row.kernel, row.name, ['left out']);
     } else print(row.kernel, row.name, benchCells(row));
   }
-  if (skipped > 0) console.log(`\nleft out  ${skipped} cases ${TOO_LARGE}`);
+  if (skipped > 0) console.log(`\nleft out  ${skipped} cases: ${TOO_LARGE}`);
   console.log(`\n${hanging('', SHARE_NOTE, WIDTH).join('\n')}`);
 }
 
 /** Prints how the training steps go. On a software adapter, large ones are left out unless there are only such. */
 async function benchSteps(engine: Engine, plain: Engine, { steps, suites: kernels }: Chosen, found: Found, keep: () => void): Promise<void> {
   const all = !engine.traits.software || (kernels.length === 0 && steps.every(({ large }) => large));
-  for (const test of steps) {
+  const chosen = steps.filter(({ large }) => all || !large);
+  for (const test of chosen) {
     console.log();
-    if (test.large && !all) {
-      printLines([['step', `${test.name}: left out, ${TOO_LARGE}`]]);
-      continue;
-    }
     const outcome = await attempt(engine, () => runStep(engine, plain, test));
     if ('failure' in outcome) found.steps.push({ kernel: 'step', name: test.name, failure: outcome.failure });
     else found.steps.push(outcome.value);
     printLines('failure' in outcome ? [['FAILED', `step ${test.name}: ${outcome.failure}`]] : stepLines(outcome.value, found.measure?.ceilings));
     keep();
   }
+  const left = steps.filter((test) => !chosen.includes(test));
+  if (left.length > 0) printLines([['left out', `${left.map(({ name }) => name).join(', ')}: ${TOO_LARGE}`]]);
 }
 
 /** Starts a training in this process for the first time, and once more. */
