@@ -51,4 +51,4 @@ function adamwCase(count: number): BenchCase {
   };
 }
 
-export default { kernel: 'adamw', cases: [adamwCase(1 << 18), adamwCase(1 << 22)] } satisfies BenchSuite;
+export default { kernel: 'adamw', cases: [adamwCase(1 << 18), adamwCase(1 << 22), adamwCase(1 << 24)] } satisfies BenchSuite;

@@ -1,4 +1,4 @@
-import type { Reference } from '../kernels-test/compare';
+import { zeros, type Reference, type References } from '../kernels-test/compare';
 import * as reference from '../kernels-test/concat.reference';
 import { concat } from '../src/ops/concat';
 import type { BenchCase, BenchSuite } from './bench';
@@ -10,7 +10,10 @@ function concatCase(rows: number, inner: readonly number[]): BenchCase {
     inputs: { a: shape, b: shape },
     operation: (graph, { a, b }) => (a && b ? { y: concat(graph, [a, b]) } : {}),
     forward: ({ a, b }: { a: Reference; b: Reference }) => ({ y: reference.concat([a, b]) }),
-    backward: true,
+    backward: ({ a, b }: { a: Reference; b: Reference }, { y = zeros([0]) }: References) => {
+      const [dA = zeros([0]), dB = zeros([0])] = reference.split(y, [a, b]);
+      return { a: dA, b: dB };
+    },
     flops: 0,
     bytes: 2 * shape.reduce((size, extent) => size * extent, 4) * 4,
   };
@@ -18,5 +21,5 @@ function concatCase(rows: number, inner: readonly number[]): BenchCase {
 
 export default {
   kernel: 'concat',
-  cases: [concatCase(64, [65, 192]), concatCase(16, [50, 512]), concatCase(33, [17, 33])],
+  cases: [concatCase(64, [65, 192]), concatCase(256, [65, 192]), concatCase(16, [50, 512]), concatCase(33, [17, 33])],
 } satisfies BenchSuite;

@@ -1,5 +1,5 @@
-import { random } from '../kernels-test/compare';
-import { forward, type Inputs } from '../kernels-test/crossEntropy.reference';
+import { random, type References } from '../kernels-test/compare';
+import { backward, forward, type Inputs } from '../kernels-test/crossEntropy.reference';
 import { crossEntropy } from '../src/ops/crossEntropy';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -14,7 +14,7 @@ function crossEntropyCase(rows: number, width: number): BenchCase {
     operation: (graph, { logits }) =>
       logits ? { loss: crossEntropy(graph, logits, graph.input('targets', shape, 'f32', targetData)) } : {},
     forward: (inputs: Inputs) => forward(inputs, targets),
-    backward: true,
+    backward: (inputs: Inputs, dOutputs: References) => backward(inputs, targets, dOutputs),
     flops: rows * width * 12,
     bytes: rows * width * 4 * 5,
     tolerance: 4e-6,

@@ -1,5 +1,5 @@
-import { random } from '../kernels-test/compare';
-import { forward, type Inputs } from '../kernels-test/distillation.reference';
+import { random, type References } from '../kernels-test/compare';
+import { backward, forward, type Inputs } from '../kernels-test/distillation.reference';
 import { distillation } from '../src/ops/distillation';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -15,7 +15,7 @@ function distillationCase(batch: number, tokens: number, width: number): BenchCa
     operation: (graph, { z }) =>
       z ? { loss: distillation(graph, z, graph.input('target', shape, 'f32', targetData), 2) } : {},
     forward: (inputs: Inputs) => forward(inputs, target, 2),
-    backward: true,
+    backward: (inputs: Inputs, dOutputs: References) => backward(inputs, target, 2, dOutputs),
     flops: size * 5,
     bytes: size * 4 * 5,
   };
@@ -23,5 +23,5 @@ function distillationCase(batch: number, tokens: number, width: number): BenchCa
 
 export default {
   kernel: 'distillation',
-  cases: [distillationCase(32, 65, 192), distillationCase(16, 50, 512), distillationCase(7, 17, 33)],
+  cases: [distillationCase(32, 65, 192), distillationCase(512, 17, 192), distillationCase(16, 50, 512), distillationCase(7, 17, 33)],
 } satisfies BenchSuite;

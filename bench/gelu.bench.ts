@@ -1,21 +1,29 @@
-import { forward } from '../kernels-test/gelu.reference';
+import { backward, forward, type Inputs } from '../kernels-test/gelu.reference';
+import type { References } from '../kernels-test/compare';
 import { gelu } from '../src/ops/gelu';
 import type { BenchCase, BenchSuite } from './bench';
+import { asRowsOf, rowsOf, sampleRows } from './sampled';
 
-function geluCase(rows: number, width: number, backward: boolean): BenchCase {
+function geluCase(rows: number, width: number, both: boolean): BenchCase {
+  const checked = sampleRows(rows, Math.ceil(2 ** 18 / width));
   return {
-    name: `${rows}×${width} ${backward ? 'forward and backward' : 'forward'}`,
+    name: `${rows}×${width} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, width] },
     operation: (graph, { x }) => (x ? { y: gelu(graph, x) } : {}),
-    forward,
-    backward,
+    forward: (inputs: Inputs) => asRowsOf(forward(rowsOf(inputs, checked)), checked),
+    ...(both
+      ? {
+          backward: (inputs: Inputs, dOutputs: References) =>
+            asRowsOf(backward(rowsOf(inputs, checked), rowsOf(dOutputs, checked)), checked),
+        }
+      : {}),
     // Two polynomials, the exponential counted as one.
-    flops: rows * width * (backward ? 70 : 33),
-    bytes: rows * width * 4 * (backward ? 5 : 2),
+    flops: rows * width * (both ? 70 : 33),
+    bytes: rows * width * 4 * (both ? 5 : 2),
   };
 }
 
 export default {
   kernel: 'gelu',
-  cases: [geluCase(1040, 768, false), geluCase(1040, 768, true), geluCase(197, 3072, true), geluCase(1001, 33, true)],
+  cases: [geluCase(1040, 768, false), geluCase(1040, 768, true), geluCase(8704, 768, true), geluCase(197, 3072, true), geluCase(1001, 33, true)],
 } satisfies BenchSuite;

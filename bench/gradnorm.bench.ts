@@ -28,4 +28,4 @@ function gradnormCase(count: number): BenchCase {
   };
 }
 
-export default { kernel: 'gradnorm', cases: [gradnormCase(1 << 18), gradnormCase(1 << 22)] } satisfies BenchSuite;
+export default { kernel: 'gradnorm', cases: [gradnormCase(1 << 18), gradnormCase(1 << 22), gradnormCase(1 << 24)] } satisfies BenchSuite;

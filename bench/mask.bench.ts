@@ -27,5 +27,5 @@ function maskCase(batch: number, length: number): BenchCase {
 
 export default {
   kernel: 'mask',
-  cases: [maskCase(64, 64), maskCase(64, 196), maskCase(64, 256), maskCase(4, 1024)],
+  cases: [maskCase(64, 64), maskCase(64, 196), maskCase(64, 256), maskCase(512, 64), maskCase(4, 1024)],
 } satisfies BenchSuite;

@@ -1,6 +1,6 @@
-import { random } from '../kernels-test/compare';
+import { random, type References } from '../kernels-test/compare';
 import { randomOrders } from '../kernels-test/mask.reference';
-import { forward, type Inputs } from '../kernels-test/maskedMse.reference';
+import { backward, forward, type Inputs } from '../kernels-test/maskedMse.reference';
 import { maskedMse } from '../src/ops/maskedMse';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -13,6 +13,7 @@ function maskedMseCase(batch: number, size: number, patch: number, normPix: bool
   const { idsRestore } = randomOrders(batch, length);
   const images = random([samples, 3, size, size], 2);
   const imageData = Float32Array.from(images.data);
+  const setting = { images, idsRestore, batch, keep, patch, normPix };
   const removed = samples * (length - keep) * patchSize;
   return {
     name: `2·${batch}×3×${size}×${size} patch ${patch}${normPix ? ', normalised' : ''}`,
@@ -30,8 +31,8 @@ function maskedMseCase(batch: number, size: number, patch: number, normPix: bool
             }),
           }
         : {},
-    forward: (inputs: Inputs) => forward({ images, idsRestore, batch, keep, patch, normPix }, inputs),
-    backward: true,
+    forward: (inputs: Inputs) => forward(setting, inputs),
+    backward: (inputs: Inputs, dOutputs: References) => backward(setting, inputs, dOutputs),
     flops: removed * (normPix ? 12 : 5),
     // Prediction and target both ways, all of the gradient.
     bytes: 4 * (4 * removed + samples * (1 + length) * patchSize),
@@ -43,6 +44,7 @@ export default {
   cases: [
     maskedMseCase(32, 32, 2, false),
     maskedMseCase(32, 32, 4, true),
+    maskedMseCase(256, 32, 4, true),
     maskedMseCase(4, 224, 16, false),
     maskedMseCase(4, 224, 16, true),
   ],

@@ -1,6 +1,6 @@
 import { randomOrders } from '../kernels-test/mask.reference';
 import { toImages, toPatches } from '../kernels-test/patchify.reference';
-import type { Reference } from '../kernels-test/compare';
+import { zeros, type Reference, type References } from '../kernels-test/compare';
 import { patchify, unpatchify } from '../src/ops/patchify';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -30,7 +30,7 @@ function visibleCase(samples: number, size: number, patch: number): BenchCase {
       return { patches: patchify(graph, images, { patch, order: 'channelsFirst', visible }) };
     },
     forward: ({ images }: { images: Reference }) => ({ patches: toPatches(layout, images) }),
-    backward: true,
+    backward: (_: never, { patches = zeros([0]) }: References) => ({ images: toImages(layout, patches) }),
     flops: 0,
     bytes: samples * 3 * patch * patch * 4 * (3 * keep + length),
   };
@@ -54,6 +54,7 @@ export default {
   cases: [
     wholeCase(64, 32, 2),
     wholeCase(16, 224, 16),
+    wholeCase(64, 224, 16),
     visibleCase(64, 32, 2),
     visibleCase(16, 224, 16),
     backCase(64, 32, 2),

@@ -1,5 +1,5 @@
-import { mean, sum } from '../kernels-test/reduce.reference';
-import type { Reference } from '../kernels-test/compare';
+import { mean, sum, sumBackward } from '../kernels-test/reduce.reference';
+import type { Reference, References } from '../kernels-test/compare';
 import * as ops from '../src/ops/reduce';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -21,10 +21,10 @@ const meanCase = (size: number): BenchCase => ({
   inputs: { x: [size] },
   operation: (graph, { x }) => (x ? { y: ops.mean(graph, x) } : {}),
   forward: ({ x }: { x: Reference }) => ({ y: mean(x) }),
-  backward: true,
+  backward: ({ x }: { x: Reference }, { y }: References) => ({ x: sumBackward(x, y, 1 / size) }),
   flops: size,
   bytes: size * 4 * 2,
   tolerance: TOLERANCE,
 });
 
-export default { kernel: 'reduce', cases: [sumCase(4096), sumCase(2 ** 20), meanCase(2 ** 20)] } satisfies BenchSuite;
+export default { kernel: 'reduce', cases: [sumCase(4096), sumCase(2 ** 20), sumCase(2 ** 24), meanCase(2 ** 20)] } satisfies BenchSuite;

@@ -1,4 +1,4 @@
-import { forward } from '../kernels-test/softmax.reference';
+import { backward, forward } from '../kernels-test/softmax.reference';
 import { softmax } from '../src/ops/softmax';
 import type { BenchCase, BenchSuite } from './bench';
 
@@ -8,7 +8,7 @@ const softmaxCase = (rows: number, width: number): BenchCase => ({
   inputs: { x: [rows, width] },
   operation: (graph, { x }) => (x ? { y: softmax(graph, x) } : {}),
   forward,
-  backward: true,
+  backward,
   flops: rows * width * 8,
   bytes: rows * width * 4 * 5,
   tolerance: 4e-6,

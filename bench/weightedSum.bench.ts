@@ -1,4 +1,4 @@
-import { forward } from '../kernels-test/weightedSum.reference';
+import { backward, forward } from '../kernels-test/weightedSum.reference';
 import { weightedSum } from '../src/ops/weightedSum';
 import type { BenchSuite } from './bench';
 
@@ -21,7 +21,7 @@ export default {
             }
           : {},
       forward: (inputs) => forward(inputs, weights),
-      backward: true,
+      backward: (inputs, dOutputs) => backward(inputs, weights, dOutputs),
       flops: 12,
       bytes: 4 * 15,
     },

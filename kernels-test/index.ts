@@ -2,6 +2,7 @@ import adamw from './adamw.test';
 import add from './add.test';
 import attention from './attention.test';
 import augment from './augment.test';
+import ceiling from './ceiling.test';
 import concat from './concat.test';
 import crossEntropy from './crossEntropy.test';
 import distillation from './distillation.test';
@@ -30,6 +31,7 @@ export const suites: readonly KernelSuite[] = [
   add,
   attention,
   augment,
+  ceiling,
   concat,
   crossEntropy,
   distillation,

@@ -44,7 +44,7 @@ function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, Ma
   const [TM, TN] = [4, 4];
   const other = {
     ...shuffle,
-    params: { ...shuffle.params, TM, TN, UNROLL: !shuffle.params.UNROLL },
+    params: { ...shuffle.params, TM, TN, UNROLL: shuffle.params.UNROLL === 1 ? 0 : 1 },
     workgroups: [Math.ceil(shape.n / (TN * subgroups.min)), Math.ceil(shape.m / TM), 1],
   } as const;
   return { ...plans, shuffle, 'shuffle, rolled otherwise': other };

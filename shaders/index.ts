@@ -2,6 +2,7 @@ import adamw from './adamw.wgsl';
 import add from './add.wgsl';
 import attention from './attention.wgsl';
 import augment from './augment.wgsl';
+import ceiling from './ceiling.wgsl';
 import concat from './concat.wgsl';
 import crossEntropy from './crossEntropy.wgsl';
 import distillation from './distillation.wgsl';
@@ -27,6 +28,7 @@ export const shaders = {
   add,
   attention,
   augment,
+  ceiling,
   concat,
   crossEntropy,
   distillation,

@@ -430,14 +430,14 @@ fn main(
 // An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
 // rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
 // An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
-// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL: the loop over lanes is
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL (1 or 0): the loop over lanes is
 // written out, so that a shuffle is a broadcast from a lane known to the compiler; at the end of k, lanes share zeros.
 //#enable subgroups
 //#param SPLIT: bool
 //#param TM: u32
 //#param TN: u32
 //#param LANES: u32
-//#param UNROLL: bool
+//#param UNROLL: u32
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,

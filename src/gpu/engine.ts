@@ -2,7 +2,7 @@ import { KernelChoices } from './choices';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
-import type { Kernel, SpecializedKernel } from './shader';
+import { SUBGROUP_MATRIX, type Kernel, type SpecializedKernel } from './shader';
 import { Slice } from './storage';
 
 /** What a kernel choice may depend on. */
@@ -40,7 +40,7 @@ interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', SUBGROUP_MATRIX];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */
@@ -165,6 +165,11 @@ export class Engine {
     this.throwFailure();
   }
 
+  /** Pipelines that were compiled so far. */
+  get pipelineCount(): number {
+    return [...this.kernels.values()].reduce((count, variants) => count + variants.size, 0);
+  }
+
   /** The compiled form of a kernel; each is compiled once. */
   kernel(kernel: Kernel, params: ParamValues): CompiledKernel {
     let variants = this.kernels.get(kernel);
@@ -216,6 +221,7 @@ export class Engine {
           const { messages } = await module.getCompilationInfo();
           const code = specialized.code.split('\n');
           const lines = messages
+            .filter(({ type }) => type === 'error')
             .map(({ lineNum, message }) => `line ${lineNum}, '${code[lineNum - 1]?.trim() ?? ''}': ${message.trim()}`)
             .join('; ');
           throw new EngineError(

@@ -17,6 +17,9 @@ import { evaluate, type ParamValues } from './expression';
  * fields of the struct that its `var<uniform>` names.
  */
 
+/** Dawn's name for what the standard has not yet. */
+export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+
 export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
 export type Access = 'read' | 'read_write' | 'uniform';
 
@@ -47,7 +50,11 @@ export interface Kernel {
   specialize(values: ParamValues): SpecializedKernel;
 }
 
-const FEATURES: Readonly<Record<string, GPUFeatureName>> = { f16: 'shader-f16', subgroups: 'subgroups' };
+const FEATURES: Readonly<Record<string, GPUFeatureName>> = {
+  f16: 'shader-f16',
+  subgroups: 'subgroups',
+  chromium_experimental_subgroup_matrix: SUBGROUP_MATRIX,
+};
 const BINDING = /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:\s*,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
 
 function bad(name: string, what: string): EngineError {

@@ -36,7 +36,7 @@ const SHARE_OF_MEMORY = 0.8;
  * @throws UserError where there is no such adapter
  */
 export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
-  const flags = options.timestamps ? [EXACT_TIMESTAMPS] : [];
+  const flags = options.timestamps ? [EXACT_TIMESTAMPS, EXPERIMENTS] : [];
   return await openEngineOn(await requestAdapter(adapterName, flags), options);
 }
 
@@ -50,6 +50,9 @@ export async function openEngineOn({ adapter, gpu }: OpenAdapter, options: Engin
 
 /** Dawn rounds timestamps to 65 µs by default, as browsers do. */
 const EXACT_TIMESTAMPS = 'disable-dawn-features=timestamp_quantization';
+
+/** Dawn offers subgroup matrices only so, as WebGPU has them not yet. */
+const EXPERIMENTS = 'enable-dawn-features=allow_unsafe_apis';
 
 export type DawnOptions = EngineOptions & { readonly adapterName?: string };
 

@@ -1,4 +1,18 @@
-import { closeSync, existsSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UserError } from '../files/userError';
 import { errorCode, reason } from './failure';
@@ -66,4 +80,21 @@ export function nearestExisting(path: string): string {
   let folder = resolve(path);
   while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
+}
+
+/** Finds out whether a file could be written, before what is to be written takes its time. @throws UserError (usage) */
+export function assertWritable(flag: string, path: string): void {
+  const refuse = (what: string): never => {
+    throw new UserError(`${flag}: ${path === '' ? 'the path' : path} ${what}.`, { usage: true });
+  };
+  if (path === '') refuse('is empty. Give one, or leave it out');
+  const existing = nearestExisting(path);
+  const isFolder = statSync(existing).isDirectory();
+  if (existing === resolve(path) && isFolder) refuse('is a folder. Give the name of a file');
+  if (existing !== resolve(path) && !isFolder) refuse(`cannot be written: ${existing} is no folder`);
+  try {
+    accessSync(isFolder ? existing : dirname(existing), constants.W_OK);
+  } catch (error) {
+    refuse(`cannot be written: ${reason(error)}`);
+  }
 }

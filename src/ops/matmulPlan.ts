@@ -115,11 +115,11 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
   const registers = [register(4, 8), register(8, 8), register(8, 4)] as const;
   if (!subgroups || subgroups.min !== subgroups.max) return [...registers];
   const LANES = subgroups.min;
-  const shuffle = (TM: number, TN: number, UNROLL: boolean): MatmulWay => {
+  const shuffle = (TM: number, TN: number, UNROLL: 0 | 1): MatmulWay => {
     const params = { ...common, TM, TN, LANES, UNROLL };
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
   // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it.
-  const unrolled = LANES <= 4;
-  return [shuffle(16, 8, unrolled), shuffle(8, 8, unrolled), shuffle(16, 8, !unrolled), shuffle(32, 8, false), ...registers];
+  const [first, other] = LANES <= 4 ? ([1, 0] as const) : ([0, 1] as const);
+  return [shuffle(16, 8, first), shuffle(8, 8, first), shuffle(16, 8, other), shuffle(32, 8, 0), ...registers];
 }

@@ -1,18 +1,19 @@
 import { expose } from 'comlink';
-import type { BenchResult } from '../../../bench/bench';
+import type { Measure } from '../../../bench/bench';
+import { measureCeilings } from '../../../bench/ceiling.bench';
+import { reportDevice, type DeviceReport, type DeviceWanted } from '../../../bench/device';
 import { suites as benchSuites } from '../../../bench/index';
-import { runBenches, type BenchFailure } from '../../../bench/runBenches';
-import { compareSteps, type StepComparison } from '../../../bench/step.bench';
+import { chooseSuites, runBenches, type BenchFailure, type BenchOutcome } from '../../../bench/runBenches';
+import { startUp, type StartUp } from '../../../bench/startUp.bench';
+import { chooseSteps, runStep, steps, type StepCase, type StepResult } from '../../../bench/step.bench';
+import { attempt } from '../../../kernels-test/attempt';
 import { isChosen } from '../../../kernels-test/filter';
 import { suites as testSuites } from '../../../kernels-test/index';
 import { runSuites, type TestResult } from '../../../kernels-test/runSuites';
 import { shaders } from '../../../shaders/index';
-import { Engine, isSoftware, nameAdapter } from '../../gpu/engine';
+import { Engine } from '../../gpu/engine';
 import { EngineError } from '../../gpu/errors';
 import { openBrowserEngine } from '../device';
-
-/** What the adapter is asked for: every feature and limit that the engine has a use for, or nothing beyond the default. */
-export type DeviceWanted = 'full' | 'baseline';
 
 /** A test, or a case of a bench. */
 export interface Item {
@@ -28,31 +29,6 @@ export interface Catalogue {
   readonly sources: Readonly<Record<string, string>>;
 }
 
-/** What kernels run on. */
-export interface DeviceReport {
-  readonly wanted: DeviceWanted;
-  readonly adapter: {
-    readonly name: string;
-    readonly software: boolean;
-    readonly vendor: string;
-    readonly architecture: string;
-    readonly device: string;
-    readonly description: string;
-  };
-  readonly features: readonly string[];
-  /** By WebGPU's names; sizes in bytes. */
-  readonly limits: Readonly<Record<LimitName, number>>;
-}
-
-const LIMITS = [
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupStorageSize',
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-] as const;
-type LimitName = (typeof LIMITS)[number];
-
 /** Is waited for: what is reported arrives before the call that reports it returns. */
 type Report<T> = (result: T) => void | Promise<void>;
 
@@ -67,19 +43,7 @@ const api = {
   },
 
   describeDevice(wanted: DeviceWanted): Promise<DeviceReport> {
-    return onDevice(wanted, async ({ device, info }) => ({
-      wanted,
-      adapter: {
-        name: nameAdapter(info),
-        software: isSoftware(info),
-        vendor: info.vendor,
-        architecture: info.architecture,
-        device: info.device,
-        description: info.description,
-      },
-      features: [...device.features].sort(),
-      limits: Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])) as Record<LimitName, number>,
-    }));
+    return onDevice(wanted, async (engine) => reportDevice(engine, wanted));
   },
 
   runTests(wanted: DeviceWanted, filter: string, report: Report<TestResult>): Promise<void> {
@@ -92,21 +56,33 @@ const api = {
     });
   },
 
-  runBenches(wanted: DeviceWanted, filter: string, report: Report<BenchResult | BenchFailure>): Promise<void> {
-    const chosen = benchSuites.map(({ kernel, cases }) => ({
-      kernel,
-      cases: cases.filter(({ name }) => isChosen(filter, kernel, name)),
-    }));
+  /** What the adapter can do at most comes first, then the cases one by one. */
+  runBenches(
+    wanted: DeviceWanted,
+    filter: string,
+    reportMeasure: Report<Measure>,
+    report: Report<BenchOutcome>,
+  ): Promise<void> {
     return onDevice(wanted, async (engine) => {
-      for await (const result of runBenches(engine, chosen)) await report(result);
+      const measure = await measureCeilings(engine);
+      await reportMeasure(measure);
+      for await (const result of runBenches(engine, chooseSuites(benchSuites, filter), measure)) await report(result);
     });
   },
 
-  compareSteps(wanted: DeviceWanted): Promise<StepComparison> {
+  /** How a training starts in a worker that has done nothing yet, then once more. */
+  async startUp(wanted: DeviceWanted, report: Report<StartUp>): Promise<void> {
+    for (const name of ['cold', 'warm'] as const) await report(await startUp(name, () => openBrowserEngine({ baseline: wanted === 'baseline' })));
+  },
+
+  /** The training steps that the filter leaves; where it leaves none, as it is about kernels, the first of the middle size. */
+  runSteps(wanted: DeviceWanted, filter: string, report: Report<StepResult | BenchFailure>): Promise<void> {
+    const [chosen] = [chooseSteps(filter).filter(({ large }) => !large)];
+    const cases = filter.trim() !== '' && chosen.length > 0 ? chosen : steps.filter((test) => test.name === USUAL_STEP);
     return onDevice(wanted, async (engine) => {
       const plain = Engine.borrow(engine.device, { info: engine.info, plain: true });
       try {
-        return await compareSteps(engine, plain);
+        for (const test of cases) await report(await stepOutcome(engine, plain, test));
       } finally {
         plain.dispose();
       }
@@ -114,10 +90,18 @@ const api = {
   },
 };
 
+/** The step of which the others are smaller and larger. */
+const USUAL_STEP = 'cifar-p4 two-way';
+
+async function stepOutcome(engine: Engine, plain: Engine, test: StepCase): Promise<StepResult | BenchFailure> {
+  const outcome = await attempt(engine, () => runStep(engine, plain, test));
+  return 'failure' in outcome ? { kernel: 'step', name: test.name, failure: outcome.failure } : outcome.value;
+}
+
 export type KernelsApi = typeof api;
 
 async function onDevice<T>(wanted: DeviceWanted, work: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = await openBrowserEngine({ baseline: wanted === 'baseline' });
+  const engine = await openBrowserEngine({ baseline: wanted === 'baseline', timestamps: wanted === 'full' });
   try {
     return await work(engine);
   } catch (error) {

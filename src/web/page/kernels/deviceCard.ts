@@ -1,7 +1,7 @@
 import { SOFTWARE_WARNING } from '../../../../bench/words';
 import { choice } from '../../components/choice';
 import { element } from '../../components/dom';
-import type { DeviceReport, DeviceWanted } from '../../workers/kernels';
+import type { DeviceReport, DeviceWanted } from '../../../../bench/device';
 import { describeDevice } from './formats';
 
 const ABOUT: Readonly<Record<DeviceWanted, string>> = {

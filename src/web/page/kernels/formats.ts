@@ -1,6 +1,6 @@
-import { BENCH_COLUMNS, benchCells, stepLines } from '../../../../bench/words';
+import type { DeviceReport } from '../../../../bench/device';
+import { BENCH_COLUMNS, benchCells, ceilingLines, startUpLine, stepLines } from '../../../../bench/words';
 import { formatBytes } from '../../../files/format';
-import type { DeviceReport } from '../../workers/kernels';
 import { standingOf, type SavedResults } from './results';
 
 /** What a device has, in one line. */
@@ -16,14 +16,25 @@ export function describeDevice({ features, limits }: DeviceReport): string {
 }
 
 /** What stands over the results: a word and what it says. */
-function head({ date, userAgent, device, warning }: SavedResults): readonly (readonly [string, string])[] {
+function head({ date, palimpsest, runtime, device, warning }: SavedResults): readonly (readonly [string, string])[] {
   const { adapter, wanted } = device;
   return [
     ['date', date],
+    ['version', palimpsest],
     ['adapter', `${adapter.software ? 'SOFTWARE, not a GPU: ' : ''}${adapter.name}`],
     ['device', `${wanted === 'baseline' ? 'baseline' : 'full'}: ${describeDevice(device)}`],
-    ['browser', userAgent],
+    ['browser', runtime],
     ...(warning === undefined ? [] : ([['WARNING', warning]] as const)),
+  ];
+}
+
+/** What was measured beside the cases: the adapter's ceilings, steps and starts, each with a word before it. */
+export function measuredLines({ clock, ceilings, steps, startUp }: SavedResults): readonly (readonly [string, string])[] {
+  return [
+    ...(clock ? ([['timed by', `${clock.kind}: ${clock.note}`]] as const) : []),
+    ...(ceilings ? ceilingLines(ceilings) : []),
+    ...steps.flatMap((step) => ('failure' in step ? [['FAILED', `step ${step.name}: ${step.failure}`] as const] : stepLines(step, ceilings))),
+    ...startUp.flatMap((start) => ('failure' in start ? [] : [[start.name, startUpLine(start)] as const])),
   ];
 }
 
@@ -42,11 +53,12 @@ export function asTable(saved: SavedResults): string {
     for (const result of saved.benches) {
       const { kernel, name } = result;
       if ('failure' in result) rows.push([kernel, name, `FAILED ${result.failure}`]);
-      else rows.push([kernel, name, ...[result.microseconds, result.spread, result.gflops, result.gigabytes].map(rounded)]);
+      else if ('skipped' in result) rows.push([kernel, name, `left out ${result.skipped}`]);
+      else rows.push([kernel, name, ...[result.microseconds, result.spread, result.gflops, result.gigabytes, result.share].map(rounded)]);
     }
     rows.push([]);
   }
-  if (saved.step) rows.push(...stepLines(saved.step).map((row) => [...row]));
+  rows.push(...measuredLines(saved).map((row) => [...row]));
   return `${rows.map((row) => row.map(inOneLine).join('\t')).join('\n').trimEnd()}\n`;
 }
 
@@ -72,12 +84,19 @@ export function asMarkdown(saved: SavedResults): string {
     const rows = saved.benches.map((result) => [
       result.kernel,
       result.name,
-      ...('failure' in result ? [`FAILED ${result.failure}`, '', '', ''] : benchCells(result)),
+      ...cellsOf(result),
     ]);
     parts.push(markdownTable(['kernel', 'case', ...BENCH_COLUMNS], rows));
   }
-  if (saved.step) parts.push(stepLines(saved.step).map(([word, text]) => `- ${word}: ${text}`).join('\n'));
+  const measured = measuredLines(saved);
+  if (measured.length > 0) parts.push(measured.map(([word, text]) => `- ${word}: ${text}`).join('\n'));
   return `${parts.join('\n\n')}\n`;
+}
+
+function cellsOf(result: SavedResults['benches'][number]): readonly string[] {
+  if ('microseconds' in result) return benchCells(result);
+  const text = 'failure' in result ? `FAILED ${result.failure}` : `left out ${result.skipped}`;
+  return [text, ...BENCH_COLUMNS.slice(1).map(() => '')];
 }
 
 function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {

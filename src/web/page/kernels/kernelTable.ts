@@ -3,7 +3,8 @@ import { isChosen } from '../../../../kernels-test/filter';
 import { counted } from '../../../files/format';
 import { element } from '../../components/dom';
 import type { Catalogue, Item } from '../../workers/kernels';
-import { formatTime, standingOf, type BenchOutcome, type Results } from './results';
+import type { BenchOutcome } from '../../../../bench/runBenches';
+import { formatTime, standingOf, type Results } from './results';
 
 export interface KernelTable {
   readonly element: HTMLElement;
@@ -132,6 +133,10 @@ function fold(kernel: string, title: string, content: HTMLElement): { readonly b
 
 function benchRow(result: BenchOutcome): HTMLElement {
   if ('failure' in result) return failureRow('case', result.name, result.failure);
+  if ('skipped' in result) {
+    const text = [`${result.name}: left out, `, result.skipped];
+    return element('tr', { class: 'case' }, element('th', { scope: 'row', colspan: 1 + BENCH_COLUMNS.length }, text));
+  }
   return element(
     'tr',
     { class: 'case' },

@@ -42,13 +42,13 @@ describe('the kernels', () => {
     await filterBy(page, 'philox');
     await press(page, 'Run 19 tests');
     await expect.poll(outcome, SLOW).toMatch(/^✓19 tests passed in /);
-    await press(page, 'Time 2 cases');
-    await expect.poll(outcome, SLOW).toMatch(/^✓2 cases timed in /);
+    await press(page, 'Time 3 cases');
+    await expect.poll(outcome, SLOW).toMatch(/^✓3 cases timed in /);
     expect(await page.getByRole('region', { name: 'Device' }).textContent()).toContain('SOFTWARE, not a GPU');
     expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('SOFTWARE adapter: times are no result');
     const row = page.getByRole('row').filter({ hasText: '±' }).first();
     const cells = await row.getByRole('cell').allTextContents();
-    expect(cells).toHaveLength(4);
+    expect(cells).toHaveLength(5);
     expect(Number(cells[0])).toBeGreaterThan(0);
 
     await press(page, 'Copy as table');
@@ -56,12 +56,15 @@ describe('the kernels', () => {
     await press(page, 'Copy as Markdown');
     await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('| philox | 19 tests passed');
     const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Save as JSON')]);
-    expect(download.suggestedFilename()).toMatch(/^palimpsest-kernels-\d{4}-\d\d-\d\d\.json$/);
+    expect(download.suggestedFilename()).toMatch(/^palimpsest-bench-\d{4}-\d\d-\d\d\.json$/);
     const saved = JSON.parse(readFileSync(await download.path(), 'utf8')) as SavedResults;
-    expect(saved).toMatchObject({ format: 'palimpsest kernels 1', device: { wanted: 'full', adapter: { software: true } } });
+    expect(saved).toMatchObject({ format: 'palimpsest bench 1', device: { wanted: 'full', adapter: { software: true } } });
     expect(saved.warning).toContain('This adapter is software');
     expect(saved.tests).toHaveLength(19);
-    expect(saved.benches.map((result) => 'microseconds' in result && result.microseconds > 0)).toEqual([true, true]);
+    expect(saved.benches.map((result) => 'microseconds' in result && result.microseconds > 0)).toEqual([true, true, true]);
+    expect(saved.ceilings?.f32.value).toBeGreaterThan(0);
+    expect(saved.clock?.note).not.toBe('');
+    expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('f32 arithmetic');
     expect(errors).toEqual([]);
   });
 

@@ -1,12 +1,14 @@
-import { stepLines } from '../../../../bench/words';
+import type { DeviceReport, DeviceWanted } from '../../../../bench/device';
+import { SHARE_NOTE } from '../../../../bench/words';
 import { isChosen } from '../../../../kernels-test/filter';
 import { element } from '../../components/dom';
-import type { Catalogue, DeviceReport, DeviceWanted, Item } from '../../workers/kernels';
+import type { Catalogue, Item } from '../../workers/kernels';
 import type { View } from '../view';
 import { deviceCard } from './deviceCard';
+import { measuredLines } from './formats';
 import './kernels.css';
 import { kernelTable, type KernelTable } from './kernelTable';
-import { Results } from './results';
+import { Results, type SavedResults } from './results';
 import { runControls } from './runControls';
 import { RUNS, type Outcome, type RunKind } from './runs';
 import { saveButtons } from './saveButtons';
@@ -121,12 +123,14 @@ export function kernelsView(): View {
 
 const LEAD =
   'Every kernel, run in this browser: compared with a plain reference in float64, its gradients with finite differences, on odd ' +
-  'shapes and on ones long enough for the fast paths; then timed, each result checked first. Nothing leaves this page unless you ' +
+  'shapes and on ones long enough for the fast paths; then timed, each result checked first, beside what the adapter can do at most. Nothing leaves this page unless you ' +
   'copy or save it.';
 
 /** What there is to copy and save, with the training step where it was timed. */
 function resultsCard(results: Results): HTMLElement {
   const { wanted, adapter } = results.device;
+  const saved = (): SavedResults => results.toSaved(new Date(), navigator.userAgent);
+  const lines = measuredLines(saved());
   return element(
     'section',
     { class: 'card found', 'aria-label': 'Results' },
@@ -136,10 +140,9 @@ function resultsCard(results: Results): HTMLElement {
       `Results on ${wanted === 'full' ? 'the full device' : 'the baseline device'}`,
       adapter.software ? element('small', { class: 'loud' }, 'SOFTWARE adapter: times are no result') : undefined,
     ),
-    saveButtons(() => results.toSaved(new Date(), navigator.userAgent)),
-    results.step
-      ? element('dl', { class: 'step' }, stepLines(results.step).flatMap(([lead, text]) => [element('dt', {}, lead), element('dd', {}, text)]))
-      : undefined,
+    saveButtons(saved),
+    lines.length > 0 ? element('dl', { class: 'step' }, lines.flatMap(([lead, text]) => [element('dt', {}, lead), element('dd', {}, text)])) : undefined,
+    results.measure ? element('p', { class: 'note' }, `${SHARE_NOTE[0]?.toUpperCase() ?? ''}${SHARE_NOTE.slice(1)}`) : undefined,
   );
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import packageJson from '../../../../package.json' with { type: 'json' };
+import type { DeviceReport } from '../../../../bench/device';
+import type { StepResult } from '../../../../bench/step.bench';
 import { SOFTWARE_WARNING } from '../../../../bench/words';
-import type { Catalogue, DeviceReport } from '../../workers/kernels';
+import type { Catalogue } from '../../workers/kernels';
 import { asJson, asMarkdown, asTable, describeDevice } from './formats';
 import { formatTime, Results, standingOf, type SavedResults } from './results';
 
@@ -35,7 +38,7 @@ const DATE = new Date('2026-11-23T20:00:00Z');
 function someResults(device = DEVICE): SavedResults {
   const results = new Results(CATALOGUE, device);
   expect(results.isEmpty).toBe(true);
-  results.addBench({ kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5 });
+  results.addBench({ kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5, intensity: 51.3, share: 0.4873, nearer: 'f32' });
   results.addTest({ kernel: 'matmul', name: 'nt 1×1×1', milliseconds: 1200 });
   results.addTest({ kernel: 'add', name: '3', milliseconds: 10 });
   results.addTest({ kernel: 'add', name: '17×33', milliseconds: 20.126, failure: 'with plain kernels: y:\nrelative error | 1' });
@@ -96,6 +99,7 @@ describe('what is copied and saved', () => {
       [
         'palimpsest kernels',
         'date\t2026-11-23T20:00:00.000Z',
+        `version\t${packageJson.version}`,
         'adapter\ta card (its driver)',
         `device\tbaseline: ${describeDevice(DEVICE)}`,
         'browser\tA Browser/1.0',
@@ -105,9 +109,9 @@ describe('what is copied and saved', () => {
         'add\t17×33\tFAILED with plain kernels: y: relative error | 1\t20.13',
         'matmul\tnt 1×1×1\tpassed\t1200',
         '',
-        'kernel\tcase\tµs\tspread\tGFLOP/s\tGB/s',
+        'kernel\tcase\tµs\tspread\tGFLOP/s\tGB/s\tof ceiling',
         'add\t1088×192\tFAILED out: relative error 1',
-        'matmul\tnt 272×576×192\t123.5\t0.0123\t487.3\t9.5',
+        'matmul\tnt 272×576×192\t123.5\t0.0123\t487.3\t9.5\t0.4873',
         '',
       ].join('\n'),
     );
@@ -119,6 +123,7 @@ describe('what is copied and saved', () => {
         '**palimpsest kernels**',
         '',
         '- date: 2026-11-23T20:00:00.000Z',
+        `- version: ${packageJson.version}`,
         '- adapter: a card (its driver)',
         `- device: baseline: ${describeDevice(DEVICE)}`,
         '- browser: A Browser/1.0',
@@ -131,10 +136,10 @@ describe('what is copied and saved', () => {
         '',
         '- FAILED add 17×33: with plain kernels: y: relative error | 1',
         '',
-        '| kernel | case | µs | spread | GFLOP/s | GB/s |',
-        '| --- | --- | ---: | ---: | ---: | ---: |',
-        '| add | 1088×192 | FAILED out: relative error 1 |  |  |  |',
-        '| matmul | nt 272×576×192 | 123 | ± 1 % | 487 | 9.50 |',
+        '| kernel | case | µs | spread | GFLOP/s | GB/s | of ceiling |',
+        '| --- | --- | ---: | ---: | ---: | ---: | ---: |',
+        '| add | 1088×192 | FAILED out: relative error 1 |  |  |  |  |',
+        '| matmul | nt 272×576×192 | 123 | ± 1 % | 487 | 9.50 | 49 % f32 |',
         '',
       ].join('\n'),
     );
@@ -143,10 +148,12 @@ describe('what is copied and saved', () => {
   it('is JSON of a stable form', () => {
     const saved = someResults();
     expect(JSON.parse(asJson(saved))).toEqual({
-      format: 'palimpsest kernels 1',
+      format: 'palimpsest bench 1',
       date: '2026-11-23T20:00:00.000Z',
-      userAgent: 'A Browser/1.0',
+      palimpsest: packageJson.version,
+      runtime: 'A Browser/1.0',
       device: DEVICE,
+      kernels: 'fast',
       tests: [
         { kernel: 'add', name: '3', milliseconds: 10 },
         { kernel: 'add', name: '17×33', milliseconds: 20.126, failure: 'with plain kernels: y:\nrelative error | 1' },
@@ -154,8 +161,10 @@ describe('what is copied and saved', () => {
       ],
       benches: [
         { kernel: 'add', name: '1088×192', failure: 'out: relative error 1' },
-        { kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5 },
+        { kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5, intensity: 51.3, share: 0.4873, nearer: 'f32' },
       ],
+      steps: [],
+      startUp: [],
     });
   });
 
@@ -168,14 +177,38 @@ describe('what is copied and saved', () => {
     expect(JSON.parse(asJson(saved))).toMatchObject({ warning: SOFTWARE_WARNING });
   });
 
-  it('has the training step where it was timed', () => {
+  it('has ceilings, training steps and starts where they were timed', () => {
     const results = new Results(CATALOGUE, DEVICE);
-    const timing = { seconds: 0.5, gflops: 76 };
-    results.step = { name: 'a step', flops: 38e9, fast: timing, plain: { seconds: 4, gflops: 9.5 }, ratio: 8, difference: 1e-6, tolerance: 2e-5 };
+    const timing = { milliseconds: 500, spread: 0.01, imagesPerSecond: 32, gflops: 76 };
+    const step: StepResult = {
+      kernel: 'step',
+      name: 'a step',
+      batch: 16,
+      flops: 38e9,
+      peerFlops: 38e9,
+      fast: timing,
+      plain: { ...timing, milliseconds: 4000, gflops: 9.5 },
+      ratio: 8,
+      difference: 1e-6,
+      tolerance: 2e-5,
+      dispatches: 300,
+      arenaBytes: 3 << 20,
+      largestLiveSet: 2 << 20,
+    };
+    const ceiling = { value: 152, spread: 0.02, probe: '8 chains' };
+    results.measure = {
+      clock: { kind: 'GPU timestamps', note: '99 % of the same runs' },
+      ceilings: { f32: ceiling, copy: ceiling, workgroup: ceiling, dispatch: ceiling },
+    };
+    results.addStep(step);
+    results.addStart({ kernel: 'startUp', name: 'cold', load: 0.1, open: 0.2, compile: 1, firstStep: 0.5, total: 1.8, pipelines: 90 });
     const saved = results.toSaved(DATE, '');
-    expect(asTable(saved)).toContain('step\ta step: 38 GFLOP\n');
-    expect(asMarkdown(saved)).toContain('- fast: 500 ms a step, 76.0 GFLOP/s\n');
+    expect(asTable(saved)).toContain('step\ta step: 38 GFLOP (PyTorch’s figures count the same)\n');
+    expect(asTable(saved)).toContain('f32 arithmetic\t152 GFLOP/s ± 2 % (8 chains)\n');
+    expect(asMarkdown(saved)).toContain('- fast: 500 ms a step ± 1 %, 32.0 images/s, 0.0760 TFLOP/s, 50 % of the f32 ceiling\n');
+    expect(asMarkdown(saved)).toContain('- program: 300 dispatches; 3 MiB of intermediate values, 1.50 times the most that is alive at once\n');
+    expect(asMarkdown(saved)).toContain('- cold: 1.80 s: 0.10 s to load, 0.20 s to open the device, 1.00 s to record and compile 90 pipelines, 0.50 s for the first step\n');
     expect(asMarkdown(saved)).not.toContain('| kernel |');
-    expect(JSON.parse(asJson(saved))).toMatchObject({ step: { ratio: 8 }, tests: [], benches: [] });
+    expect(JSON.parse(asJson(saved))).toMatchObject({ steps: [{ ratio: 8 }], startUp: [{ name: 'cold' }], tests: [], benches: [] });
   });
 });

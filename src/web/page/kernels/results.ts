@@ -1,37 +1,25 @@
-import type { BenchResult } from '../../../../bench/bench';
-import type { BenchFailure } from '../../../../bench/runBenches';
-import type { StepComparison } from '../../../../bench/step.bench';
+import packageJson from '../../../../package.json' with { type: 'json' };
+import type { Measure } from '../../../../bench/bench';
+import type { DeviceReport } from '../../../../bench/device';
+import type { BenchFailure, BenchOutcome } from '../../../../bench/runBenches';
+import { FORMAT, type SavedBench } from '../../../../bench/saved';
+import type { StartUp } from '../../../../bench/startUp.bench';
+import type { StepResult } from '../../../../bench/step.bench';
 import { SOFTWARE_WARNING } from '../../../../bench/words';
 import type { TestResult } from '../../../../kernels-test/runSuites';
 import { counted } from '../../../files/format';
-import type { Catalogue, DeviceReport, Item } from '../../workers/kernels';
+import type { Catalogue, Item } from '../../workers/kernels';
 
-export type BenchOutcome = BenchResult | BenchFailure;
+/** As the command saves it, and the tests besides. */
+export type SavedResults = SavedBench & { readonly tests: readonly TestResult[] };
 
-/**
- * What was found on one device, as it is saved. Readers can rely on it: fields may be added, and where one goes or changes its
- * meaning, `format` changes.
- */
-export interface SavedResults {
-  readonly format: 'palimpsest kernels 1';
-  /** When it was saved, ISO 8601. */
-  readonly date: string;
-  readonly userAgent: string;
-  readonly device: DeviceReport;
-  /** There where the adapter is software. */
-  readonly warning?: string;
-  /** Those with a `failure` say what differs. Times are those of the whole test, its reference and all. */
-  readonly tests: readonly TestResult[];
-  /** `spread` is half the distance between the quartiles, over the median. */
-  readonly benches: readonly BenchOutcome[];
-  readonly step?: StepComparison;
-}
-
-/** What was found on one device so far: of each test and case, the latest. */
+/** What was found on one device so far: of each test, case and step, the latest. */
 export class Results {
   private readonly tests = new Map<string, TestResult>();
   private readonly benches = new Map<string, BenchOutcome>();
-  step: StepComparison | undefined;
+  private readonly stepsFound = new Map<string, StepResult | BenchFailure>();
+  private readonly starts = new Map<string, StartUp>();
+  measure: Measure | undefined;
 
   constructor(
     private readonly catalogue: Catalogue,
@@ -46,6 +34,14 @@ export class Results {
     this.benches.set(keyOf(result), result);
   }
 
+  addStep(result: StepResult | BenchFailure): void {
+    this.stepsFound.set(keyOf(result), result);
+  }
+
+  addStart(result: StartUp): void {
+    this.starts.set(keyOf(result), result);
+  }
+
   testOf(item: Item): TestResult | undefined {
     return this.tests.get(keyOf(item));
   }
@@ -54,22 +50,34 @@ export class Results {
     return this.benches.get(keyOf(item));
   }
 
+  get steps(): readonly (StepResult | BenchFailure)[] {
+    return [...this.stepsFound.values()];
+  }
+
+  get startUp(): readonly StartUp[] {
+    return [...this.starts.values()];
+  }
+
   get isEmpty(): boolean {
-    return this.tests.size === 0 && this.benches.size === 0 && !this.step;
+    return [this.tests, this.benches, this.stepsFound, this.starts].every(({ size }) => size === 0);
   }
 
   /** All of it, in the order of the catalogue. */
   toSaved(date: Date, userAgent: string): SavedResults {
-    const { catalogue, device, step } = this;
+    const { catalogue, device, measure, steps, startUp } = this;
     return {
-      format: 'palimpsest kernels 1',
+      format: FORMAT,
       date: date.toISOString(),
-      userAgent,
+      palimpsest: packageJson.version,
+      runtime: userAgent,
       device,
       ...(device.adapter.software ? { warning: SOFTWARE_WARNING } : {}),
-      tests: catalogue.tests.flatMap((item) => this.testOf(item) ?? []),
+      kernels: 'fast',
+      ...measure,
       benches: catalogue.benches.flatMap((item) => this.benchOf(item) ?? []),
-      ...(step ? { step } : {}),
+      steps,
+      startUp,
+      tests: catalogue.tests.flatMap((item) => this.testOf(item) ?? []),
     };
   }
 }

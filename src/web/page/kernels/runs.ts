@@ -1,8 +1,10 @@
 import { proxy } from 'comlink';
-import type { BenchOutcome, Results } from './results';
+import type { DeviceWanted } from '../../../../bench/device';
+import type { BenchOutcome } from '../../../../bench/runBenches';
+import type { Results } from './results';
 import { counted } from '../../../files/format';
 import type { TestResult } from '../../../../kernels-test/runSuites';
-import type { DeviceWanted, Item } from '../../workers/kernels';
+import type { Item } from '../../workers/kernels';
 import { formatTime, standingOf } from './results';
 import { inWorker, type Task } from './task';
 
@@ -64,6 +66,9 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => Task<Outc
       await api.runBenches(
         wanted,
         filter,
+        proxy((measure) => {
+          results.measure = measure;
+        }),
         proxy((result) => {
           found.push(result);
           results.addBench(result);
@@ -71,17 +76,28 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => Task<Outc
         }),
       );
       const failed = found.filter((result) => 'failure' in result).length;
+      const skipped = found.filter((result) => 'skipped' in result).length;
+      const left = skipped > 0 ? `, ${skipped} left out` : '';
       return failed > 0
-        ? { state: 'failed', text: `${failed} of ${counted(found.length, 'case')} failed` }
-        : { state: 'passed', text: `${counted(found.length, 'case')} timed in ${formatTime(performance.now() - began)}` };
+        ? { state: 'failed', text: `${failed} of ${counted(found.length, 'case')} failed${left}` }
+        : { state: 'passed', text: `${counted(found.length - skipped, 'case')} timed in ${formatTime(performance.now() - began)}${left}` };
     });
   },
 
-  step: ({ wanted, results, onProgress }) => {
-    onProgress({ done: 0, count: undefined, name: 'two-way i-MAE, fast kernels and plain ones in turn', kernel: undefined });
+  step: ({ wanted, filter, results, onProgress }) => {
+    onProgress({ done: 0, count: undefined, name: 'a training started, then its steps with fast kernels and plain ones', kernel: undefined });
     return inWorker(async (api) => {
-      results.step = await api.compareSteps(wanted);
-      return { state: 'passed', text: 'the training step was timed' };
+      await api.startUp(wanted, proxy((start) => results.addStart(start)));
+      let failed = 0;
+      await api.runSteps(
+        wanted,
+        filter,
+        proxy((step) => {
+          results.addStep(step);
+          if ('failure' in step) failed++;
+        }),
+      );
+      return failed > 0 ? { state: 'failed', text: 'a training step failed' } : { state: 'passed', text: 'the training step was timed' };
     });
   },
 };

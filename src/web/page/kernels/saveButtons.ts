@@ -29,6 +29,6 @@ function copyButton(title: string, text: () => string): HTMLElement {
 }
 
 function save(saved: SavedResults): void {
-  const name = `palimpsest-kernels-${saved.date.slice(0, 10)}.json`;
+  const name = `palimpsest-bench-${saved.date.slice(0, 10)}.json`;
   download(name, new TextEncoder().encode(asJson(saved)), 'application/json');
 }
