@@ -49,8 +49,8 @@ interface Range {
 
 /** Where an intensity and a rate lie on the picture. */
 export interface Scale {
-  x(intensity: number): number;
-  y(gflops: number): number;
+  readonly x: (intensity: number) => number;
+  readonly y: (gflops: number) => number;
   readonly intensities: Range;
   readonly rates: Range;
 }

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadImage } from '@napi-rs/canvas';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parseSaved } from '../../bench/saved';
+import { main } from './benchMain';
 
 /*
  * The command as a user calls it: what is wrong with a call is said in one message before anything is timed, and what was found
@@ -30,24 +31,32 @@ describe('a wrong call', () => {
   writeFileSync(at('damaged.json'), '{"format":');
 
   test.each([
-    [['--filter', 'nothing'], /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, startUp\.\n$/],
-    [['--compare', 'absent.json'], /^--compare: absent\.json cannot be read: there is no such file or folder\.\n$/],
-    [['--compare', 'folder'], /^--compare: folder cannot be read: it is a folder\.\n$/],
-    [['--compare', 'foreign.json'], /^--compare: foreign\.json has the format 'another', not 'palimpsest bench 1'\. Give a file/],
-    [['--compare', 'damaged.json'], /^--compare: damaged\.json is no JSON\. Give a file/],
-    [['--json', 'folder'], /^--json: folder is a folder\. Give the name of a file\.\n$/],
-    [['--json', 'file/x.json'], /^--json: file\/x\.json cannot be written: .*file is no folder\.\n$/],
-    [['--json', ''], /^--json: the path is empty\. Give one, or leave it out\.\n$/],
-    [['--roofline', 'picture.jpg'], /^--roofline: 'picture\.jpg' ends neither in \.png nor in \.svg\.\n$/],
-    [['--roofline', 'file/x.png'], /^--roofline: file\/x\.png cannot be written: /],
-    [['--kernels', 'best'], /argument 'best' is invalid.*See npm run bench -- --help\.\n$/],
+    [['--filter', 'nothing'], /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, startUp\.$/],
+    [['--compare', at('absent.json')], /^--compare: absent\.json cannot be read: there is no such file or folder\.$/],
+    [['--compare', at('folder')], /^--compare: folder cannot be read: it is a folder\.$/],
+    [['--compare', at('foreign.json')], /^--compare: foreign\.json has the format 'another', not 'palimpsest bench 1'\. Give a file/],
+    [['--compare', at('damaged.json')], /^--compare: damaged\.json is no JSON\. Give a file/],
+    [['--json', at('folder')], /^--json: folder is a folder\. Give the name of a file\.$/],
+    [['--json', at('file/x.json')], /^--json: file\/x\.json cannot be written: .*file is no folder\.$/],
+    [['--json', ''], /^--json: the path is empty\. Give one, or leave it out\.$/],
+    [['--roofline', 'picture.jpg'], /^--roofline: 'picture\.jpg' ends neither in \.png nor in \.svg\.$/],
+    [['--roofline', at('file/x.png')], /^--roofline: file\/x\.png cannot be written: /],
+    [['--kernels', 'best'], /argument 'best' is invalid.*See npm run bench -- --help\.$/],
     [['--jsno', 'x'], /unknown option '--jsno'/],
     [['more'], /too many arguments/],
-  ])('%j', (args, message) => {
-    const { status, out, err } = bench(...args);
-    expect(err).toMatch(message);
-    expect(err.trimEnd().split('\n')).toHaveLength(1);
-    expect({ status, out }).toEqual({ status: 2, out: '' });
+  ])('%j', async (args, message) => {
+    const error = vi.spyOn(console, 'error').mockReturnValue();
+    const log = vi.spyOn(console, 'log').mockReturnValue();
+    try {
+      expect(await main(['node', 'bench', ...args])).toBe(2);
+      expect(log).not.toHaveBeenCalled();
+      expect(error).toHaveBeenCalledTimes(1);
+      const [text] = error.mock.calls[0] as [string];
+      expect(text.replaceAll(`${base}/`, '')).toMatch(message);
+      expect(text).not.toContain('\n');
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });
 

@@ -57,7 +57,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    console.error(`${error.message.replace(/^error: /, '')} See npm run bench -- --help.`);
+    console.error(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')} See npm run bench -- --help.`);
     return 2;
   }
   try {
