@@ -86,7 +86,7 @@ describe('one name, everywhere', () => {
   const benches = namesIn('bench', '.bench.ts');
 
   it('has no bench of a kernel or operation that is not there', () => {
-    const known = [...kernels, ...namesIn('src/ops', '.ts'), 'step'];
+    const known = [...kernels, ...namesIn('src/ops', '.ts'), 'step', 'host'];
     expect(benches.filter((name) => !known.includes(name))).toEqual([]);
   });
 
@@ -109,7 +109,7 @@ describe('one name, everywhere', () => {
   );
 
   it('runs every bench', () => {
-    expect([...benchSuites.map(({ kernel }) => kernel), 'step'].sort()).toEqual(benches.sort());
+    expect([...benchSuites.map(({ kernel }) => kernel), 'step', 'host'].sort()).toEqual(benches.sort());
   });
 });
 
