@@ -2,7 +2,6 @@ import adamw from './adamw.bench';
 import add from './add.bench';
 import attention from './attention.bench';
 import augment from './augment.bench';
-import columnSum from './columnSum.bench';
 import concat from './concat.bench';
 import crossEntropy from './crossEntropy.bench';
 import distillation from './distillation.bench';
@@ -18,7 +17,9 @@ import mlp from './mlp.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
 import reduce from './reduce.bench';
+import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
+import sumPartials from './sumPartials.bench';
 import tokens from './tokens.bench';
 import weightedSum from './weightedSum.bench';
 import type { BenchSuite } from './bench';
@@ -29,7 +30,6 @@ export const suites: readonly BenchSuite[] = [
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -45,7 +45,9 @@ export const suites: readonly BenchSuite[] = [
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 ];

@@ -2,7 +2,6 @@ import adamw from './adamw.test';
 import add from './add.test';
 import attention from './attention.test';
 import augment from './augment.test';
-import columnSum from './columnSum.test';
 import concat from './concat.test';
 import crossEntropy from './crossEntropy.test';
 import distillation from './distillation.test';
@@ -18,7 +17,9 @@ import mlp from './mlp.test';
 import patchify from './patchify.test';
 import philox from './philox.test';
 import reduce from './reduce.test';
+import sameBits from './sameBits.test';
 import softmax from './softmax.test';
+import sumPartials from './sumPartials.test';
 import tokens from './tokens.test';
 import weightedSum from './weightedSum.test';
 import type { KernelSuite } from './suite';
@@ -29,7 +30,6 @@ export const suites: readonly KernelSuite[] = [
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -45,7 +45,9 @@ export const suites: readonly KernelSuite[] = [
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 ];

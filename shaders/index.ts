@@ -2,7 +2,6 @@ import adamw from './adamw.wgsl';
 import add from './add.wgsl';
 import attention from './attention.wgsl';
 import augment from './augment.wgsl';
-import columnSum from './columnSum.wgsl';
 import concat from './concat.wgsl';
 import crossEntropy from './crossEntropy.wgsl';
 import distillation from './distillation.wgsl';
@@ -16,7 +15,9 @@ import mixture from './mixture.wgsl';
 import patchify from './patchify.wgsl';
 import philox from './philox.wgsl';
 import reduce from './reduce.wgsl';
+import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
+import sumPartials from './sumPartials.wgsl';
 import tokens from './tokens.wgsl';
 import weightedSum from './weightedSum.wgsl';
 
@@ -26,7 +27,6 @@ export const shaders = {
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -40,7 +40,9 @@ export const shaders = {
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 } satisfies Readonly<Record<string, string>>;

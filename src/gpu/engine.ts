@@ -1,3 +1,4 @@
+import { KernelChoices } from './choices';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
@@ -72,6 +73,7 @@ export class Engine {
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
   readonly wait: Wait;
+  readonly choices = new KernelChoices();
   private readonly kernels = new Map<Kernel, Map<string, CompiledKernel>>();
   private readonly errorChecks = new Set<Promise<void>>();
   private failure: EngineError | undefined;

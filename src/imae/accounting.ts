@@ -1,6 +1,8 @@
 import {
   distillationWeights,
   patchCount,
+  phasesOf,
+  planPhase,
   studentSize,
   teacherSize,
   visiblePatches,
@@ -89,6 +91,12 @@ export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepSha
   const decoder = blocksForward(size.decoderDim, size.decoderDepth, all);
   const target = teacher ? blocksForward(teacher.dim, teacher.depth, visible) : 0;
   return batch * (6 * (encoder + branches * decoder) + 2 * branches * target);
+}
+
+/** Model arithmetic of all steps of a run, by the same rule. */
+export function runFlops(config: Config, trainingImages: number): number {
+  const ofPhase = (phase: Phase): number => planPhase(config, phase, trainingImages).steps * stepFlops(stepShape(config, phase));
+  return phasesOf(config).reduce((sum, phase) => sum + ofPhase(phase), 0);
 }
 
 /** Multiplications (pairs with their additions) of blocks on one sequence. */

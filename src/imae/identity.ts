@@ -1,7 +1,7 @@
 import { digestImages, type TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { digestTensors } from './checkpoint';
-import type { Config } from './config';
+import { isRecording, type Config } from './config';
 import type { NamedFile } from './run';
 
 /** What the bits of a run follow from, but for the adapter. */
@@ -40,6 +40,8 @@ export async function identify(config: Config, data: TrainTest, teacher: NamedFi
       if (!isChangeable(section, key)) settings[`${section}.${key}`] = JSON.stringify(value);
     }
   }
+  // Of the fast kernels, those that measurement chooses among give the same bits.
+  if (isRecording(config.device.kernels)) settings['device.kernels'] = JSON.stringify('fast');
   return {
     settings,
     data: `${await digestImages(data.train)} ${await digestImages(data.test)}`,

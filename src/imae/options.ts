@@ -214,9 +214,10 @@ export const OPTIONS = {
         'the packages), a part of its name, or "any", the best',
     ),
     kernels: option(
-      choice('plain', 'fast'),
+      text('plain|fast|FILE', 'plain, fast, or a kernels.json or the folder of a run'),
       'fast',
-      'the fastest kernels that the adapter allows, or their plain reference twins',
+      'the fastest kernels that the adapter allows, their plain reference twins, or those of another run, by its ' +
+        'folder or kernels.json',
     ),
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;

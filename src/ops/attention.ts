@@ -1,11 +1,12 @@
 import source from '../../shaders/attention.wgsl';
+import type { Way } from '../gpu/choices';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { addInPlace } from '../tensor/accumulate';
 import type { Graph } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { ATTENTION_KERNELS, planAttention } from './attentionPlan';
+import { ATTENTION_KERNELS, planAttention, type AttentionWay } from './attentionPlan';
 
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
@@ -43,11 +44,20 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
   const out = graph.empty('attention', [b, n, heads * d], 'f32', qkv.requiresGrad);
   const lse = graph.empty('attention lse', [b, heads, n]);
-  const dispatch = (step: (typeof plan)['forward'], bindings: Readonly<Record<string, Tensor>>): void => {
-    const { kernel, params, workgroups } = step;
-    graph.dispatch({ kernel: kernels[kernel], params, uniforms, bindings: { ...bindings, ...options }, workgroups });
+  const way = ({ kernel, params, workgroups }: AttentionWay): Way => ({ kernel: kernels[kernel], params, workgroups });
+  /** @param products of N × N by d that it makes */
+  const dispatch = (part: keyof typeof plan, products: number, bindings: Readonly<Record<string, Tensor>>): void => {
+    const { others, ...first } = plan[part];
+    const ofBias = bias ? ` bias ${bias.shape.join('×')}` : '';
+    graph.dispatch({
+      ...way(first),
+      alternatives: { work: `attention ${part} ${b}×${n}×${heads}×${d}${ofBias}`, ways: others.map(way) },
+      flops: 2 * products * b * heads * n * n * d,
+      uniforms,
+      bindings: { ...bindings, ...options },
+    });
   };
-  dispatch(plan.forward, { qkv, out, lse });
+  dispatch('forward', 2, { qkv, out, lse });
   graph.record('attention', [out], (gradients) => {
     const dout = gradients.of(out);
     const target = dout && gradients.into(qkv);
@@ -55,8 +65,8 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
     // The kernels write dQ, dK and dV once each; where there is a gradient to add to, they write beside it.
     const dqkv = target.accumulate ? graph.empty('d qkv', qkv.shape) : target.out;
     const delta = graph.empty('attention delta', [b, heads, n]);
-    dispatch(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
-    dispatch(plan.backwardKV, { qkv, dout, lse, delta, dqkv });
+    dispatch('backwardQ', 3, { qkv, out, dout, lse, delta, dqkv });
+    dispatch('backwardKV', 4, { qkv, dout, lse, delta, dqkv });
     if (target.accumulate) addInPlace(graph, target.out, dqkv, true);
   });
   return out;

@@ -35,11 +35,17 @@ export const ATTENTION_KERNELS = [
 
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
-/** One dispatch: a kernel of `shaders/attention.wgsl`, its parameters, its grid. */
-export interface AttentionDispatch {
+/** A kernel of `shaders/attention.wgsl`, its parameters, its grid. */
+export interface AttentionWay {
   readonly kernel: AttentionKernel;
   readonly params: ParamValues;
   readonly workgroups: readonly [number, number];
+}
+
+/** One dispatch. */
+export interface AttentionDispatch extends AttentionWay {
+  /** Other ways to the same bits, which measurement may prefer on an adapter. */
+  readonly others: readonly AttentionWay[];
 }
 
 export interface AttentionPlan {
@@ -61,6 +67,7 @@ function planPlain(shape: AttentionShape): AttentionPlan {
     kernel,
     params: { WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
     workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * shape.n) / group)),
+    others: [],
   });
   return {
     forward: dispatch('attentionPlainForward'),
@@ -70,14 +77,17 @@ function planPlain(shape: AttentionShape): AttentionPlan {
 }
 
 function planRegister(shape: AttentionShape): AttentionPlan {
-  const group = 8;
+  const way = (kernel: AttentionKernel, rows: number, group: number, other: ParamValues): AttentionWay => ({
+    kernel,
+    params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
+  });
+  // The rows of an invocation know nothing of each other; what decides bits is how many keys are taken at a time.
   const dispatch = (kernel: AttentionKernel, mostRows: number, other: ParamValues): AttentionDispatch => {
     const rows = evenPart(shape.n, mostRows);
-    return {
-      kernel,
-      params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
-      workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
-    };
+    const otherRows = [2, 4, 6, 8].map((most) => evenPart(shape.n, most)).filter((count) => count !== rows);
+    const others = [...new Set(otherRows)].map((count) => way(kernel, count, 8, other));
+    return { ...way(kernel, rows, 8, other), others: [...others, way(kernel, rows, 16, other)] };
   };
   // Larger blocks load less but compile for seconds on lavapipe.
   return {
@@ -99,18 +109,30 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
   const groupBytes = 4 * (across + 1 + columns) * 4;
   const mostGroups = Math.min(Math.floor((WORKGROUP_BYTES - tileBytes) / groupBytes), WORKGROUP_INVOCATIONS / columns);
   const groups = evenPart(Math.ceil(shape.n / 4), mostGroups);
-  const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + groups * groupBytes));
-  const idle = Math.floor(WORKGROUP_INVOCATIONS / (groups * columns));
-  const heads = Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
-  const blocks = Math.ceil(shape.n / (4 * groups));
-  const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
+  const mostHeads = (count: number): number => {
+    const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + count * groupBytes));
+    const idle = Math.floor(WORKGROUP_INVOCATIONS / (count * columns));
+    return Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
+  };
+  const way = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionWay => ({
     kernel,
     params: {
-      D: shape.d, COLUMNS: columns, GROUPS: groups, ACROSS: across, HEADS: heads,
+      D: shape.d, COLUMNS: columns, GROUPS: rowGroups, ACROSS: across, HEADS: heads,
       KEY_MASK: shape.mask, BIAS: shape.bias,
     },
-    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * blocks),
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * Math.ceil(shape.n / (4 * rowGroups))),
   });
+  // How rows and heads are gathered in workgroups changes no sum; what decides bits is COLUMNS and ACROSS.
+  const fewer = evenPart(Math.ceil(shape.n / 4), Math.ceil(groups / 2));
+  const gathered: [number, number][] = [groups, fewer].flatMap((count) => {
+    const most = mostHeads(count);
+    return [most, Math.ceil(most / 2), 1].map((heads): [number, number] => [count, heads]);
+  });
+  const dispatch = (kernel: AttentionKernel): AttentionDispatch => {
+    const distinct = new Map(gathered.map(([count, heads]) => [`${count} ${heads}`, way(kernel, count, heads)]));
+    const [first, ...others] = [...distinct.values()] as [AttentionWay, ...AttentionWay[]];
+    return { ...first, others };
+  };
   return {
     forward: dispatch('attentionForward'),
     backwardQ: dispatch('attentionBackwardQ'),

@@ -19,13 +19,19 @@ export interface MatmulDevice {
   readonly plain?: boolean;
 }
 
-/** A dispatch of one of the kernels of `matmul.wgsl`. */
-export interface MatmulPlan {
+/** One of the kernels of `matmul.wgsl`, with a tile. */
+export interface MatmulWay {
   readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle';
   /** Its parameters but those of the epilogue. */
   readonly params: Readonly<Record<string, number | boolean>>;
-  readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
   readonly workgroups: readonly [number, number, number];
+}
+
+/** A dispatch of one of the kernels of `matmul.wgsl`. */
+export interface MatmulPlan extends MatmulWay {
+  readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
+  /** Other ways to the same bits, which measurement may prefer on an adapter. */
+  readonly others: readonly MatmulWay[];
   /**
    * Above 1, the kernel writes partials[splits, m, n] instead of C, without an epilogue, and `sumPartials` adds them.
    */
@@ -60,29 +66,60 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
   ];
   if (device.plain) {
     const params = { ...transposition, VEC: false };
-    return { kernel: 'matmulPlain', params, uniforms, workgroups: grid(8, 8), splits: 1 };
+    return { kernel: 'matmulPlain', params, uniforms, workgroups: grid(8, 8), splits: 1, others: [] };
   }
   if (device.software) {
-    const common = { ...transposition, VEC, SPLIT: kSplit < k };
-    const { subgroups } = device;
-    if (subgroups && subgroups.min === subgroups.max) {
-      const params = { ...common, TM: 16, TN: 8, LANES: subgroups.min };
-      return { kernel: 'matmulShuffle', params, uniforms, workgroups: grid(8 * subgroups.min, 16), splits: 1 };
-    }
-    const params = { ...common, TM: 4, TN: 8, WIDTH: 8 };
-    return { kernel: 'matmulRegister', params, uniforms, workgroups: grid(64, 4), splits: 1 };
+    const [first, ...others] = softwareWays(device, { ...transposition, VEC, SPLIT: kSplit < k }, grid);
+    return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
-  const [BM, BN, TM] = tile(m, n, splits);
-  const [x, y] = grid(BN, BM);
-  const params = { ...transposition, VEC, BM, BN, TM };
-  return { kernel: 'matmulTile', params, uniforms, workgroups: [x, y, splits], splits };
+  const way = ([BM, BN, TM]: Tile): MatmulWay => {
+    const [x, y] = grid(BN, BM);
+    return { kernel: 'matmulTile', params: { ...transposition, VEC, BM, BN, TM }, workgroups: [x, y, splits] };
+  };
+  const chosen = tile(m, n, splits);
+  const others = TILES.filter((other) => String(other) !== String(chosen) && other[0] < 2 * m && other[1] < 2 * n);
+  return { ...way(chosen), uniforms, splits, others: others.map(way) };
 }
 
+/** BM, BN, TM of `matmulTile`. */
+type Tile = readonly [number, number, number];
+
+/** Tiles of 64 to 256 invocations that lie within WebGPU's default limits. */
+const TILES: readonly Tile[] = [
+  [128, 64, 8],
+  [64, 128, 8],
+  [64, 64, 8],
+  [64, 64, 4],
+  [64, 32, 4],
+  [32, 64, 4],
+  [32, 32, 4],
+];
+
 /** The largest tile of which there are enough to fill a GPU. */
-function tile(m: number, n: number, splits: number): readonly [number, number, number] {
+function tile(m: number, n: number, splits: number): Tile {
   const tiles = (height: number, width: number): number => Math.ceil(m / height) * Math.ceil(n / width) * splits;
   if (tiles(128, 64) >= 2 * FILL) return [128, 64, 8];
   if (tiles(64, 64) >= FILL) return [64, 64, 4];
   return [32, 32, 4];
+}
+
+type Grid = (width: number, height: number) => [number, number, number];
+
+/** The ways of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
+function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], grid: Grid): [MatmulWay, ...MatmulWay[]] {
+  const register = (TM: number, TN: number): MatmulWay => {
+    const WIDTH = 8;
+    return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
+  };
+  const registers = [register(4, 8), register(8, 8), register(8, 4)] as const;
+  if (!subgroups || subgroups.min !== subgroups.max) return [...registers];
+  const LANES = subgroups.min;
+  const shuffle = (TM: number, TN: number, UNROLL: boolean): MatmulWay => {
+    const params = { ...common, TM, TN, LANES, UNROLL };
+    return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
+  };
+  // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it.
+  const unrolled = LANES <= 4;
+  return [shuffle(16, 8, unrolled), shuffle(8, 8, unrolled), shuffle(16, 8, !unrolled), shuffle(32, 8, false), ...registers];
 }
