@@ -39,22 +39,35 @@ describe('BufferPool', () => {
 
   it('keeps staging buffers to be taken again, and lets them go where memory is short', () => {
     const buffers = pool(1 << 13);
+    const data = buffers.allocate(256, GPUBufferUsage.STORAGE, 'data');
     const [first, second] = [buffers.takeStaging(300), buffers.takeStaging(400)];
-    expect([first.size, second.size, buffers.liveBuffers]).toEqual([512, 512, 2]);
+    expect([first.size, second.size, buffers.liveBuffers]).toEqual([512, 512, 3]);
     buffers.keepStaging(first);
-    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([1, 1024]);
+    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([2, 1024 + 256]);
     expect(buffers.takeStaging(512)).toBe(first);
     buffers.keepStaging(first);
     buffers.keepStaging(second);
     expect(buffers.takeStaging(256)).not.toBe(first); // another size
-    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([1, 1024 + 256]);
-    const all = buffers.allocate((1 << 13) - 256, GPUBufferUsage.STORAGE, 'all that is left');
-    expect([first.released, second.released, buffers.liveBuffers]).toEqual([true, true, 2]);
+    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([2, 1024 + 512]);
+    const all = buffers.allocate((1 << 13) - 512, GPUBufferUsage.STORAGE, 'all that is left');
+    expect([first.released, second.released, buffers.liveBuffers]).toEqual([true, true, 3]);
     buffers.release(all);
     buffers.keepStaging(first); // too late: harmless
     expect(buffers.takeStaging(512)).not.toBe(first);
+    buffers.release(data);
     buffers.dispose();
     expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([0, 0]);
+  });
+
+  it('keeps none where there is nothing left to read', () => {
+    const buffers = pool();
+    const data = buffers.allocate(256, GPUBufferUsage.STORAGE, 'data');
+    const [first, second] = [buffers.takeStaging(256), buffers.takeStaging(256)];
+    buffers.keepStaging(first);
+    buffers.release(data);
+    expect([first.released, buffers.liveBuffers]).toEqual([false, 1]);
+    buffers.keepStaging(second);
+    expect([first.released, second.released, buffers.liveBytes]).toEqual([true, true, 0]);
   });
 
   it('releases a large staging buffer at once', () => {

@@ -74,6 +74,7 @@ export class BufferPool {
     buffer.released = true;
     this.liveBytes -= buffer.size;
     buffer.gpu.destroy();
+    if (this.liveBuffers === 0) this.releaseIdle();
   }
 
   /** A buffer to read back through: one that `keepStaging` kept, or else a new one, of at least `bytes` bytes. */
@@ -84,13 +85,17 @@ export class BufferPool {
     return kept ?? this.allocate(size > LARGEST_KEPT ? bytes : size, usage, 'readback');
   }
 
-  /** Takes a staging buffer back, unmapped, for the next who takes one; a large one is released. */
+  /**
+   * Takes a staging buffer back, unmapped, for the next who takes one. A large one is released, and so is every one where
+   * nothing is in use that could be read.
+   */
   keepStaging(buffer: DeviceBuffer): void {
     if (buffer.size > LARGEST_KEPT) this.release(buffer);
     if (!this.live.has(buffer)) return;
     const kept = this.idle.get(buffer.size);
     if (kept) kept.push(buffer);
     else this.idle.set(buffer.size, [buffer]);
+    if (this.liveBuffers === 0) this.releaseIdle();
   }
 
   private releaseIdle(): void {

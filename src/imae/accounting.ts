@@ -60,6 +60,8 @@ export interface StepShape {
   readonly batch: number;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+  /** Whether of each trained block only the input is kept, and the rest computed once more. */
+  readonly recompute?: boolean;
 }
 
 /** What a step of a phase computes on, all micro-batches together. */
@@ -72,6 +74,7 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
+    recompute: config.training.recompute === 'blocks',
     ...(distils ? { teacher: teacherSize(config) } : {}),
   };
 }
@@ -79,7 +82,7 @@ export function stepShape(config: Config, phase: Phase): StepShape {
 /**
  * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
  * what is trained, 2 × for the frozen teacher, which sees an image a branch; the products of attention count by half.
- * Only the blocks count: embeddings, norms, losses and the optimizer do not.
+ * Only the blocks count: embeddings, norms, losses and the optimizer do not, nor what is computed a second time.
  */
 export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
@@ -111,18 +114,25 @@ export interface MemoryEstimate {
   readonly total: number;
 }
 
+/** What the backward pass of a block reads, in widths a token. */
+const BLOCK_WIDTHS = 16;
+
 /**
- * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads (16
- * widths a token) plus the batch's images, targets and predictions; workspace and rounding of buffers are left out.
+ * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads plus the
+ * batch's images, targets and predictions; where blocks are computed twice, it is the input of each, and the insides and
+ * the gradient of the largest. Workspace and rounding of buffers are left out.
  *
  * @param shape with `batch` the images of one micro-batch
  * @param imageBytes size of the resident image set, 0 where it is streamed
  */
 export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
-  const { size, branches, maskRatio, batch, teacher } = shape;
-  const visible = visiblePatches(size, maskRatio) + 1;
-  const all = patchCount(size) + 1;
-  const widths = visible * size.dim * size.depth + branches * all * size.decoderDim * size.decoderDepth;
+  const { size, branches, maskRatio, batch, teacher, recompute = false } = shape;
+  const encoderBlock = (visiblePatches(size, maskRatio) + 1) * size.dim;
+  const decoderBlock = branches * (patchCount(size) + 1) * size.decoderDim;
+  const inputs = encoderBlock * size.depth + decoderBlock * size.decoderDepth;
+  const blocks = recompute
+    ? inputs + (BLOCK_WIDTHS + 1) * Math.max(encoderBlock, decoderBlock)
+    : BLOCK_WIDTHS * inputs;
   const pixels = size.channels * size.image ** 2;
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
@@ -130,7 +140,7 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
     parameters: 4 * (4 * trained + positions),
     teacher: frozen ? 4 * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: 4 * batch * (16 * widths + (1 + 3 * branches) * pixels),
+    activations: 4 * batch * (blocks + (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
@@ -144,35 +154,44 @@ function largestTensor({ size, branches, maskRatio, batch }: StepShape): number 
 }
 
 /**
- * What to change where a phase does not fit: the fewest micro-batches that should, else a smaller model.
+ * What to change where a phase does not fit: blocks that are computed twice where that is enough, else the fewest
+ * micro-batches that should be, else a smaller model.
  *
  * @param room bytes that there are, `Infinity` where nobody knows, and bytes that a kernel can be given at once
+ * @param short which of the two was too little
  */
 export function adviseOnMemory(
   config: Config,
   phase: Phase,
   trainingImages: number,
   room: { readonly budget: number; readonly binding: number },
+  short: keyof typeof room,
 ): string {
   const { batch, accumulate } = config.training;
   const shape = stepShape(config, phase);
   const setBytes = trainingImages * shape.size.channels * shape.size.image ** 2;
-  const fits = (parts: number): boolean => {
-    const part = { ...shape, batch: batch / parts };
-    return estimateMemory(part, setBytes).total < room.budget && largestTensor(part) <= room.binding;
-  };
-  const parts = Array.from({ length: batch }, (_, index) => index + 1).filter(
-    (count) => count > accumulate && batch % count === 0,
-  );
-  const enough = parts.find(fits);
-  if (enough === undefined) {
-    const { dim, decoderDim } = shape.size;
-    const weightsFit =
-      estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
-    return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
+  const counts = Array.from({ length: batch }, (_, index) => index + 1).filter((count) => batch % count === 0);
+  const fewest = (from: number, recompute = shape.recompute ?? false): number | undefined =>
+    counts.find((count) => {
+      const part = { ...shape, batch: batch / count, recompute };
+      return count >= from && estimateMemory(part, setBytes).total < room.budget && largestTensor(part) <= room.binding;
+    });
+  const enough = fewest(accumulate + 1);
+  const recomputing = shape.recompute ? undefined : fewest(short === 'budget' ? accumulate : accumulate + 1, true);
+  const parts = (count: number): string => `the same batch of ${batch} images, computed ${batch / count} at a time`;
+  if (recomputing !== undefined && recomputing <= accumulate) {
+    const other = enough === undefined ? '' : `Or --accumulate ${enough}: ${parts(enough)}. `;
+    return `Give --recompute blocks: the same bits from less memory, for up to a third more work. ${other}Else a smaller --batch or model.`;
   }
-  return (
-    `Give --accumulate ${enough}: the same batch of ${batch} images, computed ${batch / enough} at a time. ` +
-    'Else a smaller --batch or model.'
-  );
+  if (enough !== undefined) {
+    const fewer = recomputing !== undefined && recomputing < enough ? ` With --recompute blocks, ${recomputing} will do.` : '';
+    return `Give --accumulate ${enough}: ${parts(enough)}.${fewer} Else a smaller --batch or model.`;
+  }
+  if (recomputing !== undefined) {
+    return `Give --recompute blocks --accumulate ${recomputing}: ${parts(recomputing)}, for up to a third more work. Else a smaller model.`;
+  }
+  const { dim, decoderDim } = shape.size;
+  const weightsFit =
+    estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
+  return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
 }

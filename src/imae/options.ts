@@ -156,7 +156,7 @@ export const OPTIONS = {
       choice('none', 'blocks'),
       'none',
       'what is computed a second time to save memory, with the same bits: nothing, or the insides of every transformer ' +
-        'block, about a third more work',
+        'block, up to a third more work',
     ),
     seed: option(integer({ min: 0, max: 0xffffffff }), 0, 'seed of every random choice; same seed, same bits'),
   },

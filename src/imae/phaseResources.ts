@@ -42,12 +42,11 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
     dispose();
     const isTooLarge = error instanceof EngineError && ['out-of-memory', 'limit-exceeded'].includes(error.code);
     if (!isTooLarge) throw error;
+    const room = { budget: engine.pool.budget, binding: engine.device.limits.maxStorageBufferBindingSize };
+    const short = error.code === 'out-of-memory' ? 'budget' : 'binding';
     throw new UserError(
       `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
-        adviseOnMemory(config, phase, data.train.count, {
-          budget: engine.pool.budget,
-          binding: engine.device.limits.maxStorageBufferBindingSize,
-        }),
+        adviseOnMemory(config, phase, data.train.count, room, short),
     );
   }
 }

@@ -4,6 +4,7 @@ import { ResidentImages } from '../data/residentImages';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { AdamW } from '../optim/adamw';
+import { estimateMemory, stepShape } from './accounting';
 import { resolveConfig, type Config, type Phase } from './config';
 import type { PartialSettings } from './options';
 import { PRESET_NAMES } from './presets';
@@ -103,6 +104,10 @@ describe('a training', () => {
         const { arenaBytes, largestLiveSet } = graph.statistics;
         // Values that a dispatch reads and writes lie in different arenas, which need not be full at the same time.
         expect(arenaBytes / largestLiveSet, phase).toBeLessThanOrEqual(1.15);
+        const estimate = estimateMemory(stepShape(config, phase), 0).activations;
+        // The estimate counts blocks and pixels; in the small demo the rest weighs most, and what is not alive at once.
+        expect(estimate / arenaBytes, phase).toBeGreaterThan(0.8);
+        expect(estimate / arenaBytes, phase).toBeLessThan(1.4);
         for (const resource of [images, model.parameters, optimizer]) resource.dispose();
       }
       teacher.parameters.dispose();

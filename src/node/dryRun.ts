@@ -50,8 +50,9 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     `parameters ${formatBytes(memory.parameters)}`,
     ...(memory.teacher ? [`teacher ${formatBytes(memory.teacher)}`] : []),
     ...(imageBytes ? [`image set ${formatBytes(memory.images)}`] : []),
-    `activations ${formatBytes(memory.activations)}`,
+    `activations ${formatBytes(memory.activations)}${shape.recompute ? ' with blocks computed twice' : ''}`,
   ];
+  const saving = estimateMemory({ ...shape, batch: microBatch(config), recompute: true }, imageBytes);
   const rows: [string, string][] = [
     ['model', describeSize(size) + (phase === 'imae' ? `, ${config.imae.branches}` : '')],
     [
@@ -63,6 +64,7 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     ...(shape.teacher ? [['teacher', `${describeSize(shape.teacher)}, frozen`] as [string, string]] : []),
     ['arithmetic', `${formatCount(flops)}FLOP a step, ${formatCount(flops / config.training.batch)}FLOP an image`],
     ['memory', `about ${formatBytes(memory.total)} (an estimate): ${parts.join(', ')}`],
+    ...(shape.recompute ? [] : [['', `with --recompute blocks about ${formatBytes(saving.total)}`] as [string, string]]),
     ...(memory.total > freeBytes
       ? [['', `more than the ${formatBytes(freeBytes)} that are free here for a software adapter`] as [string, string]]
       : []),
