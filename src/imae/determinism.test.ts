@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../kernels-test/variants';
+import { nameOfWay, type Way } from '../gpu/choices';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { spawnTrain } from '../node/spawnTrain';
@@ -155,6 +156,30 @@ describe('kernels', () => {
       const [reference = [], ...others] = curves;
       for (const curve of others)
         curve.forEach((loss, i) => expect(Math.abs(loss / (reference[i] as number) - 1)).toBeLessThan(1e-4));
+    } finally {
+      engine.dispose();
+    }
+  });
+
+  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', async (variant) => {
+    const engine: Engine = await openEngine();
+    try {
+      const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
+      const run = async (entries: (asked: Engine['choices']['asked']) => Record<string, string>): Promise<unknown> => {
+        const fresh = engineVariants(engine)[variant] as Engine;
+        fresh.choices.adopt(entries(asked));
+        const { steps, store } = await tinyRun(fresh, settings);
+        expect(fresh.choices.unknown).toEqual([]);
+        asked = fresh.choices.asked;
+        return { steps, checkpoints: store.checkpoints };
+      };
+      let asked: Engine['choices']['asked'] = [];
+      const byRule = await run(() => ({}));
+      expect(asked.length).toBeGreaterThan(20);
+      for (const pick of [1, 2, 3]) {
+        const entries = asked.map(({ key, ways }, index) => [key, nameOfWay(ways[(pick + index) % ways.length] as Way)]);
+        expect(await run(() => Object.fromEntries(entries) as Record<string, string>)).toEqual(byRule);
+      }
     } finally {
       engine.dispose();
     }

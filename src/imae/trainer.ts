@@ -26,6 +26,7 @@ import {
 import { maeSpecs, type Branches } from './mae';
 import { imaeObjective, maeObjective, type Losses, type Model } from './objective';
 import { normalisation } from './normalisation';
+import type { StepProfiler } from './profiler';
 
 /** What a step measured. */
 export interface StepMetrics {
@@ -100,6 +101,8 @@ export class Trainer {
   }
 
   readonly program: TensorProgram;
+  /** Runs the steps, where it is set, and measures some of them. */
+  profiler: StepProfiler | undefined;
   private readonly recorded: Recorded;
 
   /**
@@ -144,8 +147,10 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
+          const begin = performance.now();
           this.writeInputs(step);
-          this.program.run();
+          if (this.profiler) await this.profiler.run(this.program, step, (performance.now() - begin) / 1000);
+          else this.program.run();
           const metrics = this.readMetrics(step++);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);

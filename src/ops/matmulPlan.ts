@@ -112,8 +112,7 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
     const WIDTH = 8;
     return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
   };
-  const registers = [register(4, 8), register(8, 8), register(8, 4)] as const;
-  if (!subgroups || subgroups.min !== subgroups.max) return [...registers];
+  if (!subgroups || subgroups.min !== subgroups.max) return [register(4, 8), register(8, 4)];
   const LANES = subgroups.min;
   const shuffle = (TM: number, TN: number, UNROLLED: 0 | 1): MatmulWay => {
     const params = { ...common, TM, TN, LANES, UNROLLED };
@@ -121,5 +120,6 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
   };
   // Measured: SwiftShader, of 4 lanes, broadcasts faster than it shuffles; lavapipe, of 8, the other way round.
   const [first, second] = LANES <= 4 ? [shuffle(8, 8, 1), shuffle(16, 8, 0)] : [shuffle(16, 8, 0), shuffle(8, 8, 1)];
-  return [first, second, shuffle(32, 8, 0), shuffle(8, 8, 0), ...registers];
+  // Larger tiles are no faster at the model's shapes and compile for seconds.
+  return [first, second, shuffle(8, 8, 0), register(4, 8)];
 }
