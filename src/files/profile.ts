@@ -53,7 +53,7 @@ export interface ProfileEvent {
   readonly details?: Readonly<Record<string, string | number>>;
 }
 
-/** Lines of a table: a kernel a row, below it the works that take at least one hundredth of a step. */
+/** Lines of a table: a kernel a row, below it its works, where it has several, that take a hundredth of a step or more. */
 export function profileTable(profile: PhaseProfile): string[] {
   const { phase, steps, clock, dispatches, normal, profiled, gaps, host, rows } = profile;
   const kernels = new Map<string, ProfileRow[]>();
@@ -61,7 +61,7 @@ export function profileTable(profile: PhaseProfile): string[] {
   const families = [...kernels].map(([kernel, parts]) => ({ total: together(kernel, parts), parts }));
   families.sort((a, b) => b.total.milliseconds - a.total.milliseconds);
   const body = families.flatMap(({ total, parts }) => {
-    const worth = parts.filter(({ share }) => share >= 0.01).sort((a, b) => b.milliseconds - a.milliseconds);
+    const worth = (parts.length > 1 ? parts : []).filter(({ share }) => share >= 0.01).sort((a, b) => b.milliseconds - a.milliseconds);
     return [cells(total.kernel, total), ...worth.map((row) => cells(`  ${row.work}`, row))];
   });
   const milliseconds = (value: number): string => `${significant(value)} ms`;
@@ -101,6 +101,7 @@ function cells(name: string, { dispatches, milliseconds, share, gflops, gigabyte
 }
 
 function significant(value: number): string {
+  if (value < 0.01) return value.toFixed(3);
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
@@ -120,6 +121,7 @@ const TRACKS = { gpu: 1, host: 2 } as const;
  */
 export function profileTrace(events: readonly ProfileEvent[], titles: Readonly<Record<ProfileEvent['track'], string>>): string {
   const micro = (seconds: number): number => seconds * 1e6;
+  const origin = events.reduce((first, { begin }) => Math.min(first, begin), Infinity);
   const names = (['gpu', 'host'] as const).map((track) => ({
     ph: 'M',
     pid: 1,
@@ -133,7 +135,7 @@ export function profileTrace(events: readonly ProfileEvent[], titles: Readonly<R
       pid: 1,
       tid: TRACKS[track],
       name,
-      ts: micro(begin),
+      ts: micro(begin - origin),
       dur: micro(end - begin),
       ...(details ? { args: details } : {}),
     }))

@@ -165,25 +165,24 @@ describe('kernels', () => {
     const engine: Engine = await openEngine();
     try {
       const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
-      const run = async (entries: (asked: Engine['choices']['asked']) => Record<string, string>): Promise<unknown> => {
+      let asked: Engine['choices']['asked'] = [];
+      const run = async (entries: Record<string, string>): Promise<unknown> => {
         const fresh = engineVariants(engine)[variant] as Engine;
-        fresh.choices.adopt(entries(asked));
+        fresh.choices.adopt(entries);
         const { steps, store } = await tinyRun(fresh, settings);
         expect(fresh.choices.unknown).toEqual([]);
         asked = fresh.choices.asked;
         return { steps, checkpoints: store.checkpoints };
       };
-      let asked: Engine['choices']['asked'] = [];
-      const byRule = await run(() => ({}));
+      const byRule = await run({});
       expect(asked.length).toBeGreaterThan(20);
-      for (const pick of [1, 2, 3]) {
-        const entries = asked.map(({ key, ways }, index) => [key, nameOfWay(ways[(pick + index) % ways.length] as Way)]);
-        expect(await run(() => Object.fromEntries(entries) as Record<string, string>)).toEqual(byRule);
-      }
+      // None as by rule, and here this one, there that one.
+      const other = asked.map(({ key, ways }, index) => [key, nameOfWay(ways[1 + (index % (ways.length - 1))] as Way)]);
+      expect(await run(Object.fromEntries(other) as Record<string, string>)).toEqual(byRule);
     } finally {
       engine.dispose();
     }
-  });
+  }, 300_000);
 });
 
 describe('in separate processes', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -57,9 +57,9 @@ describe('choices of kernels', () => {
     const loaded = await loadChoices(first, 'fast', undefined);
     askFor(first);
     const notes: string[] = [];
-    await completeChoices(first, loaded, LONG, (text) => notes.push(text));
+    await completeChoices(first, loaded, LONG, (text) => notes.push(text), 300);
     expect(notes).toEqual([
-      expect.stringMatching(/^timing kernels on 1 shape for up to \d+ s: once for this adapter, then kept$/),
+      expect.stringMatching(/^timing kernels on 1 shape for up to .+: once for this adapter, then kept$/),
       expect.stringMatching(/^of 1 shape, [01] got another kernel than by rule/),
     ]);
     const { entries } = usedChoices(first);
@@ -78,7 +78,7 @@ describe('choices of kernels', () => {
     const engine = await opened();
     const loaded = await loadChoices(engine, 'fast', undefined);
     askFor(engine);
-    await completeChoices(engine, loaded, LONG, () => undefined);
+    await completeChoices(engine, loaded, LONG, () => undefined, 300);
     expect(Object.keys(usedChoices(engine).entries)).toHaveLength(1);
     expect(readKernelFile(readFileSync(cached(), 'utf8'), 'cache')).toEqual(usedChoices(engine));
   });
@@ -88,8 +88,9 @@ describe('choices of kernels', () => {
     askFor(engine);
     const [question] = engine.choices.asked;
     const last = nameOfWay(question?.ways.at(-1) as Way);
-    const record = join(base, 'recorded.json');
-    writeFileSync(record, kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: last } }));
+    const record = join(base, 'recorded');
+    mkdirSync(record);
+    writeFileSync(join(record, 'kernels.json'), kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: last } }));
     const replaying = await opened();
     const loaded = await loadChoices(replaying, record, undefined);
     askFor(replaying);
@@ -115,19 +116,19 @@ describe('node train.js --kernels', () => {
       .trimEnd()
       .split('\n')
       .map((line) => ({ ...(JSON.parse(line) as object), imagesPerSecond: undefined }));
-  beforeAll(() => writeFileSync(folder('tiny.json'), JSON.stringify({ preset: 'demo', ...TINY })));
+  beforeAll(() => writeFileSync(folder('tiny.json'), JSON.stringify({ preset: 'demo', ...TINY, training: { ...TINY.training, mode: 'mae' } })));
 
   it('records what it took; another run replays it, with the same bits', async () => {
     const first = await spawnTrain(['--config', folder('tiny.json'), '--out', folder('first')]);
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(record('first').entries).toEqual({}); // too short to measure
 
-    // The ways that measurement may find, stated by hand: the last of each.
+    // The ways that measurement may find, stated by hand: the second of each.
     const engine = await openEngine();
     let entries: Record<string, string> = {};
     try {
-      await rehearse(engine, tinyConfig(), TINY_DATA);
-      entries = Object.fromEntries(engine.choices.asked.map(({ key, ways }) => [key, nameOfWay(ways.at(-1) as Way)]));
+      await rehearse(engine, tinyConfig({ training: { mode: 'mae' } }), TINY_DATA);
+      entries = Object.fromEntries(engine.choices.asked.map(({ key, ways }) => [key, nameOfWay(ways[1] as Way)]));
     } finally {
       engine.dispose();
     }
@@ -139,12 +140,7 @@ describe('node train.js --kernels', () => {
     for (const [key, name] of Object.entries(used)) expect(entries[key]).toBe(name);
     expect(lines('second')).toEqual(lines('first'));
     expect(readSessions(readFileSync(join(folder('second'), 'sessions.jsonl'), 'utf8'))).toMatchObject([{ kernels: 'kernels.json' }]);
-
-    const third = await spawnTrain(['--config', folder('tiny.json'), '--out', folder('third'), '--kernels', folder('second')]);
-    expect(third).toMatchObject({ code: 0, err: '' });
-    expect(record('third').entries).toEqual(used);
-    expect(lines('third')).toEqual(lines('first'));
-  });
+  }, 240_000);
 
   it.each([
     ['is missing', 'nothing.json', (): string | undefined => undefined, 2, 'nothing.json cannot be read: there is no such file or folder'],
