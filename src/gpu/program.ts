@@ -20,6 +20,14 @@ export interface TimedDispatch extends PassTime {
   readonly dispatch: RecordedDispatch;
 }
 
+/** Seconds that the host spent in all runs so far. */
+export interface HostTimes {
+  /** Handing over inputs that were written. */
+  inputs: number;
+  encode: number;
+  submit: number;
+}
+
 export interface ProgramStatistics {
   readonly dispatches: number;
   /** Bytes of the arenas that hold intermediate values. */
@@ -48,6 +56,7 @@ export class Program {
   private timedRuns = 0;
   /** Seconds of the shortest run so far that was timed. */
   private shortest = Infinity;
+  readonly hostTimes: HostTimes = { inputs: 0, encode: 0, submit: 0 };
 
   constructor(
     private readonly engine: Engine,
@@ -81,10 +90,20 @@ export class Program {
   run(): void {
     this.assertRunnable();
     const { queue } = this.engine.device;
+    let since = performance.now();
+    const count = (part: keyof HostTimes): void => {
+      const now = performance.now();
+      this.hostTimes[part] += (now - since) / 1000;
+      since = now;
+    };
     this.engine.guarded('a program', () => {
       this.writeInputs();
+      count('inputs');
       for (let from = 0; from < this.steps.length; from += this.dispatchesASubmit) {
-        queue.submit([this.encode(this.steps.slice(from, from + this.dispatchesASubmit))]);
+        const commands = this.encode(this.steps.slice(from, from + this.dispatchesASubmit));
+        count('encode');
+        queue.submit([commands]);
+        count('submit');
       }
     });
     if (this.timedRuns++ < TIMED_RUNS) this.timeRun();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../kernels-test/variants';
+import { nameOfWay, type Way } from '../gpu/choices';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { spawnTrain } from '../node/spawnTrain';
@@ -180,6 +181,29 @@ describe('kernels', () => {
       engine.dispose();
     }
   });
+
+  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', async (variant) => {
+    const engine: Engine = await openEngine();
+    try {
+      const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
+      let asked: Engine['choices']['asked'] = [];
+      const run = async (entries: Record<string, string>): Promise<unknown> => {
+        const fresh = engineVariants(engine)[variant] as Engine;
+        fresh.choices.adopt(entries);
+        const { steps, store } = await tinyRun(fresh, settings);
+        expect(fresh.choices.unknown).toEqual([]);
+        asked = fresh.choices.asked;
+        return { steps, checkpoints: store.checkpoints };
+      };
+      const byRule = await run({});
+      expect(asked.length).toBeGreaterThan(20);
+      // None as by rule, and here this one, there that one.
+      const other = asked.map(({ key, ways }, index) => [key, nameOfWay(ways[1 + (index % (ways.length - 1))] as Way)]);
+      expect(await run(Object.fromEntries(other) as Record<string, string>)).toEqual(byRule);
+    } finally {
+      engine.dispose();
+    }
+  }, 300_000);
 });
 
 describe('in separate processes', () => {

@@ -9,6 +9,7 @@ import { PHASE_TITLES } from './describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { normalisationMetadata } from './modelFile';
 import { allocatePhase, type PhaseResources } from './phaseResources';
+import type { StepProfiler } from './profiler';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
 import { initializeModel, type StepMetrics } from './trainer';
 import { heldOutPairs, meanTarget, unmixingScore, type UnmixingScore } from './unmixing';
@@ -53,6 +54,8 @@ export interface RunOptions {
   readonly resume?: ResumePoint;
   /** A teacher trained before. */
   readonly teacher?: NamedFile;
+  /** Measures some steps of each phase. */
+  readonly profiler?: StepProfiler;
   /**
    * Settings, as `optimizer.learningRate`, that are meant to differ from what the run was resumed with: what is trained
    * from there on is another run, and its first checkpoint, written at once in the place of the resumed one, says so.
@@ -104,6 +107,8 @@ export async function runTraining(
       const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
       const from = resume?.phase === phase ? resume : undefined;
       run.load(teacher, from);
+      resources.trainer.profiler = options.profiler;
+      options.profiler?.begin(phase, resources.trainer.plan.steps - (from?.step ?? 0));
       result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
     } finally {
       resources.dispose();

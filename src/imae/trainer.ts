@@ -29,6 +29,7 @@ import {
 import { maeSpecs, type Branches } from './mae';
 import { imaeObjective, maeObjective, type Losses, type Model } from './objective';
 import { normalisation } from './normalisation';
+import type { StepProfiler } from './profiler';
 
 /** What a step measured. */
 export interface StepMetrics {
@@ -101,6 +102,9 @@ export class Trainer {
         : { kind: 'byClass', sameProb: masking.sameProb, classes: new ClassIndex(set.labels) };
   }
 
+  /** Runs the steps, where it is set, and measures some of them. */
+  profiler: StepProfiler | undefined;
+
   /**
    * Records and compiles the step.
    *
@@ -150,7 +154,7 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
-          this.submit(step);
+          await this.submit(step);
           const metrics = this.readMetrics(step++);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);
@@ -170,7 +174,8 @@ export class Trainer {
     return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
   }
 
-  private submit(step: number): void {
+  private async submit(step: number): Promise<void> {
+    const begin = performance.now();
     const { config, program, recorded, set, update = program } = this;
     const { batch, accumulate, seed } = config.training;
     const size = batch / accumulate;
@@ -179,6 +184,7 @@ export class Trainer {
     const partners = recorded.paired ? partnerIndices(seed, step, indices, this.pairing) : undefined;
     const alphas = recorded.paired ? drawAlphas(seed, step, batch, alphaLaw(config)) : undefined;
     const { first, second, alpha } = recorded.inputs;
+    const drawn = (performance.now() - begin) / 1000;
     if (recorded.sums) this.engine.clear([...recorded.added]);
     update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
     for (let at = 0; at < batch; at += size) {
@@ -190,7 +196,9 @@ export class Trainer {
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
       program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at));
-      program.run();
+      // Of several micro-batches, which are alike, the last one is measured.
+      if (this.profiler && at + size === batch) await this.profiler.run(program, step, drawn);
+      else program.run();
     }
     this.update?.run();
   }

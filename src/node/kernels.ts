@@ -23,6 +23,8 @@ const PAYS_FROM = 20;
 /** What an adapter surely does not reach, so that a run is not taken for longer than it is by much. */
 const FLOPS_A_SECOND = { software: 2e10, gpu: 4e12 };
 
+const kindOf = ({ traits }: Engine): 'software' | 'gpu' => (traits.software ? 'software' : 'gpu');
+
 /** What was found of an engine's choices before anything was measured. */
 export interface LoadedChoices {
   /** The file that the user named. */
@@ -63,6 +65,7 @@ export async function loadChoices(engine: Engine, kernels: string, run: string |
  *
  * @param flops floating-point operations of the whole run
  * @param note is told before it takes time, and what came of it
+ * @param seconds it may take
  * @throws UserError where a recording names kernels that do not exist
  */
 export async function completeChoices(
@@ -70,16 +73,15 @@ export async function completeChoices(
   { recording, mayMeasure }: LoadedChoices,
   flops: number,
   note: (text: string) => void,
+  seconds = MOST_SECONDS[kindOf(engine)],
 ): Promise<void> {
-  const { choices, traits } = engine;
+  const { choices } = engine;
   const [unknown] = choices.unknown;
   if (recording !== undefined && unknown) {
     throw new UserError(`--kernels: ${recording} names a kernel that does not exist: ${unknown}. Measure anew with --kernels fast.`);
   }
-  const kind = traits.software ? 'software' : 'gpu';
-  const seconds = MOST_SECONDS[kind];
   const { open } = choices;
-  if (!mayMeasure || open.length === 0 || flops / FLOPS_A_SECOND[kind] < PAYS_FROM * seconds) return;
+  if (!mayMeasure || open.length === 0 || flops / FLOPS_A_SECOND[kindOf(engine)] < PAYS_FROM * seconds) return;
   note(`timing kernels on ${counted(open.length, 'shape')} for up to ${formatDuration(seconds)}: once for this adapter, then kept`);
   const { entries, refused, changed, ratio } = await measureKernels(engine, open, seconds);
   for (const way of refused) note(`not used on this adapter: ${way}`);

@@ -16,6 +16,7 @@ import { resumePoint } from './folderStore';
 import { Interrupt } from './interrupt';
 import { completeChoices, loadChoices } from './kernels';
 import { freeMemory } from './memory';
+import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
 import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
@@ -79,7 +80,7 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const resume = resumed && resumePoint(resumed);
   const { adapter, kernels } = config.device;
   const plain = kernels === 'plain';
-  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain });
+  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile });
   try {
     progress.note('data', describeData(data));
     if (resumed) progress.note('resume', describeResume(resume));
@@ -95,7 +96,8 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
     const folder = resumed ?? newFolder(line, withFullPaths(config));
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
-    return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) });
+    const profiler = line.profile ? profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
+    return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}), ...(profiler ? { profiler } : {}) });
   } finally {
     engine.dispose();
   }

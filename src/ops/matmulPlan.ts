@@ -112,8 +112,7 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
     const WIDTH = 8;
     return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
   };
-  const registers = [register(4, 8), register(8, 8), register(8, 4)] as const;
-  if (!subgroups || subgroups.min !== subgroups.max) return [...registers];
+  if (!subgroups || subgroups.min !== subgroups.max) return [register(4, 8), register(8, 4)];
   const LANES = subgroups.min;
   const shuffle = (TM: number, TN: number, UNROLL: 0 | 1): MatmulWay => {
     const params = { ...common, TM, TN, LANES, UNROLL };
@@ -121,5 +120,6 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
   };
   // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it.
   const [first, other] = LANES <= 4 ? ([1, 0] as const) : ([0, 1] as const);
-  return [shuffle(16, 8, first), shuffle(8, 8, first), shuffle(16, 8, other), shuffle(32, 8, 0), ...registers];
+  // Larger tiles are no faster at the model's shapes and compile for seconds.
+  return [shuffle(16, 8, first), shuffle(8, 8, first), shuffle(8, 8, other), register(4, 8)];
 }

@@ -110,6 +110,10 @@ export class TensorProgram {
     return this.program.statistics;
   }
 
+  get hostTimes(): Program['hostTimes'] {
+    return this.program.hostTimes;
+  }
+
   /** Sets an input's elements from the next run on. */
   write(input: Tensor, data: TensorData): void {
     if (!(input.storage instanceof Value)) {
