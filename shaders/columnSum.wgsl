@@ -1,4 +1,4 @@
-// Sums in fixed order, in two stages: out[i] (+)= Σ over blocks of a partial sum.
+// Sums in fixed order, in two stages: out[i] (+)= Σ over blocks of a partial sum. X16, OUT16: that one is f16, not f32.
 //
 //   columnSumPartial  partials[block, column] = Σ over the block's rows of x[row, column], for x [rows, width]: the first
 //                     stage of the gradient of a bias. One invocation a column and block, neighbours on neighbours.
@@ -6,13 +6,20 @@
 //                     that of a matrix product split along k. One invocation an element.
 
 //#kernel columnSumPartial
+//#param X16: bool
+//#if X16
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 struct Size {
   rows: u32,
   width: u32,
   rowsPerBlock: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Element>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(2) var<uniform> size: Size;
 
@@ -25,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (column < size.width) {
     var sum = 0.0;
     for (var row = begin; row < end; row++) {
-      sum += x[row * size.width + column];
+      sum += f32(x[row * size.width + column]);
     }
     partials[block * size.width + column] = sum;
   }
@@ -33,13 +40,20 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 //#kernel sumPartials
 //#param ACCUMULATE: bool
+//#param OUT16: bool
+//#if OUT16
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 struct Size {
   splits: u32,
   count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<Element>;
 @group(0) @binding(2) var<uniform> size: Size;
 
 @compute @workgroup_size(64)
@@ -51,9 +65,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       sum += partials[s * size.count + i];
     }
 //#if ACCUMULATE
-    out[i] += sum;
+    out[i] = Element(f32(out[i]) + sum);
 //#else
-    out[i] = sum;
+    out[i] = Element(sum);
 //#end
   }
 }

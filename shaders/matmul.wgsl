@@ -1,4 +1,4 @@
-// Matrix product: C[m, n] (+)= epilogue(op(A)·op(B)), f32, row-major and contiguous, in three layouts:
+// Matrix product: C[m, n] (+)= epilogue(op(A)·op(B)), row-major and contiguous, in three layouts:
 //
 //   NN   A[m, k]·B[k, n]      dX of a linear layer
 //   NT   A[m, k]·B[n, k]ᵀ     a linear layer, weight stored out × in      TRANS_B
@@ -8,6 +8,9 @@
 // RESIDUAL adds residual[m, n]; GELU_GRAD multiplies by gelu'(pre[m, n]); ACCUMULATE adds what c holds.
 //
 // VEC: the stored rows of A, B and C all have a multiple of four elements and are bound as vec4f; else as f32.
+//
+// A16, B16, C16, PRE16: a, b, c, pre are f16 in memory, else f32. Each element is made f32 when it is read and rounded when
+// it is written; bias, residual and all sums are f32.
 //
 // Every output is the sum of its splits, in order, and each split one chain of fused multiply-adds over kSplit
 // consecutive k (kSplit = k: a single chain). All kernels here keep that order, so on one driver they give the same bits:
@@ -29,6 +32,13 @@
 //#param RESIDUAL: bool
 //#param GELU_GRAD: bool
 //#param ACCUMULATE: bool
+//#param A16: bool
+//#param B16: bool
+//#param C16: bool
+//#param PRE16: bool
+//#if A16 || B16 || C16 || PRE16
+//#enable f16
+//#end
 
 struct Shape {
   m: u32,
@@ -41,24 +51,50 @@ struct Shape {
 alias Cell = vec4f;
 const CELL = 4u;
 fn toCell(x: vec4f) -> Cell { return x; }
+//#if A16 || B16 || C16 || PRE16
+alias HalfCell = vec4h;
+//#end
 //#else
 alias Cell = f32;
 const CELL = 1u;
 fn toCell(x: vec4f) -> Cell { return x.x; }
+//#if A16 || B16 || C16 || PRE16
+alias HalfCell = f16;
+//#end
+//#end
+//#if A16
+alias CellA = HalfCell;
+//#else
+alias CellA = Cell;
+//#end
+//#if B16
+alias CellB = HalfCell;
+//#else
+alias CellB = Cell;
+//#end
+//#if C16
+alias CellC = HalfCell;
+//#else
+alias CellC = Cell;
+//#end
+//#if PRE16
+alias CellPre = HalfCell;
+//#else
+alias CellPre = Cell;
 //#end
 
-@group(0) @binding(0) var<storage, read> a: array<Cell>;
-@group(0) @binding(1) var<storage, read> b: array<Cell>;
-@group(0) @binding(2) var<storage, read_write> c: array<Cell>;
+@group(0) @binding(0) var<storage, read> a: array<CellA>;
+@group(0) @binding(1) var<storage, read> b: array<CellB>;
+@group(0) @binding(2) var<storage, read_write> c: array<CellC>;
 @group(0) @binding(3) var<uniform> shape: Shape;
 //#if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<Cell>;
 //#end
 //#if GELU
-@group(0) @binding(5) var<storage, read_write> pre: array<Cell>;
+@group(0) @binding(5) var<storage, read_write> pre: array<CellPre>;
 //#end
 //#if GELU_GRAD
-@group(0) @binding(5) var<storage, read> pre: array<Cell>;
+@group(0) @binding(5) var<storage, read> pre: array<CellPre>;
 //#end
 //#if RESIDUAL
 @group(0) @binding(6) var<storage, read> residual: array<Cell>;
@@ -78,10 +114,10 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#end
   let at = row * columns + column;
 //#if VEC && B
-  return select(vec4f(), b[at / 4], row < rows && column < columns);
+  return select(vec4f(), vec4f(b[at / 4]), row < rows && column < columns);
 //#end
 //#if VEC && !B
-  return select(vec4f(), a[at / 4], row < rows && column < columns);
+  return select(vec4f(), vec4f(a[at / 4]), row < rows && column < columns);
 //#end
 //#if !VEC
   var x = vec4f();
@@ -89,9 +125,9 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#for J in 0..4
     if (column + ${J} < columns) {
 //#if B
-      x[${J}] = b[at + ${J}];
+      x[${J}] = f32(b[at + ${J}]);
 //#else
-      x[${J}] = a[at + ${J}];
+      x[${J}] = f32(a[at + ${J}]);
 //#end
     }
 //#end
@@ -102,11 +138,11 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#end
 
 //#if VEC
-fn elementOfA(at: u32) -> f32 { return a[at / 4][at % 4]; }
-fn elementOfB(at: u32) -> f32 { return b[at / 4][at % 4]; }
+fn elementOfA(at: u32) -> f32 { return f32(a[at / 4][at % 4]); }
+fn elementOfB(at: u32) -> f32 { return f32(b[at / 4][at % 4]); }
 //#else
-fn elementOfA(at: u32) -> f32 { return a[at]; }
-fn elementOfB(at: u32) -> f32 { return b[at]; }
+fn elementOfA(at: u32) -> f32 { return f32(a[at]); }
+fn elementOfB(at: u32) -> f32 { return f32(b[at]); }
 //#end
 
 /// Finishes one cell of the output and stores it, where it lies inside.
@@ -120,19 +156,19 @@ fn writeCell(split: u32, row: u32, column: u32, sum: Cell) {
   x += bias[column / CELL];
 //#end
 //#if GELU
-  pre[at] = x;
+  pre[at] = CellPre(x);
   x = toCell(gelu(vec4f(x)));
 //#end
 //#if RESIDUAL
   x += residual[at];
 //#end
 //#if GELU_GRAD
-  x *= toCell(geluGradient(vec4f(pre[at])));
+  x *= toCell(geluGradient(vec4f(Cell(pre[at]))));
 //#end
 //#if ACCUMULATE
-  x += c[at];
+  x += Cell(c[at]);
 //#end
-  c[at] = x;
+  c[at] = CellC(x);
 }
 
 /// Finishes and stores four neighbours of an output row.
@@ -413,14 +449,14 @@ fn main(
     let mine = min(k + lane, shape.k - 1);
 //#if TRANS_A && VEC
 //#for Q in 0..TM/4
-    let x${Q} = a[(mine * shape.m + row${4 * Q}) / 4];
+    let x${Q} = vec4f(a[(mine * shape.m + row${4 * Q}) / 4]);
 //#end
 //#end
 //#if TRANS_A && !VEC
 //#for Q in 0..TM/4
     let x${Q} = vec4f(
 //#for J in 0..4
-      a[mine * shape.m + row${4 * Q + J}],
+      f32(a[mine * shape.m + row${4 * Q + J}]),
 //#end
     );
 //#end
@@ -434,7 +470,7 @@ fn main(
     for (var l = 0u; l < lanes; l++) {
 //#for C in 0..TN/4
 //#if VEC && !TRANS_B
-      let y${C} = b[((k + l) * shape.n + column${4 * C}) / 4];
+      let y${C} = vec4f(b[((k + l) * shape.n + column${4 * C}) / 4]);
 //#else
       let y${C} = vec4f(
 //#for J in 0..4

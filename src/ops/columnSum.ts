@@ -25,6 +25,7 @@ export function recordColumnSum(
   const partials = graph.empty('column sum partials', [splits, width]);
   graph.dispatch({
     kernel: kernels.columnSumPartial,
+    params: { X16: x.dtype === 'f16' },
     uniforms: { rows, width, rowsPerBlock: ROWS_PER_BLOCK },
     bindings: { x, partials },
     workgroups: [Math.ceil(width / 64), splits],
@@ -41,7 +42,7 @@ export function recordSumPartials(
 ): void {
   graph.dispatch({
     kernel: kernels.sumPartials,
-    params: { ACCUMULATE: accumulate },
+    params: { ACCUMULATE: accumulate, OUT16: out.dtype === 'f16' },
     uniforms: { splits, count },
     bindings: { partials, out },
     workgroups: workgroupRow(Math.ceil(count / 64)),

@@ -22,7 +22,8 @@ export interface Epilogue {
 }
 
 /**
- * Appends out (+)= epilogue(op(a)·op(b)): nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B; A and B are taken as they lie in memory.
+ * Appends out (+)= epilogue(op(a)·op(b)): nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B; A and B are taken as they lie in memory. Both,
+ * `out` and what GELU leaves may be f32 or f16; what is added must be f32.
  */
 export function recordMatmul(
   graph: Graph,
@@ -32,7 +33,9 @@ export function recordMatmul(
   { bias, gelu: pre, residual, geluGradient }: Epilogue = {},
 ): void {
   const { m, n } = shape;
-  const { a, b, out } = operands;
+  const { out } = operands;
+  const a = graph.operand(operands.a);
+  const b = graph.operand(operands.b);
   const plan = planMatmul(shape, graph.engine.traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
@@ -45,6 +48,7 @@ export function recordMatmul(
       RESIDUAL: residual !== undefined,
       GELU_GRAD: geluGradient !== undefined,
       ACCUMULATE: accumulate && !split,
+      ...storageParams(a, b, target, pre ?? geluGradient),
     },
     uniforms: plan.uniforms,
     bindings: {
@@ -59,6 +63,12 @@ export function recordMatmul(
     workgroups: plan.workgroups,
   });
   if (split) recordSumPartials(graph, target, { splits: plan.splits, count: m * n }, { out, accumulate });
+}
+
+/** How the operands of a product lie in memory. */
+function storageParams(a: Tensor, b: Tensor, c: Tensor, pre: Tensor | undefined): Record<string, boolean> {
+  const isHalf = (tensor: Tensor | undefined): boolean => tensor?.dtype === 'f16';
+  return { A16: isHalf(a), B16: isHalf(b), C16: isHalf(c), PRE16: isHalf(pre) };
 }
 
 /** Appends the gradients of C = op(A)·op(B), given dC [M, N], with respect to both operands. */
