@@ -107,6 +107,11 @@ export class Engine {
     return this.device.features.has('timestamp-query');
   }
 
+  /** Whether kernels may use f16. */
+  get hasHalf(): boolean {
+    return this.device.features.has('shader-f16');
+  }
+
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
   static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
     const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter, options));

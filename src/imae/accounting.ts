@@ -1,3 +1,4 @@
+import type { Precision } from '../tensor/tensor';
 import {
   distillationWeights,
   patchCount,
@@ -58,6 +59,8 @@ export interface StepShape {
   readonly batch: number;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+  /** In what activations are stored where products read them, and a copy of the weights; f32, without a copy, by default. */
+  readonly precision?: Precision;
 }
 
 /** What a step of a phase computes on, all micro-batches together. */
@@ -71,6 +74,7 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
     ...(distils ? { teacher: teacherSize(config) } : {}),
+    precision: config.device.precision,
   };
 }
 
@@ -95,7 +99,7 @@ function blocksForward(dim: number, depth: number, tokens: number): number {
 
 /** Bytes of GPU memory that a run takes, by part. */
 export interface MemoryEstimate {
-  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32. */
+  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32, and in f16 one of f16. */
   readonly parameters: number;
   readonly teacher: number;
   readonly images: number;
@@ -105,34 +109,37 @@ export interface MemoryEstimate {
 
 /**
  * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads (16
- * widths a token) plus the batch's images, targets and predictions; workspace and rounding of buffers are left out.
+ * widths a token, of which all but the three of the residual stream are f16 in that precision) plus the batch's images, targets and predictions; workspace and rounding of buffers are left out.
  *
  * @param shape with `batch` the images of one micro-batch
  * @param imageBytes size of the resident image set, 0 where it is streamed
  */
 export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
-  const { size, branches, maskRatio, batch, teacher } = shape;
+  const { size, branches, maskRatio, batch, teacher, precision } = shape;
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const widths = visible * size.dim * size.depth + branches * all * size.decoderDim * size.decoderDepth;
   const pixels = size.channels * size.image ** 2;
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
+  const isHalf = precision === 'f16';
+  const copy = isHalf ? 2 : 0;
   const parts = {
-    parameters: 4 * (4 * trained + positions),
-    teacher: frozen ? 4 * (frozen.trained + frozen.positions) : 0,
+    parameters: (16 + copy) * trained + 4 * positions,
+    teacher: frozen ? (4 + copy) * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: 4 * batch * (16 * widths + (1 + 3 * branches) * pixels),
+    activations: batch * ((isHalf ? 3 * 4 + 13 * 2 : 16 * 4) * widths + 4 * (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
 
 /** Bytes of the largest tensor of a step: the images, or the hidden layer of an MLP, of all branches together. */
-function largestTensor({ size, branches, maskRatio, batch }: StepShape): number {
+function largestTensor({ size, branches, maskRatio, batch, precision }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const pixels = size.channels * size.image ** 2;
-  return 4 * batch * Math.max(2 * pixels, visible * 4 * size.dim, branches * all * 4 * size.decoderDim);
+  const element = precision === 'f16' ? 2 : 4;
+  return batch * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
 }
 
 /**

@@ -212,6 +212,12 @@ export const OPTIONS = {
       'fast',
       'the fastest kernels that the adapter allows, or their plain reference twins',
     ),
+    precision: option(
+      choice('f32', 'f16'),
+      'f32',
+      'training in f32; or with activations, their gradients and a copy of the weights in f16, which takes less memory ' +
+        'and uses matrix units where there are any, while sums, residual stream, losses and optimizer stay f32',
+    ),
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;
 

@@ -9,6 +9,7 @@ import { concat } from '../ops/concat';
 import { drawMasks } from '../ops/mask';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
+import { LossScaling } from '../optim/lossScaling';
 import { learningRateAt } from '../optim/schedule';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
@@ -35,7 +36,10 @@ export interface StepMetrics {
   /** The parts of the loss, unweighted: `pixelSubordinate`, `pixelDominant`, `distillSubordinate`, … or `pixel`. */
   readonly parts: Readonly<Record<string, number>>;
   readonly lr: number;
+  /** Not finite where the step was skipped. */
   readonly gradNorm: number;
+  /** In f16: the factor that the gradients had, whether they overflowed so that the step changed nothing, and how many did so far. */
+  readonly scaling?: { readonly scale: number; readonly isSkipped: boolean; readonly skipped: number };
 }
 
 /** Inputs of a micro-batch; the second image of a pair is absent for a vanilla MAE. */
@@ -57,7 +61,7 @@ export function branchesOf(config: Config, phase: Phase): Branches {
 export function makeModel(engine: Engine, config: Config, phase: Phase, options: { readonly frozen?: boolean } = {}): Model {
   const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
   const branches = branchesOf(config, phase);
-  return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), options) };
+  return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), { ...options, precision: config.device.precision }) };
 }
 
 /** Random initial weights; each parameter has a stream of its own. */
@@ -85,12 +89,14 @@ export class Trainer {
       readonly images: ResidentImages;
       readonly program: TensorProgram;
       readonly recorded: Recorded;
+      readonly teacher: Model | undefined;
     },
   ) {
     const { training, masking } = config;
     this.images = resources.images;
     this.program = resources.program;
     this.recorded = resources.recorded;
+    this.teacher = resources.teacher;
     this.plan = planPhase(config, phase, set.count);
     this.order = new BatchOrder(training.seed, training.batch, set.count);
     this.pairing =
@@ -101,6 +107,7 @@ export class Trainer {
 
   readonly program: TensorProgram;
   private readonly recorded: Recorded;
+  private readonly teacher: Model | undefined;
 
   /**
    * Records and compiles the step.
@@ -120,10 +127,11 @@ export class Trainer {
     const images = new ResidentImages(engine, set);
     let optimizer: AdamW | undefined;
     try {
-      optimizer = new AdamW(engine, model.parameters, config.optimizer);
+      const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
+      optimizer = new AdamW(engine, model.parameters, config.optimizer, scaling);
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
       const program = await recorded.graph.compile();
-      return new Trainer(config, phase, set, model, optimizer, { images, program, recorded });
+      return new Trainer(config, phase, set, model, optimizer, { images, program, recorded, teacher });
     } catch (error) {
       images.dispose();
       optimizer?.dispose();
@@ -138,6 +146,7 @@ export class Trainer {
    * @returns the number of steps done
    */
   async run(from: number, to: number, each: (metrics: StepMetrics) => boolean): Promise<number> {
+    for (const model of [this.model, this.teacher]) await model?.parameters.updateHalves();
     const pending: Promise<StepMetrics>[] = [];
     let step = from;
     let stop = false;
@@ -201,7 +210,9 @@ export class Trainer {
         parts[name] = (parts[name] ?? 0) + (values[index * stride + 1 + part] as number) / accumulate;
       }
     }
-    return { step, loss, parts, lr: this.learningRate(step), gradNorm: values[accumulate * stride] as number };
+    const [gradNorm = 0, , good, scale = 0, skipped = 0] = values.subarray(accumulate * stride);
+    const scaling = this.optimizer.scaling && { scale, isSkipped: good === 0, skipped };
+    return { step, loss, parts, lr: this.learningRate(step), gradNorm, ...(scaling ? { scaling } : {}) };
   }
 
   /** Releases what the trainer made; the model stays. */
@@ -218,7 +229,7 @@ interface Recorded {
   readonly batches: readonly BatchInputs[];
   readonly counter: Tensor;
   readonly hyper: Tensor;
-  /** Loss and parts of each micro-batch, then the norm of the gradient and the factor that clips it. */
+  /** Loss and parts of each micro-batch, then what `gradientNorm` gives. */
   readonly metrics: Tensor;
   /** What the parts are called. */
   readonly names: readonly string[];
@@ -236,7 +247,7 @@ function recordStep(
   teacher: Model | undefined,
 ): Recorded {
   const { training, masking, optimizer: settings } = config;
-  const graph = new Graph(engine);
+  const graph = new Graph(engine, { precision: config.device.precision });
   const paired = phase === 'imae';
   const counter = graph.input('mask counter', [4], 'u32');
   const hyper = optimizer.hyperInput(graph);
@@ -278,11 +289,11 @@ function recordStep(
       batches.push({ first });
       losses = maeObjective(graph, model, first.images, masks, config.model.normPix, 1 / training.accumulate);
     }
-    graph.backward(losses.loss);
+    graph.backward(losses.loss, optimizer.scaling?.scale);
     measured.push(losses.loss, losses.pixel, ...(losses.distill ? [losses.distill] : []));
     names = partNames(paired, model.branches, losses.distill !== undefined);
   }
-  const norm = gradientNorm(graph, model.parameters.arenas, settings.clipNorm);
+  const norm = gradientNorm(graph, model.parameters.arenas, settings.clipNorm, optimizer.scaling);
   optimizer.record(graph, hyper, norm);
   const metrics = concat(graph, [...measured, norm].map((tensor) => tensor.detach()));
   graph.output(metrics);
