@@ -3,6 +3,7 @@ import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
 import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
+import { MATRIX_FEATURE, matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
 
 /** What a kernel choice may depend on. */
 export interface DeviceTraits {
@@ -12,6 +13,8 @@ export interface DeviceTraits {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Forces the plain twin of every kernel that has one. */
   readonly plain: boolean;
+  /** The product of matrices that a subgroup makes at once, where the device has one. */
+  readonly matrixUnit?: MatrixUnit;
 }
 
 export interface EngineOptions {
@@ -39,7 +42,7 @@ interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16'];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */
@@ -92,6 +95,8 @@ export class Engine {
         ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
         : {}),
     };
+    const matrixUnit = matrixUnitOf(device.features, info);
+    if (matrixUnit) this.traits = { ...this.traits, matrixUnit };
     void device.lost.then((lost) => {
       if (this.disposed) return;
       this.failure = new EngineError(

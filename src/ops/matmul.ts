@@ -1,13 +1,16 @@
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/matmul.wgsl';
 import { kernelsOf } from '../gpu/shader';
+import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { recordSumPartials } from './columnSum';
 import { planMatmul, type MatmulLayout, type MatmulShape } from './matmulPlan';
 
-const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
+export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulMatrix'] as const;
+
+const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
 
 /** What happens to a product on its way to memory, in this order. */
 export interface Epilogue {
@@ -36,7 +39,8 @@ export function recordMatmul(
   const { out } = operands;
   const a = graph.operand(operands.a);
   const b = graph.operand(operands.b);
-  const plan = planMatmul(shape, graph.engine.traits);
+  const { matrixUnit, ...traits } = graph.engine.traits;
+  const plan = planMatmul(shape, matrixUnit && graph.precision === 'f16' ? { ...traits, matrixUnit } : traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
   graph.dispatch({
