@@ -2,8 +2,9 @@ import { KernelChoices } from './choices';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
-import { SUBGROUP_MATRIX, type Kernel, type SpecializedKernel } from './shader';
+import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
+import { MATRIX_FEATURE, matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
 
 /** What a kernel choice may depend on. */
 export interface DeviceTraits {
@@ -13,6 +14,8 @@ export interface DeviceTraits {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Forces the plain twin of every kernel that has one. */
   readonly plain: boolean;
+  /** The product of matrices that a subgroup makes at once, where the device has one. */
+  readonly matrixUnit?: MatrixUnit;
 }
 
 export interface EngineOptions {
@@ -40,7 +43,7 @@ interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', SUBGROUP_MATRIX];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */
@@ -94,6 +97,8 @@ export class Engine {
         ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
         : {}),
     };
+    const matrixUnit = matrixUnitOf(device.features, info);
+    if (matrixUnit) this.traits = { ...this.traits, matrixUnit };
     void device.lost.then((lost) => {
       if (this.disposed) return;
       this.failure = new EngineError(
@@ -107,6 +112,11 @@ export class Engine {
   /** Whether programs are timed on the GPU's own clock, and not on the host's. */
   get hasTimestamps(): boolean {
     return this.device.features.has('timestamp-query');
+  }
+
+  /** Whether kernels may use f16. */
+  get hasHalf(): boolean {
+    return this.device.features.has('shader-f16');
   }
 
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */

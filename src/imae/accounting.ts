@@ -1,3 +1,4 @@
+import type { Precision } from '../tensor/tensor';
 import {
   distillationWeights,
   patchCount,
@@ -62,6 +63,8 @@ export interface StepShape {
   readonly teacher?: ModelSize;
   /** Whether of each trained block only the input is kept, and the rest computed once more. */
   readonly recompute?: boolean;
+  /** In what activations are stored where products read them, and a copy of the weights; f32, without a copy, by default. */
+  readonly precision?: Precision;
 }
 
 /** What a step of a phase computes on, all micro-batches together. */
@@ -76,6 +79,7 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     batch: config.training.batch,
     recompute: config.training.recompute === 'blocks',
     ...(distils ? { teacher: teacherSize(config) } : {}),
+    precision: config.device.precision,
   };
 }
 
@@ -106,7 +110,7 @@ function blocksForward(dim: number, depth: number, tokens: number): number {
 
 /** Bytes of GPU memory that a run takes, by part. */
 export interface MemoryEstimate {
-  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32. */
+  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32, and in f16 one of f16. */
   readonly parameters: number;
   readonly teacher: number;
   readonly images: number;
@@ -116,41 +120,45 @@ export interface MemoryEstimate {
 
 /** What the backward pass of a block reads, in widths a token. */
 const BLOCK_WIDTHS = 16;
+/** Of them, those of the residual stream, which is f32 in any precision. */
+const STREAM_WIDTHS = 3;
 
 /**
  * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads plus the
  * batch's images, targets and predictions; where blocks are computed twice, it is the input of each, and the insides and
- * the gradient of the largest. Workspace and rounding of buffers are left out.
+ * the gradient of the largest. In f16, all but the residual stream takes half. Workspace and rounding of buffers are left out.
  *
  * @param shape with `batch` the images of one micro-batch
  * @param imageBytes size of the resident image set, 0 where it is streamed
  */
 export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
-  const { size, branches, maskRatio, batch, teacher, recompute = false } = shape;
+  const { size, branches, maskRatio, batch, teacher, recompute = false, precision } = shape;
   const encoderBlock = (visiblePatches(size, maskRatio) + 1) * size.dim;
   const decoderBlock = branches * (patchCount(size) + 1) * size.decoderDim;
   const inputs = encoderBlock * size.depth + decoderBlock * size.decoderDepth;
-  const blocks = recompute
-    ? inputs + (BLOCK_WIDTHS + 1) * Math.max(encoderBlock, decoderBlock)
-    : BLOCK_WIDTHS * inputs;
+  const isHalf = precision === 'f16';
+  const blockBytes = 4 * STREAM_WIDTHS + (isHalf ? 2 : 4) * (BLOCK_WIDTHS - STREAM_WIDTHS);
+  const blocks = recompute ? 4 * inputs + (blockBytes + 4) * Math.max(encoderBlock, decoderBlock) : blockBytes * inputs;
   const pixels = size.channels * size.image ** 2;
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
+  const copy = isHalf ? 2 : 0;
   const parts = {
-    parameters: 4 * (4 * trained + positions),
-    teacher: frozen ? 4 * (frozen.trained + frozen.positions) : 0,
+    parameters: (16 + copy) * trained + 4 * positions,
+    teacher: frozen ? (4 + copy) * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: 4 * batch * (blocks + (1 + 3 * branches) * pixels),
+    activations: batch * (blocks + 4 * (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
 
 /** Bytes of the largest tensor of a step: the images, or the hidden layer of an MLP, of all branches together. */
-function largestTensor({ size, branches, maskRatio, batch }: StepShape): number {
+function largestTensor({ size, branches, maskRatio, batch, precision }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const pixels = size.channels * size.image ** 2;
-  return 4 * batch * Math.max(2 * pixels, visible * 4 * size.dim, branches * all * 4 * size.decoderDim);
+  const element = precision === 'f16' ? 2 : 4;
+  return batch * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
 }
 
 /**

@@ -219,6 +219,12 @@ export const OPTIONS = {
       'the fastest kernels that the adapter allows, their plain reference twins, or those of another run, by its ' +
         'folder or kernels.json',
     ),
+    precision: option(
+      choice('f32', 'f16'),
+      'f32',
+      'training in f32; or with activations, their gradients and a copy of the weights in f16, which takes less memory ' +
+        'and uses matrix units where there are any, while sums, residual stream, losses and optimizer stay f32',
+    ),
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;
 

@@ -11,6 +11,7 @@ import { concat } from '../ops/concat';
 import { drawMasks } from '../ops/mask';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
+import { LossScaling } from '../optim/lossScaling';
 import { learningRateAt } from '../optim/schedule';
 import { addInPlace } from '../tensor/accumulate';
 import { Graph, type TensorProgram } from '../tensor/graph';
@@ -39,7 +40,10 @@ export interface StepMetrics {
   /** The parts of the loss, unweighted: `pixelSubordinate`, `pixelDominant`, `distillSubordinate`, … or `pixel`. */
   readonly parts: Readonly<Record<string, number>>;
   readonly lr: number;
+  /** Not finite where the step was skipped. */
   readonly gradNorm: number;
+  /** In f16: the factor that the gradients had, whether they overflowed so that the step changed nothing, and how many did so far. */
+  readonly scaling?: { readonly scale: number; readonly isSkipped: boolean; readonly skipped: number };
 }
 
 /** Inputs that each micro-batch is given; the second image of a pair is absent for a vanilla MAE. */
@@ -61,7 +65,7 @@ export function branchesOf(config: Config, phase: Phase): Branches {
 export function makeModel(engine: Engine, config: Config, phase: Phase, options: { readonly frozen?: boolean } = {}): Model {
   const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
   const branches = branchesOf(config, phase);
-  return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), options) };
+  return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), { ...options, precision: config.device.precision }) };
 }
 
 /** Random initial weights; each parameter has a stream of its own. */
@@ -87,6 +91,8 @@ export class Trainer {
     readonly model: Model,
     readonly optimizer: AdamW,
     private readonly recorded: Recorded,
+    /** What i-MAE is distilled from; it must be there as long as the trainer runs. */
+    private readonly teacher: Model | undefined,
     /** Computes a micro-batch; with its update, where it is the whole batch. */
     readonly program: TensorProgram,
     /** Updates the weights, where `program` does not. */
@@ -127,14 +133,15 @@ export class Trainer {
     };
     try {
       const images = own(new ResidentImages(engine, set));
-      const optimizer = own(new AdamW(engine, model.parameters, config.optimizer));
+      const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
+      const optimizer = own(new AdamW(engine, model.parameters, config.optimizer, scaling));
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
       const { sums, update } = recorded;
       if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
       const program = own(await recorded.graph.compile());
       const updateProgram = update && own(await update.compile());
       engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
-      return new Trainer(engine, config, phase, set, model, optimizer, recorded, program, updateProgram, owned);
+      return new Trainer(engine, config, phase, set, model, optimizer, recorded, teacher, program, updateProgram, owned);
     } catch (error) {
       for (const resource of owned) resource.dispose();
       throw error;
@@ -148,6 +155,7 @@ export class Trainer {
    * @returns the number of steps done
    */
   async run(from: number, to: number, each: (metrics: StepMetrics) => boolean): Promise<number> {
+    for (const model of [this.model, this.teacher]) await model?.parameters.updateHalves();
     const pending: Promise<StepMetrics>[] = [];
     let step = from;
     let stop = false;
@@ -209,7 +217,9 @@ export class Trainer {
     // The losses are weighted by the share of their micro-batch, the parts are not.
     const { accumulate } = this.config.training;
     const parts = Object.fromEntries(names.map((name, index) => [name, (values[index] as number) / accumulate]));
-    return { step, loss: loss as number, parts, lr: this.learningRate(step), gradNorm: values[names.length] as number };
+    const [gradNorm = 0, , good, scale = 0, skipped = 0] = values.slice(names.length);
+    const scaling = this.optimizer.scaling && { scale, isSkipped: good === 0, skipped };
+    return { step, loss: loss as number, parts, lr: this.learningRate(step), gradNorm, ...(scaling ? { scaling } : {}) };
   }
 
   /** Releases what the trainer made; the model stays. */
@@ -231,7 +241,7 @@ export interface Recorded {
   readonly sums?: Tensor;
   /** What the micro-batches of a step add to. */
   readonly added: readonly DeviceBuffer[];
-  /** Loss and parts, each the sum over the micro-batches; then the norm of the gradient and the factor that clips it. */
+  /** Loss and parts, each the sum over the micro-batches; then what `gradientNorm` gives. */
   readonly metrics: Tensor;
   /** What the parts are called. */
   readonly names: readonly string[];
@@ -250,7 +260,7 @@ export function recordStep(
 ): Recorded {
   const { training, masking, optimizer: settings } = config;
   const several = training.accumulate > 1;
-  const graph = new Graph(engine, { addToParameters: several });
+  const graph = new Graph(engine, { addToParameters: several, precision: config.device.precision });
   const paired = phase === 'imae';
   const counter = graph.input('mask counter', [5], 'u32');
   const batch = training.batch / training.accumulate;
@@ -281,7 +291,7 @@ export function recordStep(
   } else {
     losses = maeObjective(graph, model, first.images, masks, config.model.normPix, share, blocks);
   }
-  graph.backward(losses.loss);
+  graph.backward(losses.loss, optimizer.scaling?.scale);
   const names = partNames(paired, model.branches, losses.distill !== undefined);
   let measured = [losses.loss, losses.pixel, ...(losses.distill ? [losses.distill] : [])].map((tensor) => tensor.detach());
 
@@ -292,7 +302,7 @@ export function recordStep(
     measured = [sums];
   }
   const hyper = optimizer.hyperInput(update);
-  const norm = gradientNorm(update, model.parameters.arenas, settings.clipNorm);
+  const norm = gradientNorm(update, model.parameters.arenas, settings.clipNorm, optimizer.scaling);
   optimizer.record(update, hyper, norm);
   const metrics = concat(update, [...measured, norm]);
   update.output(metrics);

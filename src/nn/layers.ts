@@ -3,7 +3,7 @@ import { layernorm } from '../ops/layernorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
 import type { Graph } from '../tensor/graph';
-import type { Tensor } from '../tensor/tensor';
+import type { Precision, Tensor } from '../tensor/tensor';
 import { ones, xavierUniform, zeros } from './initializers';
 import type { Parameters, ParameterSpec } from './parameters';
 
@@ -24,8 +24,15 @@ export function linearSpecs(name: string, inputs: number, outputs: number): Para
 }
 
 /** x·Wᵀ + b (+ residual). x [..., inputs] → [..., outputs]. */
-export function linearLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor, residual?: Tensor): Tensor {
-  return linear(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual);
+export function linearLayer(
+  graph: Graph,
+  parameters: Parameters,
+  name: string,
+  x: Tensor,
+  residual?: Tensor,
+  precision?: Precision,
+): Tensor {
+  return linear(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual, precision);
 }
 
 export function layernormSpecs(name: string, dim: number): ParameterSpec[] {
@@ -74,7 +81,8 @@ export function block(
 ): Tensor {
   let watcher = watch; // sees the forward pass only
   const make = (): Tensor => {
-    const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, layernormLayer(graph, parameters, `${name}.norm1`, x));
+    const normed = layernormLayer(graph, parameters, `${name}.norm1`, x);
+    const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
     watcher?.(qkv);
     watcher = undefined;
     const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);

@@ -24,7 +24,7 @@ const TITLES: Readonly<Record<Phase, string>> = {
  * @param freeBytes memory of this machine that is free: what a software adapter has
  */
 export function describeRun(config: Config, trainingImages: number | undefined, freeBytes: number): string {
-  const { masking, training, data } = config;
+  const { masking, training, data, device } = config;
   const size = studentSize(config);
   const visible = visiblePatches(size, masking.maskRatio);
   const lines = [
@@ -33,7 +33,8 @@ export function describeRun(config: Config, trainingImages: number | undefined, 
     `images ${size.image}×${size.image}×${size.channels}, patch ${size.patch}: ${patchCount(size)} patches, ` +
       `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio})`,
     `batch ${training.batch}` +
-      (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : ''),
+      (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : '') +
+      (device.precision === 'f16' ? ', activations and a copy of the weights in f16' : ''),
   ];
   for (const phase of phasesOf(config)) lines.push('', ...describePhase(config, phase, trainingImages, freeBytes));
   return lines.join('\n');

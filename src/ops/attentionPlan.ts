@@ -11,6 +11,8 @@ export interface AttentionShape {
   readonly mask: boolean;
   /** A bias [B or 1, H or 1, N, N] is given. */
   readonly bias: boolean;
+  /** qkv, out and their gradients are f16 in memory. */
+  readonly half?: boolean;
 }
 
 export interface AttentionChoice {
@@ -49,6 +51,8 @@ export interface AttentionDispatch extends AttentionWay {
 }
 
 export interface AttentionPlan {
+  /** Whether the kernels take what they are given in f16; else they must be given f32. */
+  readonly half: boolean;
   readonly forward: AttentionDispatch;
   /** Runs first: writes dQ, and delta, which `backwardKV` reads. */
   readonly backwardQ: AttentionDispatch;
@@ -70,6 +74,7 @@ function planPlain(shape: AttentionShape): AttentionPlan {
     others: [],
   });
   return {
+    half: false,
     forward: dispatch('attentionPlainForward'),
     backwardQ: dispatch('attentionPlainBackwardQ'),
     backwardKV: dispatch('attentionPlainBackwardKV'),
@@ -91,6 +96,7 @@ function planRegister(shape: AttentionShape): AttentionPlan {
   };
   // Larger blocks load less but compile for seconds on lavapipe.
   return {
+    half: false,
     forward: dispatch('attentionRegisterForward', 6, { KEYS: evenPart(shape.n, 6) }),
     backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 6) }),
     backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 6) }),
@@ -101,6 +107,7 @@ const WORKGROUP_BYTES = 16384;
 const WORKGROUP_INVOCATIONS = 128;
 
 function planWorkgroup(shape: AttentionShape): AttentionPlan {
+  const half = shape.half ?? false;
   // Wide heads take more invocations a row and fewer rows a tile, for registers and workgroup memory.
   const columns = shape.d > 64 ? 8 : 4;
   const across = shape.d > 64 ? 8 : Math.min(16, Math.ceil(shape.n / 4) * 4);
@@ -118,7 +125,7 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
     kernel,
     params: {
       D: shape.d, COLUMNS: columns, GROUPS: rowGroups, ACROSS: across, HEADS: heads,
-      KEY_MASK: shape.mask, BIAS: shape.bias,
+      HALF: half, KEY_MASK: shape.mask, BIAS: shape.bias,
     },
     workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * Math.ceil(shape.n / (4 * rowGroups))),
   });
@@ -134,6 +141,7 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
     return { ...first, others };
   };
   return {
+    half,
     forward: dispatch('attentionForward'),
     backwardQ: dispatch('attentionBackwardQ'),
     backwardKV: dispatch('attentionBackwardKV'),

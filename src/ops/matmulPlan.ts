@@ -1,3 +1,5 @@
+import type { MatrixUnit } from '../gpu/subgroupMatrix';
+
 /** Which operand is stored transposed: `nn` A[m,k]·B[k,n], `nt` A[m,k]·B[n,k]ᵀ, `tn` A[k,m]ᵀ·B[k,n]. */
 export type MatmulLayout = 'nn' | 'nt' | 'tn';
 
@@ -17,11 +19,13 @@ export interface MatmulDevice {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Use the plain kernel that the others are checked against. */
   readonly plain?: boolean;
+  /** Use matrix units: operands are rounded to f16. */
+  readonly matrixUnit?: MatrixUnit;
 }
 
 /** One of the kernels of `matmul.wgsl`, with a tile. */
 export interface MatmulWay {
-  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle';
+  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulMatrix';
   /** Its parameters but those of the epilogue. */
   readonly params: Readonly<Record<string, number | boolean>>;
   readonly workgroups: readonly [number, number, number];
@@ -68,6 +72,7 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
     const params = { ...transposition, VEC: false };
     return { kernel: 'matmulPlain', params, uniforms, workgroups: grid(8, 8), splits: 1, others: [] };
   }
+  if (device.matrixUnit) return planMatrix(shape, kSplit, { ...transposition, VEC }, device.matrixUnit);
   if (device.software) {
     const [first, ...others] = softwareWays(device, { ...transposition, VEC, SPLIT: kSplit < k }, grid);
     return { ...first, uniforms, splits: 1, others };
@@ -95,6 +100,20 @@ const TILES: readonly Tile[] = [
   [32, 64, 4],
   [32, 32, 4],
 ];
+/** Four subgroups make 64 × 64 outputs, or, where that would leave a GPU idle, 32 × 32. */
+function planMatrix({ m, n, k }: MatmulShape, kSplit: number, params: MatmulPlan['params'], { M, N, K }: MatrixUnit): MatmulPlan {
+  const splits = Math.ceil(k / kSplit);
+  const side = Math.ceil(m / 64) * Math.ceil(n / 64) * splits >= FILL ? 64 : 32;
+  const share = { LEFTS: side / 2 / M, RIGHTS: side / 2 / N };
+  return {
+    kernel: 'matmulMatrix',
+    params: { ...params, M, N, K, ...share, DOWN: 2, ACROSS: 2, LANES: 32 },
+    uniforms: { m, n, k, kSplit },
+    workgroups: [Math.ceil(n / side), Math.ceil(m / side), splits],
+    splits,
+    others: [],
+  };
+}
 
 /** The largest tile of which there are enough to fill a GPU. */
 function tile(m: number, n: number, splits: number): Tile {

@@ -4,7 +4,7 @@ import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording, type Dispatch } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import { formatShape, type Shape } from './shape';
-import { byteSize, Tensor, typedArray, type DType, type TensorData } from './tensor';
+import { byteSize, storedBytes, Tensor, typedArray, type DType, type Precision, type TensorData } from './tensor';
 import { Tape, type Backward } from './tape';
 
 type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
@@ -14,13 +14,22 @@ export class Graph {
   private readonly recording: Recording;
   private readonly tape: Tape;
 
+  /** The type of what products and attention read and write, but for what they add to the residual stream. */
+  readonly precision: Precision;
+
   /** @param options.addToParameters whether gradients of parameters are added to what the `grad` of each holds before a run */
   constructor(
     readonly engine: Engine,
-    { addToParameters = false }: { readonly addToParameters?: boolean } = {},
+    { precision = 'f32', addToParameters = false }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
   ) {
+    this.precision = precision;
     this.recording = new Recording(engine);
     this.tape = new Tape(this, addToParameters);
+  }
+
+  /** What a product reads of an operand: its copy in f16, where the graph computes so and there is one. */
+  operand(tensor: Tensor): Tensor {
+    return (this.precision === 'f16' && tensor.half) || tensor;
   }
 
   /** A tensor that dispatches of this graph will write. */
@@ -31,7 +40,7 @@ export class Graph {
   /** A tensor that the host writes between runs; `data` is what it holds until then. */
   input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor {
     const bytes = byteSize(shape, dtype);
-    const initial = data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const initial = data && storedBytes(dtype, data);
     return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
   }
 
@@ -122,7 +131,7 @@ export class TensorProgram {
     if (data.length !== input.size) {
       throw new EngineError('bad-shape', `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`, 'Write all of it.');
     }
-    this.program.write(input.storage, data);
+    this.program.write(input.storage, input.dtype === 'f16' ? storedBytes('f16', data) : data);
   }
 
   run(): void {

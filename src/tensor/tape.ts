@@ -172,7 +172,7 @@ export class Tape {
     const existing = this.gradients.get(input.storage);
     if (existing) {
       if (existing.shared) {
-        const copy = this.graph.empty(`d ${input.label}`, input.shape);
+        const copy = this.graph.empty(`d ${input.label}`, input.shape, input.dtype);
         addInPlace(this.graph, copy, existing.tensor, false);
         existing.tensor = copy;
         existing.shared = false;
@@ -180,7 +180,7 @@ export class Tape {
       return { out: existing.tensor.reshape(input.shape), accumulate: true };
     }
     const isParameter = input instanceof Parameter;
-    const out = isParameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape);
+    const out = isParameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape, input.dtype);
     this.gradients.set(input.storage, { tensor: out, shared: false });
     return { out: out.reshape(input.shape), accumulate: isParameter && this.addToParameters };
   }
@@ -189,7 +189,7 @@ export class Tape {
     if (!input.requiresGrad) return;
     this.assertReachable(input);
     const existing = this.gradients.get(input.storage);
-    if (existing || input instanceof Parameter) {
+    if (existing || input instanceof Parameter || passed.dtype !== input.dtype) {
       // Passed to the same input twice: what it holds is `passed` itself, which can't be added to itself in place.
       if (existing?.tensor.storage === passed.storage) existing.shared = true;
       const target = this.into(input);
