@@ -12,7 +12,10 @@ import { MATRIX_FEATURE, MATRIX_TOGGLES, matrixUnitOf, subgroupMatrix } from './
 const FEATURES = ['shader-f16', 'subgroups', MATRIX_FEATURE] as GPUFeatureName[];
 const { matmulMatrix } = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
 
-const NONE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false, ACCUMULATE: false };
+const NONE = {
+  ...{ BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false },
+  ...{ ACCUMULATE: false, ROW_SUMS: false, ACCUMULATE_ROW_SUMS: false },
+};
 const EPILOGUES = [
   {},
   { BIAS: true, C16: true },
@@ -55,7 +58,8 @@ describe('matrix units in Dawn', () => {
         const plan = planMatmul({ layout, m, n, k }, { software: false, matrixUnit });
         expect(plan.kernel).toBe('matmulMatrix');
         for (const half of [true, false]) {
-          for (const epilogue of EPILOGUES) {
+          const rowSums = layout === 'tn' ? [{ ROW_SUMS: true }, { ROW_SUMS: true, ACCUMULATE: true, ACCUMULATE_ROW_SUMS: true }] : [];
+          for (const epilogue of [...EPILOGUES, ...rowSums]) {
             const storage = { A16: half, B16: true, C16: false, PRE16: false };
             const { code, features } = matmulMatrix.specialize({ ...plan.params, ...NONE, ...storage, ...epilogue });
             expect([...features].sort()).toEqual([...FEATURES].sort());
