@@ -51,6 +51,9 @@ interface BatchInputs {
 /** Steps that may be under way on the GPU before the host waits for the oldest. */
 const IN_FLIGHT = 2;
 
+/** Runs that are waited for one by one at first, so that the program learns how long one takes, and sizes its submits. */
+const SINGLE_RUNS = 3;
+
 /** How many branches a phase's model has. */
 export function branchesOf(config: Config, phase: Phase): Branches {
   return phase === 'imae' && config.imae.branches === 'two-way' ? 2 : 1;
@@ -77,6 +80,8 @@ export class Trainer {
   readonly plan: PhasePlan;
   private readonly order: BatchOrder;
   private readonly pairing: Pairing;
+  /** Of `program`, so far. */
+  private runs = 0;
 
   private constructor(
     private readonly engine: Engine,
@@ -150,7 +155,7 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
-          this.submit(step);
+          await this.submit(step);
           const metrics = this.readMetrics(step++);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);
@@ -170,7 +175,7 @@ export class Trainer {
     return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
   }
 
-  private submit(step: number): void {
+  private async submit(step: number): Promise<void> {
     const { config, program, recorded, set, update = program } = this;
     const { batch, accumulate, seed } = config.training;
     const size = batch / accumulate;
@@ -191,6 +196,7 @@ export class Trainer {
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
       program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at));
       program.run();
+      if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
     }
     this.update?.run();
   }
