@@ -56,6 +56,9 @@ interface BatchInputs {
 /** Steps that may be under way on the GPU before the host waits for the oldest. */
 const IN_FLIGHT = 2;
 
+/** Runs that are waited for one by one at first, so that the program learns how long one takes, and sizes its submits. */
+const SINGLE_RUNS = 3;
+
 /** How many branches a phase's model has. */
 export function branchesOf(config: Config, phase: Phase): Branches {
   return phase === 'imae' && config.imae.branches === 'two-way' ? 2 : 1;
@@ -82,6 +85,8 @@ export class Trainer {
   readonly plan: PhasePlan;
   private readonly order: BatchOrder;
   private readonly pairing: Pairing;
+  /** Of `program`, so far. */
+  private runs = 0;
 
   private constructor(
     private readonly engine: Engine,
@@ -207,6 +212,7 @@ export class Trainer {
       // Of several micro-batches, which are alike, the last one is measured.
       if (this.profiler && at + size === batch) await this.profiler.run(program, step, drawn);
       else program.run();
+      if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
     }
     this.update?.run();
   }
