@@ -250,7 +250,14 @@ async function benchSteps(engine: Engine, plain: Engine, { steps, suites: kernel
 
 /** Starts a training in this process for the first time, and once more. */
 async function benchStartUp(adapterName: string, found: Found): Promise<void> {
-  for (const name of ['cold', 'warm'] as const) found.startUp.push(await startUp(name, () => openEngine({ adapterName })));
+  for (const name of ['cold', 'warm'] as const) {
+    try {
+      found.startUp.push(await startUp(name, () => openEngine({ adapterName })));
+    } catch (error) {
+      if (error instanceof UserError) throw error; // there is no such adapter
+      found.startUp.push({ kernel: 'startUp', name, failure: reason(error) });
+    }
+  }
 }
 
 function printComparison(old: SavedBench, now: SavedBench, filter: string): void {
