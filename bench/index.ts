@@ -17,6 +17,7 @@ import mlp from './mlp.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
 import reduce from './reduce.bench';
+import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
 import sumPartials from './sumPartials.bench';
 import tokens from './tokens.bench';
@@ -44,6 +45,7 @@ export const suites: readonly BenchSuite[] = [
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
   sumPartials,
   tokens,

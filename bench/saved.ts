@@ -4,6 +4,7 @@ import type { DeviceReport } from './device';
 import type { Ceilings } from './roofline';
 import type { BenchFailure, BenchOutcome } from './runBenches';
 import type { Clock } from './sampling';
+import type { HostTiming } from './host.bench';
 import type { StartUp } from './startUp.bench';
 import type { StepResult } from './step.bench';
 
@@ -33,6 +34,8 @@ export interface SavedBench {
   /** Those with a `failure` say what differs, those with `skipped` why they were left out. */
   readonly benches: readonly BenchOutcome[];
   readonly steps: readonly (StepResult | BenchFailure)[];
+  /** What a step takes of the host, where it was timed. */
+  readonly host?: HostTiming | BenchFailure;
   readonly startUp: readonly (StartUp | BenchFailure)[];
   /** Of the page: those with a `failure` say what differs. Times are those of the whole test, its reference and all. */
   readonly tests?: readonly TestResult[];

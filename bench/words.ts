@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatRate } from '../src/files/format';
 import type { Comparison } from './compareBenches';
+import type { HostTiming } from './host.bench';
 import type { BenchResult, CeilingName, Ceilings } from './roofline';
 import type { StartUp } from './startUp.bench';
 import type { StepResult } from './step.bench';
@@ -63,6 +64,14 @@ export function stepLines(result: StepResult, ceilings?: Ceilings): readonly (re
       `${dispatches} dispatches; ${formatBytes(arenaBytes)} of intermediate values, ` +
         `${(arenaBytes / largestLiveSet).toFixed(2)} times the most that is alive at once`,
     ],
+  ];
+}
+
+/** What a step takes of the host, in lines as `stepLines` gives them. */
+export function hostLines({ dispatches, run, bare }: HostTiming): readonly (readonly [lead: string, text: string])[] {
+  return [
+    ['host', `a step of the cifar preset, ${dispatches} dispatches: ${digits(run)} µs each to encode and submit`],
+    ['of it', `${digits(bare)} µs in WebGPU itself, ${(run - bare).toFixed(2)} µs in the engine`],
   ];
 }
 

@@ -3,6 +3,7 @@ import { kernelsOf } from '../src/gpu/shader';
 import { attention, type AttentionOptions } from '../src/ops/attention';
 import { ATTENTION_KERNELS, planAttention, type AttentionDispatch } from '../src/ops/attentionPlan';
 import { Graph } from '../src/tensor/graph';
+import { roundToHalf } from '../src/tensor/half';
 import type { Tensor } from '../src/tensor/tensor';
 import { backward, forward, type Case, type Inputs } from './attention.reference';
 import { expectClose, operationTest, random } from './compare';
@@ -41,6 +42,11 @@ function inputsOf({ b, n, heads, d }: Case): Inputs {
   return { qkv: { shape, data: data.map((x) => 2 * x) } };
 }
 
+function halfInputsOf(test: Case): Inputs {
+  const { shape, data } = inputsOf(test).qkv;
+  return { qkv: { shape, data: data.map(roundToHalf) } };
+}
+
 function optionsOf(graph: Graph, { b, n, keyMask, bias }: Case): AttentionOptions {
   return {
     ...(keyMask ? { keyMask: graph.input('keyMask', [b, n], 'u32', keyMask) } : {}),
@@ -48,11 +54,13 @@ function optionsOf(graph: Graph, { b, n, keyMask, bias }: Case): AttentionOption
   };
 }
 
-function throughTape(stated: Stated): KernelTest {
+function throughTape(stated: Stated, half = false): KernelTest {
   const test = caseOf(stated);
   return operationTest<Inputs>({
     name: nameOf(stated),
-    inputs: inputsOf(test),
+    inputs: half ? halfInputsOf(test) : inputsOf(test),
+    // Of out, which is rounded, backward makes delta, and takes it off what is like it.
+    ...(half ? { half: ['qkv'], tolerance: 4 * 2 ** -11 } : {}),
     operation: (graph, { qkv }) => ({ out: attention(graph, qkv, test.heads, optionsOf(graph, test)) }),
     forward: (inputs) => ({ out: forward(test, inputs).out }),
     backward: (inputs, dOutputs) => backward(test, inputs, dOutputs),
@@ -134,8 +142,15 @@ const SHAPES: readonly Stated[] = [
   { shape: [1, 17, 3, 8], mask: 'none' },
 ];
 
+const HALF_SHAPES: readonly Stated[] = [
+  { shape: [2, 3, 3, 3] },
+  { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] },
+  { shape: [2, 65, 3, 64] },
+];
+
 export default suite('attention', [
-  ...SHAPES.map(throughTape),
+  ...SHAPES.map((stated) => throughTape(stated)),
+  ...HALF_SHAPES.map((stated) => throughTape(stated, true)),
   ...SHAPES.map(everyVersion),
   refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
     attention(graph, graph.input('qkv', [2, 3, 16]), 3),

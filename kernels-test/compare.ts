@@ -1,5 +1,6 @@
 import { Graph } from '../src/tensor/graph';
 import type { Engine } from '../src/gpu/engine';
+import { roundToHalf } from '../src/tensor/half';
 import { sizeOf, type Shape } from '../src/tensor/shape';
 import type { Tensor } from '../src/tensor/tensor';
 import type { KernelTest } from './suite';
@@ -27,7 +28,18 @@ export interface OperationCase<Inputs extends References> {
    * √n at random. The default leaves room for sums of some hundreds of terms.
    */
   readonly tolerance?: number;
+  /**
+   * Inputs that lie in f16, on a graph of that precision; where the device has no f16, there is nothing to check. Their
+   * numbers must be those of `randomHalf`.
+   */
+  readonly half?: readonly (keyof Inputs)[];
 }
+
+/**
+ * Bound for what is rounded to f16 once or twice on its way: each time by at most 2⁻¹¹ of an element, in the mean less. Sums
+ * are f32, so that their length does not matter.
+ */
+export const HALF_TOLERANCE = 2 ** -10;
 
 const DEFAULT_TOLERANCE = 2e-6;
 
@@ -42,6 +54,11 @@ export function random(shape: Shape, seed: number): Reference {
     data[i] = Math.fround(((state >>> 0) / 2 ** 31) - 1);
   }
   return { shape, data };
+}
+
+/** The same, rounded to f16. */
+export function randomHalf(shape: Shape, seed: number): Reference {
+  return { shape, data: random(shape, seed).data.map(roundToHalf) };
 }
 
 export function zeros(shape: Shape): Reference {
@@ -72,7 +89,11 @@ export function expectClose(what: string, actual: ArrayLike<number>, expected: A
 export function operationTest<Inputs extends References>(test: OperationCase<Inputs>): KernelTest {
   // No engine has a part in it, and it takes longer than some engines do: it is made once for all.
   let wanted: Wanted<Inputs> | undefined;
-  return { name: test.name, run: async (engine) => checkEngine(engine, test, (wanted ??= referenceOf(test))) };
+  const run = async (engine: Engine): Promise<void> => {
+    if (test.half && !engine.hasHalf) return;
+    await checkEngine(engine, test, (wanted ??= referenceOf(test)));
+  };
+  return { name: `${test.name}${test.half ? ', f16' : ''}`, run };
 }
 
 /** What an engine must give. */
@@ -85,7 +106,7 @@ interface Wanted<Inputs extends References> {
 
 function referenceOf<Inputs extends References>(test: OperationCase<Inputs>): Wanted<Inputs> {
   const outputs = test.forward(test.inputs);
-  const dOutputs = mapReferences(outputs, ({ shape }, index) => random(shape, 1000 + index));
+  const dOutputs = mapReferences(outputs, ({ shape }, index) => (test.half ? randomHalf : random)(shape, 1000 + index));
   const gradients = test.backward(test.inputs, dOutputs);
   checkByDifferences(test, dOutputs, gradients);
   return { outputs, dOutputs, gradients };
@@ -132,15 +153,15 @@ function checkByDifferences<Inputs extends References>(
 
 async function checkEngine<Inputs extends References>(
   engine: Engine,
-  { inputs, operation, tolerance = DEFAULT_TOLERANCE }: OperationCase<Inputs>,
+  { inputs, operation, half, tolerance = half ? HALF_TOLERANCE : DEFAULT_TOLERANCE }: OperationCase<Inputs>,
   wanted: Wanted<Inputs>,
 ): Promise<void> {
   for (const passes of [1, 2]) {
-    const graph = new Graph(engine);
+    const graph = new Graph(engine, { precision: half ? 'f16' : 'f32' });
     const tensors = Object.fromEntries(
       Object.entries(inputs).map(([input, { shape, data }]) => [
         input,
-        graph.input(input, shape, 'f32', Float32Array.from(data), true),
+        graph.input(input, shape, half?.includes(input) ? 'f16' : 'f32', Float32Array.from(data), true),
       ]),
     ) as Record<keyof Inputs, Tensor>;
     let outputs: Readonly<Record<string, Tensor>> = {};
@@ -151,7 +172,7 @@ async function checkEngine<Inputs extends References>(
         const weights = wanted.dOutputs[output];
         if (!weights) throw new Error(`the reference has no output ${output}`);
         if (tensor.requiresGrad) {
-          graph.backward(tensor, graph.input(`d ${output}`, weights.shape, 'f32', Float32Array.from(weights.data)));
+          graph.backward(tensor, graph.input(`d ${output}`, weights.shape, tensor.dtype, Float32Array.from(weights.data)));
         }
       }
     }

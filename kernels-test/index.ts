@@ -18,6 +18,7 @@ import mlp from './mlp.test';
 import patchify from './patchify.test';
 import philox from './philox.test';
 import reduce from './reduce.test';
+import sameBits from './sameBits.test';
 import softmax from './softmax.test';
 import sumPartials from './sumPartials.test';
 import tokens from './tokens.test';
@@ -46,6 +47,7 @@ export const suites: readonly KernelSuite[] = [
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
   sumPartials,
   tokens,

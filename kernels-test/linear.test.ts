@@ -1,5 +1,5 @@
 import { linear } from '../src/ops/linear';
-import { operationTest, random, type Reference } from './compare';
+import { operationTest, random, randomHalf, type Reference } from './compare';
 import { backward, forward, type Inputs, type InputsWithResidual } from './linear.reference';
 import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
@@ -37,6 +37,18 @@ function withResidual(leading: readonly number[], n: number, k: number): KernelT
   });
 }
 
+/** x and weight in f16, as is the result: what a block's queries, keys and values are made by. */
+function inHalf(leading: readonly number[], n: number, k: number): KernelTest {
+  return operationTest<Inputs>({
+    name: nameOf(leading, n, k),
+    inputs: { x: randomHalf([...leading, k], 1), weight: randomHalf([n, k], 2), bias: random([n], 3) },
+    half: ['x', 'weight'],
+    operation: (graph, { x, weight, bias }) => ({ y: linear(graph, x, weight, bias, undefined, graph.precision) }),
+    forward,
+    backward,
+  });
+}
+
 /** x + linear(x): the gradient of x has two parts. */
 function ontoItself(leading: readonly number[], width: number): KernelTest {
   const { x, weight, bias } = operandsOf(leading, width, width);
@@ -68,6 +80,7 @@ const SHAPES = [
 
 export default suite('linear', [
   ...SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),
+  ...SHAPES.map(([leading, n, k]) => inHalf(leading, n, k)),
   ontoItself([3], 17),
   ontoItself([2, 33], 20),
   refusalTest('a weight of another width', 'weight', (graph) =>

@@ -2,20 +2,24 @@ import gelu from '../shaders/gelu.wgsl';
 import source from '../shaders/matmul.wgsl';
 import type { Engine } from '../src/gpu/engine';
 import { kernelsOf } from '../src/gpu/shader';
-import { matmul } from '../src/ops/matmul';
+import type { MatrixUnit } from '../src/gpu/subgroupMatrix';
+import { MATMUL_KERNELS, matmul } from '../src/ops/matmul';
 import { planMatmul, type MatmulLayout, type MatmulPlan, type MatmulShape } from '../src/ops/matmulPlan';
 import { recordSumPartials } from '../src/ops/sumPartials';
 import { Graph } from '../src/tensor/graph';
-import type { Tensor } from '../src/tensor/tensor';
-import { expectClose, operationTest, random, type Reference } from './compare';
+import type { Precision, Tensor } from '../src/tensor/tensor';
+import { expectClose, HALF_TOLERANCE, operationTest, random, randomHalf, type Reference } from './compare';
+import { emulatedMatrix } from './emulatedMatrix';
 import { gelu as geluOf, geluGradient } from './gelu.reference';
 import * as reference from './matmul.reference';
 import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
 import { rowsSum } from './sumPartials.reference';
 
-const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
+const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix: emulatedMatrix });
 
+/** All operands in f32. */
+const STORAGE = { A16: false, B16: false, C16: false, PRE16: false };
 const EPILOGUE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false, ROW_SUMS: false };
 type Epilogue = typeof EPILOGUE;
 
@@ -44,7 +48,7 @@ function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, Ma
   const [TM, TN] = [4, 4];
   const other = {
     ...shuffle,
-    params: { ...shuffle.params, TM, TN, UNROLL: !shuffle.params.UNROLL },
+    params: { ...shuffle.params, TM, TN, UNROLL: shuffle.params.UNROLL === 1 ? 0 : 1 },
     workgroups: [Math.ceil(shape.n / (TN * subgroups.min)), Math.ceil(shape.m / TM), 1],
   } as const;
   return { ...plans, shuffle, 'shuffle, rolled otherwise': other };
@@ -87,7 +91,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
         // The second round must add to what the first wrote.
         for (const ACCUMULATE of epilogue.GELU || epilogue.BIAS ? [false] : [false, true]) {
           const adds = ACCUMULATE && splits === 1;
-          const params = { ...plan.params, ...epilogue, ACCUMULATE: adds, ACCUMULATE_ROW_SUMS: adds };
+          const params = { ...plan.params, ...STORAGE, ...epilogue, ACCUMULATE: adds, ACCUMULATE_ROW_SUMS: adds };
           const results = { ...(pre ? { pre } : {}), ...(rowPartials ? { rowSums: rowPartials } : {}) };
           graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...results } });
           if (splits === 1) continue;
@@ -129,12 +133,95 @@ function expectSameBits(what: string, values: ArrayLike<number>, plain: ArrayLik
   if (differs >= 0) throw new Error(`${what}: element ${differs} is not bit for bit that of the plain kernel`);
 }
 
+/**
+ * The kernel for matrix units, on matrices that are emulated: what it loads, where it pads, what it finishes and stores.
+ *
+ * @param LANES as if subgroups were so large: 2, so that there are fewer than parts and the tile takes several rounds
+ */
+function matrixTest(
+  layout: MatmulLayout,
+  [m, n, k]: readonly [number, number, number],
+  matrixUnit: MatrixUnit,
+  { half = true, LANES, ...used }: Partial<Epilogue> & { readonly half?: boolean; readonly LANES?: number } = {},
+): KernelTest {
+  const shape = { layout, m, n, k };
+  const epilogue = { ...EPILOGUE, ...used };
+  const options = [...Object.keys(used), half ? '' : 'from f32', LANES ? `${LANES} lanes` : ''].filter((word) => word !== '');
+  return {
+    name: `matrices of ${Object.values(matrixUnit).join('×')}, ${layout} ${m}×${n}×${k} ${options.join(' ')}`.trim(),
+    run: async (engine) => {
+      if (!engine.hasHalf || !engine.traits.subgroups) return;
+      const exact = operandsOf(shape);
+      const references = { ...exact, a: randomHalf(exact.a.shape, 1), b: randomHalf(exact.b.shape, 2), pre: randomHalf([m, n], 5) };
+      const before = reference.forward(layout, references).c.data;
+      if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
+      const expected = before.map((value, i) => {
+        let x = epilogue.GELU ? geluOf(value) : value;
+        if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
+        if (epilogue.GELU_GRAD) x *= geluGradient(references.pre.data[i] as number);
+        return x;
+      });
+      const graph = new Graph(engine, { precision: 'f16' });
+      const input = (name: keyof typeof references, dtype: Precision): Tensor =>
+        graph.input(name, references[name].shape, dtype, Float32Array.from(references[name].data));
+      const type = half ? 'f16' : 'f32';
+      const { params, uniforms, workgroups, splits, kernel } = planMatmul(shape, { software: false, matrixUnit });
+      // What goes on to the residual stream is f32, as are partial sums and gradients of weights.
+      const isHalf = half && !epilogue.RESIDUAL && splits === 1 && layout !== 'tn';
+      const out = graph.empty('c', [m, n], isHalf ? 'f16' : 'f32');
+      const pre = epilogue.GELU ? graph.empty('pre', [m, n], type) : undefined;
+      const c = splits > 1 ? graph.empty('partials', [splits, m, n]) : out;
+      const rowSums = epilogue.ROW_SUMS ? graph.empty('row sums', [m]) : undefined;
+      const rowPartials = rowSums && (splits > 1 ? graph.empty('row partials', [splits, m]) : rowSums);
+      const rounds = epilogue.GELU || epilogue.BIAS ? 1 : 2;
+      for (const ACCUMULATE of [false, true].slice(0, rounds)) {
+        graph.dispatch({
+          kernel: kernels[kernel],
+          params: {
+            ...{ ...params, ...(LANES ? { LANES } : {}), ...epilogue },
+            ...{ ACCUMULATE: ACCUMULATE && splits === 1, ACCUMULATE_ROW_SUMS: ACCUMULATE && splits === 1 },
+            ...{ A16: half, B16: half, C16: c.dtype === 'f16', PRE16: half && (epilogue.GELU || epilogue.GELU_GRAD) },
+          },
+          uniforms,
+          workgroups,
+          bindings: {
+            ...{ a: input('a', type), b: input('b', type), c },
+            ...(epilogue.BIAS ? { bias: input('bias', 'f32') } : {}),
+            ...(epilogue.RESIDUAL ? { residual: input('residual', 'f32') } : {}),
+            ...(epilogue.GELU_GRAD ? { pre: input('pre', type) } : {}),
+            ...(pre ? { pre } : {}),
+            ...(rowPartials ? { rowSums: rowPartials } : {}),
+          },
+        });
+        if (splits === 1) continue;
+        const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
+        recordSumPartials(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+      }
+      graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
+      const program = await graph.compile();
+      try {
+        program.run();
+        // Operands are f16 to begin with and sums are f32: what is left is the rounding of what is stored.
+        const wanted = expected.map((x) => rounds * x);
+        expectClose('c', await program.read(out), wanted, isHalf ? HALF_TOLERANCE : 2e-6);
+        if (pre) expectClose('pre', await program.read(pre), before, half ? HALF_TOLERANCE : 2e-6);
+        const wantedRows = rowsSum(references.a).data.map((x) => rounds * x);
+        if (rowSums) expectClose('row sums', await program.read(rowSums), wantedRows, 2e-6);
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
 /** The operation, through the tape: the gradient of a product is two products, each in a layout of its own. */
-function operation(layout: MatmulLayout, m: number, n: number, k: number): KernelTest {
-  const { a, b } = operandsOf({ layout, m, n, k });
+function operation(layout: MatmulLayout, m: number, n: number, k: number, half?: readonly ('a' | 'b')[]): KernelTest {
+  const exact = operandsOf({ layout, m, n, k });
+  const [a, b] = half ? [randomHalf(exact.a.shape, 1), randomHalf(exact.b.shape, 2)] : [exact.a, exact.b];
   return operationTest<reference.Inputs>({
     name: `matmul ${layout} ${m}×${n}×${k}`,
     inputs: { a, b },
+    ...(half ? { half } : {}),
     operation: (graph, operands) => ({ c: matmul(graph, operands.a, operands.b, layout) }),
     forward: (inputs) => reference.forward(layout, inputs),
     backward: (inputs, dOutputs) => reference.backward(layout, inputs, dOutputs),
@@ -145,6 +232,12 @@ function operation(layout: MatmulLayout, m: number, n: number, k: number): Kerne
 const SHAPES = [[1, 1, 1], [3, 17, 33], [65, 33, 17], [132, 68, 36], [17, 192, 48], [12, 20, 700], [33, 5, 515]] as const;
 /** As above; one of the three is long enough in each for a gradient whose sum is split. */
 const OPERATION_SHAPES = [[1, 3, 1], [3, 17, 33], [65, 33, 17], [20, 12, 300], [17, 300, 5], [300, 36, 20]] as const;
+const HALF_SHAPES = [[1, 3, 1], [65, 33, 17], [20, 12, 300], [300, 36, 20]] as const;
+/** Tn is split where k is long, into runs that end inside a step; a product of many tiles has larger ones. */
+const MATRIX_SHAPES = [[1, 1, 1], [3, 17, 33], [65, 33, 17], [12, 20, 700]] as const;
+const LARGE_UNIT = { M: 16, N: 16, K: 16 };
+const SMALL_UNIT = { M: 8, N: 8, K: 8 };
+const OBLONG_UNIT = { M: 16, N: 8, K: 16 };
 const LAYOUTS = ['nn', 'nt', 'tn'] as const;
 const EPILOGUES = [
   { BIAS: true },
@@ -161,6 +254,23 @@ export default suite('matmul', [
   ]),
   ...SHAPES.map(([m, n, k]) => matmulTest('tn', m, n, k, { ROW_SUMS: true })),
   ...LAYOUTS.flatMap((layout) => OPERATION_SHAPES.map(([m, n, k]) => operation(layout, m, n, k))),
+  ...LAYOUTS.flatMap((layout) => HALF_SHAPES.map(([m, n, k]) => operation(layout, m, n, k, ['a', 'b']))),
+  ...LAYOUTS.flatMap((layout) => [
+    ...MATRIX_SHAPES.map((shape) => matrixTest(layout, shape, LARGE_UNIT)),
+    matrixTest(layout, [65, 33, 17], SMALL_UNIT),
+    matrixTest(layout, [36, 20, 68], OBLONG_UNIT, { half: false }),
+    matrixTest(layout, [33, 17, 65], SMALL_UNIT, { LANES: 2 }),
+  ]),
+  ...EPILOGUES.flatMap((epilogue) => [
+    matrixTest('nt', [65, 17, 33], LARGE_UNIT, epilogue),
+    matrixTest('nn', [65, 36, 20], SMALL_UNIT, epilogue),
+    matrixTest('nn', [17, 36, 20], LARGE_UNIT, { ...epilogue, half: false }),
+  ]),
+  matrixTest('nn', [705, 705, 3], LARGE_UNIT),
+  ...MATRIX_SHAPES.map((shape) => matrixTest('tn', shape, LARGE_UNIT, { ROW_SUMS: true })),
+  matrixTest('tn', [33, 17, 65], SMALL_UNIT, { LANES: 2, ROW_SUMS: true }),
+  operation('nn', 20, 12, 300, ['b']),
+  operation('tn', 33, 17, 65, ['a']),
   refusalTest('factors that do not fit', 'b has shape', (graph) =>
     matmul(graph, graph.input('a', [3, 5]), graph.input('b', [4, 2])),
   ),

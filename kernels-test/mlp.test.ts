@@ -3,7 +3,7 @@ import { linear } from '../src/ops/linear';
 import { mlp } from '../src/ops/mlp';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import { expectClose, operationTest, random } from './compare';
+import { expectClose, operationTest, random, randomHalf } from './compare';
 import { backward, forward, type Inputs } from './mlp.reference';
 import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
@@ -17,6 +17,12 @@ function inputsOf(leading: readonly number[], d: number, f: number): Inputs {
     bias2: random([d], 5),
     residual: random([...leading, d], 6),
   };
+}
+
+/** x and the weights in f16; what is added to the residual stream is f32. */
+function halfInputsOf(leading: readonly number[], d: number, f: number): Inputs {
+  const exact = inputsOf(leading, d, f);
+  return { ...exact, x: randomHalf([...leading, d], 1), weight1: randomHalf([f, d], 2), weight2: randomHalf([d, f], 4) };
 }
 
 type Operation = (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Tensor;
@@ -75,6 +81,18 @@ export default suite('mlp', [
       operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
       forward,
       backward,
+    }),
+  ),
+  ...SHAPES.map(([leading, d, f]) =>
+    operationTest<Inputs>({
+      name: `[${[...leading, d].join(', ')}], ${f} hidden`,
+      inputs: halfInputsOf(leading, d, f),
+      half: ['x', 'weight1', 'weight2'],
+      operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+      forward,
+      backward,
+      // pre, hidden and the gradient of pre are rounded on the way, each by 2⁻¹¹, and then the result.
+      tolerance: 4 * 2 ** -11,
     }),
   ),
   composedTest([5], 17, 33),

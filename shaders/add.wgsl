@@ -1,6 +1,6 @@
-// add: out = a + b, and sum (+)= value, elementwise.
+// add: out = a + b, and sum (+)= value, elementwise. VALUE16, SUM16: that one is f16; the sum itself is made in f32.
 //
-// Shapes   a, b, out, value, sum: [count] f32, row-major.
+// Shapes   a, b, out: [count] f32; value, sum: [count], each f32 or f16; row-major.
 // Mapping  one invocation an element; workgroups in rows of x, then y.
 
 //#kernel add
@@ -18,8 +18,23 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 //#kernel addInPlace
 //#param ACCUMULATE: bool
-@group(0) @binding(0) var<storage, read> value: array<f32>;
-@group(0) @binding(1) var<storage, read_write> sum: array<f32>;
+//#param VALUE16: bool
+//#param SUM16: bool
+//#if VALUE16 || SUM16
+//#enable f16
+//#end
+//#if VALUE16
+alias ValueElement = f16;
+//#else
+alias ValueElement = f32;
+//#end
+//#if SUM16
+alias SumElement = f16;
+//#else
+alias SumElement = f32;
+//#end
+@group(0) @binding(0) var<storage, read> value: array<ValueElement>;
+@group(0) @binding(1) var<storage, read_write> sum: array<SumElement>;
 struct Sizes { count: u32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
@@ -28,9 +43,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = id.x + id.y * groups.x * 256u;
   if (i < sizes.count) {
     //#if ACCUMULATE
-    sum[i] += value[i];
+    sum[i] = SumElement(f32(sum[i]) + f32(value[i]));
     //#else
-    sum[i] = value[i];
+    sum[i] = SumElement(value[i]);
     //#end
   }
 }

@@ -19,7 +19,8 @@
 //   attentionPlain*     one invocation a row, scalars, softmax in passes: the reference, for any D
 //   attentionRegister*  one invocation ROWS rows, straight from storage, no barriers: software adapters
 //   attention*          workgroup tiles: GPUs
-// The latter two read vec4, so D is a multiple of 4.
+// The latter two read vec4, so D is a multiple of 4. HALF: qkv, out and their gradients are f16 in memory. The other two
+// versions grow their sums in memory, so they know f32 alone.
 
 struct Sizes {
   batch: u32,
@@ -575,11 +576,18 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 //#param GROUPS: u32
 //#param ACROSS: u32
 //#param HEADS: u32
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Four = vec4h;
+//#else
+alias Four = vec4f;
+//#end
 //#param KEY_MASK: bool
 //#param BIAS: bool
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(1) var<storage, read> qkv: array<Four>;
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 //#if KEY_MASK
 @group(0) @binding(4) var<storage, read> keyMask: array<u32>;
@@ -641,8 +649,8 @@ fn main(
     let present = min(ACROSS, n - k);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
       let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt];
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt + width];
+      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt]);
+      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
     }
     workgroupBarrier();
 //#for j in 0..ACROSS/COLUMNS
@@ -663,7 +671,7 @@ fn main(
       let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
 //#end
 //#for i in 0..4
-      let query${i} = qkv[queryAt${i} + c];
+      let query${i} = vec4f(qkv[queryAt${i} + c]);
 //#for j in 0..ACROSS/COLUMNS
       s${i}_${j} += dot(query${i}, key${j});
 //#end
@@ -724,7 +732,7 @@ fn main(
     let norm = select(0.0, 1.0 / total, total > 0.0);
     let outAt = outHeadAt + q${i} * width + column;
 //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
-    if (column + ${c * COLUMNS}u < CHUNKS) { out[outAt + ${c * COLUMNS}u] = o${i}_${c} * norm; }
+    if (column + ${c * COLUMNS}u < CHUNKS) { out[outAt + ${c * COLUMNS}u] = Four(o${i}_${c} * norm); }
 //#end
     if (column == 0u) { lse[bh * n + q${i}] = select(NOTHING, largest${i} + log(total), total > 0.0); }
   }
@@ -738,15 +746,22 @@ fn main(
 //#param GROUPS: u32
 //#param ACROSS: u32
 //#param HEADS: u32
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Four = vec4h;
+//#else
+alias Four = vec4f;
+//#end
 //#param KEY_MASK: bool
 //#param BIAS: bool
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> out: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(1) var<storage, read> qkv: array<Four>;
+@group(0) @binding(2) var<storage, read> out: array<Four>;
+@group(0) @binding(3) var<storage, read> dout: array<Four>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Four>;
 //#if KEY_MASK
 @group(0) @binding(7) var<storage, read> keyMask: array<u32>;
 //#end
@@ -800,7 +815,7 @@ fn main(
   let outAt${i} = outHeadAt + q${i} * width;
   let lse${i} = lse[bh * n + q${i}];
   var part${i} = 0.0;
-  for (var c = column; c < CHUNKS; c += COLUMNS) { part${i} += dot(dout[outAt${i} + c], out[outAt${i} + c]); }
+  for (var c = column; c < CHUNKS; c += COLUMNS) { part${i} += dot(vec4f(dout[outAt${i} + c]), vec4f(out[outAt${i} + c])); }
   parts[partAt + ${i}u * COLUMNS + column] = part${i};
 //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
   var dq${i}_${c} = vec4f();
@@ -815,8 +830,8 @@ fn main(
     let present = min(ACROSS, n - k);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
       let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt];
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[rowAt + width];
+      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt]);
+      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
     }
     workgroupBarrier();
 //#for j in 0..ACROSS/COLUMNS
@@ -839,8 +854,8 @@ fn main(
       let value${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
 //#end
 //#for i in 0..4
-      let query${i} = qkv[queryAt${i} + c];
-      let dout${i} = dout[outAt${i} + c];
+      let query${i} = vec4f(qkv[queryAt${i} + c]);
+      let dout${i} = vec4f(dout[outAt${i} + c]);
 //#for j in 0..ACROSS/COLUMNS
       s${i}_${j} += dot(query${i}, key${j});
       dp${i}_${j} += dot(dout${i}, value${j});
@@ -878,7 +893,7 @@ fn main(
 //#for i in 0..4
   if (owned && q + ${i}u < n) {
 //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
-    if (column + ${c * COLUMNS}u < CHUNKS) { dqkv[queryAt${i} + column + ${c * COLUMNS}u] = dq${i}_${c}; }
+    if (column + ${c * COLUMNS}u < CHUNKS) { dqkv[queryAt${i} + column + ${c * COLUMNS}u] = Four(dq${i}_${c}); }
 //#end
     if (column == 0u) { delta[bh * n + q${i}] = delta${i}; }
   }
@@ -893,14 +908,21 @@ fn main(
 //#param GROUPS: u32
 //#param ACROSS: u32
 //#param HEADS: u32
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Four = vec4h;
+//#else
+alias Four = vec4f;
+//#end
 //#param KEY_MASK: bool
 //#param BIAS: bool
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(1) var<storage, read> qkv: array<Four>;
+@group(0) @binding(2) var<storage, read> dout: array<Four>;
 @group(0) @binding(3) var<storage, read> lse: array<f32>;
 @group(0) @binding(4) var<storage, read> delta: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<Four>;
 //#if KEY_MASK
 @group(0) @binding(6) var<storage, read> keyMask: array<u32>;
 //#end
@@ -961,8 +983,8 @@ fn main(
     let present = min(ACROSS, n - q);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
       let source = q + e / CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = qkv[headAt + source * stride + e % CHUNKS];
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = dout[outHeadAt + source * width + e % CHUNKS];
+      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[headAt + source * stride + e % CHUNKS]);
+      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(dout[outHeadAt + source * width + e % CHUNKS]);
     }
     workgroupBarrier();
 //#for j in 0..ACROSS/COLUMNS
@@ -981,8 +1003,8 @@ fn main(
       let dout${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
 //#end
 //#for i in 0..4
-      let key${i} = qkv[keyAt${i} + c];
-      let value${i} = qkv[keyAt${i} + width + c];
+      let key${i} = vec4f(qkv[keyAt${i} + c]);
+      let value${i} = vec4f(qkv[keyAt${i} + width + c]);
 //#for j in 0..ACROSS/COLUMNS
       s${i}_${j} += dot(key${i}, query${j});
       dp${i}_${j} += dot(value${i}, dout${j});
@@ -1041,8 +1063,8 @@ fn main(
   if (owned && k + ${i}u < n) {
 //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
     if (column + ${c * COLUMNS}u < CHUNKS) {
-      dqkv[keyAt${i} + column + ${c * COLUMNS}u] = dk${i}_${c};
-      dqkv[keyAt${i} + width + column + ${c * COLUMNS}u] = dv${i}_${c};
+      dqkv[keyAt${i} + column + ${c * COLUMNS}u] = Four(dk${i}_${c});
+      dqkv[keyAt${i} + width + column + ${c * COLUMNS}u] = Four(dv${i}_${c});
     }
 //#end
   }

@@ -66,7 +66,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 // `out` [workgroups, CHAINS, M, N]: rounds · K. A is M × K and B is K × N, of ones, which `ones` holds enough of. A workgroup
 // is one subgroup of at most LANES, the most that there are; it does rounds · CHAINS products of two such matrices.
 //#kernel ceilingMatrix
-//#enable chromium_experimental_subgroup_matrix
+//#enable subgroupMatrix
 //#enable subgroups
 //#enable f16
 //#param M: u32

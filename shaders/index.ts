@@ -16,6 +16,7 @@ import mixture from './mixture.wgsl';
 import patchify from './patchify.wgsl';
 import philox from './philox.wgsl';
 import reduce from './reduce.wgsl';
+import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
 import sumPartials from './sumPartials.wgsl';
 import tokens from './tokens.wgsl';
@@ -41,6 +42,7 @@ export const shaders = {
   patchify,
   philox,
   reduce,
+  sameBits,
   softmax,
   sumPartials,
   tokens,

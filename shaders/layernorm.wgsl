@@ -5,6 +5,7 @@
 //                   dx = rstd · (g − mean(g) − x̂ · mean(g · x̂))
 //   parameters      dγ = Σ_rows dy · x̂,   dβ = Σ_rows dy
 //
+// HALF     y and dy are f16: what a matrix product reads, and what it gives back. All that is computed is f32.
 // Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partials: [blocks, 2, D].
 // Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
 //          element, and the row's sums meet in workgroup memory, as a tree. On software adapters a row is one
@@ -16,11 +17,18 @@
 //#use reduce
 
 //#kernel layernormForward
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 //#param LANES: u32
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
 @group(0) @binding(2) var<storage, read> beta: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
 struct Sizes { rows: u32, width: u32, eps: f32 }
@@ -49,7 +57,7 @@ fn main(
   let rowRstd = 1.0 / sqrt(laneSum(local, LANES, squares) / f32(sizes.width) + sizes.eps);
 
   for (var i = lane; i < width; i += LANES) {
-    y[base + i] = (x[base + i] - rowMean) * rowRstd * gamma[i] + beta[i];
+    y[base + i] = Element((x[base + i] - rowMean) * rowRstd * gamma[i] + beta[i]);
   }
   if (lane == 0u && row < sizes.rows) {
     mean[row] = rowMean;
@@ -58,13 +66,20 @@ fn main(
 }
 
 //#kernel layernormBackward
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 //#param LANES: u32
 //#param ACCUMULATE: bool
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 struct Sizes { rows: u32, width: u32 }
 @group(0) @binding(6) var<uniform> sizes: Sizes;
@@ -90,7 +105,7 @@ fn main(
   var sum = 0.0;
   var products = 0.0;
   for (var i = lane; i < width; i += LANES) {
-    let g = dy[base + i] * gamma[i];
+    let g = f32(dy[base + i]) * gamma[i];
     sum += g;
     products += g * (x[base + i] - rowMean) * rowRstd;
   }
@@ -99,7 +114,7 @@ fn main(
 
   for (var i = lane; i < width; i += LANES) {
     let centred = (x[base + i] - rowMean) * rowRstd;
-    let value = rowRstd * (dy[base + i] * gamma[i] - meanG - centred * meanGX);
+    let value = rowRstd * (f32(dy[base + i]) * gamma[i] - meanG - centred * meanGX);
     //#if ACCUMULATE
     dx[base + i] += value;
     //#else
@@ -109,10 +124,17 @@ fn main(
 }
 
 //#kernel layernormParameters
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
 @group(0) @binding(2) var<storage, read> rstd: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 struct Sizes { rows: u32, width: u32, rowsPerBlock: u32 }
 @group(0) @binding(5) var<uniform> sizes: Sizes;
@@ -126,7 +148,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var dBeta = 0.0;
   let end = min(sizes.rows, (block + 1u) * sizes.rowsPerBlock);
   for (var row = block * sizes.rowsPerBlock; row < end; row++) {
-    let g = dy[row * sizes.width + column];
+    let g = f32(dy[row * sizes.width + column]);
     dGamma += g * (x[row * sizes.width + column] - mean[row]) * rstd[row];
     dBeta += g;
   }

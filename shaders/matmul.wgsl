@@ -1,4 +1,4 @@
-// Matrix product: C[m, n] (+)= epilogue(op(A)·op(B)), f32, row-major and contiguous, in three layouts:
+// Matrix product: C[m, n] (+)= epilogue(op(A)·op(B)), row-major and contiguous, in three layouts:
 //
 //   NN   A[m, k]·B[k, n]      dX of a linear layer
 //   NT   A[m, k]·B[n, k]ᵀ     a linear layer, weight stored out × in      TRANS_B
@@ -12,6 +12,9 @@
 //
 // VEC: the stored rows of A, B and C all have a multiple of four elements and are bound as vec4f; else as f32.
 //
+// A16, B16, C16, PRE16: a, b, c, pre are f16 in memory, else f32. Each element is made f32 when it is read and rounded when
+// it is written; bias, residual and all sums are f32.
+//
 // Every output is the sum of its splits, in order, and each split one chain of fused multiply-adds over kSplit
 // consecutive k (kSplit = k: a single chain). All kernels here keep that order, so on one driver they give the same bits:
 //
@@ -20,6 +23,10 @@
 //                    and writes its partial product to c[z, m, n] for `sumPartials`.
 //   matmulRegister   software adapters: TM × TN outputs an invocation, straight from storage.
 //   matmulShuffle    software adapters with subgroups: as matmulRegister, but A is loaded once a subgroup and shuffled.
+//
+// One kernel has an order of its own, and rounds A and B to f16 where they are not:
+//
+//   matmulMatrix     GPUs with matrix units, in f16: as matmulTile, but a subgroup makes whole matrices of the tile.
 //
 // On software adapters a load costs a scalar instruction a lane while arithmetic is nearly free, so there the splits
 // are added in registers (SPLIT) instead of through memory.
@@ -34,6 +41,13 @@
 //#param ACCUMULATE: bool
 //#param ROW_SUMS: bool
 //#param ACCUMULATE_ROW_SUMS: bool
+//#param A16: bool
+//#param B16: bool
+//#param C16: bool
+//#param PRE16: bool
+//#if A16 || B16 || C16 || PRE16
+//#enable f16
+//#end
 
 struct Shape {
   m: u32,
@@ -46,24 +60,50 @@ struct Shape {
 alias Cell = vec4f;
 const CELL = 4u;
 fn toCell(x: vec4f) -> Cell { return x; }
+//#if A16 || B16 || C16 || PRE16
+alias HalfCell = vec4h;
+//#end
 //#else
 alias Cell = f32;
 const CELL = 1u;
 fn toCell(x: vec4f) -> Cell { return x.x; }
+//#if A16 || B16 || C16 || PRE16
+alias HalfCell = f16;
+//#end
+//#end
+//#if A16
+alias CellA = HalfCell;
+//#else
+alias CellA = Cell;
+//#end
+//#if B16
+alias CellB = HalfCell;
+//#else
+alias CellB = Cell;
+//#end
+//#if C16
+alias CellC = HalfCell;
+//#else
+alias CellC = Cell;
+//#end
+//#if PRE16
+alias CellPre = HalfCell;
+//#else
+alias CellPre = Cell;
 //#end
 
-@group(0) @binding(0) var<storage, read> a: array<Cell>;
-@group(0) @binding(1) var<storage, read> b: array<Cell>;
-@group(0) @binding(2) var<storage, read_write> c: array<Cell>;
+@group(0) @binding(0) var<storage, read> a: array<CellA>;
+@group(0) @binding(1) var<storage, read> b: array<CellB>;
+@group(0) @binding(2) var<storage, read_write> c: array<CellC>;
 @group(0) @binding(3) var<uniform> shape: Shape;
 //#if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<Cell>;
 //#end
 //#if GELU
-@group(0) @binding(5) var<storage, read_write> pre: array<Cell>;
+@group(0) @binding(5) var<storage, read_write> pre: array<CellPre>;
 //#end
 //#if GELU_GRAD
-@group(0) @binding(5) var<storage, read> pre: array<Cell>;
+@group(0) @binding(5) var<storage, read> pre: array<CellPre>;
 //#end
 //#if RESIDUAL
 @group(0) @binding(6) var<storage, read> residual: array<Cell>;
@@ -86,10 +126,10 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#end
   let at = row * columns + column;
 //#if VEC && B
-  return select(vec4f(), b[at / 4], row < rows && column < columns);
+  return select(vec4f(), vec4f(b[at / 4]), row < rows && column < columns);
 //#end
 //#if VEC && !B
-  return select(vec4f(), a[at / 4], row < rows && column < columns);
+  return select(vec4f(), vec4f(a[at / 4]), row < rows && column < columns);
 //#end
 //#if !VEC
   var x = vec4f();
@@ -97,9 +137,9 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#for J in 0..4
     if (column + ${J} < columns) {
 //#if B
-      x[${J}] = b[at + ${J}];
+      x[${J}] = f32(b[at + ${J}]);
 //#else
-      x[${J}] = a[at + ${J}];
+      x[${J}] = f32(a[at + ${J}]);
 //#end
     }
 //#end
@@ -110,11 +150,11 @@ fn loadA(row: u32, column: u32) -> vec4f {
 //#end
 
 //#if VEC
-fn elementOfA(at: u32) -> f32 { return a[at / 4][at % 4]; }
-fn elementOfB(at: u32) -> f32 { return b[at / 4][at % 4]; }
+fn elementOfA(at: u32) -> f32 { return f32(a[at / 4][at % 4]); }
+fn elementOfB(at: u32) -> f32 { return f32(b[at / 4][at % 4]); }
 //#else
-fn elementOfA(at: u32) -> f32 { return a[at]; }
-fn elementOfB(at: u32) -> f32 { return b[at]; }
+fn elementOfA(at: u32) -> f32 { return f32(a[at]); }
+fn elementOfB(at: u32) -> f32 { return f32(b[at]); }
 //#end
 
 /// Finishes one cell of the output and stores it, where it lies inside.
@@ -128,19 +168,19 @@ fn writeCell(split: u32, row: u32, column: u32, sum: Cell) {
   x += bias[column / CELL];
 //#end
 //#if GELU
-  pre[at] = x;
+  pre[at] = CellPre(x);
   x = toCell(gelu(vec4f(x)));
 //#end
 //#if RESIDUAL
   x += residual[at];
 //#end
 //#if GELU_GRAD
-  x *= toCell(geluGradient(vec4f(pre[at])));
+  x *= toCell(geluGradient(vec4f(Cell(pre[at]))));
 //#end
 //#if ACCUMULATE
-  x += c[at];
+  x += Cell(c[at]);
 //#end
-  c[at] = x;
+  c[at] = CellC(x);
 }
 
 /// Finishes and stores four neighbours of an output row.
@@ -430,14 +470,14 @@ fn main(
 // An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
 // rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
 // An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
-// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL: the loop over lanes is
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL (1 or 0): the loop over lanes is
 // written out, so that a shuffle is a broadcast from a lane known to the compiler; at the end of k, lanes share zeros.
 //#enable subgroups
 //#param SPLIT: bool
 //#param TM: u32
 //#param TN: u32
 //#param LANES: u32
-//#param UNROLL: bool
+//#param UNROLL: u32
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -487,14 +527,14 @@ fn main(
     let inside = f32(k + lane < end);
 //#if TRANS_A && VEC
 //#for Q in 0..TM/4
-    let x${Q} = inside * a[(mine * shape.m + row${4 * Q}) / 4];
+    let x${Q} = inside * vec4f(a[(mine * shape.m + row${4 * Q}) / 4]);
 //#end
 //#end
 //#if TRANS_A && !VEC
 //#for Q in 0..TM/4
     let x${Q} = inside * vec4f(
 //#for J in 0..4
-      a[mine * shape.m + row${4 * Q + J}],
+      f32(a[mine * shape.m + row${4 * Q + J}]),
 //#end
     );
 //#end
@@ -507,7 +547,7 @@ fn main(
 //#if UNROLL && VEC && TRANS_B
 //#for J in 0..TN
 //#for H in 0..LANES/4
-    let t${J}_${H} = b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4];
+    let t${J}_${H} = vec4f(b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4]);
 //#end
 //#end
 //#end
@@ -524,7 +564,7 @@ fn main(
 //#end
 //#for C in 0..TN/4
 //#if VEC && !TRANS_B
-      let y${C} = b[(at * shape.n + column${4 * C}) / 4];
+      let y${C} = vec4f(b[(at * shape.n + column${4 * C}) / 4]);
 //#else
       let y${C} = vec4f(
 //#for J in 0..4
@@ -595,4 +635,155 @@ fn main(
     }
   }
 //#end
+}
+
+//#kernel matmulMatrix
+// A workgroup makes a BM × BN tile of C from BM × BK of A and BK × BN of B at a time, which lie in workgroup memory as they
+// do in storage, in f16 and with zeros where the matrices end: matrix loads know no bounds. DOWN × ACROSS parts of the tile,
+// LEFTS × RIGHTS matrices of M × N each, are made by a subgroup each, in f32. Single elements of a matrix can't be reached,
+// so results go out through workgroup memory, a matrix a subgroup at a time, where each invocation finishes four neighbours.
+// A grid of several z is as in matmulTile.
+//
+// Nothing depends on how large subgroups are: where there are fewer than parts, the tile is made in several rounds; where
+// there are more, some make what nobody stores.
+//#param M: u32
+//#param N: u32
+//#param K: u32
+//#param LEFTS: u32
+//#param RIGHTS: u32
+//#param DOWN: u32
+//#param ACROSS: u32
+//#param LANES: u32
+//#use subgroupMatrix
+const PARTS = DOWN * ACROSS;
+const THREADS = LANES * PARTS;
+const BM = DOWN * LEFTS * M;
+const BN = ACROSS * RIGHTS * N;
+const BK = 32u;
+// Rows are padded by 16 bytes, so that neighbouring ones start in different banks.
+//#if TRANS_A
+const PITCH_A = BM + 8;
+const STEP_M = 1u;
+const STEP_KA = PITCH_A;
+var<workgroup> tileA: array<f16, BK * PITCH_A>;
+//#else
+const PITCH_A = BK + 8;
+const STEP_M = PITCH_A;
+const STEP_KA = 1u;
+var<workgroup> tileA: array<f16, BM * PITCH_A>;
+//#end
+//#if TRANS_B
+const PITCH_B = BK + 8;
+const STEP_N = PITCH_B;
+const STEP_KB = 1u;
+var<workgroup> tileB: array<f16, BN * PITCH_B>;
+//#else
+const PITCH_B = BN + 8;
+const STEP_N = 1u;
+const STEP_KB = PITCH_B;
+var<workgroup> tileB: array<f16, BK * PITCH_B>;
+//#end
+var<workgroup> tileC: array<f32, PARTS * M * N>;
+//#if ROW_SUMS
+// Of A as it is rounded here, like the product's own terms.
+var<workgroup> sumsOfA: array<f32, BM>;
+//#end
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(num_subgroups) subgroups: u32,
+) {
+  let firstRow = group.y * BM;
+  let firstColumn = group.x * BN;
+  let begin = group.z * shape.kSplit;
+  let end = min(begin + shape.kSplit, shape.k);
+  for (var firstPart = 0u; firstPart < PARTS; firstPart += subgroups) {
+    let part = min(firstPart + subgroup, PARTS - 1);
+    let partAtA = part / ACROSS * LEFTS * M * STEP_M;
+    let partAtB = part % ACROSS * RIGHTS * N * STEP_N;
+//#for I in 0..LEFTS
+//#for J in 0..RIGHTS
+    var sum${I}_${J} = Result();
+//#end
+//#end
+    for (var k = begin; k < end; k += BK) {
+      for (var i = 4 * index; i < BM * BK; i += 4 * THREADS) {
+//#if TRANS_A
+        let row = i / BM;
+        let column = i % BM;
+        let x = select(vec4f(), loadA(k + row, firstRow + column), k + row < end);
+//#else
+        let row = i / BK;
+        let column = i % BK;
+        let x = select(vec4f(), loadA(firstRow + row, k + column), k + column < end);
+//#end
+//#for J in 0..4
+        tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
+//#end
+      }
+      for (var i = 4 * index; i < BN * BK; i += 4 * THREADS) {
+//#if TRANS_B
+        let row = i / BK;
+        let column = i % BK;
+        let x = select(vec4f(), loadB(firstColumn + row, k + column), k + column < end);
+//#else
+        let row = i / BN;
+        let column = i % BN;
+        let x = select(vec4f(), loadB(k + row, firstColumn + column), k + row < end);
+//#end
+//#for J in 0..4
+        tileB[row * PITCH_B + column + ${J}] = f16(x[${J}]);
+//#end
+      }
+      workgroupBarrier();
+//#for S in 0..32/K
+//#for J in 0..RIGHTS
+      let right${S}_${J} = loadRight(partAtB + ${J} * N * STEP_N + ${S} * K * STEP_KB);
+//#end
+//#for I in 0..LEFTS
+      let left${S}_${I} = loadLeft(partAtA + ${I} * M * STEP_M + ${S} * K * STEP_KA);
+//#for J in 0..RIGHTS
+      sum${I}_${J} = multiplyAdd(left${S}_${I}, right${S}_${J}, sum${I}_${J});
+//#end
+//#end
+//#end
+//#if ROW_SUMS
+      if (group.x == 0 && firstPart == 0) {
+        for (var i = index; i < BM; i += THREADS) {
+          for (var q = 0u; q < BK; q++) {
+            sumsOfA[i] += f32(tileA[q * PITCH_A + i]);
+          }
+        }
+      }
+//#end
+      workgroupBarrier();
+    }
+//#if ROW_SUMS
+    if (group.x == 0 && firstPart == 0) {
+      for (var i = index; i < BM; i += THREADS) {
+        writeRowSum(group.z, firstRow + i, sumsOfA[i]);
+      }
+    }
+//#end
+//#for I in 0..LEFTS
+//#for J in 0..RIGHTS
+    if (firstPart + subgroup < PARTS) {
+      storeResult(part * M * N, sum${I}_${J});
+    }
+    workgroupBarrier();
+    for (var i = 4 * index; i < PARTS * M * N; i += 4 * THREADS) {
+      let made = i / (M * N);
+      if (made >= firstPart && made < firstPart + subgroups) {
+        let row = (made / ACROSS * LEFTS + ${I}) * M + i % (M * N) / N;
+        let column = (made % ACROSS * RIGHTS + ${J}) * N + i % N;
+        write(group.z, firstRow + row, firstColumn + column, vec4f(tileC[i], tileC[i + 1], tileC[i + 2], tileC[i + 3]));
+      }
+    }
+    workgroupBarrier();
+//#end
+//#end
+  }
 }

@@ -1,12 +1,19 @@
 // The second stage of sums in fixed order: out[i] (+)= Σ_s partials[s, i], in the order of s.
 //
 // Shapes   partials [splits, count], out [count]; SECOND: another pair of the same splits besides, in the same dispatch
-//          (a matrix product that was split along k leaves the partial sums of its own elements, and of its A's).
+//          (a matrix product that was split along k leaves the partial sums of its own elements, and of its A's). OUT16: out is f16.
 // Mapping  one invocation an element, those of the second pair after those of the first; workgroups in rows of x, then y.
 //#kernel sumPartials
 //#param SECOND: bool
+//#param OUT16: bool
 //#param ACCUMULATE: bool
 //#param ACCUMULATE_SECOND: bool
+//#if OUT16
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
 struct Size {
   splits: u32,
   count: u32,
@@ -14,7 +21,7 @@ struct Size {
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<Element>;
 @group(0) @binding(2) var<uniform> size: Size;
 //#if SECOND
 @group(0) @binding(3) var<storage, read> partialsSecond: array<f32>;
@@ -30,9 +37,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       sum += partials[s * size.count + i];
     }
 //#if ACCUMULATE
-    sum += out[i];
+    sum += f32(out[i]);
 //#end
-    out[i] = sum;
+    out[i] = Element(sum);
   }
 //#if SECOND
   if (i >= size.count && i - size.count < size.countSecond) {

@@ -22,6 +22,8 @@ export interface SessionStart {
   readonly platform: string;
   /** The version. */
   readonly palimpsest: string;
+  /** The kernels: `plain`, or the file of the run folder that says which were chosen by measurement. */
+  readonly kernels?: string;
   /** Images of the training set: without them, a length in epochs cannot be told in steps. */
   readonly trainingImages?: number;
   /** Settings that were changed for the steps from here on: `optimizer.learningRate from 0.008 lr to 0.004 lr`. */

@@ -1,8 +1,10 @@
+import { KernelChoices } from './choices';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
-import { SUBGROUP_MATRIX, type Kernel, type SpecializedKernel } from './shader';
+import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
+import { MATRIX_FEATURE, matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
 
 /** What a kernel choice may depend on. */
 export interface DeviceTraits {
@@ -12,6 +14,8 @@ export interface DeviceTraits {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Forces the plain twin of every kernel that has one. */
   readonly plain: boolean;
+  /** The product of matrices that a subgroup makes at once, where the device has one. */
+  readonly matrixUnit?: MatrixUnit;
 }
 
 export interface EngineOptions {
@@ -39,7 +43,7 @@ interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', SUBGROUP_MATRIX];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */
@@ -72,6 +76,7 @@ export class Engine {
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
   readonly wait: Wait;
+  readonly choices = new KernelChoices();
   private readonly kernels = new Map<Kernel, Map<string, CompiledKernel>>();
   private readonly errorChecks = new Set<Promise<void>>();
   private failure: EngineError | undefined;
@@ -92,6 +97,8 @@ export class Engine {
         ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
         : {}),
     };
+    const matrixUnit = matrixUnitOf(device.features, info);
+    if (matrixUnit) this.traits = { ...this.traits, matrixUnit };
     void device.lost.then((lost) => {
       if (this.disposed) return;
       this.failure = new EngineError(
@@ -105,6 +112,11 @@ export class Engine {
   /** Whether programs are timed on the GPU's own clock, and not on the host's. */
   get hasTimestamps(): boolean {
     return this.device.features.has('timestamp-query');
+  }
+
+  /** Whether kernels may use f16. */
+  get hasHalf(): boolean {
+    return this.device.features.has('shader-f16');
   }
 
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
@@ -257,28 +269,50 @@ export class Engine {
     this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
 
+  /** Zeroes buffers, in order with submitted work. */
+  clear(buffers: readonly DeviceBuffer[]): void {
+    this.guarded('clearing memory', () => {
+      const encoder = this.device.createCommandEncoder();
+      for (const buffer of buffers) {
+        assertLive({ buffer });
+        encoder.clearBuffer(buffer.gpu);
+      }
+      this.device.queue.submit([encoder.finish()]);
+    });
+  }
+
   /** Reads a slice back, after everything submitted so far. */
   async read(slice: Slice): Promise<ArrayBuffer> {
     assertLive(slice);
     const staging = this.guarded(`read of '${slice.label}'`, () => {
-      const buffer = this.pool.allocate(slice.size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback');
+      const buffer = this.pool.takeStaging(slice.size);
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(slice.buffer.gpu, slice.offset, buffer.gpu, 0, slice.size);
       this.device.queue.submit([encoder.finish()]);
       return buffer;
     });
     try {
-      await this.wait(staging.gpu.mapAsync(GPUMapMode.READ));
+      await this.wait(staging.gpu.mapAsync(GPUMapMode.READ, 0, slice.size));
       await this.wait(Promise.all(this.errorChecks));
       this.throwFailure();
-      return staging.gpu.getMappedRange(0, slice.size).slice(0);
+      const data = staging.gpu.getMappedRange(0, slice.size).slice(0);
+      staging.gpu.unmap();
+      this.pool.keepStaging(staging);
+      return data;
     } catch (error) {
+      this.pool.release(staging);
       await Promise.all(this.errorChecks);
       this.throwFailure(); // what made the map fail says more than the failed map
       throw error;
-    } finally {
-      this.pool.release(staging);
     }
+  }
+
+  /** Makes ready for `count` reads of so many bytes to be under way at once: they make no buffers. */
+  prepareReads(bytes: number, count: number): void {
+    this.guarded('memory for reads', () => {
+      const staging = Array.from({ length: count }, () => this.pool.takeStaging(bytes));
+      for (const buffer of staging) this.pool.keepStaging(buffer);
+    });
   }
 
   /** Releases every buffer, and the device if it is the engine's own. */

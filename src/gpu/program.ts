@@ -20,6 +20,14 @@ export interface TimedDispatch extends PassTime {
   readonly dispatch: RecordedDispatch;
 }
 
+/** Seconds that the host spent in all runs so far. */
+export interface HostTimes {
+  /** Handing over inputs that were written. */
+  inputs: number;
+  encode: number;
+  submit: number;
+}
+
 export interface ProgramStatistics {
   readonly dispatches: number;
   /** Bytes of the arenas that hold intermediate values. */
@@ -48,6 +56,7 @@ export class Program {
   private timedRuns = 0;
   /** Seconds of the shortest run so far that was timed. */
   private shortest = Infinity;
+  readonly hostTimes: HostTimes = { inputs: 0, encode: 0, submit: 0 };
 
   constructor(
     private readonly engine: Engine,
@@ -81,10 +90,20 @@ export class Program {
   run(): void {
     this.assertRunnable();
     const { queue } = this.engine.device;
+    let since = performance.now();
+    const count = (part: keyof HostTimes): void => {
+      const now = performance.now();
+      this.hostTimes[part] += (now - since) / 1000;
+      since = now;
+    };
     this.engine.guarded('a program', () => {
       this.writeInputs();
+      count('inputs');
       for (let from = 0; from < this.steps.length; from += this.dispatchesASubmit) {
-        queue.submit([this.encode(this.steps.slice(from, from + this.dispatchesASubmit))]);
+        const commands = this.encode(this.steps.slice(from, from + this.dispatchesASubmit));
+        count('encode');
+        queue.submit([commands]);
+        count('submit');
       }
     });
     if (this.timedRuns++ < TIMED_RUNS) this.timeRun();
@@ -289,6 +308,30 @@ function packUniforms(fields: readonly UniformField[], values: Readonly<Record<s
   return new Uint8Array(view.buffer);
 }
 
+interface MemoryPlan {
+  readonly dispatches: readonly RecordedDispatch[];
+  readonly values: readonly Value[];
+  readonly alignment: number;
+  readonly placement: Placement;
+  readonly statistics: ProgramStatistics;
+}
+
+/** What a program keeps of a recording, and where its values lie. */
+export function planMemory(
+  { device: { limits } }: Engine,
+  recording: Recording,
+  outputs: ReadonlySet<Value>,
+  effects: boolean,
+): MemoryPlan {
+  const dispatches = neededDispatches(recording.dispatches, outputs, effects);
+  const { values, spans } = lifetimes(dispatches, outputs);
+  const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 256);
+  const placement = placeValues(spans, alignment, limits.maxBufferSize);
+  const { arenaSizes, largestLiveSet } = placement;
+  const arenaBytes = arenaSizes.reduce((sum, size) => sum + size, 0);
+  return { dispatches, values, alignment, placement, statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet } };
+}
+
 /**
  * @param options.effects false leaves out what only writes memory that outlives the program
  * @throws EngineError where memory is short or a kernel does not compile
@@ -300,11 +343,7 @@ export async function compileProgram(
   { effects = true }: { readonly effects?: boolean } = {},
 ): Promise<Program> {
   const { device } = engine;
-  const dispatches = neededDispatches(recording.dispatches, outputs, effects);
-  const { values, spans } = lifetimes(dispatches, outputs);
-  const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 256);
-  const placement = placeValues(spans, alignment, device.limits.maxBufferSize);
-
+  const { dispatches, values, alignment, placement, statistics } = planMemory(engine, recording, outputs, effects);
   const inputPacking = new Packing(alignment);
   const inputOffsets = recording.inputs.map((input) => inputPacking.add(input.size));
   const uniformPacking = new Packing(device.limits.minUniformBufferOffsetAlignment);
@@ -370,11 +409,7 @@ export async function compileProgram(
           workgroups: [x, y, z],
         };
       });
-      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), {
-        dispatches: steps.length,
-        arenaBytes: placement.arenaSizes.reduce((sum, size) => sum + size, 0),
-        largestLiveSet: placement.largestLiveSet,
-      });
+      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), statistics);
     });
   } catch (error) {
     for (const buffer of buffers) engine.pool.release(buffer);

@@ -1,8 +1,9 @@
 import { assertLive, type Engine } from './engine';
 import { EngineError } from './errors';
 import { mebibytes } from './pool';
+import type { Alternatives } from './choices';
 import type { ParamValues } from './expression';
-import { compileProgram, type Program } from './program';
+import { compileProgram, planMemory, type Program } from './program';
 import type { Kernel } from './shader';
 import { overlap, sameBuffer, Slice, Value, type Storage } from './storage';
 
@@ -15,6 +16,10 @@ export interface Dispatch {
   readonly uniforms?: Readonly<Record<string, number>>;
   readonly bindings: Readonly<Record<string, Storage>>;
   readonly workgroups: readonly [x: number, y?: number, z?: number];
+  /** Other ways to do it, for the engine's choices. */
+  readonly alternatives?: Alternatives;
+  /** Floating-point operations, where they are worth telling. */
+  readonly flops?: number;
 }
 
 /** A dispatch that was checked, with its storage split by what the kernel does to it. */
@@ -79,12 +84,13 @@ export class Recording {
   }
 
   /**
-   * Appends a dispatch.
+   * Appends a dispatch, done in the way that the engine's choices say.
    *
    * @throws EngineError `bad-dispatch` where a binding or uniform is missing, unknown, of another recording, too large,
    *   not yet written, or both read and written; `limit-exceeded` for too many workgroups; `disposed`
    */
-  dispatch(dispatch: Dispatch): void {
+  dispatch(given: Dispatch): void {
+    const dispatch = this.engine.choices.decide(given);
     const { kernel, bindings, uniforms = {}, workgroups } = dispatch;
     const params = dispatch.params ?? {};
     const { specialized } = this.engine.kernel(kernel, params);
@@ -144,6 +150,11 @@ export class Recording {
     else if (storage.recording !== this) {
       throw new EngineError('bad-dispatch', `${where}: '${storage.label}' belongs to another program.`, 'Record both in one.');
     }
+  }
+
+  /** What a program of it would take. */
+  get statistics(): Program['statistics'] {
+    return planMemory(this.engine, this, this.outputs, true).statistics;
   }
 
   /** Places the values, compiles the kernels (all at once) and returns what can be run. */

@@ -1,5 +1,6 @@
 import { EngineError } from './errors';
 import { evaluate, type ParamValues } from './expression';
+import { MATRIX_EXTENSION, MATRIX_FEATURE } from './subgroupMatrix';
 
 /*
  * The preprocessor of the kernels under `shaders/`. A file is a head (comment, shared functions) and one section a
@@ -7,7 +8,7 @@ import { evaluate, type ParamValues } from './expression';
  *
  *   //#kernel NAME              starts the section of a kernel
  *   //#use NAME                 includes the head of another shader file (in a head or a section)
- *   //#enable FEATURE           a WGSL extension (`f16`, `subgroups`) that the kernel needs
+ *   //#enable FEATURE           a WGSL extension (`f16`, `subgroups`, `subgroupMatrix`) that the kernel needs
  *   //#param NAME: TYPE         a compile-time constant that every dispatch gives; TYPE is u32, i32, f32 or bool
  *   //#if EXPR, //#else, //#end keeps lines by an expression over parameters
  *   //#for NAME in A..B, //#end repeats lines for NAME = A … B−1
@@ -16,9 +17,6 @@ import { evaluate, type ParamValues } from './expression';
  * What a kernel binds is read from its own `@group(0) @binding(n) var<…>` declarations; run-time sizes are the scalar
  * fields of the struct that its `var<uniform>` names.
  */
-
-/** Dawn's name for what the standard has not yet. */
-export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
 export type Access = 'read' | 'read_write' | 'uniform';
@@ -50,10 +48,11 @@ export interface Kernel {
   specialize(values: ParamValues): SpecializedKernel;
 }
 
-const FEATURES: Readonly<Record<string, GPUFeatureName>> = {
-  f16: 'shader-f16',
-  subgroups: 'subgroups',
-  chromium_experimental_subgroup_matrix: SUBGROUP_MATRIX,
+/** What `//#enable` knows: the feature of the device, and what the shader enables. */
+const FEATURES: Readonly<Record<string, { readonly feature: GPUFeatureName; readonly extension: string }>> = {
+  f16: { feature: 'shader-f16', extension: 'f16' },
+  subgroups: { feature: 'subgroups', extension: 'subgroups' },
+  subgroupMatrix: { feature: MATRIX_FEATURE, extension: MATRIX_EXTENSION },
 };
 const BINDING = /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:\s*,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
 
@@ -144,12 +143,13 @@ function specialize(
     access: match[2] === 'uniform' ? 'uniform' : ((match[3] ?? 'read') as Access),
     type: (match[5] as string).trim(),
   }));
-  const features = [...enables].map((enable) => {
-    const feature = FEATURES[enable];
-    if (!feature) throw bad(name, `//#enable ${enable} is not known`);
-    return feature;
+  const needed = [...enables].map((enable) => {
+    const known = FEATURES[enable];
+    if (!known) throw bad(name, `//#enable ${enable} is not known`);
+    return known;
   });
-  const enableLines = [...enables].map((enable) => `enable ${enable};\n`).join('');
+  const enableLines = needed.map(({ extension }) => `enable ${extension};\n`).join('');
+  const features = needed.map(({ feature }) => feature);
   return { code: enableLines + code, bindings, uniforms: uniformFields(name, code, bindings), features };
 }
 

@@ -67,18 +67,39 @@ test('memory: four arenas, the teacher, the images, and activations in proportio
   expect(estimateMemory({ size: cifar, branches: 2, maskRatio: 0.75, batch: 1 }, 0).teacher).toBe(0);
 });
 
+test('memory where blocks are computed twice: ViT-B, two-way, at batch 64, needs less than 8 GB', () => {
+  const shape = { size: vitB, branches: 2, maskRatio: 0.75, batch: 64, teacher: vitB } as const;
+  const [kept, again] = [estimateMemory(shape, 0), estimateMemory({ ...shape, recompute: true }, 0)];
+  expect(again).toMatchObject({ parameters: kept.parameters, teacher: kept.teacher });
+  expect([kept.total > 10e9, again.total < 5e9]).toEqual([true, true]);
+});
+
 describe('advice where memory is short', () => {
-  const advice = (values: object, room: { budget?: number; binding?: number }): string =>
-    adviseOnMemory(resolveConfig([{ source: 'test', values }]), 'imae', 1000, { budget: Infinity, binding: Infinity, ...room });
+  const advice = (values: object, room: { budget?: number; binding?: number }): string => {
+    const config = resolveConfig([{ source: 'test', values }]);
+    return adviseOnMemory(config, 'imae', 1000, { budget: Infinity, binding: Infinity, ...room }, room.binding ? 'binding' : 'budget');
+  };
 
   test('names the fewest micro-batches that fit', () => {
     const config = { preset: 'cifar', model: { patch: 4 }, training: { batch: 256 } };
     const whole = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
     const bytes = (batch: number): number => estimateMemory({ ...whole, batch }, 1000 * 3072).total;
     expect(advice(config, { budget: bytes(64) + 1 })).toMatch(/^Give --accumulate 4: .* 256 images, computed 64 at a time/);
+    expect(advice(config, { budget: bytes(64) + 1 })).toMatch(/\. With --recompute blocks, 2 will do\. Else/);
     expect(advice(config, { budget: bytes(64) })).toMatch(/^Give --accumulate 8:/);
+    const saving = { ...config, training: { batch: 256, recompute: 'blocks' } };
+    expect(advice(saving, { budget: bytes(64) })).toMatch(/^Give --accumulate 2: [^.]*\. Else/);
     // Two branches of 65 tokens, hidden layers of 768, f32.
     expect(advice(config, { binding: 32 * 2 * 65 * 768 * 4 })).toMatch(/^Give --accumulate 8:/);
+  });
+
+  test('names blocks that are computed twice where that is enough, and both where it takes both', () => {
+    const config = { preset: 'cifar', model: { patch: 4 }, training: { batch: 256 } };
+    const whole = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
+    const bytes = (batch: number, recompute = false): number => estimateMemory({ ...whole, batch, recompute }, 1000 * 3072).total;
+    expect(advice(config, { budget: bytes(128) + 1 })).toMatch(/^Give --recompute blocks: .* Or --accumulate 2: /);
+    expect(advice(config, {})).toMatch(/^Give --recompute blocks: /); // nobody knows how much there is
+    expect(advice(config, { budget: bytes(1, true) + 1 })).toMatch(/^Give --recompute blocks --accumulate 256: .* 1 at a time/);
   });
 
   test('is a smaller model where weights alone are too many, and a smaller batch too where not', () => {

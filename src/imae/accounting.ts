@@ -1,6 +1,9 @@
+import type { Precision } from '../tensor/tensor';
 import {
   distillationWeights,
   patchCount,
+  phasesOf,
+  planPhase,
   studentSize,
   teacherSize,
   visiblePatches,
@@ -58,6 +61,10 @@ export interface StepShape {
   readonly batch: number;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+  /** Whether of each trained block only the input is kept, and the rest computed once more. */
+  readonly recompute?: boolean;
+  /** In what activations are stored where products read them, and a copy of the weights; f32, without a copy, by default. */
+  readonly precision?: Precision;
 }
 
 /** What a step of a phase computes on, all micro-batches together. */
@@ -70,14 +77,16 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
+    recompute: config.training.recompute === 'blocks',
     ...(distils ? { teacher: teacherSize(config) } : {}),
+    precision: config.device.precision,
   };
 }
 
 /**
  * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
  * what is trained, 2 × for the frozen teacher, which sees an image a branch; the products of attention count by half.
- * Only the blocks count: embeddings, norms, losses and the optimizer do not.
+ * Only the blocks count: embeddings, norms, losses and the optimizer do not, nor what is computed a second time.
  */
 export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
@@ -88,6 +97,12 @@ export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepSha
   return batch * (6 * (encoder + branches * decoder) + 2 * branches * target);
 }
 
+/** Model arithmetic of all steps of a run, by the same rule. */
+export function runFlops(config: Config, trainingImages: number): number {
+  const ofPhase = (phase: Phase): number => planPhase(config, phase, trainingImages).steps * stepFlops(stepShape(config, phase));
+  return phasesOf(config).reduce((sum, phase) => sum + ofPhase(phase), 0);
+}
+
 /** Multiplications (pairs with their additions) of blocks on one sequence. */
 function blocksForward(dim: number, depth: number, tokens: number): number {
   return 12 * dim * dim * depth * tokens + (4 * dim * tokens ** 2 * depth) / 2;
@@ -95,7 +110,7 @@ function blocksForward(dim: number, depth: number, tokens: number): number {
 
 /** Bytes of GPU memory that a run takes, by part. */
 export interface MemoryEstimate {
-  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32. */
+  /** Weights, gradients and AdamW's two moments of the student: four arenas of f32, and in f16 one of f16. */
   readonly parameters: number;
   readonly teacher: number;
   readonly images: number;
@@ -103,68 +118,88 @@ export interface MemoryEstimate {
   readonly total: number;
 }
 
+/** What the backward pass of a block reads, in widths a token. */
+const BLOCK_WIDTHS = 16;
+/** Of them, those of the residual stream, which is f32 in any precision. */
+const STREAM_WIDTHS = 3;
+
 /**
- * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads (16
- * widths a token) plus the batch's images, targets and predictions; workspace and rounding of buffers are left out.
+ * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads plus the
+ * batch's images, targets and predictions; where blocks are computed twice, it is the input of each, and the insides and
+ * the gradient of the largest. In f16, all but the residual stream takes half. Workspace and rounding of buffers are left out.
  *
  * @param shape with `batch` the images of one micro-batch
  * @param imageBytes size of the resident image set, 0 where it is streamed
  */
 export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
-  const { size, branches, maskRatio, batch, teacher } = shape;
-  const visible = visiblePatches(size, maskRatio) + 1;
-  const all = patchCount(size) + 1;
-  const widths = visible * size.dim * size.depth + branches * all * size.decoderDim * size.decoderDepth;
+  const { size, branches, maskRatio, batch, teacher, recompute = false, precision } = shape;
+  const encoderBlock = (visiblePatches(size, maskRatio) + 1) * size.dim;
+  const decoderBlock = branches * (patchCount(size) + 1) * size.decoderDim;
+  const inputs = encoderBlock * size.depth + decoderBlock * size.decoderDepth;
+  const isHalf = precision === 'f16';
+  const blockBytes = 4 * STREAM_WIDTHS + (isHalf ? 2 : 4) * (BLOCK_WIDTHS - STREAM_WIDTHS);
+  const blocks = recompute ? 4 * inputs + (blockBytes + 4) * Math.max(encoderBlock, decoderBlock) : blockBytes * inputs;
   const pixels = size.channels * size.image ** 2;
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
+  const copy = isHalf ? 2 : 0;
   const parts = {
-    parameters: 4 * (4 * trained + positions),
-    teacher: frozen ? 4 * (frozen.trained + frozen.positions) : 0,
+    parameters: (16 + copy) * trained + 4 * positions,
+    teacher: frozen ? (4 + copy) * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: 4 * batch * (16 * widths + (1 + 3 * branches) * pixels),
+    activations: batch * (blocks + 4 * (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
 
 /** Bytes of the largest tensor of a step: the images, or the hidden layer of an MLP, of all branches together. */
-function largestTensor({ size, branches, maskRatio, batch }: StepShape): number {
+function largestTensor({ size, branches, maskRatio, batch, precision }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const pixels = size.channels * size.image ** 2;
-  return 4 * batch * Math.max(2 * pixels, visible * 4 * size.dim, branches * all * 4 * size.decoderDim);
+  const element = precision === 'f16' ? 2 : 4;
+  return batch * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
 }
 
 /**
- * What to change where a phase does not fit: the fewest micro-batches that should, else a smaller model.
+ * What to change where a phase does not fit: blocks that are computed twice where that is enough, else the fewest
+ * micro-batches that should be, else a smaller model.
  *
  * @param room bytes that there are, `Infinity` where nobody knows, and bytes that a kernel can be given at once
+ * @param short which of the two was too little
  */
 export function adviseOnMemory(
   config: Config,
   phase: Phase,
   trainingImages: number,
   room: { readonly budget: number; readonly binding: number },
+  short: keyof typeof room,
 ): string {
   const { batch, accumulate } = config.training;
   const shape = stepShape(config, phase);
   const setBytes = trainingImages * shape.size.channels * shape.size.image ** 2;
-  const fits = (parts: number): boolean => {
-    const part = { ...shape, batch: batch / parts };
-    return estimateMemory(part, setBytes).total < room.budget && largestTensor(part) <= room.binding;
-  };
-  const parts = Array.from({ length: batch }, (_, index) => index + 1).filter(
-    (count) => count > accumulate && batch % count === 0,
-  );
-  const enough = parts.find(fits);
-  if (enough === undefined) {
-    const { dim, decoderDim } = shape.size;
-    const weightsFit =
-      estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
-    return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
+  const counts = Array.from({ length: batch }, (_, index) => index + 1).filter((count) => batch % count === 0);
+  const fewest = (from: number, recompute = shape.recompute ?? false): number | undefined =>
+    counts.find((count) => {
+      const part = { ...shape, batch: batch / count, recompute };
+      return count >= from && estimateMemory(part, setBytes).total < room.budget && largestTensor(part) <= room.binding;
+    });
+  const enough = fewest(accumulate + 1);
+  const recomputing = shape.recompute ? undefined : fewest(short === 'budget' ? accumulate : accumulate + 1, true);
+  const parts = (count: number): string => `the same batch of ${batch} images, computed ${batch / count} at a time`;
+  if (recomputing !== undefined && recomputing <= accumulate) {
+    const other = enough === undefined ? '' : `Or --accumulate ${enough}: ${parts(enough)}. `;
+    return `Give --recompute blocks: the same bits from less memory, for up to a third more work. ${other}Else a smaller --batch or model.`;
   }
-  return (
-    `Give --accumulate ${enough}: the same batch of ${batch} images, computed ${batch / enough} at a time. ` +
-    'Else a smaller --batch or model.'
-  );
+  if (enough !== undefined) {
+    const fewer = recomputing !== undefined && recomputing < enough ? ` With --recompute blocks, ${recomputing} will do.` : '';
+    return `Give --accumulate ${enough}: ${parts(enough)}.${fewer} Else a smaller --batch or model.`;
+  }
+  if (recomputing !== undefined) {
+    return `Give --recompute blocks --accumulate ${recomputing}: ${parts(recomputing)}, for up to a third more work. Else a smaller model.`;
+  }
+  const { dim, decoderDim } = shape.size;
+  const weightsFit =
+    estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
+  return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
 }

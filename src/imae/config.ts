@@ -102,6 +102,11 @@ export function needsTeacher(config: Config): boolean {
   return subordinate > 0 || dominant > 0 || config.imae.start === 'teacher';
 }
 
+/** What kernels a run takes: the plain ones, the fastest, or those that a file or a run's folder names, at a path. */
+export function isRecording(kernels: Config['device']['kernels']): boolean {
+  return kernels !== 'plain' && kernels !== 'fast';
+}
+
 /** What the run trains, in order. */
 export function phasesOf(config: Config): readonly Phase[] {
   const { mode } = config.training;

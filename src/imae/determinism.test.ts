@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../kernels-test/variants';
+import { nameOfWay, type Way } from '../gpu/choices';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { spawnTrain } from '../node/spawnTrain';
@@ -124,6 +125,27 @@ describe('in one process', () => {
     await expect(runAlone(RANDOM, { store: again, resume: again.resumePoint() })).rejects.toThrow(/optimizer\.learningRate/);
   });
 
+  it.each(['two-way', 'subordinate'] as const)('blocks that are computed twice leave every bit as it was: %s', async (branches) => {
+    const settings = { ...RANDOM, imae: { branches }, model: { depth: 2, decoderDepth: 2 } };
+    const [kept, again] = [
+      await runAlone(settings),
+      await runAlone({ ...settings, training: { recompute: 'blocks' } }),
+    ];
+    expect(traces(again)).toEqual(traces(kept));
+  });
+
+  it('in micro-batches and with blocks computed twice, too: bit for bit, and resumed with the blocks kept', async () => {
+    const settings = { ...RANDOM, model: { depth: 2 }, training: { accumulate: 4 } };
+    const saving = { ...settings, training: { accumulate: 4, recompute: 'blocks' as const } };
+    const whole = await runAlone(settings);
+    expect(traces(await runAlone(saving))).toEqual(traces(whole));
+    const store = new MemoryStore();
+    const stopped = await runAlone(saving, { store, stopAfter: 4 });
+    const resumed = await runAlone(settings, { store, resume: store.resumePoint() });
+    expect([...stopped.steps, ...resumed.steps]).toEqual(whole.steps);
+    expect(store.checkpoints.at(-1)).toEqual(whole.store.checkpoints.at(-1));
+  });
+
   it('micro-batches draw what the whole batch draws: the same losses within rounding', async () => {
     const [whole, halves] = [
       await runAlone({ ...RANDOM, imae: { lambda: 0.5 } }),
@@ -159,6 +181,29 @@ describe('kernels', () => {
       engine.dispose();
     }
   });
+
+  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', async (variant) => {
+    const engine: Engine = await openEngine();
+    try {
+      const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
+      let asked: Engine['choices']['asked'] = [];
+      const run = async (entries: Record<string, string>): Promise<unknown> => {
+        const fresh = engineVariants(engine)[variant] as Engine;
+        fresh.choices.adopt(entries);
+        const { steps, store } = await tinyRun(fresh, settings);
+        expect(fresh.choices.unknown).toEqual([]);
+        asked = fresh.choices.asked;
+        return { steps, checkpoints: store.checkpoints };
+      };
+      const byRule = await run({});
+      expect(asked.length).toBeGreaterThan(20);
+      // None as by rule, and here this one, there that one.
+      const other = asked.map(({ key, ways }, index) => [key, nameOfWay(ways[1 + (index % (ways.length - 1))] as Way)]);
+      expect(await run(Object.fromEntries(other) as Record<string, string>)).toEqual(byRule);
+    } finally {
+      engine.dispose();
+    }
+  }, 300_000);
 });
 
 describe('in separate processes', () => {

@@ -1,7 +1,7 @@
 import { digestImages, type TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { digestTensors } from './checkpoint';
-import type { Config } from './config';
+import { isRecording, type Config } from './config';
 import type { NamedFile } from './run';
 
 /** What the bits of a run follow from, but for the adapter. */
@@ -15,10 +15,16 @@ export interface RunIdentity {
 }
 
 /**
- * Sections and settings that say on what a run computes, what it reports and where its files lie. They may change when a
- * run goes on; no other may, since then it would be another run.
+ * Sections and settings that say on what a run computes and in how much memory, what it reports and where its files lie.
+ * They may change when a run goes on; no other may, since then it would be another run.
  */
-const CHANGEABLE: ReadonlySet<string> = new Set(['logging', 'device.adapter', 'data.set', 'teacher.checkpoint']);
+const CHANGEABLE: ReadonlySet<string> = new Set([
+  'logging',
+  'device.adapter',
+  'training.recompute',
+  'data.set',
+  'teacher.checkpoint',
+]);
 
 /** Whether a resumed run may have another value of a setting. */
 export function isChangeable(section: string, key: string): boolean {
@@ -34,6 +40,8 @@ export async function identify(config: Config, data: TrainTest, teacher: NamedFi
       if (!isChangeable(section, key)) settings[`${section}.${key}`] = JSON.stringify(value);
     }
   }
+  // Of the fast kernels, those that measurement chooses among give the same bits.
+  if (isRecording(config.device.kernels)) settings['device.kernels'] = JSON.stringify('fast');
   return {
     settings,
     data: `${await digestImages(data.train)} ${await digestImages(data.test)}`,

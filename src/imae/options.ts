@@ -152,6 +152,12 @@ export const OPTIONS = {
     budget: option(duration, { epochs: 50 }, 'length of i-MAE training', { flag: '' }),
     batch: option(count, 256, 'images an optimizer step'),
     accumulate: option(count, 1, 'micro-batches that a batch is computed in, one after another, to save memory'),
+    recompute: option(
+      choice('none', 'blocks'),
+      'none',
+      'what is computed a second time to save memory, with the same bits: nothing, or the insides of every transformer ' +
+        'block, up to a third more work',
+    ),
     seed: option(integer({ min: 0, max: 0xffffffff }), 0, 'seed of every random choice; same seed, same bits'),
   },
   teacher: {
@@ -208,9 +214,16 @@ export const OPTIONS = {
         'the packages), a part of its name, or "any", the best',
     ),
     kernels: option(
-      choice('plain', 'fast'),
+      text('plain|fast|FILE', 'plain, fast, or a kernels.json or the folder of a run'),
       'fast',
-      'the fastest kernels that the adapter allows, or their plain reference twins',
+      'the fastest kernels that the adapter allows, their plain reference twins, or those of another run, by its ' +
+        'folder or kernels.json',
+    ),
+    precision: option(
+      choice('f32', 'f16'),
+      'f32',
+      'training in f32; or with activations, their gradients and a copy of the weights in f16, which takes less memory ' +
+        'and uses matrix units where there are any, while sums, residual stream, losses and optimizer stay f32',
     ),
   },
 } as const satisfies Record<string, Record<string, Option<unknown>>>;

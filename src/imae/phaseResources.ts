@@ -1,5 +1,5 @@
 import type { TrainTest } from '../data/imageSet';
-import type { Engine } from '../gpu/engine';
+import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import { UserError } from '../files/userError';
 import { adviseOnMemory } from './accounting';
@@ -21,8 +21,20 @@ export interface PhaseResources {
   dispose(): void;
 }
 
-/** @throws UserError where the adapter has no room for it: what to change */
+/** @throws UserError where the adapter cannot compute in the precision that is asked for */
+function assertPrecision(engine: Engine, { device: { precision } }: Config): void {
+  if (precision === 'f32' || engine.hasHalf) return;
+  throw new UserError(
+    `--precision f16: ${nameAdapter(engine.info)} has no half precision (the WebGPU feature shader-f16). Leave it out, or choose ` +
+      'another adapter with --adapter.',
+  );
+}
+
+/**
+ * @throws UserError where the adapter has no room for it: what to change; or cannot compute in the precision that is asked for
+ */
 export async function allocatePhase(engine: Engine, config: Config, phase: Phase, data: TrainTest): Promise<PhaseResources> {
+  assertPrecision(engine, config);
   const owned: { dispose(): void }[] = [];
   const own = <T extends { dispose(): void }>(resource: T): T => {
     owned.push(resource);
@@ -42,12 +54,11 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
     dispose();
     const isTooLarge = error instanceof EngineError && ['out-of-memory', 'limit-exceeded'].includes(error.code);
     if (!isTooLarge) throw error;
+    const room = { budget: engine.pool.budget, binding: engine.device.limits.maxStorageBufferBindingSize };
+    const short = error.code === 'out-of-memory' ? 'budget' : 'binding';
     throw new UserError(
       `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
-        adviseOnMemory(config, phase, data.train.count, {
-          budget: engine.pool.budget,
-          binding: engine.device.limits.maxStorageBufferBindingSize,
-        }),
+        adviseOnMemory(config, phase, data.train.count, room, short),
     );
   }
 }

@@ -9,7 +9,9 @@ import { PHASE_TITLES } from './describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { normalisationMetadata } from './modelFile';
 import { allocatePhase, type PhaseResources } from './phaseResources';
+import type { StepProfiler } from './profiler';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
+import { SMALLEST_SCALE } from '../optim/lossScaling';
 import { initializeModel, type StepMetrics } from './trainer';
 import { heldOutPairs, meanTarget, unmixingScore, type UnmixingScore } from './unmixing';
 
@@ -53,6 +55,8 @@ export interface RunOptions {
   readonly resume?: ResumePoint;
   /** A teacher trained before. */
   readonly teacher?: NamedFile;
+  /** Measures some steps of each phase. */
+  readonly profiler?: StepProfiler;
   /**
    * Settings, as `optimizer.learningRate`, that are meant to differ from what the run was resumed with: what is trained
    * from there on is another run, and its first checkpoint, written at once in the place of the resumed one, says so.
@@ -104,6 +108,8 @@ export async function runTraining(
       const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
       const from = resume?.phase === phase ? resume : undefined;
       run.load(teacher, from);
+      resources.trainer.profiler = options.profiler;
+      options.profiler?.begin(phase, resources.trainer.plan.steps - (from?.step ?? 0));
       result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
     } finally {
       resources.dispose();
@@ -210,17 +216,22 @@ class PhaseRun {
       const imagesPerSecond = (counted * config.training.batch * 1000) / (now - since);
       watcher.step({ ...metrics, imagesPerSecond });
       if (metrics.step % logEvery === 0 || metrics.step === steps - 1) {
-        const { step, loss, parts, lr, gradNorm } = metrics;
-        store.appendMetrics({ phase, step, loss, ...parts, lr, gradNorm, imagesPerSecond: round(imagesPerSecond) });
+        const { step, loss, parts, lr, gradNorm, scaling } = metrics;
+        const inHalf = scaling ? { lossScale: scaling.scale, skippedSteps: scaling.skipped } : {};
+        store.appendMetrics({ phase, step, loss, ...parts, lr, gradNorm, ...inHalf, imagesPerSecond: round(imagesPerSecond) });
         if (counted >= SHORTEST_WINDOW) [since, counted] = [now, 0];
       }
       return watcher.stopRequested();
     });
   }
 
-  private assertFinite({ step, loss, parts, gradNorm }: StepMetrics): void {
-    for (const [name, value] of Object.entries({ ...parts, loss, gradNorm })) {
+  /** A step that was skipped has changed nothing, and its gradient need not be finite. */
+  private assertFinite({ step, loss, parts, gradNorm, scaling }: StepMetrics): void {
+    for (const [name, value] of Object.entries({ ...parts, loss, ...(scaling?.isSkipped ? {} : { gradNorm }) })) {
       if (!Number.isFinite(value)) throw this.notFinite(step, `${name} is ${value}`);
+    }
+    if (scaling?.isSkipped && scaling.scale <= SMALLEST_SCALE) {
+      throw this.notFinite(step, `its gradient overflows f16 even with a loss scale of ${scaling.scale}`);
     }
   }
 

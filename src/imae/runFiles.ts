@@ -9,6 +9,9 @@ import type { Phase } from './config';
 export const CONFIG = 'config.json';
 export const METRICS = 'metrics.jsonl';
 export const SESSIONS = 'sessions.jsonl';
+export const KERNELS = 'kernels.json';
+export const PROFILE = 'profile.json';
+export const TRACE = 'trace.json';
 export const CHECKPOINTS = 'checkpoints';
 export const PANELS = 'panels';
 

@@ -2,9 +2,11 @@ import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import { mebibytes, type DeviceBuffer } from '../gpu/pool';
 import { Slice } from '../gpu/storage';
+import { addInPlace } from '../tensor/accumulate';
+import { Graph } from '../tensor/graph';
 import { Parameter } from '../tensor/parameter';
 import { formatShape, sizeOf, type Shape } from '../tensor/shape';
-import { byteSize, Tensor } from '../tensor/tensor';
+import { byteSize, Tensor, type Precision } from '../tensor/tensor';
 import type { Initializer, RandomSource } from './initializers';
 
 /** A parameter before it has memory. */
@@ -17,13 +19,18 @@ export interface ParameterSpec {
   readonly fixed?: boolean;
 }
 
-/** Every tensor of an arena starts at a multiple of this many bytes: what a binding's offset must be a multiple of. */
+/**
+ * Every tensor of an arena starts at a multiple of this many bytes: what a binding's offset must be a multiple of. Where there
+ * are copies in f16, of twice as many, so that the copies do as well.
+ */
 export const SEGMENT_BYTES = 256;
 
 /** Flat memory of trained parameters, their gradients and, at the same places, whatever an optimizer keeps. */
 export interface Arena {
   readonly values: DeviceBuffer;
   readonly gradients: DeviceBuffer;
+  /** The values in f16, element for element, for products to read: the optimizer writes them with the values. */
+  readonly halves?: DeviceBuffer;
   /** In bytes; a multiple of 256. */
   readonly size: number;
   readonly members: readonly Parameter[];
@@ -37,24 +44,34 @@ export class Parameters {
   readonly arenas: readonly Arena[];
   private readonly tensors = new Map<string, Tensor>();
   private readonly buffers: DeviceBuffer[] = [];
+  /** Values that the host may write, each with its copy in f16. */
+  private readonly copied: { readonly values: Tensor; readonly halves: Tensor }[] = [];
+  private readonly alignment: number;
+  private halvesAreOld = false;
 
   /**
    * @param label names the model in messages
+   * @param options.frozen nothing is trained
+   * @param options.precision f16 keeps a copy of the weights in f16, which products of graphs of that precision read
    * @throws EngineError `out-of-memory`, `limit-exceeded`
    */
   constructor(
     private readonly engine: Engine,
     readonly label: string,
     private readonly specs: readonly ParameterSpec[],
-    options: { readonly frozen?: boolean } = {},
+    private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
   ) {
+    this.alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
     const trained = options.frozen ? [] : specs.filter(({ fixed }) => !fixed);
     const plain = options.frozen ? specs : specs.filter(({ fixed }) => fixed);
     this.arenas = this.chunks(trained).map((chunk) => this.makeArena(chunk));
     for (const chunk of this.chunks(plain)) {
-      const buffer = this.allocate(chunkBytes(chunk), label);
-      eachPlace(chunk, ({ name, shape }, offset) => {
-        this.tensors.set(name, new Tensor(shape, 'f32', new Slice(buffer, offset, byteSize(shape, 'f32'))));
+      const size = this.chunkBytes(chunk);
+      const buffer = this.allocate(size, label);
+      const halves = options.frozen ? this.copyOf(buffer, size) : undefined;
+      this.eachPlace(chunk, ({ name, shape }, offset) => {
+        const storage = new Slice(buffer, offset, byteSize(shape, 'f32'));
+        this.tensors.set(name, new Tensor(shape, 'f32', storage, false, halfAt(halves, shape, offset)));
       });
     }
   }
@@ -64,7 +81,7 @@ export class Parameters {
     const chunks: ParameterSpec[][] = [];
     let room = 0;
     for (const spec of specs) {
-      const bytes = segmentBytes(spec);
+      const bytes = this.segmentBytes(spec);
       if (bytes > limit) {
         throw new EngineError(
           'limit-exceeded',
@@ -89,18 +106,40 @@ export class Parameters {
   }
 
   private makeArena(specs: readonly ParameterSpec[]): Arena {
-    const size = chunkBytes(specs);
+    const size = this.chunkBytes(specs);
     const values = this.allocate(size, 'parameters');
     const gradients = this.allocate(size, 'gradients');
+    const halves = this.copyOf(values, size);
     const members: Parameter[] = [];
-    eachPlace(specs, ({ name, shape }, offset) => {
+    this.eachPlace(specs, ({ name, shape }, offset) => {
       const bytes = byteSize(shape, 'f32');
       const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes));
-      const parameter = new Parameter(name, shape, new Slice(values, offset, bytes), gradient);
+      const parameter = new Parameter(name, shape, new Slice(values, offset, bytes), gradient, halfAt(halves, shape, offset));
       this.tensors.set(name, parameter);
       members.push(parameter);
     });
-    return { values, gradients, size, members };
+    return { values, gradients, ...(halves ? { halves } : {}), size, members };
+  }
+
+  /** Memory for the values of a buffer in f16, where there is to be any. */
+  private copyOf(values: DeviceBuffer, size: number): DeviceBuffer | undefined {
+    if (this.options.precision !== 'f16') return undefined;
+    const halves = this.allocate(size / 2, 'weights in f16');
+    const whole = (buffer: DeviceBuffer, dtype: Precision): Tensor =>
+      new Tensor([size / 4], dtype, new Slice(buffer, 0, byteSize([size / 4], dtype)));
+    this.copied.push({ values: whole(values, 'f32'), halves: whole(halves, 'f16') });
+    return halves;
+  }
+
+  /** Brings the copies in f16 up to date with what the host wrote, by the rounding of the GPU that the optimizer uses as well. */
+  async updateHalves(): Promise<void> {
+    if (!this.halvesAreOld || this.copied.length === 0) return;
+    const graph = new Graph(this.engine);
+    for (const { values, halves } of this.copied) addInPlace(graph, halves, values, false);
+    const program = await graph.compile();
+    program.run();
+    program.dispose();
+    this.halvesAreOld = false;
   }
 
   /** Every name with its tensor, in the order of the model. */
@@ -126,6 +165,7 @@ export class Parameters {
       );
     }
     this.engine.write(tensor.storage as Slice, data);
+    this.halvesAreOld = true;
   }
 
   /** Draws every parameter anew, each from a source of its own. */
@@ -147,20 +187,25 @@ export class Parameters {
   dispose(): void {
     for (const buffer of this.buffers) this.engine.pool.release(buffer);
   }
-}
 
-function segmentBytes({ shape }: ParameterSpec): number {
-  return Math.ceil((sizeOf(shape) * 4) / SEGMENT_BYTES) * SEGMENT_BYTES;
-}
-
-function chunkBytes(specs: readonly ParameterSpec[]): number {
-  return specs.reduce((bytes, spec) => bytes + segmentBytes(spec), 0);
-}
-
-function eachPlace(specs: readonly ParameterSpec[], visit: (spec: ParameterSpec, offset: number) => void): void {
-  let offset = 0;
-  for (const spec of specs) {
-    visit(spec, offset);
-    offset += segmentBytes(spec);
+  private segmentBytes({ shape }: ParameterSpec): number {
+    return Math.ceil((sizeOf(shape) * 4) / this.alignment) * this.alignment;
   }
+
+  private chunkBytes(specs: readonly ParameterSpec[]): number {
+    return specs.reduce((bytes, spec) => bytes + this.segmentBytes(spec), 0);
+  }
+
+  private eachPlace(specs: readonly ParameterSpec[], visit: (spec: ParameterSpec, offset: number) => void): void {
+    let offset = 0;
+    for (const spec of specs) {
+      visit(spec, offset);
+      offset += this.segmentBytes(spec);
+    }
+  }
+}
+
+/** The copy of a tensor whose values lie at `offset` of their buffer. */
+function halfAt(halves: DeviceBuffer | undefined, shape: Shape, offset: number): Tensor | undefined {
+  return halves && new Tensor(shape, 'f16', new Slice(halves, offset / 2, byteSize(shape, 'f16')));
 }

@@ -5,6 +5,7 @@ import type { BenchSuite, Measure } from '../../bench/bench';
 import { measureCeilings } from '../../bench/ceiling.bench';
 import { compareBenches } from '../../bench/compareBenches';
 import { reportDevice } from '../../bench/device';
+import { timeHost, type HostTiming } from '../../bench/host.bench';
 import { suites } from '../../bench/index';
 import { chooseSuites, runBenches, TOO_LARGE, type BenchFailure, type BenchOutcome } from '../../bench/runBenches';
 import { FORMAT, parseSaved, type SavedBench } from '../../bench/saved';
@@ -17,6 +18,7 @@ import {
   COMPARE_COLUMNS,
   compareCells,
   compareLines,
+  hostLines,
   SHARE_NOTE,
   SOFTWARE_WARNING,
   startUpLine,
@@ -41,7 +43,7 @@ import { hanging } from './wrap';
 export async function main(argv: readonly string[]): Promise<number> {
   const command = new Command('npm run bench --')
     .description('Times the kernels beside what the adapter can do at most, training steps, and the start of a training.')
-    .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` are the training steps, `startUp` the start', '')
+    .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` are the training steps, `host` what one takes of the host, `startUp` the start', '')
     .option('--adapter <name>', "hardware, software, or a part of the adapter's name", 'any')
     .addOption(new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'))
     .option('--json <file>', 'save what was found, for machines and for --compare')
@@ -78,6 +80,7 @@ interface BenchFlags {
 interface Chosen {
   readonly suites: readonly BenchSuite[];
   readonly steps: readonly StepCase[];
+  readonly host: boolean;
   readonly startUp: boolean;
 }
 
@@ -85,10 +88,11 @@ function choose(filter: string): Chosen {
   const chosen = {
     suites: chooseSuites(suites, filter),
     steps: chooseSteps(filter),
+    host: isChosen(filter, 'host', ''),
     startUp: isChosen(filter, 'startUp', 'cold and warm'),
   };
-  if (chosen.suites.length === 0 && chosen.steps.length === 0 && !chosen.startUp) {
-    const names = [...suites.map(({ kernel }) => kernel), 'step', 'startUp'].join(', ');
+  if (chosen.suites.length === 0 && chosen.steps.length === 0 && !chosen.host && !chosen.startUp) {
+    const names = [...suites.map(({ kernel }) => kernel), 'step', 'host', 'startUp'].join(', ');
     throw new UserError(`--filter: no bench has '${filter}' in its name. There are ${names}.`, { usage: true });
   }
   return chosen;
@@ -117,6 +121,7 @@ interface Found {
   measure?: Measure;
   readonly benches: BenchOutcome[];
   readonly steps: (StepResult | BenchFailure)[];
+  host?: HostTiming | BenchFailure;
   readonly startUp: (StartUp | BenchFailure)[];
 }
 
@@ -144,6 +149,7 @@ async function bench(flags: BenchFlags): Promise<number> {
     ...found.measure,
     benches: found.benches,
     steps: found.steps,
+    ...(found.host ? { host: found.host } : {}),
     startUp: found.startUp,
   });
   // Kept with every row: what comes next may take the device with it, or the process.
@@ -177,6 +183,10 @@ async function bench(flags: BenchFlags): Promise<number> {
       });
     }
     await benchSteps(engine, plain, chosen, found, keep);
+    if (chosen.host) {
+      found.host = await benchHost(engine);
+      keep();
+    }
     if (warning) console.log(`\n${warning}`);
   } finally {
     plain.dispose();
@@ -190,7 +200,7 @@ async function bench(flags: BenchFlags): Promise<number> {
     for (const error of unwritten.values()) reportFailure(error);
   }
   if (unwritten.size > 0) return unwritten.size;
-  const failures = [...found.benches, ...found.steps, ...found.startUp].filter((row) => 'failure' in row).length;
+  const failures = [...found.benches, ...found.steps, ...(found.host ? [found.host] : []), ...found.startUp].filter((row) => 'failure' in row).length;
   if (failures > 0) console.log(`\n${failures} failed`);
   return failures;
 }
@@ -252,6 +262,15 @@ async function benchSteps(engine: Engine, plain: Engine, { steps, suites: kernel
   }
   const left = steps.filter((test) => !chosen.includes(test));
   if (left.length > 0) printLines([['left out', `${left.map(({ name }) => name).join(', ')}: ${TOO_LARGE}`]]);
+}
+
+/** Times what a step takes of the host, and prints it. */
+async function benchHost(engine: Engine): Promise<HostTiming | BenchFailure> {
+  const outcome = await attempt(engine, () => timeHost(engine));
+  console.log();
+  if ('value' in outcome) printLines(hostLines(outcome.value));
+  else printLines([['FAILED', `host: ${outcome.failure}`]]);
+  return 'value' in outcome ? outcome.value : { kernel: 'host', name: 'cifar', failure: outcome.failure };
 }
 
 /** Starts a training in this process for the first time, and once more. */

@@ -16,6 +16,8 @@ export interface CommandLine {
   readonly out?: string;
   /** The folder of a run to go on with. */
   readonly resume?: string;
+  /** Measure some steps, kernel by kernel. */
+  readonly profile: boolean;
   /** Print the figures of the run and do nothing. */
   readonly dryRun: boolean;
   /** The help text or the version, where it was asked for: print it and do nothing. */
@@ -71,6 +73,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (Object.keys(values).length > 0) layers.push({ source: COMMAND_LINE, values });
   return {
     layers,
+    profile: given['profile'] === true,
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
@@ -112,6 +115,7 @@ function makeCommand(): Command {
       if (!placeholder) command.addOption(new CommanderOption(`--no-${flag.name}`).hideHelp());
     }
   }
+  add(command, 'Other', '--profile', 'time some steps kernel by kernel: a table, and profile.json and trace.json in the run folder');
   add(command, 'Other', '--dry-run', 'print model, parameters, memory, arithmetic and steps, and stop');
   add(command, 'Other', '--debug', 'show stack traces');
   add(command, 'Other', '--version', 'show the version');
@@ -182,7 +186,7 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
 }
 
 function refuseWithResume(command: Command, given: Readonly<Record<string, unknown>>): void {
-  const allowed = new Set(['resume', 'dry-run', 'debug', 'version', 'help']);
+  const allowed = new Set(['resume', 'profile', 'dry-run', 'debug', 'version', 'help']);
   for (const { section, key, name } of FLAGS) if (isChangeable(section, key)) allowed.add(name);
   const refused = command.options.find((option) => option.name() in given && !allowed.has(option.name()));
   if (!refused) return;

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { formatBytes } from '../files/format';
+import { estimateMemory, stepShape } from '../imae/accounting';
 import { resolveConfig } from '../imae/config';
 import { describeRun } from './dryRun';
 
@@ -26,6 +28,19 @@ test('names micro-batches, and a frozen teacher only where there is distillation
   expect(describeValues({ preset: 'vit-b' })).toContain('batch 1024 in 16 micro-batches of 64');
   expect(describeValues({})).toContain('frozen');
   expect(describeValues({ imae: { lambda: 0 } })).not.toContain('frozen');
+});
+
+test('says what blocks that are computed twice would save, and where they do', () => {
+  const config = { preset: 'vit-b', training: { batch: 64, accumulate: 1 } };
+  const shape = stepShape(resolveConfig([{ source: 'test', values: config }]), 'imae');
+  const total = (recompute: boolean): string => formatBytes(estimateMemory({ ...shape, recompute }, 0).total);
+  const kept = describeValues(config);
+  expect(kept).toContain(`about ${total(false)} (an estimate)`);
+  expect(kept).toContain(`with --recompute blocks about ${total(true)}`);
+  const again = describeValues({ ...config, training: { ...config.training, recompute: 'blocks' } });
+  expect(again).toContain(`about ${total(true)} (an estimate)`);
+  expect(again).toContain('with blocks computed twice');
+  expect(again).not.toContain('--recompute');
 });
 
 test('says where a software adapter would have too little memory, and that a trial is all warm-up', () => {

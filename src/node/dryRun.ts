@@ -24,7 +24,7 @@ const TITLES: Readonly<Record<Phase, string>> = {
  * @param freeBytes memory of this machine that is free: what a software adapter has
  */
 export function describeRun(config: Config, trainingImages: number | undefined, freeBytes: number): string {
-  const { masking, training, data } = config;
+  const { masking, training, data, device } = config;
   const size = studentSize(config);
   const visible = visiblePatches(size, masking.maskRatio);
   const lines = [
@@ -33,7 +33,8 @@ export function describeRun(config: Config, trainingImages: number | undefined, 
     `images ${size.image}×${size.image}×${size.channels}, patch ${size.patch}: ${patchCount(size)} patches, ` +
       `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio})`,
     `batch ${training.batch}` +
-      (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : ''),
+      (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : '') +
+      (device.precision === 'f16' ? ', activations and a copy of the weights in f16' : ''),
   ];
   for (const phase of phasesOf(config)) lines.push('', ...describePhase(config, phase, trainingImages, freeBytes));
   return lines.join('\n');
@@ -50,8 +51,9 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     `parameters ${formatBytes(memory.parameters)}`,
     ...(memory.teacher ? [`teacher ${formatBytes(memory.teacher)}`] : []),
     ...(imageBytes ? [`image set ${formatBytes(memory.images)}`] : []),
-    `activations ${formatBytes(memory.activations)}`,
+    `activations ${formatBytes(memory.activations)}${shape.recompute ? ' with blocks computed twice' : ''}`,
   ];
+  const saving = estimateMemory({ ...shape, batch: microBatch(config), recompute: true }, imageBytes);
   const rows: [string, string][] = [
     ['model', describeSize(size) + (phase === 'imae' ? `, ${config.imae.branches}` : '')],
     [
@@ -63,6 +65,7 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     ...(shape.teacher ? [['teacher', `${describeSize(shape.teacher)}, frozen`] as [string, string]] : []),
     ['arithmetic', `${formatCount(flops)}FLOP a step, ${formatCount(flops / config.training.batch)}FLOP an image`],
     ['memory', `about ${formatBytes(memory.total)} (an estimate): ${parts.join(', ')}`],
+    ...(shape.recompute ? [] : [['', `with --recompute blocks about ${formatBytes(saving.total)}`] as [string, string]]),
     ...(memory.total > freeBytes
       ? [['', `more than the ${formatBytes(freeBytes)} that are free here for a software adapter`] as [string, string]]
       : []),

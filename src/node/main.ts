@@ -3,7 +3,8 @@ import type { TrainTest } from '../data/imageSet';
 import { counted } from '../files/format';
 import { shellQuoted } from '../files/shell';
 import { describeAdapter } from '../gpu/engine';
-import { phasesOf, resolveConfig, type Config } from '../imae/config';
+import { runFlops } from '../imae/accounting';
+import { isRecording, phasesOf, resolveConfig, type Config } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
 import { rehearse } from '../imae/phaseResources';
 import type { ResumePoint } from '../imae/run';
@@ -13,7 +14,9 @@ import { describeRun } from './dryRun';
 import { reportFailure } from './failure';
 import { resumePoint } from './folderStore';
 import { Interrupt } from './interrupt';
+import { completeChoices, loadChoices } from './kernels';
 import { freeMemory } from './memory';
+import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
 import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
@@ -75,18 +78,26 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const data = await loadData(config);
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
-  const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
+  const { adapter, kernels } = config.device;
+  const plain = kernels === 'plain';
+  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile });
   try {
     progress.note('data', describeData(data));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
+    const choices = plain ? undefined : await loadChoices(engine, kernels, resumed?.path);
     await rehearse(engine, config, data);
+    if (choices) {
+      const flops = runFlops(config, data.train.count);
+      await completeChoices(engine, choices, flops, (text) => progress.note('prepare', text));
+    }
     const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
     const folder = resumed ?? newFolder(line, withFullPaths(config));
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
-    return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) });
+    const profiler = line.profile ? profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
+    return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}), ...(profiler ? { profiler } : {}) });
   } finally {
     engine.dispose();
   }
@@ -105,10 +116,11 @@ function newFolder({ out }: CommandLine, config: Config): RunFolder {
 
 /** Files are found from wherever the run goes on. */
 function withFullPaths(config: Config): Config {
-  const { data, teacher } = config;
+  const { data, teacher, device } = config;
   const isFile = data.set !== null && data.set !== 'shapes';
   return {
     ...config,
+    device: { ...device, ...(isRecording(device.kernels) ? { kernels: resolve(device.kernels) } : {}) },
     data: { ...data, ...(isFile ? { set: resolve(data.set) } : {}) },
     teacher: { ...teacher, ...(teacher.checkpoint === null ? {} : { checkpoint: resolve(teacher.checkpoint) }) },
   };

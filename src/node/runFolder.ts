@@ -9,7 +9,8 @@ import { errorCode, reason } from './failure';
 import { LOCK_FILE, RunLock } from './runLock';
 
 /**
- * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `report.html`, `checkpoints/` and `panels/`.
+ * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `kernels.json`, `report.html`, `checkpoints/` and
+ * `panels/`; `profile.json` and `trace.json` where it was profiled.
  * Files appear whole or not at all. One process at a time writes to it.
  */
 export class RunFolder {

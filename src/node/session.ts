@@ -6,7 +6,12 @@ import { isSoftware, nameAdapter } from '../gpu/engine';
 import type { Moment } from '../imae/runFiles';
 
 /** What is known of a process that begins to work on a run. */
-export function sessionStart(at: Moment, args: readonly string[], adapter: GPUAdapterInfo, trainingImages: number): SessionStart {
+export function sessionStart(
+  at: Moment,
+  args: readonly string[],
+  adapter: GPUAdapterInfo,
+  { trainingImages, kernels }: Required<Pick<SessionStart, 'trainingImages' | 'kernels'>>,
+): SessionStart {
   return {
     time: new Date().toISOString(),
     command: trainCommand(args),
@@ -15,6 +20,7 @@ export function sessionStart(at: Moment, args: readonly string[], adapter: GPUAd
     software: isSoftware(adapter),
     platform: `Node ${process.versions.node}`,
     palimpsest: packageJson.version,
+    kernels,
     trainingImages,
   };
 }

@@ -1,7 +1,7 @@
 import { create, globals } from 'webgpu';
 import { expect, it } from 'vitest';
 import { Engine } from '../gpu/engine';
-import { SUBGROUP_MATRIX } from '../gpu/shader';
+import { MATRIX_FEATURE } from '../gpu/subgroupMatrix';
 import { matrixFlops, matrixProbe, subgroupMatrix } from '../ops/ceiling';
 import { Graph } from '../tensor/graph';
 
@@ -11,7 +11,7 @@ async function openNull(configs: readonly unknown[]): Promise<{ engine: Engine; 
   const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('Dawn has no null backend');
-  const device = await adapter.requestDevice({ requiredFeatures: [SUBGROUP_MATRIX, 'shader-f16', 'subgroups'] });
+  const device = await adapter.requestDevice({ requiredFeatures: [MATRIX_FEATURE, 'shader-f16', 'subgroups'] });
   const { subgroupMinSize, subgroupMaxSize } = adapter.info;
   const info = { vendor: '', description: '', subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs: configs };
   return { engine: Engine.borrow(device, { info: info as unknown as GPUAdapterInfo }), gpu };

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { access, chmod, copyFile, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { UserError } from '../files/userError';
+import { cacheFolders, claim, exists } from './cacheFolders';
 
 // SwiftShader is a Vulkan driver that runs on any CPU. npm has it inside @sparticuz/chromium, a browser for servers.
 //
@@ -50,21 +50,6 @@ export async function unpackedSwiftShader(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The first of the places for a cache that this process may write to; undefined where there is none. */
-export async function writableCache(): Promise<string | undefined> {
-  for (const { path } of cacheFolders()) if (await mayWrite(path)) return path;
-  return undefined;
-}
-
-/** Whether a folder can be written to, or made. */
-async function mayWrite(folder: string): Promise<boolean> {
-  if (!(await exists(folder))) return dirname(folder) !== folder && (await mayWrite(dirname(folder)));
-  return access(folder, constants.W_OK).then(
-    async () => (await lstat(folder)).isDirectory(),
-    () => false,
-  );
-}
-
 /** What the copy is made of, and its name in a cache; undefined where one of the packages is missing. */
 async function plannedCopy(): Promise<{ name: string; archive: string; webgpu: string } | undefined> {
   const chromium = swiftShaderPackage();
@@ -108,31 +93,6 @@ async function readLibrary(archive: string): Promise<Buffer> {
   throw new Error(`${archive} holds no ${LIBRARY}.`);
 }
 
-/** The places for a cache, the best first. */
-function cacheFolders(): { readonly path: string; readonly shared: boolean }[] {
-  const own = [process.env['XDG_CACHE_HOME'], homeCache()].filter((path) => path !== undefined);
-  return [
-    ...own.filter(isAbsolute).map((path) => ({ path: join(path, 'palimpsest'), shared: false })),
-    { path: join(tmpdir(), `palimpsest-${process.getuid?.() ?? 'user'}`), shared: true },
-  ];
-}
-
-function homeCache(): string | undefined {
-  try {
-    return join(homedir(), '.cache');
-  } catch {
-    return undefined; // a user without an entry in passwd
-  }
-}
-
-/** Everyone can write to the temporary folder: code is loaded only from what nobody else could have put there. */
-async function claim(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const stat = await lstat(path);
-  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${path} belongs to someone else.`);
-  await chmod(path, 0o700);
-}
-
 /** The published archive is built for one platform. */
 export function swiftShaderIsPublished(): boolean {
   return process.platform === 'linux' && process.arch === 'x64';
@@ -159,11 +119,4 @@ function resolveModule(name: string): string | undefined {
 
 async function version(folder: string): Promise<string> {
   return (JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

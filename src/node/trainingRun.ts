@@ -1,16 +1,18 @@
 import type { TrainTest } from '../data/imageSet';
 import { sessionEnd } from '../files/session';
+import { kernelFileText } from '../files/kernelFile';
 import { UserError } from '../files/userError';
 import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config';
 import { describePlan, PHASE_TITLES } from '../imae/describe';
 import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
-import type { Moment } from '../imae/runFiles';
+import { KERNELS, type Moment } from '../imae/runFiles';
 import { StorageError } from './durableFile';
 import { reason } from './failure';
 import { FolderStore } from './folderStore';
 import type { Interrupt } from './interrupt';
+import { usedChoices } from './kernels';
 import type { Progress } from './progress';
 import { ReportWriter } from './reportWriter';
 import type { RunFolder } from './runFolder';
@@ -69,7 +71,10 @@ export class TrainingRun implements RunWatcher {
     const { engine, config, data, folder, progress, args } = this.setup;
     if (!this.at) {
       this.noteOtherAdapter();
-      folder.appendSession(sessionStart({ phase, step: start }, args, engine.info, data.train.count));
+      const kernels = engine.traits.plain ? 'plain' : KERNELS;
+      if (!engine.traits.plain) folder.writeFile(KERNELS, kernelFileText(usedChoices(engine)));
+      const facts = { trainingImages: data.train.count, kernels };
+      folder.appendSession(sessionStart({ phase, step: start }, args, engine.info, facts));
     }
     this.at = { phase, step: start };
     this.total = plan.steps;

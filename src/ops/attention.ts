@@ -1,11 +1,12 @@
 import source from '../../shaders/attention.wgsl';
+import type { Way } from '../gpu/choices';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { addInPlace } from '../tensor/accumulate';
 import type { Graph } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { ATTENTION_KERNELS, planAttention } from './attentionPlan';
+import { ATTENTION_KERNELS, planAttention, type AttentionWay } from './attentionPlan';
 
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
@@ -20,8 +21,8 @@ export interface AttentionOptions {
  * Multi-head attention softmax(Q·Kᵀ/√d + bias)·V on packed queries, keys and values (Vaswani et al. 2017; computed as in
  * FlashAttention, Dao et al. 2022).
  *
- * @param qkv [B, N, 3·H·d] as one Linear gives it: queries, keys, values, each head after head
- * @returns [B, N, H·d]
+ * @param qkv [B, N, 3·H·d], f32 or f16, as one Linear gives it: queries, keys, values, each head after head
+ * @returns [B, N, H·d] of the type of qkv
  * @throws EngineError `bad-shape`
  */
 export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, bias }: AttentionOptions = {}): Tensor {
@@ -37,27 +38,50 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
   if (keyMask) matchShape('attention', 'keyMask', keyMask.shape, [b, n]);
   const biasStrides = bias ? stridesOfBias(bias, b, heads, n) : { biasBatchStride: 0, biasHeadStride: 0 };
 
-  const shape = { b, n, heads, d, mask: keyMask !== undefined, bias: bias !== undefined };
+  const shape = { b, n, heads, d, mask: keyMask !== undefined, bias: bias !== undefined, half: qkv.dtype === 'f16' };
   const plan = planAttention(shape, graph.engine.traits);
   const uniforms = { batch: b, sequence: n, heads, channels: d, scale: 1 / Math.sqrt(d), ...biasStrides };
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
-  const out = graph.empty('attention', [b, n, heads * d], 'f32', qkv.requiresGrad);
+  const out = graph.empty('attention', [b, n, heads * d], qkv.dtype, qkv.requiresGrad);
   const lse = graph.empty('attention lse', [b, heads, n]);
-  const dispatch = (step: (typeof plan)['forward'], bindings: Readonly<Record<string, Tensor>>): void => {
-    const { kernel, params, workgroups } = step;
-    graph.dispatch({ kernel: kernels[kernel], params, uniforms, bindings: { ...bindings, ...options }, workgroups });
+  const way = ({ kernel, params, workgroups }: AttentionWay): Way => ({ kernel: kernels[kernel], params, workgroups });
+  /** @param products of N × N by d that it makes */
+  const dispatch = (part: 'forward' | 'backwardQ' | 'backwardKV', products: number, bindings: Readonly<Record<string, Tensor>>): void => {
+    const { others, ...first } = plan[part];
+    const ofBias = bias ? ` bias ${bias.shape.join('×')}` : '';
+    graph.dispatch({
+      ...way(first),
+      alternatives: { work: `attention ${part} ${b}×${n}×${heads}×${d}${ofBias}`, ways: others.map(way) },
+      flops: 2 * products * b * heads * n * n * d,
+      uniforms,
+      bindings: { ...bindings, ...options },
+    });
   };
-  dispatch(plan.forward, { qkv, out, lse });
+  const kernelType = plan.half ? 'f16' : 'f32';
+  const given = (tensor: Tensor): Tensor => {
+    if (tensor.dtype === kernelType) return tensor;
+    const converted = graph.empty(tensor.label, tensor.shape, kernelType);
+    addInPlace(graph, converted, tensor, false);
+    return converted;
+  };
+  const taken = (tensor: Tensor): Tensor =>
+    tensor.dtype === kernelType ? tensor : graph.empty(tensor.label, tensor.shape, kernelType);
+  const madeOf = given(qkv);
+  const made = taken(out);
+  dispatch('forward', 2, { qkv: madeOf, out: made, lse });
+  if (made !== out) addInPlace(graph, out, made, false);
   graph.record('attention', [out], (gradients) => {
     const dout = gradients.of(out);
     const target = dout && gradients.into(qkv);
     if (!dout || !target) return;
-    // The kernels write dQ, dK and dV once each; where there is a gradient to add to, they write beside it.
-    const dqkv = target.accumulate ? graph.empty('d qkv', qkv.shape) : target.out;
+    // The kernels write dQ, dK and dV once each; where there is one to add to, or in f16, they write beside it.
+    const isDirect = !target.accumulate && target.out.dtype === kernelType;
+    const dqkv = isDirect ? target.out : graph.empty('d qkv', qkv.shape, kernelType);
+    const operands = { qkv: given(qkv), dout: given(dout) };
     const delta = graph.empty('attention delta', [b, heads, n]);
-    dispatch(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
-    dispatch(plan.backwardKV, { qkv, dout, lse, delta, dqkv });
-    if (target.accumulate) addInPlace(graph, target.out, dqkv, true);
+    dispatch('backwardQ', 3, { ...operands, out: given(out), lse, delta, dqkv });
+    dispatch('backwardKV', 4, { ...operands, lse, delta, dqkv });
+    if (!isDirect) addInPlace(graph, target.out, dqkv, target.accumulate);
   });
   return out;
 }

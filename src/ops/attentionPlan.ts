@@ -11,6 +11,8 @@ export interface AttentionShape {
   readonly mask: boolean;
   /** A bias [B or 1, H or 1, N, N] is given. */
   readonly bias: boolean;
+  /** qkv, out and their gradients are f16 in memory. */
+  readonly half?: boolean;
 }
 
 export interface AttentionChoice {
@@ -35,14 +37,22 @@ export const ATTENTION_KERNELS = [
 
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
-/** One dispatch: a kernel of `shaders/attention.wgsl`, its parameters, its grid. */
-export interface AttentionDispatch {
+/** A kernel of `shaders/attention.wgsl`, its parameters, its grid. */
+export interface AttentionWay {
   readonly kernel: AttentionKernel;
   readonly params: ParamValues;
   readonly workgroups: readonly [number, number];
 }
 
+/** One dispatch. */
+export interface AttentionDispatch extends AttentionWay {
+  /** Other ways to the same bits, which measurement may prefer on an adapter. */
+  readonly others: readonly AttentionWay[];
+}
+
 export interface AttentionPlan {
+  /** Whether the kernels take what they are given in f16; else they must be given f32. */
+  readonly half: boolean;
   readonly forward: AttentionDispatch;
   /** Runs first: writes dQ, and delta, which `backwardKV` reads. */
   readonly backwardQ: AttentionDispatch;
@@ -61,8 +71,10 @@ function planPlain(shape: AttentionShape): AttentionPlan {
     kernel,
     params: { WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
     workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * shape.n) / group)),
+    others: [],
   });
   return {
+    half: false,
     forward: dispatch('attentionPlainForward'),
     backwardQ: dispatch('attentionPlainBackwardQ'),
     backwardKV: dispatch('attentionPlainBackwardKV'),
@@ -70,17 +82,21 @@ function planPlain(shape: AttentionShape): AttentionPlan {
 }
 
 function planRegister(shape: AttentionShape): AttentionPlan {
-  const group = 8;
+  const way = (kernel: AttentionKernel, rows: number, group: number, other: ParamValues): AttentionWay => ({
+    kernel,
+    params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
+  });
+  // The rows of an invocation know nothing of each other; what decides bits is how many keys are taken at a time.
   const dispatch = (kernel: AttentionKernel, mostRows: number, other: ParamValues): AttentionDispatch => {
     const rows = evenPart(shape.n, mostRows);
-    return {
-      kernel,
-      params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
-      workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
-    };
+    const otherRows = [2, 4, 6, 8].map((most) => evenPart(shape.n, most)).filter((count) => count !== rows);
+    const others = [...new Set(otherRows)].map((count) => way(kernel, count, 8, other));
+    return { ...way(kernel, rows, 8, other), others: [...others, way(kernel, rows, 16, other)] };
   };
   // Larger blocks load less but compile for seconds on lavapipe.
   return {
+    half: false,
     forward: dispatch('attentionRegisterForward', 6, { KEYS: evenPart(shape.n, 6) }),
     backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 6) }),
     backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 6) }),
@@ -91,6 +107,7 @@ const WORKGROUP_BYTES = 16384;
 const WORKGROUP_INVOCATIONS = 128;
 
 function planWorkgroup(shape: AttentionShape): AttentionPlan {
+  const half = shape.half ?? false;
   // Wide heads take more invocations a row and fewer rows a tile, for registers and workgroup memory.
   const columns = shape.d > 64 ? 8 : 4;
   const across = shape.d > 64 ? 8 : Math.min(16, Math.ceil(shape.n / 4) * 4);
@@ -99,19 +116,32 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
   const groupBytes = 4 * (across + 1 + columns) * 4;
   const mostGroups = Math.min(Math.floor((WORKGROUP_BYTES - tileBytes) / groupBytes), WORKGROUP_INVOCATIONS / columns);
   const groups = evenPart(Math.ceil(shape.n / 4), mostGroups);
-  const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + groups * groupBytes));
-  const idle = Math.floor(WORKGROUP_INVOCATIONS / (groups * columns));
-  const heads = Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
-  const blocks = Math.ceil(shape.n / (4 * groups));
-  const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
+  const mostHeads = (count: number): number => {
+    const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + count * groupBytes));
+    const idle = Math.floor(WORKGROUP_INVOCATIONS / (count * columns));
+    return Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
+  };
+  const way = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionWay => ({
     kernel,
     params: {
-      D: shape.d, COLUMNS: columns, GROUPS: groups, ACROSS: across, HEADS: heads,
-      KEY_MASK: shape.mask, BIAS: shape.bias,
+      D: shape.d, COLUMNS: columns, GROUPS: rowGroups, ACROSS: across, HEADS: heads,
+      HALF: half, KEY_MASK: shape.mask, BIAS: shape.bias,
     },
-    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * blocks),
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * Math.ceil(shape.n / (4 * rowGroups))),
   });
+  // How rows and heads are gathered in workgroups changes no sum; what decides bits is COLUMNS and ACROSS.
+  const fewer = evenPart(Math.ceil(shape.n / 4), Math.ceil(groups / 2));
+  const gathered: [number, number][] = [groups, fewer].flatMap((count) => {
+    const most = mostHeads(count);
+    return [most, Math.ceil(most / 2), 1].map((heads): [number, number] => [count, heads]);
+  });
+  const dispatch = (kernel: AttentionKernel): AttentionDispatch => {
+    const distinct = new Map(gathered.map(([count, heads]) => [`${count} ${heads}`, way(kernel, count, heads)]));
+    const [first, ...others] = [...distinct.values()] as [AttentionWay, ...AttentionWay[]];
+    return { ...first, others };
+  };
   return {
+    half,
     forward: dispatch('attentionForward'),
     backwardQ: dispatch('attentionBackwardQ'),
     backwardKV: dispatch('attentionBackwardKV'),

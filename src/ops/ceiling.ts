@@ -1,7 +1,7 @@
 import source from '../../shaders/ceiling.wgsl';
 import type { Engine } from '../gpu/engine';
 import { workgroupRow } from '../gpu/recording';
-import { kernelsOf, SUBGROUP_MATRIX } from '../gpu/shader';
+import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
@@ -69,23 +69,9 @@ export interface MatrixShape {
   readonly lanes: number;
 }
 
-/** Of the shapes that this device multiplies as subgroup matrices, the largest of f16 into f32; undefined where there is none. */
-export function subgroupMatrix({ device, info }: Engine): MatrixShape | undefined {
-  if (!device.features.has(SUBGROUP_MATRIX) || !device.features.has('shader-f16') || !device.features.has('subgroups')) return undefined;
-  const { subgroupMatrixConfigs = [] } = info as { readonly subgroupMatrixConfigs?: readonly MatrixConfig[] };
-  const [largest] = subgroupMatrixConfigs
-    .filter(({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32')
-    .toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
-  return largest && { m: largest.M, n: largest.N, k: largest.K, lanes: info.subgroupMaxSize ?? 32 };
-}
-
-/** As Dawn tells it. */
-interface MatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
+/** The matrices that this device multiplies; undefined where there are none. */
+export function subgroupMatrix({ traits: { matrixUnit }, info }: Engine): MatrixShape | undefined {
+  return matrixUnit && { m: matrixUnit.M, n: matrixUnit.N, k: matrixUnit.K, lanes: info.subgroupMaxSize ?? 32 };
 }
 
 /** Floating-point operations of `matrixProbe`. */

@@ -17,23 +17,24 @@ const kernels = kernelsOf('layernorm', source, [
 /**
  * LayerNorm over the last axis (Ba et al. 2016).
  *
- * @param x [..., D]
+ * @param x [..., D] f32
  * @param gamma scale [D]
  * @param beta shift [D]
+ * @returns of the graph's precision: it is what products read
  * @throws EngineError `bad-shape`
  */
 export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-6): Tensor {
   const { rows, width } = rowsOf(x.shape);
   matchShape('layernorm', 'gamma', gamma.shape, [width]);
   matchShape('layernorm', 'beta', beta.shape, [width]);
-  const y = graph.empty('layernorm', x.shape, 'f32', [x, gamma, beta].some((input) => input.requiresGrad));
+  const y = graph.empty('layernorm', x.shape, graph.precision, [x, gamma, beta].some((input) => input.requiresGrad));
   const mean = graph.empty('layernorm mean', [rows]);
   const rstd = graph.empty('layernorm rstd', [rows]);
   const LANES = lanesFor(width, graph.engine.traits);
   const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
   graph.dispatch({
     kernel: kernels.layernormForward,
-    params: { LANES },
+    params: { LANES, HALF: y.dtype === 'f16' },
     uniforms: { rows, width, eps },
     bindings: { x, gamma, beta, y, mean, rstd },
     workgroups,
@@ -41,6 +42,7 @@ export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
   graph.record('layernorm', [y], (gradients) => {
     const dy = gradients.of(y);
     if (!dy) return;
+    const HALF = dy.dtype === 'f16';
     const dGamma = gradients.into(gamma);
     const dBeta = gradients.into(beta);
     if (dGamma && dBeta) {
@@ -49,6 +51,7 @@ export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
       const partials = graph.empty('layernorm partials', [blocks, 2, width]);
       graph.dispatch({
         kernel: kernels.layernormParameters,
+        params: { HALF },
         uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
         bindings: { x, mean, rstd, dy, partials },
         workgroups: [Math.ceil(width / 64), blocks],
@@ -65,7 +68,7 @@ export function layernorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
     if (dx) {
       graph.dispatch({
         kernel: kernels.layernormBackward,
-        params: { LANES, ACCUMULATE: dx.accumulate },
+        params: { LANES, HALF, ACCUMULATE: dx.accumulate },
         uniforms: { rows, width },
         bindings: { x, gamma, mean, rstd, dy, dx: dx.out },
         workgroups,

@@ -1,7 +1,7 @@
 import type { Graph } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
-import type { Tensor } from '../tensor/tensor';
+import type { Precision, Tensor } from '../tensor/tensor';
 import { recordMatmul } from './matmul';
 
 /**
@@ -10,18 +10,26 @@ import { recordMatmul } from './matmul';
  * @param x [..., K]
  * @param weight [N, K]
  * @param bias [N]
- * @param residual [..., N]
+ * @param residual [..., N] f32
+ * @param precision of the result: f32, unless it is for attention or a product alone
  * @returns [..., N]
  * @throws EngineError `bad-shape`
  */
-export function linear(graph: Graph, x: Tensor, weight: Tensor, bias: Tensor, residual?: Tensor): Tensor {
+export function linear(
+  graph: Graph,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  residual?: Tensor,
+  precision: Precision = 'f32',
+): Tensor {
   const { rows: m, width: k } = rowsOf(x.shape);
   const { n } = matchShape('linear', 'weight', weight.shape, ['n', 'k'], { k });
   matchShape('linear', 'bias', bias.shape, [n]);
   const shape = [...x.shape.slice(0, -1), n];
   if (residual) matchShape('linear', 'residual', residual.shape, shape);
   const requiresGrad = [x, weight, bias, residual].some((input) => input?.requiresGrad);
-  const out = graph.empty('linear', shape, 'f32', requiresGrad);
+  const out = graph.empty('linear', shape, precision, requiresGrad);
   recordMatmul(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, out }, false, { bias, ...(residual ? { residual } : {}) });
   graph.record('linear', [out], (gradients) => {
     const dOut = gradients.of(out);

@@ -1,13 +1,17 @@
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/matmul.wgsl';
+import type { Way } from '../gpu/choices';
 import { kernelsOf } from '../gpu/shader';
+import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { planMatmul, type MatmulLayout, type MatmulShape } from './matmulPlan';
+import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulWay } from './matmulPlan';
 import { recordSumPartials, type Target } from './sumPartials';
 
-const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
+export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulMatrix'] as const;
+
+const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
 
 /** What happens to a product on its way to memory, in this order. */
 export interface Epilogue {
@@ -24,7 +28,8 @@ export interface Epilogue {
 }
 
 /**
- * Appends out (+)= epilogue(op(a)·op(b)): nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B; A and B are taken as they lie in memory.
+ * Appends out (+)= epilogue(op(a)·op(b)): nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B; A and B are taken as they lie in memory. Both,
+ * `out` and what GELU leaves may be f32 or f16; what is added must be f32.
  */
 export function recordMatmul(
   graph: Graph,
@@ -33,24 +38,34 @@ export function recordMatmul(
   accumulate: boolean,
   { bias, gelu: pre, residual, geluGradient, rowSums }: Epilogue = {},
 ): void {
-  const { m, n } = shape;
-  const { a, b, out } = operands;
-  const plan = planMatmul(shape, graph.engine.traits);
+  const { layout, m, n, k } = shape;
+  const { out } = operands;
+  const a = graph.operand(operands.a);
+  const b = graph.operand(operands.b);
+  const { matrixUnit, ...traits } = graph.engine.traits;
+  const plan = planMatmul(shape, matrixUnit && graph.precision === 'f16' ? { ...traits, matrixUnit } : traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
   const rowTarget = rowSums && (split ? graph.empty('matmul row sums', [plan.splits, m]) : rowSums.out);
+  const epilogue = {
+    BIAS: bias !== undefined,
+    GELU: pre !== undefined,
+    RESIDUAL: residual !== undefined,
+    GELU_GRAD: geluGradient !== undefined,
+    ACCUMULATE: accumulate && !split,
+    ROW_SUMS: rowSums !== undefined,
+    ACCUMULATE_ROW_SUMS: rowSums?.accumulate === true && !split,
+    ...storageParams(a, b, target, pre ?? geluGradient),
+  };
+  const way = ({ kernel, params, workgroups }: MatmulWay): Way => ({
+    kernel: kernels[kernel],
+    params: { ...params, ...epilogue },
+    workgroups,
+  });
   graph.dispatch({
-    kernel: kernels[plan.kernel],
-    params: {
-      ...plan.params,
-      BIAS: bias !== undefined,
-      GELU: pre !== undefined,
-      RESIDUAL: residual !== undefined,
-      GELU_GRAD: geluGradient !== undefined,
-      ACCUMULATE: accumulate && !split,
-      ROW_SUMS: rowSums !== undefined,
-      ACCUMULATE_ROW_SUMS: rowSums?.accumulate === true && !split,
-    },
+    ...way(plan),
+    alternatives: { work: `matmul ${layout} ${m}×${n}×${k}`, ways: plan.others.map(way) },
+    flops: 2 * m * n * k,
     uniforms: plan.uniforms,
     bindings: {
       a,
@@ -62,11 +77,16 @@ export function recordMatmul(
       ...(residual ? { residual } : {}),
       ...(rowTarget ? { rowSums: rowTarget } : {}),
     },
-    workgroups: plan.workgroups,
   });
   if (!split) return;
   const rows = rowSums && rowTarget && { ...rowSums, partials: rowTarget };
   recordSumPartials(graph, plan.splits, { out, accumulate, partials: target }, rows);
+}
+
+/** How the operands of a product lie in memory. */
+function storageParams(a: Tensor, b: Tensor, c: Tensor, pre: Tensor | undefined): Record<string, boolean> {
+  const isHalf = (tensor: Tensor | undefined): boolean => tensor?.dtype === 'f16';
+  return { A16: isHalf(a), B16: isHalf(b), C16: isHalf(c), PRE16: isHalf(pre) };
 }
 
 /** Appends the gradients of C = op(A)·op(B), given dC [M, N], with respect to both operands. */

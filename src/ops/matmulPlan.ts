@@ -1,3 +1,5 @@
+import type { MatrixUnit } from '../gpu/subgroupMatrix';
+
 /** Which operand is stored transposed: `nn` A[m,k]·B[k,n], `nt` A[m,k]·B[n,k]ᵀ, `tn` A[k,m]ᵀ·B[k,n]. */
 export type MatmulLayout = 'nn' | 'nt' | 'tn';
 
@@ -17,15 +19,23 @@ export interface MatmulDevice {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Use the plain kernel that the others are checked against. */
   readonly plain?: boolean;
+  /** Use matrix units: operands are rounded to f16. */
+  readonly matrixUnit?: MatrixUnit;
+}
+
+/** One of the kernels of `matmul.wgsl`, with a tile. */
+export interface MatmulWay {
+  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulMatrix';
+  /** Its parameters but those of the epilogue. */
+  readonly params: Readonly<Record<string, number | boolean>>;
+  readonly workgroups: readonly [number, number, number];
 }
 
 /** A dispatch of one of the kernels of `matmul.wgsl`. */
-export interface MatmulPlan {
-  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle';
-  /** Its parameters but those of the epilogue. */
-  readonly params: Readonly<Record<string, number | boolean>>;
+export interface MatmulPlan extends MatmulWay {
   readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
-  readonly workgroups: readonly [number, number, number];
+  /** Other ways to the same bits, which measurement may prefer on an adapter. */
+  readonly others: readonly MatmulWay[];
   /**
    * Above 1, the kernel writes partials[splits, m, n] instead of C, without an epilogue, and `sumPartials` adds them.
    */
@@ -60,30 +70,75 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
   ];
   if (device.plain) {
     const params = { ...transposition, VEC: false };
-    return { kernel: 'matmulPlain', params, uniforms, workgroups: grid(8, 8), splits: 1 };
+    return { kernel: 'matmulPlain', params, uniforms, workgroups: grid(8, 8), splits: 1, others: [] };
   }
+  if (device.matrixUnit) return planMatrix(shape, kSplit, { ...transposition, VEC }, device.matrixUnit);
   if (device.software) {
-    const common = { ...transposition, VEC, SPLIT: kSplit < k };
-    const { subgroups } = device;
-    if (subgroups && subgroups.min === subgroups.max) {
-      // Four lanes are SwiftShader's: written out it runs twice as fast there. On lavapipe, of eight, it runs slower.
-      const params = { ...common, TM: 16, TN: 8, LANES: subgroups.min, UNROLL: subgroups.min === 4 };
-      return { kernel: 'matmulShuffle', params, uniforms, workgroups: grid(8 * subgroups.min, 16), splits: 1 };
-    }
-    const params = { ...common, TM: 4, TN: 8, WIDTH: 8 };
-    return { kernel: 'matmulRegister', params, uniforms, workgroups: grid(64, 4), splits: 1 };
+    const [first, ...others] = softwareWays(device, { ...transposition, VEC, SPLIT: kSplit < k }, grid);
+    return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
-  const [BM, BN, TM] = tile(m, n, splits);
-  const [x, y] = grid(BN, BM);
-  const params = { ...transposition, VEC, BM, BN, TM };
-  return { kernel: 'matmulTile', params, uniforms, workgroups: [x, y, splits], splits };
+  const way = ([BM, BN, TM]: Tile): MatmulWay => {
+    const [x, y] = grid(BN, BM);
+    return { kernel: 'matmulTile', params: { ...transposition, VEC, BM, BN, TM }, workgroups: [x, y, splits] };
+  };
+  const chosen = tile(m, n, splits);
+  const others = TILES.filter((other) => String(other) !== String(chosen) && other[0] < 2 * m && other[1] < 2 * n);
+  return { ...way(chosen), uniforms, splits, others: others.map(way) };
+}
+
+/** BM, BN, TM of `matmulTile`. */
+type Tile = readonly [number, number, number];
+
+/** Tiles of 64 to 256 invocations that lie within WebGPU's default limits. */
+const TILES: readonly Tile[] = [
+  [128, 64, 8],
+  [64, 128, 8],
+  [64, 64, 8],
+  [64, 64, 4],
+  [64, 32, 4],
+  [32, 64, 4],
+  [32, 32, 4],
+];
+/** Four subgroups make 64 × 64 outputs, or, where that would leave a GPU idle, 32 × 32. */
+function planMatrix({ m, n, k }: MatmulShape, kSplit: number, params: MatmulPlan['params'], { M, N, K }: MatrixUnit): MatmulPlan {
+  const splits = Math.ceil(k / kSplit);
+  const side = Math.ceil(m / 64) * Math.ceil(n / 64) * splits >= FILL ? 64 : 32;
+  const share = { LEFTS: side / 2 / M, RIGHTS: side / 2 / N };
+  return {
+    kernel: 'matmulMatrix',
+    params: { ...params, M, N, K, ...share, DOWN: 2, ACROSS: 2, LANES: 32 },
+    uniforms: { m, n, k, kSplit },
+    workgroups: [Math.ceil(n / side), Math.ceil(m / side), splits],
+    splits,
+    others: [],
+  };
 }
 
 /** The largest tile of which there are enough to fill a GPU. */
-function tile(m: number, n: number, splits: number): readonly [number, number, number] {
+function tile(m: number, n: number, splits: number): Tile {
   const tiles = (height: number, width: number): number => Math.ceil(m / height) * Math.ceil(n / width) * splits;
   if (tiles(128, 64) >= 2 * FILL) return [128, 64, 8];
   if (tiles(64, 64) >= FILL) return [64, 64, 4];
   return [32, 32, 4];
+}
+
+type Grid = (width: number, height: number) => [number, number, number];
+
+/** The ways of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
+function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], grid: Grid): [MatmulWay, ...MatmulWay[]] {
+  const register = (TM: number, TN: number): MatmulWay => {
+    const WIDTH = 8;
+    return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
+  };
+  if (!subgroups || subgroups.min !== subgroups.max) return [register(4, 8), register(8, 4)];
+  const LANES = subgroups.min;
+  const shuffle = (TM: number, TN: number, UNROLL: 0 | 1): MatmulWay => {
+    const params = { ...common, TM, TN, LANES, UNROLL };
+    return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
+  };
+  // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it.
+  const [first, other] = LANES <= 4 ? ([1, 0] as const) : ([0, 1] as const);
+  // Larger tiles are no faster at the model's shapes and compile for seconds.
+  return [shuffle(16, 8, first), shuffle(8, 8, first), shuffle(8, 8, other), register(4, 8)];
 }

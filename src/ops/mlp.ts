@@ -34,8 +34,8 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
   matchShape('mlp', 'residual', residual.shape, x.shape);
   const requiresGrad = [x, weight1, bias1, weight2, bias2, residual].some((input) => input.requiresGrad);
 
-  const pre = graph.empty('mlp pre', [m, f]);
-  const hidden = graph.empty('mlp hidden', [m, f]);
+  const pre = graph.empty('mlp pre', [m, f], graph.precision);
+  const hidden = graph.empty('mlp hidden', [m, f], graph.precision);
   const out = graph.empty('mlp', x.shape, 'f32', requiresGrad);
   const up = { layout: 'nt', m, n: f, k: d } as const;
   const down = { layout: 'nt', m, n: d, k: f } as const;
@@ -45,7 +45,7 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
     const dOut = gradients.of(out);
     if (!dOut) return;
     recordParameterGradients(graph, { m, n: d, k: f }, { x: hidden, weight: weight2, bias: bias2, dOut }, gradients);
-    const dPre = graph.empty('d mlp pre', [m, f]);
+    const dPre = graph.empty('d mlp pre', [m, f], graph.precision);
     const back = { layout: 'nn', m, n: f, k: d } as const;
     recordMatmul(graph, back, { a: dOut, b: weight2, out: dPre }, false, { geluGradient: pre });
     recordLinearBackward(graph, { m, n: f, k: d }, { x, weight: weight1, bias: bias1, dOut: dPre }, gradients);

@@ -25,6 +25,7 @@ export function recordSumPartials(graph: Graph, splits: number, first: PartialSu
     kernel: sumPartials,
     params: {
       SECOND: second !== undefined,
+      OUT16: first.out.dtype === 'f16',
       ACCUMULATE: first.accumulate,
       ACCUMULATE_SECOND: second?.accumulate ?? false,
     },

@@ -7,7 +7,8 @@ import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
 import { power } from '../tensor/exactMath';
 import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, readTensor, Tensor } from '../tensor/tensor';
+import type { LossScaling } from './lossScaling';
 
 const kernels = kernelsOf('adamw', source, ['adamw']);
 
@@ -19,6 +20,7 @@ export interface AdamWOptions {
 
 /** The names under which an optimizer's state is saved, a tensor a parameter. */
 const MOMENTS = ['m', 'v'] as const;
+const SCALING = 'lossScaling';
 
 interface ArenaState {
   readonly arena: Arena;
@@ -43,6 +45,8 @@ export class AdamW {
     private readonly engine: Engine,
     parameters: Parameters,
     private readonly options: AdamWOptions,
+    /** Of the gradients; owned, and saved with the moments. */
+    readonly scaling?: LossScaling,
   ) {
     this.states = parameters.arenas.map((arena) => {
       const count = arena.size / 4;
@@ -90,7 +94,8 @@ export class AdamW {
    * Appends one update.
    *
    * @param hyper made by `hyperInput`
-   * @param norm [2], what `gradientNorm` gives: its factor is applied to the gradients
+   * @param norm what `gradientNorm` gives: its factor is applied to the gradients. Where their scaling has them skipped,
+   *   nothing changes; the step counts all the same in the learning rate and in the moments' corrections
    */
   record(graph: Graph, hyper: Tensor, norm: Tensor): void {
     for (const { arena, segments, m, v } of this.states) {
@@ -98,16 +103,21 @@ export class AdamW {
       const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
       graph.dispatch({
         kernel: kernels.adamw,
+        params: { HALF: arena.halves !== undefined, SCALED: this.scaling !== undefined },
         uniforms: { count },
-        bindings: { grads: whole(arena.gradients), segments, hyper, norm, values: whole(arena.values), m, v },
+        bindings: {
+          ...{ grads: whole(arena.gradients), segments, hyper, norm, values: whole(arena.values), m, v },
+          ...(arena.halves ? { halves: new Tensor([count], 'f16', new Slice(arena.halves, 0, count * 2)) } : {}),
+        },
         workgroups: workgroupRow(Math.ceil(count / 64)),
       });
     }
   }
 
-  /** Every moment by name: `m.NAME`, `v.NAME`. */
+  /** Every moment by name: `m.NAME`, `v.NAME`; and the state of the loss scaling, where there is one. */
   async read(): Promise<Map<string, Float32Array>> {
     const values = new Map<string, Float32Array>();
+    if (this.scaling) values.set(SCALING, (await readTensor(this.engine, this.scaling.state)) as Float32Array);
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
@@ -124,6 +134,12 @@ export class AdamW {
    * @returns the name of the first moment that is missing or of another size; undefined where all were set
    */
   write(values: ReadonlyMap<string, Float32Array>): string | undefined {
+    if (this.scaling) {
+      const { state } = this.scaling;
+      const data = values.get(SCALING);
+      if (data?.length !== state.size) return SCALING;
+      this.engine.write(state.storage as Slice, data);
+    }
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
@@ -146,5 +162,6 @@ export class AdamW {
     for (const { segments, m, v } of this.states) {
       for (const tensor of [segments, m, v]) disposeTensor(this.engine, tensor);
     }
+    this.scaling?.dispose();
   }
 }

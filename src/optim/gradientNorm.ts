@@ -5,6 +5,7 @@ import { Slice } from '../gpu/storage';
 import type { Arena } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { Tensor } from '../tensor/tensor';
+import type { LossScaling } from './lossScaling';
 
 const kernels = kernelsOf('gradnorm', source, ['gradnormPartial', 'gradnormFinish']);
 
@@ -14,9 +15,16 @@ const BLOCK = 4096;
  * The norm of all gradients and the factor that clips them.
  *
  * @param limit largest norm; 0 leaves gradients as they are
- * @returns [2]: norm, min(1, limit / (norm + 1e-6))
+ * @param scaling by which the gradients are too large; its rule is applied
+ * @returns [2]: norm, min(1, limit / (norm + 1e-6)); with `scaling` [5]: the norm, and the factor, of gradients as they should
+ *   be; 0 where they are not finite, else 1; the scale that they had; the steps skipped so far
  */
-export function gradientNorm(graph: Graph, arenas: readonly Pick<Arena, 'gradients' | 'size'>[], limit: number): Tensor {
+export function gradientNorm(
+  graph: Graph,
+  arenas: readonly Pick<Arena, 'gradients' | 'size'>[],
+  limit: number,
+  scaling?: LossScaling,
+): Tensor {
   const blocksOf = (arena: Pick<Arena, 'size'>): number => Math.ceil(arena.size / 4 / BLOCK);
   const blocks = arenas.reduce((sum, arena) => sum + blocksOf(arena), 0);
   const partials = graph.empty('gradient norm partials', [blocks]);
@@ -31,7 +39,13 @@ export function gradientNorm(graph: Graph, arenas: readonly Pick<Arena, 'gradien
     });
     firstBlock += blocksOf(arena);
   }
-  const result = graph.empty('gradient norm', [2]);
-  graph.dispatch({ kernel: kernels.gradnormFinish, uniforms: { blocks, limit }, bindings: { partials, result }, workgroups: [1] });
+  const result = graph.empty('gradient norm', [scaling ? 5 : 2]);
+  graph.dispatch({
+    kernel: kernels.gradnormFinish,
+    params: { SCALED: scaling !== undefined },
+    uniforms: { blocks, limit, ...(scaling ? { growth: scaling.growthSteps } : {}) },
+    bindings: { partials, result, ...(scaling ? { state: scaling.state } : {}) },
+    workgroups: [1],
+  });
   return result;
 }

@@ -6,11 +6,11 @@ import type { Tensor } from './tensor';
 
 const kernels = kernelsOf('add', source, ['addInPlace']);
 
-/** sum = value, or sum += value where `accumulate` is set. Same sizes, f32. */
+/** sum = value, or sum += value where `accumulate` is set. Same sizes; each f32 or f16, so that this also converts. */
 export function addInPlace(graph: Graph, sum: Tensor, value: Tensor, accumulate: boolean): void {
   graph.dispatch({
     kernel: kernels.addInPlace,
-    params: { ACCUMULATE: accumulate },
+    params: { ACCUMULATE: accumulate, VALUE16: value.dtype === 'f16', SUM16: sum.dtype === 'f16' },
     uniforms: { count: sum.size },
     bindings: { value, sum },
     workgroups: workgroupRow(Math.ceil(sum.size / 256)),

@@ -4,7 +4,7 @@ import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording, type Dispatch } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import { formatShape, type Shape } from './shape';
-import { byteSize, Tensor, typedArray, type DType, type TensorData } from './tensor';
+import { byteSize, storedBytes, Tensor, typedArray, type DType, type Precision, type TensorData } from './tensor';
 import { Tape, type Backward } from './tape';
 
 type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
@@ -12,10 +12,24 @@ type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
 export class Graph {
   private readonly recording: Recording;
-  private readonly tape: Tape = new Tape(this);
+  private readonly tape: Tape;
 
-  constructor(readonly engine: Engine) {
+  /** The type of what products and attention read and write, but for what they add to the residual stream. */
+  readonly precision: Precision;
+
+  /** @param options.addToParameters whether gradients of parameters are added to what the `grad` of each holds before a run */
+  constructor(
+    readonly engine: Engine,
+    { precision = 'f32', addToParameters = false }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
+  ) {
+    this.precision = precision;
     this.recording = new Recording(engine);
+    this.tape = new Tape(this, addToParameters);
+  }
+
+  /** What a product reads of an operand: its copy in f16, where the graph computes so and there is one. */
+  operand(tensor: Tensor): Tensor {
+    return (this.precision === 'f16' && tensor.half) || tensor;
   }
 
   /** A tensor that dispatches of this graph will write. */
@@ -26,7 +40,7 @@ export class Graph {
   /** A tensor that the host writes between runs; `data` is what it holds until then. */
   input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor {
     const bytes = byteSize(shape, dtype);
-    const initial = data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const initial = data && storedBytes(dtype, data);
     return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
   }
 
@@ -39,6 +53,18 @@ export class Graph {
   /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
   record(name: string, outputs: readonly Tensor[], backward: Backward): void {
     if (outputs.some((output) => output.requiresGrad)) this.tape.record({ name, outputs, backward });
+  }
+
+  /**
+   * Saves memory for work (Chen et al. 2016): of all that `make` makes, only the tensor that it returns is kept; on the
+   * way back the rest is computed again, by the same kernels from the same values, so with the same bits. Gradients reach
+   * whatever it works on. Checkpoints may lie in one another.
+   *
+   * @param make is called once now and once in `backward`, and must record the same both times
+   * @throws EngineError `bad-program` in `backward`, where something outside depends on what was made inside
+   */
+  checkpoint(name: string, make: () => Tensor): Tensor {
+    return this.tape.checkpoint(name, make);
   }
 
   /**
@@ -72,6 +98,11 @@ export class Graph {
     for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
   }
 
+  /** What a program of this graph takes, known before it is compiled. */
+  get statistics(): Program['statistics'] {
+    return this.recording.statistics;
+  }
+
   async compile(): Promise<TensorProgram> {
     return new TensorProgram(this.engine, await this.recording.compile());
   }
@@ -88,6 +119,10 @@ export class TensorProgram {
     return this.program.statistics;
   }
 
+  get hostTimes(): Program['hostTimes'] {
+    return this.program.hostTimes;
+  }
+
   /** Sets an input's elements from the next run on. */
   write(input: Tensor, data: TensorData): void {
     if (!(input.storage instanceof Value)) {
@@ -96,7 +131,7 @@ export class TensorProgram {
     if (data.length !== input.size) {
       throw new EngineError('bad-shape', `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`, 'Write all of it.');
     }
-    this.program.write(input.storage, data);
+    this.program.write(input.storage, input.dtype === 'f16' ? storedBytes('f16', data) : data);
   }
 
   run(): void {

@@ -10,14 +10,15 @@ export class Parameter extends Tensor {
     shape: Shape,
     storage: Slice,
     readonly grad: Tensor,
+    half?: Tensor,
   ) {
-    super(shape, 'f32', storage, true);
+    super(shape, 'f32', storage, true, half);
   }
 
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
   override reshape(shape: Shape): Parameter {
     const { storage } = super.reshape(shape);
-    return new Parameter(this.name, shape, storage as Slice, this.grad.reshape(shape));
+    return new Parameter(this.name, shape, storage as Slice, this.grad.reshape(shape), this.half?.reshape(shape));
   }
 
   override get label(): string {

@@ -1,22 +1,37 @@
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import { Slice, Value, type Storage } from '../gpu/storage';
+import { fromHalf, toHalf } from './half';
 import { formatShape, sizeOf, type Shape } from './shape';
 
-/** u8 elements lie four to a 32-bit word, the first in the lowest byte. */
-export type DType = 'f32' | 'i32' | 'u32' | 'u8';
+/**
+ * u8 elements lie four to a 32-bit word, f16 two, the first in the lowest bytes. The host writes and reads f16 as f32: a
+ * `Float32Array`.
+ */
+export type DType = 'f32' | 'f16' | 'i32' | 'u32' | 'u8';
+
+/** In what activations, their gradients and weights are stored where products read them. Sums are f32 either way. */
+export type Precision = 'f32' | 'f16';
 
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array;
 
-const BYTES = { f32: 4, i32: 4, u32: 4, u8: 1 } as const;
+const BYTES = { f32: 4, f16: 2, i32: 4, u32: 4, u8: 1 } as const;
 const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
 export function byteSize(shape: Shape, dtype: DType): number {
   return Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
 }
 
+/** Elements as the GPU holds them, for the host. */
 export function typedArray(dtype: DType, buffer: ArrayBuffer, size: number): TensorData {
+  if (dtype === 'f16') return fromHalf(new Uint16Array(buffer, 0, size));
   return new ARRAYS[dtype](buffer, 0, size);
+}
+
+/** Elements of the host's as the GPU holds them. */
+export function storedBytes(dtype: DType, data: TensorData): Uint8Array {
+  const stored = dtype === 'f16' ? toHalf(data) : data;
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
 /**
@@ -30,6 +45,8 @@ export class Tensor {
     readonly storage: Storage,
     /** Whether gradients flow through it. */
     readonly requiresGrad = false,
+    /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
+    readonly half?: Tensor,
   ) {}
 
   get size(): number {
@@ -53,12 +70,12 @@ export class Tensor {
         'Keep the number of elements.',
       );
     }
-    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad);
+    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, this.half?.reshape(shape));
   }
 
   /** Cut off from the tape: no gradient flows back from here. */
   detach(): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage);
+    return new Tensor(this.shape, this.dtype, this.storage, false, this.half);
   }
 }
 
@@ -72,7 +89,7 @@ export function createTensor(engine: Engine, label: string, shape: Shape, dtype:
     );
   }
   const bytes = byteSize(shape, dtype);
-  return new Tensor(shape, dtype, new Slice(engine.allocate(bytes, label, data), 0, bytes));
+  return new Tensor(shape, dtype, new Slice(engine.allocate(bytes, label, data && storedBytes(dtype, data)), 0, bytes));
 }
 
 export function disposeTensor(engine: Engine, tensor: Tensor): void {

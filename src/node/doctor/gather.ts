@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freeMemory, memoryLimit } from '../memory';
-import { swiftShaderIsPublished, unpackedSwiftShader, writableCache } from '../swiftshader';
+import { writableCache } from '../cacheFolders';
+import { swiftShaderIsPublished, unpackedSwiftShader } from '../swiftshader';
 import { driverFiles, driverRestriction, findNvidiaLibrary, findVulkanLoader, type Place } from '../vulkan';
 import type { DeviceFacts, Facts, GpuFacts, PackageFacts, Release, SwiftShaderFacts, SystemFacts, Vendor, VulkanFacts } from './facts';
 

@@ -1,0 +1,27 @@
+import type { References } from '../kernels-test/compare';
+import { sameBits } from '../src/ops/sameBits';
+import type { BenchCase, BenchSuite } from './bench';
+
+/** Of random numbers none is like another. */
+function everyWordDiffers({ a }: References): References {
+  const size = a?.data.length ?? 0;
+  const invocations = Math.min(16384, size);
+  const data = Float64Array.from({ length: invocations }, (_, i) => Math.ceil((size - i) / invocations));
+  return { differences: { shape: [invocations], data } };
+}
+
+function sameBitsCase(rows: number, width: number): BenchCase {
+  return {
+    name: `${rows}×${width}`,
+    inputs: { a: [rows, width], b: [rows, width] },
+    operation: (graph, { a, b }) => (a && b ? { differences: sameBits(graph, a, b) } : {}),
+    forward: everyWordDiffers,
+    flops: rows * width,
+    bytes: rows * width * 4 * 2,
+  };
+}
+
+export default {
+  kernel: 'sameBits',
+  cases: [sameBitsCase(1088, 192), sameBitsCase(3152, 768), sameBitsCase(1001, 33)],
+} satisfies BenchSuite;

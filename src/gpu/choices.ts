@@ -1,0 +1,109 @@
+import type { ParamValues } from './expression';
+import type { Dispatch } from './recording';
+import type { Kernel } from './shader';
+
+/** One way to do a dispatch: a kernel, all its parameters, its grid. */
+export interface Way {
+  readonly kernel: Kernel;
+  readonly params: ParamValues;
+  readonly workgroups: Dispatch['workgroups'];
+}
+
+/** Ways to do a dispatch that give the same bits as its own, with the same bindings and uniforms. */
+export interface Alternatives {
+  /** The work and its shape, in words: `matmul nt 1088×576×192`. */
+  readonly work: string;
+  readonly ways: readonly Way[];
+}
+
+/** A dispatch that can be done in several ways: what measurement has to answer. */
+export interface Question {
+  /** The work with the flags of its kernel: the same key, the same work. */
+  readonly key: string;
+  /** The first is taken where nothing was measured. */
+  readonly ways: readonly Way[];
+  readonly uniforms: Readonly<Record<string, number>>;
+  /** What is bound: bytes by name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly flops: number;
+  /** How many dispatches asked it. */
+  uses: number;
+}
+
+/** Names of ways by keys of questions. */
+export type KernelEntries = Readonly<Record<string, string>>;
+
+/**
+ * Which of several ways an engine does its dispatches in, where they give the same bits. By itself it takes the first;
+ * `adopt` gives it what was measured. It remembers what was asked, for whoever measures.
+ */
+export class KernelChoices {
+  private readonly entries = new Map<string, string>();
+  private readonly questions = new Map<string, Question>();
+
+  /** Takes over entries. Those that name no way of their question are as if they were not there. */
+  adopt(entries: KernelEntries): void {
+    for (const [key, name] of Object.entries(entries)) this.entries.set(key, name);
+  }
+
+  /** A dispatch as it is to be done. */
+  decide(dispatch: Dispatch): Dispatch {
+    const { alternatives, kernel, params = {}, workgroups } = dispatch;
+    if (!alternatives || alternatives.ways.length === 0) return dispatch;
+    const key = keyOf(alternatives.work, params);
+    let question = this.questions.get(key);
+    if (!question) {
+      question = {
+        key,
+        ways: [{ kernel, params, workgroups }, ...alternatives.ways],
+        uniforms: dispatch.uniforms ?? {},
+        sizes: new Map(Object.entries(dispatch.bindings).map(([name, { size }]) => [name, size])),
+        flops: dispatch.flops ?? 0,
+        uses: 0,
+      };
+      this.questions.set(key, question);
+    }
+    question.uses++;
+    return { ...dispatch, ...this.takenFor(question) };
+  }
+
+  private takenFor({ key, ways }: Question): Way {
+    const name = this.entries.get(key);
+    return ways.find((way) => nameOfWay(way) === name) ?? (ways[0] as Way);
+  }
+
+  private isAnswered({ key, ways }: Question): boolean {
+    return ways.some((way) => nameOfWay(way) === this.entries.get(key));
+  }
+
+  /** What was asked and is not answered. */
+  get open(): readonly Question[] {
+    return this.asked.filter((question) => !this.isAnswered(question));
+  }
+
+  /** Entries that are no answer to what was asked, as `work: name`. */
+  get unknown(): readonly string[] {
+    return this.open.flatMap(({ key }) => (this.entries.has(key) ? [`${key}: ${this.entries.get(key) ?? ''}`] : []));
+  }
+
+  /** The entries of what was asked, as far as it is answered: with them another engine does the same. */
+  get used(): KernelEntries {
+    const answered = this.asked.filter((question) => this.isAnswered(question));
+    return Object.fromEntries(answered.map((question) => [question.key, nameOfWay(this.takenFor(question))]));
+  }
+
+  /** Everything that was asked. */
+  get asked(): readonly Question[] {
+    return [...this.questions.values()];
+  }
+}
+
+/** What a way is called among those of its question: its kernel and sizes, `matmulTile BM=128 BN=64 TM=8`. */
+export function nameOfWay({ kernel, params }: Way): string {
+  const sizes = Object.entries(params).filter(([, value]) => typeof value === 'number');
+  return [kernel.name, ...sizes.map(([name, value]) => `${name}=${Number(value)}`)].join(' ');
+}
+
+function keyOf(work: string, params: ParamValues): string {
+  return [work, ...Object.keys(params).filter((name) => params[name] === true)].join(' ');
+}

@@ -1,0 +1,29 @@
+import source from '../../shaders/sameBits.wgsl';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import { matchShape } from '../tensor/shape';
+import type { Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('sameBits', source, ['sameBits']);
+
+/** Enough invocations to fill a GPU, few enough to read their counts back. */
+const MOST_INVOCATIONS = 16384;
+
+/**
+ * Compares two tensors of one shape, of four-byte elements, bit for bit.
+ *
+ * @returns u32 counts of differing elements: all zero where there is none
+ * @throws EngineError `bad-shape`
+ */
+export function sameBits(graph: Graph, a: Tensor, b: Tensor): Tensor {
+  matchShape('sameBits', 'b', b.shape, a.shape);
+  const invocations = Math.min(MOST_INVOCATIONS, a.size);
+  const differences = graph.empty('differences', [invocations], 'u32');
+  graph.dispatch({
+    kernel: kernels.sameBits,
+    uniforms: { count: a.size, invocations },
+    bindings: { a, b, differences },
+    workgroups: [Math.ceil(invocations / 64)],
+  });
+  return differences;
+}
