@@ -39,10 +39,10 @@ export default {
     attentionCase(16, 257, 3, 64, false),
     attentionCase(16, 257, 3, 64, true),
     attentionCase(1, 197, 12, 64, true),
-    attentionCase(1024, 65, 3, 64, true),
+    attentionCase(512, 65, 3, 64, true),
     attentionCase(64, 50, 12, 64, true),
-    attentionCase(128, 197, 16, 32, false),
-    attentionCase(128, 197, 16, 32, true),
+    attentionCase(64, 197, 16, 32, false),
+    attentionCase(64, 197, 16, 32, true),
     attentionCase(3, 33, 5, 20, true),
   ],
 } satisfies BenchSuite;

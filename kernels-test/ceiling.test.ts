@@ -38,9 +38,9 @@ function probeTest(name: string, record: (graph: Graph) => Tensor | undefined, w
 const all = (value: number) => (size: number) => new Float64Array(size).fill(value);
 
 const VARIANTS: readonly FmaVariant[] = [false, true].flatMap((half) => [
-  { half, width: 1, chains: 8 },
-  { half, width: 2, chains: 8 },
-  { half, width: 4, chains: 16 },
+  { half, width: 1, chains: 8, unroll: 16 },
+  { half, width: 2, chains: 8, unroll: 4 },
+  { half, width: 4, chains: 16, unroll: 1 },
 ]);
 
 function repeated(count: number, record: (before?: Tensor) => Tensor): Tensor {
@@ -78,7 +78,11 @@ export default suite('ceiling', [
   ),
   ...[64, 256].flatMap((lanes) =>
     [1, 33].map((rounds) =>
-      probeTest(`workgroup memory, ${lanes} invocations, ${rounds} rounds`, (graph) => workgroupProbe(graph, lanes, { workgroups: 3, rounds }), all(64 * rounds)),
+      probeTest(
+        `workgroup memory, ${lanes} invocations, ${rounds} rounds`,
+        (graph) => workgroupProbe(graph, { lanes, unroll: lanes / 64 }, { workgroups: 3, rounds }),
+        all(16 * (lanes / 64) * rounds),
+      ),
     ),
   ),
   ...[1, 65].map((count) => probeTest(`${count} dispatches`, (graph) => repeated(count, (before) => dispatchProbe(graph, before)), all(count))),

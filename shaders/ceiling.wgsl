@@ -11,11 +11,12 @@
 // products done, which f16 holds exactly up to 2048. So after every 1024 of them, 1023 are taken off again.
 
 // `out` [invocations]: 1 + rounds times WIDTH · CHAINS, and the chains' numbers 0 … CHAINS − 1.
-// One invocation does rounds · 1024 · CHAINS · WIDTH multiply-adds.
+// One invocation does rounds · 1024 · CHAINS · WIDTH multiply-adds, UNROLL (a divisor of 1024) a chain and turn of the loop.
 //#kernel ceilingFma
 //#param HALF: bool
 //#param WIDTH: u32
 //#param CHAINS: u32
+//#param UNROLL: u32
 //#if HALF
 //#enable f16
 alias Scalar = f16;
@@ -40,8 +41,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var x${C} = a + Cell(Scalar(${C}));
   //#end
   for (var round = 0u; round < sizes.rounds; round++) {
-    for (var i = 0u; i < 64u; i++) {
-      //#for STEP in 0..16
+    for (var i = 0u; i < ${1024 / UNROLL}u; i++) {
+      //#for STEP in 0..UNROLL
       //#for C in 0..CHAINS
       x${C} = fma(x${C}, a, b);
       //#end
@@ -112,10 +113,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#end
 }
 
-// `out` [invocations]: 16 · 4 · rounds: workgroup memory holds ones, and an invocation reads 16 vectors a round. Where it reads
-// depends on the round, or once would be enough.
+// `out` [invocations]: 16 · UNROLL · rounds: workgroup memory holds ones, and an invocation reads 4 · UNROLL vectors a round.
+// Where it reads depends on the round, or once would be enough.
 //#kernel ceilingWorkgroup
 //#param LANES: u32
+//#param UNROLL: u32
 struct Sizes { rounds: u32, one: f32 }
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @group(0) @binding(1) var<uniform> sizes: Sizes;
@@ -130,7 +132,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
   var sum${C} = vec4f(0);
   //#end
   for (var round = 0u; round < sizes.rounds; round++) {
-    //#for STEP in 0..4
+    //#for STEP in 0..UNROLL
     //#for C in 0..4
     sum${C} += lines[(local + round * 32u + ${32 * (4 * STEP + C)}u) % SHARED];
     //#end

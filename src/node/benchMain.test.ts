@@ -31,7 +31,7 @@ describe('a wrong call', () => {
   writeFileSync(at('damaged.json'), '{"format":');
 
   test.each([
-    [['--filter', 'nothing'], /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, startUp\.$/],
+    [['--filter', 'nothing'], /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, host, startUp\.$/],
     [['--compare', at('absent.json')], /^--compare: absent\.json cannot be read: there is no such file or folder\.$/],
     [['--compare', at('folder')], /^--compare: folder cannot be read: it is a folder\.$/],
     [['--compare', at('foreign.json')], /^--compare: foreign\.json has the format 'another', not 'palimpsest bench 1'\. Give a file/],

@@ -153,15 +153,17 @@ async function bench(flags: BenchFlags): Promise<number> {
     startUp: found.startUp,
   });
   // Kept with every row: what comes next may take the device with it, or the process.
-  let unwritten: unknown;
-  const keep = (): void => {
-    if (json === undefined) return;
+  const unwritten = new Map<string, unknown>();
+  const keepIn = (path: string, content: Uint8Array | string): void => {
     try {
-      writeWhole(json, `${JSON.stringify(saved(), null, 2)}\n`);
-      unwritten = undefined;
+      writeWhole(path, content);
+      unwritten.delete(path);
     } catch (error) {
-      unwritten = error;
+      unwritten.set(path, error);
     }
+  };
+  const keep = (): void => {
+    if (json !== undefined) keepIn(json, `${JSON.stringify(saved(), null, 2)}\n`);
   };
   try {
     printLines([['adapter', describeAdapter(engine.info)]]);
@@ -191,9 +193,13 @@ async function bench(flags: BenchFlags): Promise<number> {
     engine.dispose();
     const compared = saved();
     if (old) printComparison(old, compared, filter);
-    if (roofline !== undefined && found.measure) writeWhole(roofline, await rooflineFile(roofline, compared, found.measure.ceilings));
-    if (unwritten !== undefined) throw unwritten as Error;
+    if (roofline !== undefined && found.measure) {
+      const picture = await rooflineFile(roofline, compared, found.measure.ceilings);
+      keepIn(roofline, picture);
+    }
+    for (const error of unwritten.values()) reportFailure(error);
   }
+  if (unwritten.size > 0) return unwritten.size;
   const failures = [...found.benches, ...found.steps, ...(found.host ? [found.host] : []), ...found.startUp].filter((row) => 'failure' in row).length;
   if (failures > 0) console.log(`\n${failures} failed`);
   return failures;
@@ -269,7 +275,14 @@ async function benchHost(engine: Engine): Promise<HostTiming | BenchFailure> {
 
 /** Starts a training in this process for the first time, and once more. */
 async function benchStartUp(adapterName: string, found: Found): Promise<void> {
-  for (const name of ['cold', 'warm'] as const) found.startUp.push(await startUp(name, () => openEngine({ adapterName })));
+  for (const name of ['cold', 'warm'] as const) {
+    try {
+      found.startUp.push(await startUp(name, () => openEngine({ adapterName })));
+    } catch (error) {
+      if (error instanceof UserError) throw error; // there is no such adapter
+      found.startUp.push({ kernel: 'startUp', name, failure: reason(error) });
+    }
+  }
 }
 
 function printComparison(old: SavedBench, now: SavedBench, filter: string): void {

@@ -20,11 +20,13 @@ export interface FmaVariant {
   readonly half: boolean;
   readonly width: 1 | 2 | 4;
   readonly chains: number;
+  /** Operations of a chain between two turns of the loop, a divisor of 1024: many on a GPU, few where compiling is slow. */
+  readonly unroll: number;
 }
 
 /**
  * How much of it: of `fmaProbe`, rounds of 1024 multiply-adds an element (in f16, `rounds` + `chains` + 1024 must stay within
- * 2048); of `matrixProbe`, a product a chain; of `workgroupProbe`, 16 reads.
+ * 2048); of `matrixProbe`, a product a chain; of `workgroupProbe`, 4 · unroll reads.
  */
 export interface ProbeSize {
   readonly workgroups: number;
@@ -47,10 +49,10 @@ export const fmaResult = ({ width, chains }: FmaVariant, { rounds }: ProbeSize):
 /** @returns [workgroups · 256] f32, each `fmaResult` */
 export function fmaProbe(graph: Graph, variant: FmaVariant, { workgroups, rounds }: ProbeSize, before?: Tensor): Tensor {
   const out = before ?? graph.empty('fma', [workgroups * WORKGROUP]);
-  const { half: HALF, width: WIDTH, chains: CHAINS } = variant;
+  const { half: HALF, width: WIDTH, chains: CHAINS, unroll: UNROLL } = variant;
   graph.dispatch({
     kernel: kernels.ceilingFma,
-    params: { HALF, WIDTH, CHAINS },
+    params: { HALF, WIDTH, CHAINS, UNROLL },
     uniforms: { rounds, factor: 1, term: 1, drop: 1023 },
     bindings: { out },
     workgroups: [workgroups],
@@ -116,15 +118,30 @@ export function copyProbe(graph: Graph, x: Tensor, each: number): Tensor {
   return y;
 }
 
-/** Bytes that `workgroupProbe` reads from workgroup memory. */
-export const workgroupBytes = (lanes: number, { workgroups, rounds }: ProbeSize): number => workgroups * lanes * rounds * 16 * 16;
+/** How workgroup memory is read: by so many invocations a workgroup, each 4 · unroll vectors of 16 bytes a turn of the loop. */
+export interface WorkgroupVariant {
+  readonly lanes: number;
+  readonly unroll: number;
+}
 
-/** @returns [workgroups · lanes] f32, each 64 · rounds */
-export function workgroupProbe(graph: Graph, lanes: number, { workgroups, rounds }: ProbeSize, before?: Tensor): Tensor {
+/** Bytes that `workgroupProbe` reads from workgroup memory. */
+export const workgroupBytes = ({ lanes, unroll }: WorkgroupVariant, { workgroups, rounds }: ProbeSize): number =>
+  workgroups * lanes * rounds * 4 * unroll * 16;
+
+/** What every element of `workgroupProbe` is. */
+export const workgroupResult = ({ unroll }: WorkgroupVariant, { rounds }: ProbeSize): number => 16 * unroll * rounds;
+
+/** @returns [workgroups · lanes] f32, each `workgroupResult` */
+export function workgroupProbe(
+  graph: Graph,
+  { lanes, unroll }: WorkgroupVariant,
+  { workgroups, rounds }: ProbeSize,
+  before?: Tensor,
+): Tensor {
   const out = before ?? graph.empty('workgroup', [workgroups * lanes]);
   graph.dispatch({
     kernel: kernels.ceilingWorkgroup,
-    params: { LANES: lanes },
+    params: { LANES: lanes, UNROLL: unroll },
     uniforms: { rounds, one: 1 },
     bindings: { out },
     workgroups: [workgroups],

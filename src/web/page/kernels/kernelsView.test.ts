@@ -43,7 +43,8 @@ describe('the kernels', () => {
     await press(page, 'Run 19 tests');
     await expect.poll(outcome, SLOW).toMatch(/^✓19 tests passed in /);
     await press(page, 'Time 3 cases');
-    await expect.poll(outcome, SLOW).toMatch(/^✓3 cases timed in /);
+    // What the adapter can do at most is measured first.
+    await expect.poll(outcome, { timeout: 90_000 }).toMatch(/^✓3 cases timed in /);
     expect(await page.getByRole('region', { name: 'Device' }).textContent()).toContain('SOFTWARE, not a GPU');
     expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('SOFTWARE adapter: times are no result');
     const row = page.getByRole('row').filter({ hasText: '±' }).first();
@@ -85,7 +86,7 @@ describe('the kernels', () => {
     expect(await page.getByRole('listitem').filter({ hasText: 'in place, adding' }).textContent()).toContain('passed');
     await filterBy(page, 'add 1001');
     await press(page, 'Time 1 case');
-    await expect.poll(outcome, SLOW).toBe('✗1 of 1 case failed');
+    await expect.poll(outcome, { timeout: 90_000 }).toBe('✗1 of 1 case failed');
     expect(await failed.filter({ hasText: 'case 1001×33' }).textContent()).toMatch(/out: relative error/);
   });
 
