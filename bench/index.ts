@@ -2,7 +2,6 @@ import adamw from './adamw.bench';
 import add from './add.bench';
 import attention from './attention.bench';
 import augment from './augment.bench';
-import columnSum from './columnSum.bench';
 import concat from './concat.bench';
 import crossEntropy from './crossEntropy.bench';
 import distillation from './distillation.bench';
@@ -20,6 +19,7 @@ import philox from './philox.bench';
 import reduce from './reduce.bench';
 import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
+import sumPartials from './sumPartials.bench';
 import tokens from './tokens.bench';
 import weightedSum from './weightedSum.bench';
 import type { BenchSuite } from './bench';
@@ -30,7 +30,6 @@ export const suites: readonly BenchSuite[] = [
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -48,6 +47,7 @@ export const suites: readonly BenchSuite[] = [
   reduce,
   sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 ];

@@ -3,7 +3,7 @@ import { drawMasks } from '../src/ops/mask';
 import type { Reference } from '../kernels-test/compare';
 import type { BenchCase, BenchSuite } from './bench';
 
-const COUNTER: reference.MaskCounter = [1, 0, 6, 0];
+const COUNTER: reference.MaskCounter = [1, 0, 6, 0, 0];
 
 function maskCase(batch: number, length: number): BenchCase {
   const ids = (data: Uint32Array): Reference => ({ shape: [batch, length], data: Float64Array.from(data) });
@@ -11,7 +11,7 @@ function maskCase(batch: number, length: number): BenchCase {
     name: `${batch}×${length}`,
     inputs: {},
     operation: (graph) => {
-      const counter = graph.input('counter', [4], 'u32', Uint32Array.from(COUNTER));
+      const counter = graph.input('counter', [5], 'u32', Uint32Array.from(COUNTER));
       const { idsShuffle, idsRestore } = drawMasks(graph, { batch, length, keep: 1, counter });
       return { idsShuffle, idsRestore };
     },

@@ -1,5 +1,6 @@
 import { formatCount } from '../src/files/format';
 import type { BenchResult } from './bench';
+import type { HostTiming } from './host.bench';
 import type { StepComparison } from './step.bench';
 
 /** Must stand beside every time that was taken on a software adapter. */
@@ -26,6 +27,14 @@ export function stepLines(comparison: StepComparison): readonly (readonly [lead:
       return [which, `${digits(seconds * 1000)} ms a step, ${digits(gflops)} GFLOP/s`] as const;
     }),
     ['ratio', `the fast kernels are ${ratio.toFixed(1)} times as fast as the plain ones`],
+  ];
+}
+
+/** What a step takes of the host, in lines as `stepLines` gives them. */
+export function hostLines({ dispatches, run, bare }: HostTiming): readonly (readonly [lead: string, text: string])[] {
+  return [
+    ['host', `a step of the cifar preset, ${dispatches} dispatches: ${digits(run)} µs each to encode and submit`],
+    ['of it', `${digits(bare)} µs in WebGPU itself, ${(run - bare).toFixed(2)} µs in the engine`],
   ];
 }
 

@@ -2,7 +2,6 @@ import adamw from './adamw.test';
 import add from './add.test';
 import attention from './attention.test';
 import augment from './augment.test';
-import columnSum from './columnSum.test';
 import concat from './concat.test';
 import crossEntropy from './crossEntropy.test';
 import distillation from './distillation.test';
@@ -20,6 +19,7 @@ import philox from './philox.test';
 import reduce from './reduce.test';
 import sameBits from './sameBits.test';
 import softmax from './softmax.test';
+import sumPartials from './sumPartials.test';
 import tokens from './tokens.test';
 import weightedSum from './weightedSum.test';
 import type { KernelSuite } from './suite';
@@ -30,7 +30,6 @@ export const suites: readonly KernelSuite[] = [
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -48,6 +47,7 @@ export const suites: readonly KernelSuite[] = [
   reduce,
   sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 ];

@@ -1,7 +1,7 @@
 import { sizeOf } from '../src/tensor/shape';
-import { columnSum } from './columnSum.reference';
 import type { Reference, References } from './compare';
 import * as matmul from './matmul.reference';
+import { rowsSum } from './sumPartials.reference';
 
 /** x [..., K], weight [N, K], bias [N], and a residual [..., N] where there is one. */
 export type Inputs = { x: Reference; weight: Reference; bias: Reference };
@@ -26,5 +26,5 @@ export function backward({ x, weight }: Inputs, { y }: References): InputsWithRe
   const residual = y as Reference;
   const dC = matrixOf(residual);
   const gradients = matmul.backward('nt', { a: matrixOf(x), b: weight }, { c: dC });
-  return { x: { shape: x.shape, data: gradients.a.data }, weight: gradients.b, bias: columnSum(dC), residual };
+  return { x: { shape: x.shape, data: gradients.a.data }, weight: gradients.b, bias: rowsSum(dC), residual };
 }

@@ -1,13 +1,14 @@
 import { philox4x32 } from '../src/data/philox';
 
-/** Seed's low and high 32 bits, purpose, step: what the `counter` of drawMasks holds. */
-export type MaskCounter = readonly [seedLow: number, seedHigh: number, purpose: number, step: number];
+/** Seed's low and high 32 bits, purpose, step, first sample: what the `counter` of drawMasks holds. */
+export type MaskCounter = readonly [seedLow: number, seedHigh: number, purpose: number, step: number, first: number];
 
-/** Word i mod 4 of block i div 4 of the sample's stream. */
-export function noise([seedLow, seedHigh, purpose, step]: MaskCounter, sample: number, length: number): Uint32Array {
+/** Word i mod 4 of block i div 4 of the stream of a sample, counted from the first. */
+export function noise(counter: MaskCounter, sample: number, length: number): Uint32Array {
+  const [seedLow, seedHigh, purpose, step, first] = counter;
   const words = new Uint32Array(Math.ceil(length / 4) * 4);
   for (let block = 0; block * 4 < length; block++) {
-    words.set(philox4x32([block, sample, purpose, step], [seedLow, seedHigh]), block * 4);
+    words.set(philox4x32([block, first + sample, purpose, step], [seedLow, seedHigh]), block * 4);
   }
   return words.subarray(0, length);
 }
@@ -39,5 +40,5 @@ export function invertPermutation(idsShuffle: Uint32Array, length: number): Uint
 
 /** Orders to test with. */
 export function randomOrders(rows: number, length: number, seed = 7): Orders {
-  return drawMasks(rows, length, [seed, 0, 0, 0]);
+  return drawMasks(rows, length, [seed, 0, 0, 0, 0]);
 }

@@ -9,14 +9,14 @@ import { suite, type KernelTest } from './suite';
 const SHAPES = [[1, 1], [2, 3], [3, 17], [5, 64], [2, 65], [3, 196], [1, 1023], [1, 4096]] as const;
 
 /** Words past 2^31: the order is that of unsigned numbers. */
-const COUNTER: MaskCounter = [0xdeadbeef, 0x1fffff, 6, 12345];
+const COUNTER: MaskCounter = [0xdeadbeef, 0x1fffff, 6, 12345, 67];
 
 /** Step at which two of the 4096 words of sample 0 are the same; about one sample in 500 has such a pair. */
 const TIE_STEP = 67;
 
 async function draw(engine: Engine, batch: number, length: number, counter: MaskCounter): Promise<Orders> {
   const graph = new Graph(engine);
-  const input = graph.input('counter', [4], 'u32', Uint32Array.from(counter));
+  const input = graph.input('counter', [5], 'u32', Uint32Array.from(counter));
   const { idsShuffle, idsRestore } = drawMasks(graph, { batch, length, keep: 1, counter: input });
   graph.output(idsShuffle, idsRestore);
   const program = await graph.compile();
@@ -46,7 +46,7 @@ const twins = SHAPES.map(([batch, length]): KernelTest => ({
 const ties: KernelTest = {
   name: 'ties by index',
   run: async (engine) => {
-    const counter: MaskCounter = [1, 0, 6, TIE_STEP];
+    const counter: MaskCounter = [1, 0, 6, TIE_STEP, 0];
     if (new Set(reference.noise(counter, 0, 4096)).size === 4096) throw new Error('these words have no tie');
     await expectTwin(engine, 1, 4096, counter);
   },
@@ -56,7 +56,7 @@ const uniform: KernelTest = {
   name: 'each patch is kept equally often',
   run: async (engine) => {
     const [draws, length, keep] = [4096, 49, 12];
-    const { idsRestore } = await draw(engine, draws, length, [2024, 0, 6, 3]);
+    const { idsRestore } = await draw(engine, draws, length, [2024, 0, 6, 3, 0]);
     const kept = new Float64Array(length);
     idsRestore.forEach((rank, at) => (kept[at % length] = (kept[at % length] as number) + Number(rank < keep)));
     // Counts of a choice without replacement: Σ (n − pN)² / (p (1 − p) N) · (L − 1)/L is χ² of L − 1 = 48 degrees. Its

@@ -2,9 +2,9 @@ import gelu from '../shaders/gelu.wgsl';
 import source from '../shaders/matmul.wgsl';
 import type { Engine } from '../src/gpu/engine';
 import { kernelsOf } from '../src/gpu/shader';
-import { recordSumPartials } from '../src/ops/columnSum';
 import { matmul } from '../src/ops/matmul';
-import { planMatmul, type MatmulDevice, type MatmulLayout, type MatmulShape } from '../src/ops/matmulPlan';
+import { planMatmul, type MatmulLayout, type MatmulPlan, type MatmulShape } from '../src/ops/matmulPlan';
+import { recordSumPartials } from '../src/ops/sumPartials';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
 import { expectClose, operationTest, random, type Reference } from './compare';
@@ -12,10 +12,11 @@ import { gelu as geluOf, geluGradient } from './gelu.reference';
 import * as reference from './matmul.reference';
 import { refusalTest } from './refusal';
 import { suite, type KernelTest } from './suite';
+import { rowsSum } from './sumPartials.reference';
 
 const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
 
-const EPILOGUE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false };
+const EPILOGUE = { BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false, ROW_SUMS: false };
 type Epilogue = typeof EPILOGUE;
 
 /** Operands of a case; `pre` is what GELU_GRAD takes the derivative at. */
@@ -29,15 +30,24 @@ function operandsOf({ layout, m, n, k }: MatmulShape): Record<'a' | 'b' | 'bias'
   };
 }
 
-/** Every kernel that this engine can run, by the device for which it would be chosen. */
-function devicesOf(engine: Engine): Readonly<Record<string, MatmulDevice>> {
+/** Every kernel that this engine can run, as it would be chosen for one device or another. */
+function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, MatmulPlan>> {
   const { subgroups } = engine.traits;
-  return {
-    plain: { software: true, plain: true },
-    tile: { software: false },
-    register: { software: true },
-    ...(subgroups && subgroups.min === subgroups.max ? { shuffle: { software: true, subgroups } } : {}),
+  const plans = {
+    plain: planMatmul(shape, { software: true, plain: true }),
+    tile: planMatmul(shape, { software: false }),
+    register: planMatmul(shape, { software: true }),
   };
+  if (!subgroups || subgroups.min !== subgroups.max) return plans;
+  const shuffle = planMatmul(shape, { software: true, subgroups });
+  // As it is for other numbers of lanes, on a small tile: large ones written out take lavapipe seconds to compile.
+  const [TM, TN] = [4, 4];
+  const other = {
+    ...shuffle,
+    params: { ...shuffle.params, TM, TN, UNROLL: !shuffle.params.UNROLL },
+    workgroups: [Math.ceil(shape.n / (TN * subgroups.min)), Math.ceil(shape.m / TM), 1],
+  } as const;
+  return { ...plans, shuffle, 'shuffle, rolled otherwise': other };
 }
 
 function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used: Partial<Epilogue> = {}): KernelTest {
@@ -66,44 +76,57 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
         ...(epilogue.RESIDUAL ? { residual: input('residual') } : {}),
         ...(epilogue.GELU_GRAD ? { pre: input('pre') } : {}),
       };
-      const found = Object.entries(devicesOf(engine)).map(([device, traits]) => {
-        const plan = planMatmul(shape, traits);
+      const found = Object.entries(plansOf(engine, shape)).map(([device, plan]) => {
         const { uniforms, workgroups, splits } = plan;
         const kernel = kernels[plan.kernel];
         const out = graph.empty(device, [m, n]);
         const pre = epilogue.GELU ? graph.empty(`${device} pre`, [m, n]) : undefined;
         const c = splits > 1 ? graph.empty(`${device} partials`, [splits, m, n]) : out;
+        const rowSums = epilogue.ROW_SUMS ? graph.empty(`${device} row sums`, [m]) : undefined;
+        const rowPartials = rowSums && (splits > 1 ? graph.empty(`${device} row partials`, [splits, m]) : rowSums);
         // The second round must add to what the first wrote.
         for (const ACCUMULATE of epilogue.GELU || epilogue.BIAS ? [false] : [false, true]) {
-          const params = { ...plan.params, ...epilogue, ACCUMULATE: ACCUMULATE && splits === 1 };
-          graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...(pre ? { pre } : {}) } });
-          if (splits > 1) recordSumPartials(graph, c, { splits, count: m * n }, { out, accumulate: ACCUMULATE });
+          const adds = ACCUMULATE && splits === 1;
+          const params = { ...plan.params, ...epilogue, ACCUMULATE: adds, ACCUMULATE_ROW_SUMS: adds };
+          const results = { ...(pre ? { pre } : {}), ...(rowPartials ? { rowSums: rowPartials } : {}) };
+          graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...results } });
+          if (splits === 1) continue;
+          const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
+          recordSumPartials(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
         }
-        graph.output(out, ...(pre ? [pre] : []));
-        return { device, out, pre };
+        graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
+        return { device, out, pre, rowSums };
       });
       const program = await graph.compile();
       try {
         program.run();
         const rounds = epilogue.GELU || epilogue.BIAS ? 1 : 2;
         const wanted = expected.map((x) => rounds * x);
+        const wantedRows = rowsSum(references.a).data.map((x) => rounds * x);
         let plain: ArrayLike<number> | undefined;
-        for (const { device, out, pre } of found) {
+        let plainRows: ArrayLike<number> | undefined;
+        for (const { device, out, pre, rowSums } of found) {
           const values = await program.read(out);
           // A chain of k fused multiply-adds: at most about 6e-8·√k of the result's norm, and k ≤ 700 here.
           expectClose(device, values, wanted, 2e-6);
           if (pre) expectClose(`${device}: pre`, await program.read(pre), before, 2e-6);
           plain ??= values;
-          const differs = Array.from(values).findIndex((value, i) => value !== (plain as ArrayLike<number>)[i]);
-          if (differs >= 0 && Object.keys(used).length === 0) {
-            throw new Error(`${device}: element ${differs} is not bit for bit that of the plain kernel`);
-          }
+          if (Object.keys(used).every((name) => name === 'ROW_SUMS')) expectSameBits(device, values, plain);
+          if (!rowSums) continue;
+          const sums = await program.read(rowSums);
+          expectClose(`${device}: row sums`, sums, wantedRows, 2e-6);
+          expectSameBits(`${device}: row sums`, sums, (plainRows ??= sums));
         }
       } finally {
         program.dispose();
       }
     },
   };
+}
+
+function expectSameBits(what: string, values: ArrayLike<number>, plain: ArrayLike<number>): void {
+  const differs = Array.from(values).findIndex((value, i) => value !== plain[i]);
+  if (differs >= 0) throw new Error(`${what}: element ${differs} is not bit for bit that of the plain kernel`);
 }
 
 /** The operation, through the tape: the gradient of a product is two products, each in a layout of its own. */
@@ -136,6 +159,7 @@ export default suite('matmul', [
     matmulTest('nt', 65, 17, 33, epilogue),
     matmulTest('nn', 65, 36, 20, epilogue),
   ]),
+  ...SHAPES.map(([m, n, k]) => matmulTest('tn', m, n, k, { ROW_SUMS: true })),
   ...LAYOUTS.flatMap((layout) => OPERATION_SHAPES.map(([m, n, k]) => operation(layout, m, n, k))),
   refusalTest('factors that do not fit', 'b has shape', (graph) =>
     matmul(graph, graph.input('a', [3, 5]), graph.input('b', [4, 2])),

@@ -2,7 +2,6 @@ import adamw from './adamw.wgsl';
 import add from './add.wgsl';
 import attention from './attention.wgsl';
 import augment from './augment.wgsl';
-import columnSum from './columnSum.wgsl';
 import concat from './concat.wgsl';
 import crossEntropy from './crossEntropy.wgsl';
 import distillation from './distillation.wgsl';
@@ -18,6 +17,7 @@ import philox from './philox.wgsl';
 import reduce from './reduce.wgsl';
 import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
+import sumPartials from './sumPartials.wgsl';
 import tokens from './tokens.wgsl';
 import weightedSum from './weightedSum.wgsl';
 
@@ -27,7 +27,6 @@ export const shaders = {
   add,
   attention,
   augment,
-  columnSum,
   concat,
   crossEntropy,
   distillation,
@@ -43,6 +42,7 @@ export const shaders = {
   reduce,
   sameBits,
   softmax,
+  sumPartials,
   tokens,
   weightedSum,
 } satisfies Readonly<Record<string, string>>;

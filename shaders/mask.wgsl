@@ -1,11 +1,12 @@
 // mask: which patches of each sample are visible: a random order of its L patches, and the inverse of an order.
 //
-//   drawMasks           noise[b, i] = word i mod 4 of philox((⌊i/4⌋, firstSample + b, purpose, step), seed)
+//   drawMasks           noise[b, i] = word i mod 4 of philox((⌊i/4⌋, first sample + b, purpose, step), seed)
 //                       idsRestore[b, i] = rank of i: how many j have noise below i's, or the same and j < i
 //                       idsShuffle[b, rank of i] = i
 //   invertPermutation   idsRestore[b, idsShuffle[b, k]] = k
 //
-// Shapes   counter: [4] = (seed low, seed high, purpose, step);  idsShuffle, idsRestore: [B, L] u32, L ≤ 4096.
+// Shapes   counter: [5] = (seed low, seed high, purpose, step, first sample);  idsShuffle, idsRestore: [B, L] u32,
+//          L ≤ 4096.
 // Mapping  drawMasks: one workgroup a sample, its noise in workgroup memory (16 KiB at L = 4096); an invocation counts
 //          the rank of every 256th patch, four comparisons at a time. L² comparisons beat a sort at the L of images.
 //          invertPermutation: one invocation an element.
@@ -19,8 +20,6 @@ const WORKGROUP: u32 = 256u;
 @group(0) @binding(0) var<storage, read> counter: array<u32>;
 @group(0) @binding(1) var<storage, read_write> idsShuffle: array<u32>;
 @group(0) @binding(2) var<storage, read_write> idsRestore: array<u32>;
-struct Numbers { firstSample: u32 }
-@group(0) @binding(3) var<uniform> numbers: Numbers;
 
 const BLOCKS: u32 = (LENGTH + 3u) / 4u;
 const WORDS = vec4u(0u, 1u, 2u, 3u);
@@ -31,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let sample = group.x;
   let seed = vec2u(counter[0], counter[1]);
   for (var block = local; block < BLOCKS; block += WORKGROUP) {
-    noise[block] = philox(vec4u(block, numbers.firstSample + sample, counter[2], counter[3]), seed);
+    noise[block] = philox(vec4u(block, counter[4] + sample, counter[2], counter[3]), seed);
   }
   workgroupBarrier();
 

@@ -7,6 +7,9 @@
 // Epilogue, in this order: BIAS adds bias[n] to each row; GELU writes the sum to pre[m, n] and goes on with its gelu;
 // RESIDUAL adds residual[m, n]; GELU_GRAD multiplies by gelu'(pre[m, n]); ACCUMULATE adds what c holds.
 //
+// ROW_SUMS, of a TN product: rowSums[m] (+)= Σ_k op(A)[m, k] besides, the gradient of a bias in the pass that makes that
+// of its weight. The workgroups of the first columns make them, in the order in which the product sums.
+//
 // VEC: the stored rows of A, B and C all have a multiple of four elements and are bound as vec4f; else as f32.
 //
 // Every output is the sum of its splits, in order, and each split one chain of fused multiply-adds over kSplit
@@ -29,6 +32,8 @@
 //#param RESIDUAL: bool
 //#param GELU_GRAD: bool
 //#param ACCUMULATE: bool
+//#param ROW_SUMS: bool
+//#param ACCUMULATE_ROW_SUMS: bool
 
 struct Shape {
   m: u32,
@@ -62,6 +67,9 @@ fn toCell(x: vec4f) -> Cell { return x.x; }
 //#end
 //#if RESIDUAL
 @group(0) @binding(6) var<storage, read> residual: array<Cell>;
+//#end
+//#if ROW_SUMS
+@group(0) @binding(7) var<storage, read_write> rowSums: array<f32>;
 //#end
 
 //#for B in 0..2
@@ -146,6 +154,36 @@ fn write(split: u32, row: u32, column: u32, sum: vec4f) {
 //#end
 }
 
+//#if ROW_SUMS
+/// Stores the sum of a row of op(A), where it lies inside.
+fn writeRowSum(split: u32, row: u32, sum: f32) {
+  if (row >= shape.m) {
+    return;
+  }
+  let at = split * shape.m + row;
+//#if ACCUMULATE_ROW_SUMS
+  rowSums[at] += sum;
+//#else
+  rowSums[at] = sum;
+//#end
+}
+
+/// The sum of a row of op(A), split by split; of the last row where it lies outside.
+fn rowSum(row: u32) -> f32 {
+  let column = min(row, shape.m - 1);
+  var total = 0.0;
+  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+    let end = min(begin + shape.kSplit, shape.k);
+    var sum = 0.0;
+    for (var k = begin; k < end; k++) {
+      sum += elementOfA(k * shape.m + column);
+    }
+    total += sum;
+  }
+  return total;
+}
+//#end
+
 //#kernel matmulPlain
 // One invocation an output. VEC is false.
 @compute @workgroup_size(8, 8)
@@ -175,6 +213,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     total += sum;
   }
   writeCell(0, row, column, Cell(total));
+//#if ROW_SUMS
+  if (column == 0) {
+    writeRowSum(0, row, rowSum(row));
+  }
+//#end
 }
 
 //#kernel matmulTile
@@ -208,6 +251,9 @@ fn main(
   let end = min(begin + shape.kSplit, shape.k);
 //#for I in 0..TM
   var sum${I} = vec4f();
+//#end
+//#if ROW_SUMS
+  var sumA = vec4f();
 //#end
   for (var k = begin; k < end; k += 16) {
     for (var i = index; i < BM * 4; i += THREADS) {
@@ -259,8 +305,22 @@ fn main(
 //#end
 //#end
     }
+//#if ROW_SUMS
+    if (group.x == 0 && index < BM / 4) {
+      for (var q = 0u; q < 16; q++) {
+        sumA += tileA[q * (BM / 4) + index];
+      }
+    }
+//#end
     workgroupBarrier();
   }
+//#if ROW_SUMS
+  if (group.x == 0 && index < BM / 4) {
+//#for J in 0..4
+    writeRowSum(group.z, firstRow + 4 * index + ${J}, sumA[${J}]);
+//#end
+  }
+//#end
   let column = firstColumn + 4 * local.x;
 //#for I in 0..TM
 //#if TRANS_A
@@ -278,7 +338,11 @@ fn main(
 //#param TN: u32
 //#param WIDTH: u32
 @compute @workgroup_size(WIDTH)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
   let row = id.y * TM;
   let column = id.x * TN;
 //#for I in 0..TM
@@ -353,20 +417,27 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
 //#end
 //#end
+//#if ROW_SUMS
+  if (group.x == 0) {
+    for (var i = index; i < TM; i += WIDTH) {
+      writeRowSum(0, row + i, rowSum(row + i));
+    }
+  }
+//#end
 }
 
 //#kernel matmulShuffle
 // An invocation makes TM × TN outputs; the LANES invocations of a workgroup lie side by side along n and share their
 // rows. Of A, lane l of a subgroup loads what k + l needs, and all lanes get it by shuffle; of B, each loads its own.
 // An invocation's columns follow its local index and its share of A its subgroup lane, so nothing is assumed of how the
-// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLLED (1 or 0) writes the
-// steps of a full subgroup out, as broadcasts of constant lanes, which some drivers do without a lookup.
+// two correspond; what is needed is that lanes 0 … LANES−1 of each subgroup are active. UNROLL: the loop over lanes is
+// written out, so that a shuffle is a broadcast from a lane known to the compiler; at the end of k, lanes share zeros.
 //#enable subgroups
 //#param SPLIT: bool
 //#param TM: u32
 //#param TN: u32
 //#param LANES: u32
-//#param UNROLLED: u32
+//#param UNROLL: bool
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -411,22 +482,17 @@ fn main(
   let begin = 0u;
 //#end
   let end = min(begin + shape.kSplit, shape.k);
-  var k = begin;
-//#for PART in 0..UNROLLED+1
-//#if PART < UNROLLED
-  for (; k + LANES <= end; k += LANES) {
-//#else
-  for (; k < end; k += LANES) {
-//#end
+  for (var k = begin; k < end; k += LANES) {
     let mine = min(k + lane, shape.k - 1);
+    let inside = f32(k + lane < end);
 //#if TRANS_A && VEC
 //#for Q in 0..TM/4
-    let x${Q} = a[(mine * shape.m + row${4 * Q}) / 4];
+    let x${Q} = inside * a[(mine * shape.m + row${4 * Q}) / 4];
 //#end
 //#end
 //#if TRANS_A && !VEC
 //#for Q in 0..TM/4
-    let x${Q} = vec4f(
+    let x${Q} = inside * vec4f(
 //#for J in 0..4
       a[mine * shape.m + row${4 * Q + J}],
 //#end
@@ -435,27 +501,41 @@ fn main(
 //#end
 //#if !TRANS_A
 //#for I in 0..TM
-    let x${I} = elementOfA(row${I} + mine);
+    let x${I} = inside * elementOfA(row${I} + mine);
 //#end
 //#end
-//#for L in 0..1+(PART<UNROLLED)*(LANES-1)
-//#if PART < UNROLLED
-    {
-      const l = ${L}u;
-//#else
+//#if UNROLL && VEC && TRANS_B
+//#for J in 0..TN
+//#for H in 0..LANES/4
+    let t${J}_${H} = b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4];
+//#end
+//#end
+//#end
+//#if !UNROLL
     let lanes = min(LANES, end - k);
     for (var l = 0u; l < lanes; l++) {
 //#end
+//#for L in 0..1 + UNROLL * (LANES - 1)
+//#if UNROLL
+    {
+      let at = min(k + ${L}, shape.k - 1);
+//#else
+      let at = k + l;
+//#end
 //#for C in 0..TN/4
 //#if VEC && !TRANS_B
-      let y${C} = b[((k + l) * shape.n + column${4 * C}) / 4];
+      let y${C} = b[(at * shape.n + column${4 * C}) / 4];
 //#else
       let y${C} = vec4f(
 //#for J in 0..4
 //#if TRANS_B
-        elementOfB(column${4 * C + J} + k + l),
+//#if UNROLL && VEC
+        t${4 * C + J}_${L / 4}[${L % 4}],
 //#else
-        elementOfB((k + l) * shape.n + column${4 * C + J}),
+        elementOfB(column${4 * C + J} + at),
+//#end
+//#else
+        elementOfB(at * shape.n + column${4 * C + J}),
 //#end
 //#end
       );
@@ -463,8 +543,8 @@ fn main(
 //#end
 //#if TRANS_A
 //#for Q in 0..TM/4
-//#if PART < UNROLLED
-      let s${Q} = subgroupBroadcast(x${Q}, l);
+//#if UNROLL
+      let s${Q} = subgroupBroadcast(x${Q}, ${L}u);
 //#else
       let s${Q} = subgroupShuffle(x${Q}, l);
 //#end
@@ -476,8 +556,8 @@ fn main(
 //#end
 //#else
 //#for I in 0..TM
-//#if PART < UNROLLED
-      let s${I} = subgroupBroadcast(x${I}, l);
+//#if UNROLL
+      let s${I} = subgroupBroadcast(x${I}, ${L}u);
 //#else
       let s${I} = subgroupShuffle(x${I}, l);
 //#end
@@ -489,7 +569,6 @@ fn main(
     }
 //#end
   }
-//#end
 //#if SPLIT
 //#for I in 0..TM
 //#for C in 0..TN/4
@@ -508,5 +587,12 @@ fn main(
 //#for C in 0..TN/4
   write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
 //#end
+//#end
+//#if ROW_SUMS
+  if (group.x == 0) {
+    for (var i = index; i < TM; i += LANES) {
+      writeRowSum(0, row + i, rowSum(row + i));
+    }
+  }
 //#end
 }

@@ -253,28 +253,50 @@ export class Engine {
     this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
 
+  /** Zeroes buffers, in order with submitted work. */
+  clear(buffers: readonly DeviceBuffer[]): void {
+    this.guarded('clearing memory', () => {
+      const encoder = this.device.createCommandEncoder();
+      for (const buffer of buffers) {
+        assertLive({ buffer });
+        encoder.clearBuffer(buffer.gpu);
+      }
+      this.device.queue.submit([encoder.finish()]);
+    });
+  }
+
   /** Reads a slice back, after everything submitted so far. */
   async read(slice: Slice): Promise<ArrayBuffer> {
     assertLive(slice);
     const staging = this.guarded(`read of '${slice.label}'`, () => {
-      const buffer = this.pool.allocate(slice.size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback');
+      const buffer = this.pool.takeStaging(slice.size);
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(slice.buffer.gpu, slice.offset, buffer.gpu, 0, slice.size);
       this.device.queue.submit([encoder.finish()]);
       return buffer;
     });
     try {
-      await this.wait(staging.gpu.mapAsync(GPUMapMode.READ));
+      await this.wait(staging.gpu.mapAsync(GPUMapMode.READ, 0, slice.size));
       await this.wait(Promise.all(this.errorChecks));
       this.throwFailure();
-      return staging.gpu.getMappedRange(0, slice.size).slice(0);
+      const data = staging.gpu.getMappedRange(0, slice.size).slice(0);
+      staging.gpu.unmap();
+      this.pool.keepStaging(staging);
+      return data;
     } catch (error) {
+      this.pool.release(staging);
       await Promise.all(this.errorChecks);
       this.throwFailure(); // what made the map fail says more than the failed map
       throw error;
-    } finally {
-      this.pool.release(staging);
     }
+  }
+
+  /** Makes ready for `count` reads of so many bytes to be under way at once: they make no buffers. */
+  prepareReads(bytes: number, count: number): void {
+    this.guarded('memory for reads', () => {
+      const staging = Array.from({ length: count }, () => this.pool.takeStaging(bytes));
+      for (const buffer of staging) this.pool.keepStaging(buffer);
+    });
   }
 
   /** Releases every buffer, and the device if it is the engine's own. */

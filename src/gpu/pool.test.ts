@@ -37,6 +37,34 @@ describe('BufferPool', () => {
     buffers.release(b);
   });
 
+  it('keeps staging buffers to be taken again, and lets them go where memory is short', () => {
+    const buffers = pool(1 << 13);
+    const [first, second] = [buffers.takeStaging(300), buffers.takeStaging(400)];
+    expect([first.size, second.size, buffers.liveBuffers]).toEqual([512, 512, 2]);
+    buffers.keepStaging(first);
+    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([1, 1024]);
+    expect(buffers.takeStaging(512)).toBe(first);
+    buffers.keepStaging(first);
+    buffers.keepStaging(second);
+    expect(buffers.takeStaging(256)).not.toBe(first); // another size
+    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([1, 1024 + 256]);
+    const all = buffers.allocate((1 << 13) - 256, GPUBufferUsage.STORAGE, 'all that is left');
+    expect([first.released, second.released, buffers.liveBuffers]).toEqual([true, true, 2]);
+    buffers.release(all);
+    buffers.keepStaging(first); // too late: harmless
+    expect(buffers.takeStaging(512)).not.toBe(first);
+    buffers.dispose();
+    expect([buffers.liveBuffers, buffers.liveBytes]).toEqual([0, 0]);
+  });
+
+  it('releases a large staging buffer at once', () => {
+    const buffers = pool();
+    const large = buffers.takeStaging((1 << 20) + 4);
+    expect(large.size).toBe((1 << 20) + 16);
+    buffers.keepStaging(large);
+    expect([large.released, buffers.liveBytes]).toEqual([true, 0]);
+  });
+
   it('keeps to its budget, and has room again after a release', () => {
     const buffers = pool(1 << 20);
     const first = buffers.allocate(3 << 18, GPUBufferUsage.STORAGE, 'first');

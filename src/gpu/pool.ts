@@ -13,9 +13,15 @@ export class DeviceBuffer {
 
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
+/** Staging buffers larger than this are too rarely wanted again to be kept. */
+const LARGEST_KEPT = 2 ** 20;
+
 /** The one owner of GPU memory: it counts live bytes, keeps to a budget and fails before the device does. */
 export class BufferPool {
   private readonly live = new Set<DeviceBuffer>();
+  /** Staging buffers that wait to be taken again, by size. */
+  private readonly idle = new Map<number, DeviceBuffer[]>();
+  /** Bytes of all buffers, those that wait included. */
   liveBytes = 0;
   peakBytes = 0;
 
@@ -25,9 +31,11 @@ export class BufferPool {
     readonly budget: number,
   ) {}
 
-  /** How many buffers are alive. */
+  /** How many buffers are in use. */
   get liveBuffers(): number {
-    return this.live.size;
+    let kept = 0;
+    for (const buffers of this.idle.values()) kept += buffers.length;
+    return this.live.size - kept;
   }
 
   /**
@@ -45,6 +53,7 @@ export class BufferPool {
         'Use a smaller batch or model.',
       );
     }
+    if (this.liveBytes + size > this.budget) this.releaseIdle();
     if (this.liveBytes + size > this.budget) {
       throw new EngineError(
         'out-of-memory',
@@ -67,7 +76,31 @@ export class BufferPool {
     buffer.gpu.destroy();
   }
 
+  /** A buffer to read back through: one that `keepStaging` kept, or else a new one, of at least `bytes` bytes. */
+  takeStaging(bytes: number): DeviceBuffer {
+    const size = Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
+    const kept = this.idle.get(size)?.pop();
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    return kept ?? this.allocate(size > LARGEST_KEPT ? bytes : size, usage, 'readback');
+  }
+
+  /** Takes a staging buffer back, unmapped, for the next who takes one; a large one is released. */
+  keepStaging(buffer: DeviceBuffer): void {
+    if (buffer.size > LARGEST_KEPT) this.release(buffer);
+    if (!this.live.has(buffer)) return;
+    const kept = this.idle.get(buffer.size);
+    if (kept) kept.push(buffer);
+    else this.idle.set(buffer.size, [buffer]);
+  }
+
+  private releaseIdle(): void {
+    const kept = [...this.idle.values()].flat();
+    this.idle.clear();
+    for (const buffer of kept) this.release(buffer);
+  }
+
   dispose(): void {
+    this.idle.clear();
     for (const buffer of this.live) this.release(buffer);
   }
 }

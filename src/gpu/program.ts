@@ -308,6 +308,30 @@ function packUniforms(fields: readonly UniformField[], values: Readonly<Record<s
   return new Uint8Array(view.buffer);
 }
 
+interface MemoryPlan {
+  readonly dispatches: readonly RecordedDispatch[];
+  readonly values: readonly Value[];
+  readonly alignment: number;
+  readonly placement: Placement;
+  readonly statistics: ProgramStatistics;
+}
+
+/** What a program keeps of a recording, and where its values lie. */
+export function planMemory(
+  { device: { limits } }: Engine,
+  recording: Recording,
+  outputs: ReadonlySet<Value>,
+  effects: boolean,
+): MemoryPlan {
+  const dispatches = neededDispatches(recording.dispatches, outputs, effects);
+  const { values, spans } = lifetimes(dispatches, outputs);
+  const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 256);
+  const placement = placeValues(spans, alignment, limits.maxBufferSize);
+  const { arenaSizes, largestLiveSet } = placement;
+  const arenaBytes = arenaSizes.reduce((sum, size) => sum + size, 0);
+  return { dispatches, values, alignment, placement, statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet } };
+}
+
 /**
  * @param options.effects false leaves out what only writes memory that outlives the program
  * @throws EngineError where memory is short or a kernel does not compile
@@ -319,11 +343,7 @@ export async function compileProgram(
   { effects = true }: { readonly effects?: boolean } = {},
 ): Promise<Program> {
   const { device } = engine;
-  const dispatches = neededDispatches(recording.dispatches, outputs, effects);
-  const { values, spans } = lifetimes(dispatches, outputs);
-  const alignment = Math.max(device.limits.minStorageBufferOffsetAlignment, 256);
-  const placement = placeValues(spans, alignment, device.limits.maxBufferSize);
-
+  const { dispatches, values, alignment, placement, statistics } = planMemory(engine, recording, outputs, effects);
   const inputPacking = new Packing(alignment);
   const inputOffsets = recording.inputs.map((input) => inputPacking.add(input.size));
   const uniformPacking = new Packing(device.limits.minUniformBufferOffsetAlignment);
@@ -389,11 +409,7 @@ export async function compileProgram(
           workgroups: [x, y, z],
         };
       });
-      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), {
-        dispatches: steps.length,
-        arenaBytes: placement.arenaSizes.reduce((sum, size) => sum + size, 0),
-        largestLiveSet: placement.largestLiveSet,
-      });
+      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), statistics);
     });
   } catch (error) {
     for (const buffer of buffers) engine.pool.release(buffer);

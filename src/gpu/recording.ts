@@ -3,7 +3,7 @@ import { EngineError } from './errors';
 import { mebibytes } from './pool';
 import type { Alternatives } from './choices';
 import type { ParamValues } from './expression';
-import { compileProgram, type Program } from './program';
+import { compileProgram, planMemory, type Program } from './program';
 import type { Kernel } from './shader';
 import { overlap, sameBuffer, Slice, Value, type Storage } from './storage';
 
@@ -150,6 +150,11 @@ export class Recording {
     else if (storage.recording !== this) {
       throw new EngineError('bad-dispatch', `${where}: '${storage.label}' belongs to another program.`, 'Record both in one.');
     }
+  }
+
+  /** What a program of it would take. */
+  get statistics(): Program['statistics'] {
+    return planMemory(this.engine, this, this.outputs, true).statistics;
   }
 
   /** Places the values, compiles the kernels (all at once) and returns what can be run. */

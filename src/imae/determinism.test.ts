@@ -125,6 +125,27 @@ describe('in one process', () => {
     await expect(runAlone(RANDOM, { store: again, resume: again.resumePoint() })).rejects.toThrow(/optimizer\.learningRate/);
   });
 
+  it.each(['two-way', 'subordinate'] as const)('blocks that are computed twice leave every bit as it was: %s', async (branches) => {
+    const settings = { ...RANDOM, imae: { branches }, model: { depth: 2, decoderDepth: 2 } };
+    const [kept, again] = [
+      await runAlone(settings),
+      await runAlone({ ...settings, training: { recompute: 'blocks' } }),
+    ];
+    expect(traces(again)).toEqual(traces(kept));
+  });
+
+  it('in micro-batches and with blocks computed twice, too: bit for bit, and resumed with the blocks kept', async () => {
+    const settings = { ...RANDOM, model: { depth: 2 }, training: { accumulate: 4 } };
+    const saving = { ...settings, training: { accumulate: 4, recompute: 'blocks' as const } };
+    const whole = await runAlone(settings);
+    expect(traces(await runAlone(saving))).toEqual(traces(whole));
+    const store = new MemoryStore();
+    const stopped = await runAlone(saving, { store, stopAfter: 4 });
+    const resumed = await runAlone(settings, { store, resume: store.resumePoint() });
+    expect([...stopped.steps, ...resumed.steps]).toEqual(whole.steps);
+    expect(store.checkpoints.at(-1)).toEqual(whole.store.checkpoints.at(-1));
+  });
+
   it('micro-batches draw what the whole batch draws: the same losses within rounding', async () => {
     const [whole, halves] = [
       await runAlone({ ...RANDOM, imae: { lambda: 0.5 } }),

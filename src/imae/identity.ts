@@ -15,10 +15,16 @@ export interface RunIdentity {
 }
 
 /**
- * Sections and settings that say on what a run computes, what it reports and where its files lie. They may change when a
- * run goes on; no other may, since then it would be another run.
+ * Sections and settings that say on what a run computes and in how much memory, what it reports and where its files lie.
+ * They may change when a run goes on; no other may, since then it would be another run.
  */
-const CHANGEABLE: ReadonlySet<string> = new Set(['logging', 'device.adapter', 'data.set', 'teacher.checkpoint']);
+const CHANGEABLE: ReadonlySet<string> = new Set([
+  'logging',
+  'device.adapter',
+  'training.recompute',
+  'data.set',
+  'teacher.checkpoint',
+]);
 
 /** Whether a resumed run may have another value of a setting. */
 export function isChangeable(section: string, key: string): boolean {

@@ -1,3 +1,4 @@
+import type { BlockOptions } from '../nn/layers';
 import type { Parameters } from '../nn/parameters';
 import { distillation } from '../ops/distillation';
 import { maskedMse } from '../ops/maskedMse';
@@ -35,11 +36,11 @@ export interface Losses {
 }
 
 /** Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder. */
-export function reconstruct(graph: Graph, model: Model, images: Tensor, masks: Masks): Outputs {
+export function reconstruct(graph: Graph, model: Model, images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
   const { size, branches, parameters } = model;
-  const latent = encode(graph, parameters, size, images, masks);
+  const latent = encode(graph, parameters, size, images, masks, options);
   const z = disentangle(graph, parameters, branches, latent);
-  const prediction = decode(graph, parameters, size, z, masks);
+  const prediction = decode(graph, parameters, size, z, masks, options);
   return { latent, z, prediction };
 }
 
@@ -55,8 +56,9 @@ export function maeObjective(
   masks: Masks,
   normPix: boolean,
   share = 1,
+  options: BlockOptions = {},
 ): Outputs & Losses {
-  const outputs = reconstruct(graph, model, images, masks);
+  const outputs = reconstruct(graph, model, images, masks, options);
   const pixel = pixelLoss(graph, model, outputs.prediction, images, masks, normPix);
   return { ...outputs, pixel, loss: weightedSum(graph, [{ values: pixel, weights: [share] }]) };
 }
@@ -75,6 +77,8 @@ export interface ImaeWeights {
   readonly normPix: boolean;
   /** The batch's share in the loss, where it is one of several micro-batches; 1 by default. */
   readonly share?: number;
+  /** For the student's blocks. */
+  readonly blocks?: BlockOptions;
 }
 
 /**
@@ -90,11 +94,11 @@ export function imaeObjective(
   teacher: Model | undefined,
   batch: ImaeBatch,
   masks: Masks,
-  { lambda, normPix, share = 1 }: ImaeWeights,
+  { lambda, normPix, share = 1, blocks = {} }: ImaeWeights,
 ): Outputs & Losses & { readonly teacherZ?: Tensor } {
   const { branches } = student;
   const { mixed, targets } = mixture(graph, batch.image1, batch.image2, batch.alpha, branches);
-  const outputs = reconstruct(graph, student, mixed, masks);
+  const outputs = reconstruct(graph, student, mixed, masks, blocks);
   const pixel = pixelLoss(graph, student, outputs.prediction, targets, masks, normPix);
   const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
   if (!teacher) return { ...outputs, pixel, loss: weightedSum(graph, [pixelTerm]) };

@@ -152,6 +152,12 @@ export const OPTIONS = {
     budget: option(duration, { epochs: 50 }, 'length of i-MAE training', { flag: '' }),
     batch: option(count, 256, 'images an optimizer step'),
     accumulate: option(count, 1, 'micro-batches that a batch is computed in, one after another, to save memory'),
+    recompute: option(
+      choice('none', 'blocks'),
+      'none',
+      'what is computed a second time to save memory, with the same bits: nothing, or the insides of every transformer ' +
+        'block, about a third more work',
+    ),
     seed: option(integer({ min: 0, max: 0xffffffff }), 0, 'seed of every random choice; same seed, same bits'),
   },
   teacher: {

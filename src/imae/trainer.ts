@@ -3,6 +3,8 @@ import { philoxKey, purposes, RandomStream } from '../data/philox';
 import { ResidentImages } from '../data/residentImages';
 import { BatchOrder, ClassIndex, drawAlphas, drawCrops, partnerIndices, type AlphaLaw, type Pairing } from '../data/sampler';
 import type { Engine } from '../gpu/engine';
+import type { DeviceBuffer } from '../gpu/pool';
+import type { Slice } from '../gpu/storage';
 import { Parameters } from '../nn/parameters';
 import { augment } from '../ops/augment';
 import { concat } from '../ops/concat';
@@ -10,8 +12,9 @@ import { drawMasks } from '../ops/mask';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
 import { learningRateAt } from '../optim/schedule';
+import { addInPlace } from '../tensor/accumulate';
 import { Graph, type TensorProgram } from '../tensor/graph';
-import type { Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, type Tensor } from '../tensor/tensor';
 import {
   distillationWeights,
   patchCount,
@@ -39,7 +42,7 @@ export interface StepMetrics {
   readonly gradNorm: number;
 }
 
-/** Inputs of a micro-batch; the second image of a pair is absent for a vanilla MAE. */
+/** Inputs that each micro-batch is given; the second image of a pair is absent for a vanilla MAE. */
 interface BatchInputs {
   readonly first: { readonly indices: Tensor; readonly crops: Tensor };
   readonly second?: { readonly indices: Tensor; readonly crops: Tensor };
@@ -67,31 +70,30 @@ export function initializeModel({ parameters }: Model, seed: number): void {
 }
 
 /**
- * Trains the model of one phase: a program recorded once, run a step at a time. What a step draws depends on seed and
+ * Trains the model of one phase: a program recorded once, run a step at a time; where a batch is computed in parts, one
+ * that is run for each part, and one for the update. What a step draws depends on seed and
  * step alone, so that a run which is interrupted and resumed goes on with the same bits.
  */
 export class Trainer {
   readonly plan: PhasePlan;
-  private readonly images: ResidentImages;
   private readonly order: BatchOrder;
   private readonly pairing: Pairing;
 
   private constructor(
+    private readonly engine: Engine,
     private readonly config: Config,
     readonly phase: Phase,
     private readonly set: ImageSet,
     readonly model: Model,
     readonly optimizer: AdamW,
-    resources: {
-      readonly images: ResidentImages;
-      readonly program: TensorProgram;
-      readonly recorded: Recorded;
-    },
+    private readonly recorded: Recorded,
+    /** Computes a micro-batch; with its update, where it is the whole batch. */
+    readonly program: TensorProgram,
+    /** Updates the weights, where `program` does not. */
+    readonly update: TensorProgram | undefined,
+    private readonly owned: readonly { dispose(): void }[],
   ) {
     const { training, masking } = config;
-    this.images = resources.images;
-    this.program = resources.program;
-    this.recorded = resources.recorded;
     this.plan = planPhase(config, phase, set.count);
     this.order = new BatchOrder(training.seed, training.batch, set.count);
     this.pairing =
@@ -100,10 +102,8 @@ export class Trainer {
         : { kind: 'byClass', sameProb: masking.sameProb, classes: new ClassIndex(set.labels) };
   }
 
-  readonly program: TensorProgram;
-  /** Runs the steps, where it is set, and measures some of them. */
+  /** Measures some of the steps, where it is set. */
   profiler: StepProfiler | undefined;
-  private readonly recorded: Recorded;
 
   /**
    * Records and compiles the step.
@@ -120,16 +120,23 @@ export class Trainer {
     model: Model,
     teacher?: Model,
   ): Promise<Trainer> {
-    const images = new ResidentImages(engine, set);
-    let optimizer: AdamW | undefined;
+    const owned: { dispose(): void }[] = [];
+    const own = <T extends { dispose(): void }>(resource: T): T => {
+      owned.push(resource);
+      return resource;
+    };
     try {
-      optimizer = new AdamW(engine, model.parameters, config.optimizer);
+      const images = own(new ResidentImages(engine, set));
+      const optimizer = own(new AdamW(engine, model.parameters, config.optimizer));
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
-      const program = await recorded.graph.compile();
-      return new Trainer(config, phase, set, model, optimizer, { images, program, recorded });
+      const { sums, update } = recorded;
+      if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
+      const program = own(await recorded.graph.compile());
+      const updateProgram = update && own(await update.compile());
+      engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
+      return new Trainer(engine, config, phase, set, model, optimizer, recorded, program, updateProgram, owned);
     } catch (error) {
-      images.dispose();
-      optimizer?.dispose();
+      for (const resource of owned) resource.dispose();
       throw error;
     }
   }
@@ -147,10 +154,8 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
-          const begin = performance.now();
-          this.writeInputs(step);
-          if (this.profiler) await this.profiler.run(this.program, step, (performance.now() - begin) / 1000);
-          else this.program.run();
+          if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, run));
+          else await this.submit(step, (program) => program.run());
           const metrics = this.readMetrics(step++);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);
@@ -170,16 +175,18 @@ export class Trainer {
     return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
   }
 
-  private writeInputs(step: number): void {
-    const { config, program, recorded, set } = this;
+  private async submit(step: number, run: (program: TensorProgram) => void | Promise<void>): Promise<void> {
+    const { config, program, recorded, set, update = program } = this;
     const { batch, accumulate, seed } = config.training;
     const size = batch / accumulate;
     const indices = this.order.indices(step);
     const crops = cropBoxes(config, set, step, recorded.paired ? 2 * batch : batch);
     const partners = recorded.paired ? partnerIndices(seed, step, indices, this.pairing) : undefined;
     const alphas = recorded.paired ? drawAlphas(seed, step, batch, alphaLaw(config)) : undefined;
-    for (const [index, { first, second, alpha }] of recorded.batches.entries()) {
-      const at = index * size;
+    const { first, second, alpha } = recorded.inputs;
+    if (recorded.sums) this.engine.clear([...recorded.added]);
+    update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
+    for (let at = 0; at < batch; at += size) {
       program.write(first.indices, indices.subarray(at, at + size));
       program.write(first.crops, crops.subarray(5 * at, 5 * (at + size)));
       if (second && partners) {
@@ -187,50 +194,48 @@ export class Trainer {
         program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
+      program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at));
+      await run(program);
     }
-    program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step));
-    program.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
+    if (this.update) await run(this.update);
   }
 
   private async readMetrics(step: number): Promise<StepMetrics> {
     const { names, metrics } = this.recorded;
-    const values = (await this.program.read(metrics)) as Float32Array;
-    // Each micro-batch leaves its loss (weighted by its share) and its parts (its own means), one after another.
+    const [loss, ...values] = (await (this.update ?? this.program).read(metrics)) as Float32Array;
+    // The losses are weighted by the share of their micro-batch, the parts are not.
     const { accumulate } = this.config.training;
-    const stride = 1 + names.length;
-    let loss = 0;
-    const parts: Record<string, number> = {};
-    for (let index = 0; index < accumulate; index++) {
-      loss += values[index * stride] as number;
-      for (const [part, name] of names.entries()) {
-        parts[name] = (parts[name] ?? 0) + (values[index * stride + 1 + part] as number) / accumulate;
-      }
-    }
-    return { step, loss, parts, lr: this.learningRate(step), gradNorm: values[accumulate * stride] as number };
+    const parts = Object.fromEntries(names.map((name, index) => [name, (values[index] as number) / accumulate]));
+    return { step, loss: loss as number, parts, lr: this.learningRate(step), gradNorm: values[names.length] as number };
   }
 
   /** Releases what the trainer made; the model stays. */
   dispose(): void {
-    this.program.dispose();
-    this.images.dispose();
-    this.optimizer.dispose();
+    for (const resource of this.owned) resource.dispose();
   }
 }
 
-interface Recorded {
+export interface Recorded {
+  /** A micro-batch, forward and backward; the update too, where there is but one. */
   readonly graph: Graph;
+  /** Where there are several, the update. */
+  readonly update?: Graph;
   readonly paired: boolean;
-  readonly batches: readonly BatchInputs[];
+  readonly inputs: BatchInputs;
   readonly counter: Tensor;
   readonly hyper: Tensor;
-  /** Loss and parts of each micro-batch, then the norm of the gradient and the factor that clips it. */
+  /** Where there are several micro-batches: loss and parts, which each of them adds to. */
+  readonly sums?: Tensor;
+  /** What the micro-batches of a step add to. */
+  readonly added: readonly DeviceBuffer[];
+  /** Loss and parts, each the sum over the micro-batches; then the norm of the gradient and the factor that clips it. */
   readonly metrics: Tensor;
   /** What the parts are called. */
   readonly names: readonly string[];
 }
 
-/** One training step: every micro-batch forward and backward, then the update. */
-function recordStep(
+/** Records a micro-batch, and the update that ends a step. */
+export function recordStep(
   engine: Engine,
   config: Config,
   phase: Phase,
@@ -241,57 +246,55 @@ function recordStep(
   teacher: Model | undefined,
 ): Recorded {
   const { training, masking, optimizer: settings } = config;
-  const graph = new Graph(engine);
+  const several = training.accumulate > 1;
+  const graph = new Graph(engine, { addToParameters: several });
   const paired = phase === 'imae';
-  const counter = graph.input('mask counter', [4], 'u32');
-  const hyper = optimizer.hyperInput(graph);
+  const counter = graph.input('mask counter', [5], 'u32');
   const batch = training.batch / training.accumulate;
-  const batches: BatchInputs[] = [];
-  const measured: Tensor[] = [];
-  let names: readonly string[] = [];
+  const share = 1 / training.accumulate;
+  const blocks = { recompute: training.recompute === 'blocks' };
 
-  for (let index = 0; index < training.accumulate; index++) {
-    const view = (which: string): { indices: Tensor; crops: Tensor; images: Tensor } => {
-      const indices = graph.input(`${which} indices`, [batch], 'u32');
-      const crops = graph.input(`${which} crops`, [batch, 5]);
-      const { mean, std } = normalisation(config, set);
-      const inputs = { chunks: images.chunks, indices, crops, mean, std, size: config.model.image };
-      return { indices, crops, images: augment(graph, inputs) };
-    };
-    const masks = drawMasks(graph, {
-      batch,
-      length: patchCount(model.size),
-      keep: visiblePatches(model.size, masking.maskRatio),
-      counter,
-      firstSample: index * batch,
-    });
-    const first = view('first');
-    let losses: Losses;
-    if (paired) {
-      const second = view('second');
-      const perBatch = masking.alphaPer === 'batch' || masking.alpha.law === 'fixed';
-      const alpha = graph.input('alpha', [perBatch ? 1 : batch]);
-      batches.push({ first, second, alpha });
-      const { subordinate, dominant } = distillationWeights(config);
-      const pair = { image1: first.images, image2: second.images, alpha };
-      losses = imaeObjective(graph, model, teacher, pair, masks, {
-        lambda: [subordinate, dominant],
-        normPix: config.model.normPix,
-        share: 1 / training.accumulate,
-      });
-    } else {
-      batches.push({ first });
-      losses = maeObjective(graph, model, first.images, masks, config.model.normPix, 1 / training.accumulate);
-    }
-    graph.backward(losses.loss);
-    measured.push(losses.loss, losses.pixel, ...(losses.distill ? [losses.distill] : []));
-    names = partNames(paired, model.branches, losses.distill !== undefined);
+  const view = (which: string): { indices: Tensor; crops: Tensor; images: Tensor } => {
+    const indices = graph.input(`${which} indices`, [batch], 'u32');
+    const crops = graph.input(`${which} crops`, [batch, 5]);
+    const { mean, std } = normalisation(config, set);
+    const inputs = { chunks: images.chunks, indices, crops, mean, std, size: config.model.image };
+    return { indices, crops, images: augment(graph, inputs) };
+  };
+  const keep = visiblePatches(model.size, masking.maskRatio);
+  const masks = drawMasks(graph, { batch, length: patchCount(model.size), keep, counter });
+  const first = view('first');
+  let inputs: BatchInputs = { first };
+  let losses: Losses;
+  if (paired) {
+    const second = view('second');
+    const perBatch = masking.alphaPer === 'batch' || masking.alpha.law === 'fixed';
+    const alpha = graph.input('alpha', [perBatch ? 1 : batch]);
+    inputs = { first, second, alpha };
+    const { subordinate, dominant } = distillationWeights(config);
+    const pair = { image1: first.images, image2: second.images, alpha };
+    const { normPix } = config.model;
+    losses = imaeObjective(graph, model, teacher, pair, masks, { lambda: [subordinate, dominant], normPix, share, blocks });
+  } else {
+    losses = maeObjective(graph, model, first.images, masks, config.model.normPix, share, blocks);
   }
-  const norm = gradientNorm(graph, model.parameters.arenas, settings.clipNorm);
-  optimizer.record(graph, hyper, norm);
-  const metrics = concat(graph, [...measured, norm].map((tensor) => tensor.detach()));
-  graph.output(metrics);
-  return { graph, paired, batches, counter, hyper, metrics, names };
+  graph.backward(losses.loss);
+  const names = partNames(paired, model.branches, losses.distill !== undefined);
+  let measured = [losses.loss, losses.pixel, ...(losses.distill ? [losses.distill] : [])].map((tensor) => tensor.detach());
+
+  const update = several ? new Graph(engine) : graph;
+  const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
+  if (sums) {
+    addInPlace(graph, sums, concat(graph, measured), true);
+    measured = [sums];
+  }
+  const hyper = optimizer.hyperInput(update);
+  const norm = gradientNorm(update, model.parameters.arenas, settings.clipNorm);
+  optimizer.record(update, hyper, norm);
+  const metrics = concat(update, [...measured, norm]);
+  update.output(metrics);
+  const added = [...model.parameters.arenas.map(({ gradients }) => gradients), ...(sums ? [(sums.storage as Slice).buffer] : [])];
+  return { graph, paired, inputs, counter, hyper, added, metrics, names, ...(sums ? { sums, update } : {}) };
 }
 
 function partNames(paired: boolean, branches: Branches, distilled: boolean): string[] {

@@ -115,6 +115,41 @@ describe('layers', () => {
     expect(await runBlock(X, (parameters) => ends.slice(2).forEach((name) => zero(parameters, name)))).not.toEqual(X);
   });
 
+  it('a block that computes its insides once more on the way back gives the same bits, and is watched once', async () => {
+    const specs = [...blockSpecs('b.0', DIM), ...blockSpecs('b.1', DIM)];
+    const both = async (recompute: boolean): Promise<{ bits: Float32Array[]; watched: number; live: number }> => {
+      const parameters = new Parameters(engine, 'blocks', specs);
+      for (const [index, [name, { shape }]] of parameters.entries.entries()) {
+        parameters.write(name, Float32Array.from(random(shape, 10 + index).data));
+      }
+      const graph = new Graph(engine);
+      const keyMask = graph.input('keyMask', [BATCH, TOKENS], 'u32', Uint32Array.of(1, 1, 0, 1, 1, 1, 1, 1, 1, 0));
+      const bias = graph.input('bias', [1, HEADS, TOKENS, TOKENS], 'f32', Float32Array.from(random([HEADS * TOKENS ** 2], 3).data));
+      const x = graph.input('x', [BATCH, TOKENS, DIM], 'f32', X, true);
+      const watched: Tensor[] = [];
+      const options = { keyMask, bias, recompute, watch: (qkv: Tensor): void => void watched.push(qkv) };
+      const y = ['b.0', 'b.1'].reduce((input, name) => block(graph, parameters, name, input, HEADS, options), x);
+      graph.backward(y, graph.input('d', y.shape, 'f32', Float32Array.from(random(y.shape, 4).data)));
+      const outputs = [y, graph.gradientOf(x), ...watched];
+      graph.output(...outputs);
+      const program = await graph.compile();
+      program.run();
+      const bits: Float32Array[] = [];
+      for (const tensor of outputs) bits.push((await program.read(tensor)) as Float32Array);
+      for (const { members } of parameters.arenas) {
+        for (const { grad } of members) bits.push((await program.read(grad)) as Float32Array);
+      }
+      program.dispose();
+      parameters.dispose();
+      return { bits, watched: watched.length, live: program.statistics.largestLiveSet };
+    };
+    const [kept, again] = [await both(false), await both(true)];
+    expect(again.bits).toEqual(kept.bits);
+    expect([kept.watched, again.watched, kept.bits.length]).toEqual([2, 2, 2 + 2 + specs.length]);
+    expect(kept.bits.every((values) => values.some((value) => value !== 0))).toBe(true);
+    expect(again.live).toBeLessThan(kept.live);
+  });
+
   it('a block knows no order of tokens: permuted in, permuted out', async () => {
     const order = [3, 0, 4, 1, 2];
     const y = await runBlock(X);

@@ -54,13 +54,15 @@ export function blockSpecs(name: string, dim: number): ParameterSpec[] {
 export interface BlockOptions extends AttentionOptions {
   /** Is given the packed queries, keys and values that the block attends with: [B, N, 3·dim]. */
   readonly watch?: (qkv: Tensor) => void;
+  /** Of each block, keep only what it is given, and compute the rest again on the way back: less memory, more work. */
+  readonly recompute?: boolean;
 }
 
 /**
  * x + proj(attention(qkv(norm1(x)))), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020).
  *
  * @param x [B, N, dim]
- * @param options which keys a token may attend to, and who watches
+ * @param options which keys a token may attend to, who watches, and what is kept
  */
 export function block(
   graph: Graph,
@@ -68,16 +70,21 @@ export function block(
   name: string,
   x: Tensor,
   heads: number,
-  { watch, ...options }: BlockOptions = {},
+  { watch, recompute = false, ...options }: BlockOptions = {},
 ): Tensor {
-  const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, layernormLayer(graph, parameters, `${name}.norm1`, x));
-  watch?.(qkv);
-  const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);
-  return mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
-    weight1: parameters.get(`${name}.mlp.fc1.weight`),
-    bias1: parameters.get(`${name}.mlp.fc1.bias`),
-    weight2: parameters.get(`${name}.mlp.fc2.weight`),
-    bias2: parameters.get(`${name}.mlp.fc2.bias`),
-    residual: attended,
-  });
+  let watcher = watch; // sees the forward pass only
+  const make = (): Tensor => {
+    const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, layernormLayer(graph, parameters, `${name}.norm1`, x));
+    watcher?.(qkv);
+    watcher = undefined;
+    const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);
+    return mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
+      weight1: parameters.get(`${name}.mlp.fc1.weight`),
+      bias1: parameters.get(`${name}.mlp.fc1.bias`),
+      weight2: parameters.get(`${name}.mlp.fc2.weight`),
+      bias2: parameters.get(`${name}.mlp.fc2.bias`),
+      residual: attended,
+    });
+  };
+  return recompute ? graph.checkpoint(name, make) : make();
 }

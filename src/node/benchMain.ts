@@ -1,9 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchSuite } from '../../bench/bench';
+import { timeHost } from '../../bench/host.bench';
 import { suites } from '../../bench/index';
 import { runBenches } from '../../bench/runBenches';
 import { compareSteps } from '../../bench/step.bench';
-import { BENCH_COLUMNS, benchCells, SOFTWARE_WARNING, stepLines } from '../../bench/words';
+import { BENCH_COLUMNS, benchCells, hostLines, SOFTWARE_WARNING, stepLines } from '../../bench/words';
 import { attempt } from '../../kernels-test/attempt';
 import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../files/userError';
@@ -21,7 +22,7 @@ import { hanging } from './wrap';
 export async function main(argv: readonly string[]): Promise<number> {
   const command = new Command('npm run bench --')
     .description('Times the kernels, and a training step with the fast kernels beside the plain ones.')
-    .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` is the training step', '')
+    .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` is the training step, `host` what it takes of the host', '')
     .option('--adapter <name>', "hardware, software, or a part of the adapter's name", 'any')
     .addOption(new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'))
     .allowExcessArguments(false)
@@ -54,8 +55,9 @@ async function bench({ filter, adapter, kernels }: BenchFlags): Promise<number> 
     .map(({ kernel, cases }) => ({ kernel, cases: cases.filter(({ name }) => isChosen(filter, kernel, name)) }))
     .filter(({ cases }) => cases.length > 0);
   const step = isChosen(filter, 'step', '');
-  if (chosen.length === 0 && !step) {
-    const names = [...suites.map(({ kernel }) => kernel), 'step'].join(', ');
+  const host = isChosen(filter, 'host', '');
+  if (chosen.length === 0 && !step && !host) {
+    const names = [...suites.map(({ kernel }) => kernel), 'step', 'host'].join(', ');
     throw new UserError(`--filter: no bench has '${filter}' in its name. There are ${names}.`, { usage: true });
   }
   const engine = await openEngine({ adapterName: adapter });
@@ -70,6 +72,7 @@ async function bench({ filter, adapter, kernels }: BenchFlags): Promise<number> 
       failures += await benchKernels(kernels === 'plain' ? plain : engine, chosen);
     }
     if (step) failures += await benchStep(engine, plain);
+    if (host) failures += await benchHost(engine);
     if (warning) console.log(`\n${warning}`);
   } finally {
     plain.dispose();
@@ -107,5 +110,13 @@ async function benchStep(engine: Engine, plain: Engine): Promise<number> {
   const outcome = await attempt(engine, () => compareSteps(engine, plain));
   if ('failure' in outcome) console.log(`FAILED    step: ${outcome.failure}`);
   else console.log(['', ...stepLines(outcome.value).map(([lead, text]) => `${lead.padEnd(8)}  ${text}`)].join('\n'));
+  return Number('failure' in outcome);
+}
+
+/** Prints what a step takes of the host, and returns whether it failed as 0 or 1. */
+async function benchHost(engine: Engine): Promise<number> {
+  const outcome = await attempt(engine, () => timeHost(engine));
+  if ('failure' in outcome) console.log(`FAILED    host: ${outcome.failure}`);
+  else console.log(['', ...hostLines(outcome.value).map(([lead, text]) => `${lead.padEnd(8)}  ${text}`)].join('\n'));
   return Number('failure' in outcome);
 }

@@ -2,8 +2,7 @@ import type { Graph } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Tensor } from '../tensor/tensor';
-import { recordColumnSum } from './columnSum';
-import { recordMatmul, recordMatmulBackward } from './matmul';
+import { recordMatmul } from './matmul';
 
 /**
  * x·Wᵀ + b, plus a residual where given, in one kernel.
@@ -40,8 +39,23 @@ export function recordLinearBackward(
   operands: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
   gradients: Gradients,
 ): void {
-  const { x, weight, bias, dOut } = operands;
-  recordMatmulBackward(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, dOut }, gradients.into);
+  const { x, weight, dOut } = operands;
+  const dX = gradients.into(x);
+  if (dX) recordMatmul(graph, { layout: 'nn', m, n: k, k: n }, { a: dOut, b: weight, out: dX.out }, dX.accumulate);
+  recordParameterGradients(graph, { m, n, k }, operands, gradients);
+}
+
+/** Appends dW = dOutᵀ·x and, in the same pass over dOut, db = Σ_m dOut[m]. */
+export function recordParameterGradients(
+  graph: Graph,
+  { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
+  { x, weight, bias, dOut }: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
+  gradients: Gradients,
+): void {
+  const dWeight = gradients.into(weight);
   const dBias = gradients.into(bias);
-  if (dBias) recordColumnSum(graph, dOut, { rows: m, width: n }, dBias);
+  if (!dWeight && !dBias) return;
+  const out = dWeight?.out ?? graph.empty('unused gradient', [n, k]);
+  const shape = { layout: 'tn', m: n, n: k, k: m } as const;
+  recordMatmul(graph, shape, { a: dOut, b: x, out }, dWeight?.accumulate ?? false, dBias ? { rowSums: dBias } : {});
 }

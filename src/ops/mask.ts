@@ -28,8 +28,8 @@ export interface Masks {
  *
  * @param options.length L, patches of an image
  * @param options.keep how many of them are visible
- * @param options.counter [4] u32: seed's low and high 32 bits, purpose, step
- * @param options.firstSample the number of the first sample within the step, where a batch is drawn in parts
+ * @param options.counter [5] u32: seed's low and high 32 bits, purpose, step, and the number of the first sample within
+ *   the step, where a batch is drawn in parts
  * @throws EngineError `bad-shape`; `limit-exceeded` for more than 4096 patches
  */
 export function drawMasks(
@@ -39,11 +39,10 @@ export function drawMasks(
     readonly length: number;
     readonly keep: number;
     readonly counter: Tensor;
-    readonly firstSample?: number;
   },
 ): Masks {
-  const { batch, length, keep, counter, firstSample = 0 } = options;
-  matchShape('drawMasks', 'counter', counter.shape, [4]);
+  const { batch, length, keep, counter } = options;
+  matchShape('drawMasks', 'counter', counter.shape, [5]);
   assertU32('drawMasks', 'counter', counter);
   checkKeep('drawMasks', keep, length);
   if (length > MAX_LENGTH) {
@@ -55,7 +54,6 @@ export function drawMasks(
   graph.dispatch({
     kernel: kernels.drawMasks,
     params: { LENGTH: length },
-    uniforms: { firstSample },
     bindings: { counter, idsShuffle, idsRestore },
     workgroups: [batch],
   });

@@ -5,8 +5,8 @@ import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { recordSumPartials } from './columnSum';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulWay } from './matmulPlan';
+import { recordSumPartials, type Target } from './sumPartials';
 
 const kernels = kernelsOf('matmul', source, ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle'], { gelu });
 
@@ -20,6 +20,8 @@ export interface Epilogue {
   readonly residual?: Tensor;
   /** [M, N]: the result is multiplied by gelu'(this). */
   readonly geluGradient?: Tensor;
+  /** [M], of a tn product: receives Σ_k op(A)[m, k], the gradient of a bias beside that of its weight. */
+  readonly rowSums?: Target;
 }
 
 /**
@@ -30,19 +32,22 @@ export function recordMatmul(
   shape: MatmulShape,
   operands: { readonly a: Tensor; readonly b: Tensor; readonly out: Tensor },
   accumulate: boolean,
-  { bias, gelu: pre, residual, geluGradient }: Epilogue = {},
+  { bias, gelu: pre, residual, geluGradient, rowSums }: Epilogue = {},
 ): void {
   const { layout, m, n, k } = shape;
   const { a, b, out } = operands;
   const plan = planMatmul(shape, graph.engine.traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;
+  const rowTarget = rowSums && (split ? graph.empty('matmul row sums', [plan.splits, m]) : rowSums.out);
   const epilogue = {
     BIAS: bias !== undefined,
     GELU: pre !== undefined,
     RESIDUAL: residual !== undefined,
     GELU_GRAD: geluGradient !== undefined,
     ACCUMULATE: accumulate && !split,
+    ROW_SUMS: rowSums !== undefined,
+    ACCUMULATE_ROW_SUMS: rowSums?.accumulate === true && !split,
   };
   const way = ({ kernel, params, workgroups }: MatmulWay): Way => ({
     kernel: kernels[kernel],
@@ -62,9 +67,12 @@ export function recordMatmul(
       ...(pre ? { pre } : {}),
       ...(geluGradient ? { pre: geluGradient } : {}),
       ...(residual ? { residual } : {}),
+      ...(rowTarget ? { rowSums: rowTarget } : {}),
     },
   });
-  if (split) recordSumPartials(graph, target, { splits: plan.splits, count: m * n }, { out, accumulate });
+  if (!split) return;
+  const rows = rowSums && rowTarget && { ...rowSums, partials: rowTarget };
+  recordSumPartials(graph, plan.splits, { out, accumulate, partials: target }, rows);
 }
 
 /** Appends the gradients of C = op(A)·op(B), given dC [M, N], with respect to both operands. */

@@ -1,8 +1,7 @@
 import type { Graph } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { recordColumnSum } from './columnSum';
-import { recordLinearBackward } from './linear';
+import { recordLinearBackward, recordParameterGradients } from './linear';
 import { recordMatmul } from './matmul';
 
 export interface MlpOperands {
@@ -45,13 +44,7 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
   graph.record('mlp', [out], (gradients) => {
     const dOut = gradients.of(out);
     if (!dOut) return;
-    const dWeight2 = gradients.into(weight2);
-    if (dWeight2) {
-      const shape = { layout: 'tn', m: d, n: f, k: m } as const;
-      recordMatmul(graph, shape, { a: dOut, b: hidden, out: dWeight2.out }, dWeight2.accumulate);
-    }
-    const dBias2 = gradients.into(bias2);
-    if (dBias2) recordColumnSum(graph, dOut, { rows: m, width: d }, dBias2);
+    recordParameterGradients(graph, { m, n: d, k: f }, { x: hidden, weight: weight2, bias: bias2, dOut }, gradients);
     const dPre = graph.empty('d mlp pre', [m, f]);
     const back = { layout: 'nn', m, n: f, k: d } as const;
     recordMatmul(graph, back, { a: dOut, b: weight2, out: dPre }, false, { geluGradient: pre });

@@ -12,10 +12,15 @@ type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
 export class Graph {
   private readonly recording: Recording;
-  private readonly tape: Tape = new Tape(this);
+  private readonly tape: Tape;
 
-  constructor(readonly engine: Engine) {
+  /** @param options.addToParameters whether gradients of parameters are added to what the `grad` of each holds before a run */
+  constructor(
+    readonly engine: Engine,
+    { addToParameters = false }: { readonly addToParameters?: boolean } = {},
+  ) {
     this.recording = new Recording(engine);
+    this.tape = new Tape(this, addToParameters);
   }
 
   /** A tensor that dispatches of this graph will write. */
@@ -39,6 +44,18 @@ export class Graph {
   /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
   record(name: string, outputs: readonly Tensor[], backward: Backward): void {
     if (outputs.some((output) => output.requiresGrad)) this.tape.record({ name, outputs, backward });
+  }
+
+  /**
+   * Saves memory for work (Chen et al. 2016): of all that `make` makes, only the tensor that it returns is kept; on the
+   * way back the rest is computed again, by the same kernels from the same values, so with the same bits. Gradients reach
+   * whatever it works on. Checkpoints may lie in one another.
+   *
+   * @param make is called once now and once in `backward`, and must record the same both times
+   * @throws EngineError `bad-program` in `backward`, where something outside depends on what was made inside
+   */
+  checkpoint(name: string, make: () => Tensor): Tensor {
+    return this.tape.checkpoint(name, make);
   }
 
   /**
@@ -70,6 +87,11 @@ export class Graph {
   /** Declares tensors that are read after runs. */
   output(...tensors: readonly Tensor[]): void {
     for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
+  }
+
+  /** What a program of this graph takes, known before it is compiled. */
+  get statistics(): Program['statistics'] {
+    return this.recording.statistics;
   }
 
   async compile(): Promise<TensorProgram> {

@@ -42,14 +42,59 @@ export class Tape {
   private readonly intermediates = new Set<Storage>();
   /** Intermediates whose entries an earlier walk took: no gradient gets past them any more. */
   private readonly walked = new Set<Storage>();
+  /** What was made inside a checkpoint and is made once more on the way back: nothing outside leads back to it. */
+  private readonly forgotten = new Set<Storage>();
+  /** Checkpoints that are being recorded, one inside another. */
+  private open = 0;
   /** What the operation at hand passed on, and to whom first. */
   private readonly handedOn = new Map<Storage, Gradient>();
 
-  constructor(private readonly graph: Graph) {}
+  /** @param addToParameters whether the gradient of a parameter is added to what its `grad` holds before */
+  constructor(
+    private readonly graph: Graph,
+    private readonly addToParameters = false,
+  ) {}
 
   record(entry: Entry): void {
     this.entries.push(entry);
     for (const { storage } of entry.outputs) this.intermediates.add(storage);
+  }
+
+  /**
+   * Records what `make` does so that nothing of it but its result outlives it: on the way back it is done again, and what
+   * that records is walked at once.
+   *
+   * @param make gives what it made; it is called again in `run`, and must do the same then
+   */
+  checkpoint(name: string, make: () => Tensor): Tensor {
+    const { made: output, entries } = this.apart(make);
+    if (!entries.some(({ outputs }) => outputs.some(({ storage }) => storage === output.storage))) {
+      this.entries.push(...entries); // it takes no gradient, or was there before
+      return output;
+    }
+    for (const { outputs } of entries) for (const { storage } of outputs) this.forgotten.add(storage);
+    this.forgotten.delete(output.storage);
+    this.record({
+      name,
+      outputs: [output],
+      backward: () => {
+        const again = this.apart(make);
+        this.gradients.set(again.made.storage, this.gradients.get(output.storage) as Gradient);
+        this.walk(again.entries);
+      },
+    });
+    return output;
+  }
+
+  /** What `make` makes, and what it recorded, taken off the tape. */
+  private apart(make: () => Tensor): { readonly made: Tensor; readonly entries: Entry[] } {
+    const before = this.entries.length;
+    this.open++;
+    try {
+      return { made: make(), entries: this.entries.splice(before) };
+    } finally {
+      this.open--;
+    }
   }
 
   /** The gradient of a tensor that no operation made; those of intermediates are overwritten on the way back. */
@@ -81,11 +126,17 @@ export class Tape {
         'Give a parameter or input requiresGrad.',
       );
     }
-    this.assertNotWalked(loss);
+    if (this.open > 0) {
+      throw new EngineError('bad-program', 'backward: a checkpoint is being recorded.', 'Go back once it is done.');
+    }
+    this.assertReachable(loss);
     this.gradients.set(loss.storage, { tensor: gradient, shared: true });
-    const entries = this.entries.splice(0).reverse();
+    this.walk(this.entries.splice(0));
+  }
+
+  private walk(entries: readonly Entry[]): void {
     try {
-      for (const { outputs, backward } of entries) {
+      for (const { outputs, backward } of entries.toReversed()) {
         if (!outputs.some((output) => this.gradients.has(output.storage))) continue;
         this.handedOn.clear();
         backward({
@@ -99,7 +150,14 @@ export class Tape {
     }
   }
 
-  private assertNotWalked({ storage, label }: Tensor): void {
+  private assertReachable({ storage, label }: Tensor): void {
+    if (this.forgotten.has(storage)) {
+      throw new EngineError(
+        'bad-program',
+        `backward: '${label}' was made inside a checkpoint, and is made once more there; its gradient would be lost.`,
+        'Let the checkpoint return it, or detach it.',
+      );
+    }
     if (!this.walked.has(storage)) return;
     throw new EngineError(
       'bad-program',
@@ -110,7 +168,7 @@ export class Tape {
 
   private into(input: Tensor): { out: Tensor; accumulate: boolean } | undefined {
     if (!input.requiresGrad) return undefined;
-    this.assertNotWalked(input);
+    this.assertReachable(input);
     const existing = this.gradients.get(input.storage);
     if (existing) {
       if (existing.shared) {
@@ -121,14 +179,15 @@ export class Tape {
       }
       return { out: existing.tensor.reshape(input.shape), accumulate: true };
     }
-    const out = input instanceof Parameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape);
+    const isParameter = input instanceof Parameter;
+    const out = isParameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape);
     this.gradients.set(input.storage, { tensor: out, shared: false });
-    return { out: out.reshape(input.shape), accumulate: false };
+    return { out: out.reshape(input.shape), accumulate: isParameter && this.addToParameters };
   }
 
   private pass(input: Tensor, passed: Tensor): void {
     if (!input.requiresGrad) return;
-    this.assertNotWalked(input);
+    this.assertReachable(input);
     const existing = this.gradients.get(input.storage);
     if (existing || input instanceof Parameter) {
       // Passed to the same input twice: what it holds is `passed` itself, which can't be added to itself in place.

@@ -1,7 +1,7 @@
 import { zeros, type Reference } from './compare';
 
 /** The sum of the rows of x [rows, width]: [width]. */
-export function columnSum({ shape: [, width = 1], data }: Reference): Reference {
+export function rowsSum({ shape: [, width = 1], data }: Reference): Reference {
   const sum = zeros([width]);
   data.forEach((value, i) => (sum.data[i % width] = (sum.data[i % width] as number) + value));
   return sum;
