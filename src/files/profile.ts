@@ -20,7 +20,7 @@ export interface ProfileRow {
 
 /** What the host does in a step, in milliseconds. */
 export interface HostTimes {
-  /** Draws what the step's samples are. */
+  /** Draws what the step's samples are, and all else that is not below. */
   readonly draw: number;
   /** Hands the inputs over. */
   readonly inputs: number;

@@ -1,3 +1,4 @@
+import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import type { Dispatch } from './recording';
 import type { Kernel } from './shader';
@@ -46,7 +47,11 @@ export class KernelChoices {
     for (const [key, name] of Object.entries(entries)) this.entries.set(key, name);
   }
 
-  /** A dispatch as it is to be done. */
+  /**
+   * A dispatch as it is to be done.
+   *
+   * @throws EngineError `bad-dispatch` where two of its ways have one name
+   */
   decide(dispatch: Dispatch): Dispatch {
     const { alternatives, kernel, params = {}, workgroups } = dispatch;
     if (!alternatives || alternatives.ways.length === 0) return dispatch;
@@ -61,6 +66,11 @@ export class KernelChoices {
         flops: dispatch.flops ?? 0,
         uses: 0,
       };
+      const names = question.ways.map(nameOfWay);
+      const twice = names.find((name, index) => names.indexOf(name) !== index);
+      if (twice !== undefined) {
+        throw new EngineError('bad-dispatch', `${key}: two ways are called '${twice}'.`, 'Tell them apart by a parameter that is a number.');
+      }
       this.questions.set(key, question);
     }
     question.uses++;

@@ -2,33 +2,42 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { PhaseProfile } from '../files/profile';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
+import type { Config } from './config';
 import { StepProfiler } from './profiler';
 import { tinyConfig, tinyRun } from './testRun';
 
-const LONGER = tinyConfig({
-  teacher: { budget: { steps: 14 }, warmup: { steps: 1 } },
-  training: { budget: { steps: 5 }, batch: 8, seed: 5 },
-  logging: { scoreEvery: 0, checkpointEvery: 7 },
-});
+/** With micro-batches a step is several runs of a program, and one of another. */
+const longer = (accumulate: number): Config =>
+  tinyConfig({
+    teacher: { budget: { steps: 14 }, warmup: { steps: 1 } },
+    training: { budget: { steps: 5 }, batch: 8, accumulate, seed: 5 },
+    logging: { scoreEvery: 0, checkpointEvery: 7 },
+  });
 
 const engines: Engine[] = [];
 afterEach(() => {
   for (const engine of engines.splice(0)) engine.dispose();
 });
 
-async function run(profiled: boolean, timestamps = true): Promise<{ trace: unknown; profiles: PhaseProfile[]; profiler: StepProfiler }> {
+interface Profiled {
+  readonly trace: unknown;
+  readonly profiles: readonly PhaseProfile[];
+  readonly profiler: StepProfiler;
+}
+
+async function run(config: Config, profiled: boolean, timestamps = true): Promise<Profiled> {
   const engine = await openEngine({ timestamps });
   engines.push(engine);
   const profiles: PhaseProfile[] = [];
   const profiler = new StepProfiler(engine.hasTimestamps ? 'gpu' : 'host', (profile) => profiles.push(profile));
-  const { steps, store } = await tinyRun(engine, LONGER, profiled ? { profiler } : {});
+  const { steps, store } = await tinyRun(engine, config, profiled ? { profiler } : {});
   return { trace: { steps, lines: store.timeless, checkpoints: store.checkpoints }, profiles, profiler };
 }
 
 describe('profiling some steps of a run', () => {
   it('leaves its bits as they are, and tells each phase', async () => {
-    const { trace, profiles, profiler } = await run(true);
-    expect(trace).toEqual((await run(false)).trace);
+    const { trace, profiles, profiler } = await run(longer(2), true);
+    expect(trace).toEqual((await run(longer(2), false)).trace);
     // Of 14 steps 3 of each kind; of 5, one of each kind.
     expect(profiles.map(({ phase, steps }) => ({ phase, steps }))).toEqual([
       { phase: 'teacher', steps: [9, 10, 11] },
@@ -40,12 +49,12 @@ describe('profiling some steps of a run', () => {
       const busy = rows.reduce((sum, row) => sum + row.milliseconds, 0);
       expect(busy + gaps).toBeCloseTo(profiled, 6);
       expect(normal).toBeGreaterThan(0);
-      expect(Math.min(...Object.values(host))).toBeGreaterThan(0);
+      expect(Math.min(...Object.values<number>({ ...host }))).toBeGreaterThan(0);
       expect(rows.find(({ kernel }) => kernel.startsWith('attention'))?.gflops).toBeGreaterThan(0);
       expect(rows.every(({ gigabytes }) => gigabytes > 0)).toBe(true);
 
       // The events are those that the table sums up.
-      const names = new Set(steps.map((step) => `step ${step}: each dispatch by itself`));
+      const names = new Set(steps.map((step) => `step ${step}, each dispatch by itself`));
       const spans = profiler.events.filter(({ name }) => names.has(name));
       expect(spans.length).toBeGreaterThanOrEqual(steps.length);
     }
@@ -61,8 +70,8 @@ describe('profiling some steps of a run', () => {
   });
 
   it("by the host's clock where there are no timestamps, with the same bits", async () => {
-    const { trace, profiles } = await run(true, false);
+    const { trace, profiles } = await run(longer(1), true, false);
     expect(profiles.map(({ clock }) => clock)).toEqual(['host', 'host']);
-    expect(trace).toEqual((await run(false, false)).trace);
+    expect(trace).toEqual((await run(longer(1), false, false)).trace);
   });
 });

@@ -1,7 +1,10 @@
-import type { HostTimes, PhaseProfile, ProfileEvent, ProfileRow } from '../files/profile';
+import type { PhaseProfile, ProfileEvent, ProfileRow } from '../files/profile';
 import type { TimedDispatch } from '../gpu/program';
 import type { TensorProgram } from '../tensor/graph';
 import type { Phase } from './config';
+
+/** Seconds of a step; what is not a program's is counted as drawing. */
+type HostTimes = Record<keyof PhaseProfile['host'], number>;
 
 /** Steps of each kind: those that warm up, those of which the host's part is timed, whole ones, and dispatch by dispatch. */
 const MOST_STEPS = 3;
@@ -32,43 +35,56 @@ export class StepProfiler {
   }
 
   /**
-   * Runs a step's program.
+   * Does a step.
    *
-   * @param drawn seconds that drawing its samples took
+   * @param submit runs the step's programs, one after the other, by what it is given
    * @throws EngineError as `TensorProgram.run`, or `profile`
    */
-  async run(program: TensorProgram, step: number, drawn: number): Promise<void> {
+  async step(step: number, submit: (run: (program: TensorProgram) => void | Promise<void>) => Promise<void>): Promise<void> {
     const { collected } = this;
     const kind = collected?.kinds.shift();
-    const begin = this.now();
-    switch (collected && kind) {
-      case 'host': {
-        const before = { ...program.hostTimes };
-        program.run();
-        const { inputs, encode, submit } = program.hostTimes;
-        const parts = { draw: drawn, inputs: inputs - before.inputs, encode: encode - before.encode, submit: submit - before.submit };
-        collected?.host.push(parts);
-        this.addHost(step, begin - drawn, parts);
-        break;
-      }
-      case 'whole':
-        collected?.whole.push(await program.runTimed());
-        this.add('host', `step ${step}: submit and wait`, begin, this.now());
-        break;
-      case 'dispatches': {
-        const dispatches = await program.profile();
-        collected?.steps.push(step);
-        collected?.dispatches.push(dispatches);
-        this.add('host', `step ${step}: each dispatch by itself`, begin, this.now());
-        this.addDispatches(begin, dispatches);
-        break;
-      }
-      default:
-        program.run();
+    if (!collected || kind === undefined || kind === 'warm') {
+      await submit((program) => program.run());
+      return;
     }
-    if (collected && collected.kinds.length === 0 && kind) {
-      this.collected = undefined;
-      this.done(summary(collected, this.clock));
+    const begin = this.now();
+    if (kind === 'host') {
+      const times = { draw: 0, inputs: 0, encode: 0, submit: 0 };
+      await submit((program) => this.runOnHost(step, program, times));
+      times.draw = this.now() - begin - times.inputs - times.encode - times.submit;
+      collected.host.push(times);
+      this.add(`step ${step}`, begin, this.now());
+    } else if (kind === 'whole') {
+      let seconds = 0;
+      await submit(async (program) => void (seconds += await program.runTimed()));
+      collected.whole.push(seconds);
+      this.add(`step ${step}, waited for`, begin, this.now());
+    } else {
+      const runs: (readonly TimedDispatch[])[] = [];
+      await submit(async (program) => {
+        const from = this.now();
+        const dispatches = await program.profile();
+        runs.push(dispatches);
+        this.addDispatches(from, dispatches);
+      });
+      collected.steps.push(step);
+      collected.dispatches.push(runs);
+      this.add(`step ${step}, each dispatch by itself`, begin, this.now());
+    }
+    if (collected.kinds.length > 0) return;
+    this.collected = undefined;
+    this.done(summary(collected, this.clock));
+  }
+
+  private runOnHost(step: number, program: TensorProgram, times: HostTimes): void {
+    let begin = this.now();
+    const before = { ...program.hostTimes };
+    program.run();
+    for (const part of ['inputs', 'encode', 'submit'] as const) {
+      const seconds = program.hostTimes[part] - before[part];
+      times[part] += seconds;
+      this.add(`step ${step}: ${part}`, begin, begin + seconds);
+      begin += seconds;
     }
   }
 
@@ -76,16 +92,8 @@ export class StepProfiler {
     return (performance.now() - this.origin) / 1000;
   }
 
-  private add(track: ProfileEvent['track'], name: string, begin: number, end: number): void {
-    this.events.push({ track, name, begin, end });
-  }
-
-  private addHost(step: number, from: number, parts: HostTimes): void {
-    let begin = from;
-    for (const [part, seconds] of Object.entries(parts) as [string, number][]) {
-      this.add('host', `step ${step}: ${part}`, begin, begin + seconds);
-      begin += seconds;
-    }
+  private add(name: string, begin: number, end: number): void {
+    this.events.push({ track: 'host', name, begin, end });
   }
 
   private addDispatches(from: number, dispatches: readonly TimedDispatch[]): void {
@@ -111,7 +119,8 @@ interface Collected {
   /** Of the steps to come. */
   readonly kinds: Kind[];
   readonly steps: number[];
-  readonly dispatches: (readonly TimedDispatch[])[];
+  /** Of each step, of each run of a program. */
+  readonly dispatches: (readonly (readonly TimedDispatch[])[])[];
   /** Seconds. */
   readonly whole: number[];
   readonly host: HostTimes[];
@@ -130,20 +139,25 @@ function bytesOf({ reads, writes }: Dispatch): number {
 function summary({ phase, steps, dispatches, whole, host }: Collected, clock: PhaseProfile['clock']): PhaseProfile {
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const milliseconds = (values: readonly number[]): number => 1000 * mean(values);
-  const spans = dispatches.map((timed) => (timed.at(-1)?.end ?? 0) - (timed[0]?.begin ?? 0));
-  const busy = dispatches.map((timed) => timed.reduce((sum, { begin, end }) => sum + (end - begin), 0));
+  const span = (timed: readonly TimedDispatch[]): number => (timed.at(-1)?.end ?? 0) - (timed[0]?.begin ?? 0);
+  const spans = dispatches.map((runs) => runs.reduce((sum, timed) => sum + span(timed), 0));
+  const busy = dispatches.map((runs) => busySeconds(runs.flat()));
   const part = (key: keyof HostTimes): number => milliseconds(host.map((times) => times[key]));
   return {
     phase,
     steps,
     clock,
-    dispatches: dispatches[0]?.length ?? 0,
+    dispatches: dispatches[0]?.flat().length ?? 0,
     normal: milliseconds(whole),
     profiled: milliseconds(spans),
     gaps: milliseconds(spans.map((span, index) => Math.max(0, span - (busy[index] ?? 0)))),
     host: { draw: part('draw'), inputs: part('inputs'), encode: part('encode'), submit: part('submit') },
-    rows: rowsOf(dispatches.flat(), steps.length),
+    rows: rowsOf(dispatches.flat(2), steps.length),
   };
+}
+
+function busySeconds(timed: readonly TimedDispatch[]): number {
+  return timed.reduce((sum, { begin, end }) => sum + (end - begin), 0);
 }
 
 function rowsOf(timed: readonly TimedDispatch[], steps: number): ProfileRow[] {
@@ -154,11 +168,10 @@ function rowsOf(timed: readonly TimedDispatch[], steps: number): ProfileRow[] {
     if (group) group.push(each);
     else groups.set(key, [each]);
   }
-  const seconds = (group: readonly TimedDispatch[]): number => group.reduce((sum, { begin, end }) => sum + (end - begin), 0);
-  const all = seconds(timed);
+  const all = busySeconds(timed);
   const rows = [...groups.values()].map((group): ProfileRow => {
     const [first] = group as [TimedDispatch];
-    const own = seconds(group);
+    const own = busySeconds(group);
     const sum = (of: (dispatch: Dispatch) => number): number => group.reduce((total, { dispatch }) => total + of(dispatch), 0);
     return {
       kernel: first.dispatch.kernel.name,

@@ -113,7 +113,7 @@ export class Trainer {
         : { kind: 'byClass', sameProb: masking.sameProb, classes: new ClassIndex(set.labels) };
   }
 
-  /** Runs the steps, where it is set, and measures some of them. */
+  /** Measures some of the steps, where it is set. */
   profiler: StepProfiler | undefined;
 
   /**
@@ -167,7 +167,8 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
-          await this.submit(step);
+          if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, run));
+          else await this.submit(step, (program) => program.run());
           const metrics = this.readMetrics(step++);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);
@@ -187,8 +188,7 @@ export class Trainer {
     return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
   }
 
-  private async submit(step: number): Promise<void> {
-    const begin = performance.now();
+  private async submit(step: number, run: (program: TensorProgram) => void | Promise<void>): Promise<void> {
     const { config, program, recorded, set, update = program } = this;
     const { batch, accumulate, seed } = config.training;
     const size = batch / accumulate;
@@ -197,7 +197,6 @@ export class Trainer {
     const partners = recorded.paired ? partnerIndices(seed, step, indices, this.pairing) : undefined;
     const alphas = recorded.paired ? drawAlphas(seed, step, batch, alphaLaw(config)) : undefined;
     const { first, second, alpha } = recorded.inputs;
-    const drawn = (performance.now() - begin) / 1000;
     if (recorded.sums) this.engine.clear([...recorded.added]);
     update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
     for (let at = 0; at < batch; at += size) {
@@ -209,12 +208,10 @@ export class Trainer {
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
       program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at));
-      // Of several micro-batches, which are alike, the last one is measured.
-      if (this.profiler && at + size === batch) await this.profiler.run(program, step, drawn);
-      else program.run();
+      await run(program);
       if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
     }
-    this.update?.run();
+    if (this.update) await run(this.update);
   }
 
   private async readMetrics(step: number): Promise<StepMetrics> {

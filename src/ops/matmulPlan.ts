@@ -133,12 +133,12 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
   };
   if (!subgroups || subgroups.min !== subgroups.max) return [register(4, 8), register(8, 4)];
   const LANES = subgroups.min;
-  const shuffle = (TM: number, TN: number, UNROLL: 0 | 1): MatmulWay => {
-    const params = { ...common, TM, TN, LANES, UNROLL };
+  const shuffle = (TM: number, TN: number, unrolled: boolean): MatmulWay => {
+    const params = { ...common, TM, TN, LANES, UNROLL: Number(unrolled) };
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
-  // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it.
-  const [first, other] = LANES <= 4 ? ([1, 0] as const) : ([0, 1] as const);
-  // Larger tiles are no faster at the model's shapes and compile for seconds.
-  return [shuffle(16, 8, first), shuffle(8, 8, first), shuffle(8, 8, other), register(4, 8)];
+  // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it. Larger tiles
+  // are no faster at the model's shapes and compile for seconds.
+  const unrolled = LANES <= 4;
+  return [shuffle(16, 8, unrolled), shuffle(8, 8, unrolled), shuffle(16, 8, !unrolled), register(4, 8)];
 }
