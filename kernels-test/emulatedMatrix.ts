@@ -5,17 +5,17 @@
 export const emulatedMatrix = `
 //#enable f16
 //#enable subgroups
-struct Left { of: array<f32, M * K> }
-struct Right { of: array<f32, K * N> }
-struct Result { of: array<f32, M * N> }
+struct Left { elements: array<f32, M * K> }
+struct Right { elements: array<f32, K * N> }
+struct Result { elements: array<f32, M * N> }
 
 fn loadLeft(at: u32) -> Left {
   var matrix: Left;
   for (var i = 0u; i < M * K; i++) {
 //#if TRANS_A
-    matrix.of[i] = f32(tileA[at + i % K * PITCH_A + i / K]);
+    matrix.elements[i] = f32(tileA[at + i % K * PITCH_A + i / K]);
 //#else
-    matrix.of[i] = f32(tileA[at + i / K * PITCH_A + i % K]);
+    matrix.elements[i] = f32(tileA[at + i / K * PITCH_A + i % K]);
 //#end
   }
   return matrix;
@@ -25,9 +25,9 @@ fn loadRight(at: u32) -> Right {
   var matrix: Right;
   for (var i = 0u; i < K * N; i++) {
 //#if TRANS_B
-    matrix.of[i] = f32(tileB[at + i % N * PITCH_B + i / N]);
+    matrix.elements[i] = f32(tileB[at + i % N * PITCH_B + i / N]);
 //#else
-    matrix.of[i] = f32(tileB[at + i / N * PITCH_B + i % N]);
+    matrix.elements[i] = f32(tileB[at + i / N * PITCH_B + i % N]);
 //#end
   }
   return matrix;
@@ -37,7 +37,7 @@ fn multiplyAdd(left: Left, right: Right, sum: Result) -> Result {
   var matrix = sum;
   for (var i = 0u; i < M * N; i++) {
     for (var k = 0u; k < K; k++) {
-      matrix.of[i] += left.of[i / N * K + k] * right.of[k * N + i % N];
+      matrix.elements[i] += left.elements[i / N * K + k] * right.elements[k * N + i % N];
     }
   }
   return matrix;
@@ -45,7 +45,7 @@ fn multiplyAdd(left: Left, right: Right, sum: Result) -> Result {
 
 fn storeResult(at: u32, sum: Result) {
   if (subgroupElect()) {
-    for (var i = 0u; i < M * N; i++) { tileC[at + i] = sum.of[i]; }
+    for (var i = 0u; i < M * N; i++) { tileC[at + i] = sum.elements[i]; }
   }
 }
 `;

@@ -75,7 +75,8 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const data = await loadData(config);
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
-  const engine = await openEngine({ adapterName: config.device.adapter, plain: config.device.kernels === 'plain' });
+  const { adapter, kernels, precision } = config.device;
+  const engine = await openEngine({ adapterName: adapter, plain: kernels === 'plain', half: precision === 'f16' });
   try {
     progress.note('data', describeData(data));
     if (resumed) progress.note('resume', describeResume(resume));
