@@ -1,51 +1,57 @@
 /**
- * Stands in for the head `subgroupMatrix` of `src/gpu/subgroupMatrix.ts` where there are no matrix units: every invocation of a
- * subgroup holds whole matrices and makes the whole product, so that the very text of a kernel runs on any device with f16.
+ * Stands in for the head `subgroupMatrix` of `src/gpu/subgroupMatrix.ts` where there are no matrix units, so that the very text
+ * of a kernel runs on any device with f16 and subgroups of four or more. A factor is a place in a tile, which the kernel
+ * leaves as it is until the product is made; of a result, an invocation holds every n-th element, in a subgroup of n.
  */
 export const emulatedMatrix = `
 //#enable f16
 //#enable subgroups
-struct Left { of: array<f32, M * K> }
-struct Right { of: array<f32, K * N> }
-struct Result { of: array<f32, M * N> }
+struct Left { at: u32 }
+struct Right { at: u32 }
+struct Result { elements: array<f32, M * N / 4> }
 
-fn loadLeft(at: u32) -> Left {
-  var matrix: Left;
-  for (var i = 0u; i < M * K; i++) {
+fn loadLeft(at: u32) -> Left { return Left(at); }
+fn loadRight(at: u32) -> Right { return Right(at); }
+
+fn leftElement(left: Left, i: u32, k: u32) -> f32 {
 //#if TRANS_A
-    matrix.of[i] = f32(tileA[at + i % K * PITCH_A + i / K]);
+  return f32(tileA[left.at + k * PITCH_A + i]);
 //#else
-    matrix.of[i] = f32(tileA[at + i / K * PITCH_A + i % K]);
+  return f32(tileA[left.at + i * PITCH_A + k]);
 //#end
-  }
-  return matrix;
 }
 
-fn loadRight(at: u32) -> Right {
-  var matrix: Right;
-  for (var i = 0u; i < K * N; i++) {
+fn rightElement(right: Right, k: u32, j: u32) -> f32 {
 //#if TRANS_B
-    matrix.of[i] = f32(tileB[at + i % N * PITCH_B + i / N]);
+  return f32(tileB[right.at + j * PITCH_B + k]);
 //#else
-    matrix.of[i] = f32(tileB[at + i / N * PITCH_B + i % N]);
+  return f32(tileB[right.at + k * PITCH_B + j]);
 //#end
-  }
-  return matrix;
 }
+
+// As large as it says, but a bound that compilers do not unroll by.
+fn bound(size: u32) -> u32 { return select(0u, size, shape.k > 0u); }
 
 fn multiplyAdd(left: Left, right: Right, sum: Result) -> Result {
-  var matrix = sum;
-  for (var i = 0u; i < M * N; i++) {
-    for (var k = 0u; k < K; k++) {
-      matrix.of[i] += left.of[i / N * K + k] * right.of[k * N + i % N];
-    }
+  var result = sum;
+  let lanes = subgroupAdd(1u);
+  var e = 0u;
+  for (var i = subgroupExclusiveAdd(1u); i < bound(M * N); i += lanes) {
+    var element = result.elements[e];
+    for (var k = 0u; k < bound(K); k++) { element += leftElement(left, i / N, k) * rightElement(right, k, i % N); }
+    result.elements[e] = element;
+    e++;
   }
-  return matrix;
+  return result;
 }
 
 fn storeResult(at: u32, sum: Result) {
-  if (subgroupElect()) {
-    for (var i = 0u; i < M * N; i++) { tileC[at + i] = sum.of[i]; }
+  var result = sum;
+  let lanes = subgroupAdd(1u);
+  var e = 0u;
+  for (var i = subgroupExclusiveAdd(1u); i < bound(M * N); i += lanes) {
+    tileC[at + i] = result.elements[e];
+    e++;
   }
 }
 `;

@@ -101,8 +101,8 @@ export class StepWatcher implements RunWatcher {
   phase(): void {}
   score(): void {}
 
-  step({ step, loss, parts, lr, gradNorm }: StepMetrics): void {
-    this.steps.push({ step, loss, parts, lr, gradNorm });
+  step({ step, loss, parts, lr, gradNorm, scaling }: StepMetrics): void {
+    this.steps.push({ step, loss, parts, lr, gradNorm, ...(scaling ? { scaling } : {}) });
   }
 
   stopRequested(): boolean {

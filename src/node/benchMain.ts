@@ -134,7 +134,7 @@ async function bench(flags: BenchFlags): Promise<number> {
   // First of all: what follows would leave nothing cold.
   if (chosen.startUp) await benchStartUp(adapterName, found);
 
-  const engine = await openEngine({ adapterName, timestamps: true });
+  const engine = await openEngine({ adapterName, timestamps: true, half: true });
   const plain = Engine.borrow(engine.device, { info: engine.info, wait: engine.wait, plain: true });
   const software = isSoftware(engine.info);
   const warning = software ? hanging('WARNING   ', SOFTWARE_WARNING, WIDTH).join('\n') : undefined;

@@ -1,4 +1,5 @@
 import { Engine, isSoftware, type EngineOptions, type Wait } from '../gpu/engine';
+import { MATRIX_TOGGLES } from '../gpu/subgroupMatrix';
 import { requestAdapter, type OpenAdapter } from './adapter';
 import { freeMemory } from './memory';
 
@@ -35,9 +36,12 @@ const SHARE_OF_MEMORY = 0.8;
  *   `requestAdapter`
  * @throws UserError where there is no such adapter
  */
-export async function openEngine({ adapterName = 'any', ...options }: DawnOptions = {}): Promise<Engine> {
-  const flags = options.timestamps ? [EXACT_TIMESTAMPS, EXPERIMENTS] : [];
-  return await openEngineOn(await requestAdapter(adapterName, flags), options);
+export async function openEngine({ adapterName = 'any', half = false, ...options }: DawnOptions = {}): Promise<Engine> {
+  const flags = options.timestamps ? [EXACT_TIMESTAMPS] : [];
+  const opened = await requestAdapter(adapterName, flags);
+  // A software adapter has no matrix units, and these toggles take checks away.
+  const chosen = half && !isSoftware(opened.adapter.info) ? await requestAdapter(adapterName, [...flags, HALF_TOGGLES]) : opened;
+  return await openEngineOn(chosen, options);
 }
 
 /** Opens an engine on an adapter that was found. */
@@ -48,13 +52,17 @@ export async function openEngineOn({ adapter, gpu }: OpenAdapter, options: Engin
   return engine;
 }
 
+/** With these Dawn has matrix units, and f16 on NVIDIA. */
+const HALF_TOGGLES = `enable-dawn-features=${MATRIX_TOGGLES.join(',')}`;
+
 /** Dawn rounds timestamps to 65 µs by default, as browsers do. */
 const EXACT_TIMESTAMPS = 'disable-dawn-features=timestamp_quantization';
 
-/** Dawn offers subgroup matrices only so, as WebGPU has them not yet. */
-const EXPERIMENTS = 'enable-dawn-features=allow_unsafe_apis';
-
-export type DawnOptions = EngineOptions & { readonly adapterName?: string };
+export type DawnOptions = EngineOptions & {
+  readonly adapterName?: string;
+  /** Whether it is to compute in f16: a GPU is then opened with all that Dawn has for it. */
+  readonly half?: boolean;
+};
 
 /** Dawn's instance must outlive its devices. */
 const dawnInstances = new WeakMap<Engine, GPU>();

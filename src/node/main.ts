@@ -78,9 +78,9 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const data = await loadData(config);
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
-  const { adapter, kernels } = config.device;
+  const { adapter, kernels, precision } = config.device;
   const plain = kernels === 'plain';
-  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile });
+  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile, half: precision === 'f16' });
   try {
     progress.note('data', describeData(data));
     if (resumed) progress.note('resume', describeResume(resume));
