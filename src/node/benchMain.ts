@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { BenchSuite } from '../../bench/bench';
 import { suites } from '../../bench/index';
+import { hasFailed } from '../../bench/peers/runPeers';
 import { runBenches } from '../../bench/runBenches';
 import { compareSteps } from '../../bench/step.bench';
 import { BENCH_COLUMNS, benchCells, SOFTWARE_WARNING, stepLines } from '../../bench/words';
@@ -10,6 +11,7 @@ import { UserError } from '../files/userError';
 import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
 import { openEngine } from './dawn';
 import { reportFailure } from './failure';
+import { benchPeers } from './peers';
 import { hanging } from './wrap';
 
 /**
@@ -24,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` is the training step', '')
     .option('--adapter <name>', "hardware, software, or a part of the adapter's name", 'any')
     .addOption(new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'))
+    .option('--peers', 'compares with other engines instead; needs `npm ci --ignore-scripts --prefix bench/peers`', false)
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
@@ -36,7 +39,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    return (await bench(command.opts<BenchFlags>())) === 0 ? 0 : 1;
+    const flags = command.opts<BenchFlags>();
+    if (flags.peers) return (await benchPeers(flags)).some(hasFailed) ? 1 : 0;
+    return (await bench(flags)) === 0 ? 0 : 1;
   } catch (error) {
     return reportFailure(error);
   }
@@ -46,6 +51,7 @@ interface BenchFlags {
   readonly filter: string;
   readonly adapter: string;
   readonly kernels: 'plain' | 'fast';
+  readonly peers: boolean;
 }
 
 /** Runs what the filter leaves, and returns how many failed. */
