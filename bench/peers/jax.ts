@@ -17,7 +17,7 @@ interface Arr {
   mul(other: Arr | number): Arr;
   div(other: Arr | number): Arr;
   reshape(shape: readonly number[]): Arr;
-  transpose(): Arr;
+  transpose(order?: readonly number[]): Arr;
   mean(): Arr;
 }
 type Tree = Arr | readonly Tree[] | { readonly [name: string]: Tree };
@@ -42,8 +42,6 @@ interface Jax {
     softmax(x: Arr, axis: number): Arr;
     gelu(x: Arr, options: { readonly approximate: boolean }): Arr;
     standardize(x: Arr, axis: number, options: { readonly epsilon: number }): Arr;
-    /** Of [batch, tokens, heads, channels] each. */
-    dotProductAttention(q: Arr, k: Arr, v: Arr): Arr;
   };
 }
 
@@ -179,15 +177,22 @@ function layernorm(jax: Jax, x: Arr, gamma: Arr, beta: Arr): Arr {
   return jax.nn.standardize(x, -1, { epsilon: EPS }).mul(gamma).add(beta);
 }
 
+/** q, k and v [batch, heads, tokens, channels]. What jax-js has for it needs a newer Node than this project does. */
+function attend(jax: Jax, q: Arr, k: Arr, v: Arr): Arr {
+  const scale = 1 / Math.sqrt(q.shape.at(-1) as number);
+  const scores = jax.numpy.matmul(q, k.transpose([0, 1, 3, 2])).mul(scale);
+  return jax.numpy.matmul(jax.nn.softmax(scores, -1), v);
+}
+
 function prepareAttention(session: Session, work: AttentionWork, inputs: References): PreparedWork {
   const { jax, upload } = session;
-  const shape = headShape(work, 'inside');
+  const shape = headShape(work, 'outside');
   const heads = (name: string, parts: number): Arr[] =>
-    unpackHeads((inputs[name] as Reference).data, parts, work, 'inside').map((data) => upload({ shape, data }));
-  const operation = (...[q, k, v]: Arr[]): Arr => jax.nn.dotProductAttention(q as Arr, k as Arr, v as Arr);
+    unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) => upload({ shape, data }));
+  const operation = (...[q, k, v]: Arr[]): Arr => attend(jax, q as Arr, k as Arr, v as Arr);
   const named = ([out, ...gradients]: readonly Float32Array[]): Results => ({
-    out: packHeads([out as Float32Array], work, 'inside'),
-    ...(gradients.length > 0 ? { dqkv: packHeads(gradients, work, 'inside') } : {}),
+    out: packHeads([out as Float32Array], work, 'outside'),
+    ...(gradients.length > 0 ? { dqkv: packHeads(gradients, work, 'outside') } : {}),
   });
   return work.backward
     ? prepareFunction(session, withGradients(jax, operation), [...heads('qkv', 3), ...heads('dOut', 1)], named)
@@ -318,8 +323,8 @@ function model(jax: Jax, { dim, heads, depth, batch, tokens }: StepWork, weights
   for (let index = 0; index < depth; index++) {
     const name = `blocks.${index}`;
     const parts = jax.numpy.split(linear(`${name}.attn.qkv`, norm(`${name}.norm1`, y.ref)), 3, 1);
-    const [q, k, v] = parts.map((part) => part.reshape([batch, tokens, heads, dim / heads])) as [Arr, Arr, Arr];
-    const attended = jax.nn.dotProductAttention(q, k, v).reshape([rows, dim]);
+    const [q, k, v] = parts.map((part) => part.reshape([batch, tokens, heads, dim / heads]).transpose([0, 2, 1, 3])) as [Arr, Arr, Arr];
+    const attended = attend(jax, q, k, v).transpose([0, 2, 1, 3]).reshape([rows, dim]);
     y = y.add(linear(`${name}.attn.proj`, attended));
     const hidden = jax.nn.gelu(linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, y.ref)), { approximate: false });
     y = y.add(linear(`${name}.mlp.fc2`, hidden));

@@ -67,16 +67,16 @@ export async function startOnnx({ load, wait }: PeerHost): Promise<PeerEngine> {
       },
     };
   };
+  // Its device goes with the last session: the first stays.
   const tried = prepare(trial, session);
   await tried.results();
-  tried.dispose();
   return {
     name: 'ONNX Runtime',
     prepare: async (work, inputs) => {
       const model = modelOf(work, inputs);
       return model && prepare(model, await create(onnxModel([model.node], shapesOf(model.inputs), model.outputs)));
     },
-    dispose: () => undefined,
+    dispose: () => tried.dispose(),
   };
 }
 

@@ -190,10 +190,10 @@ export function checkerOf(work: Work, inputs: References): (results: Results) =>
 const TOLERANCE = 1e-5;
 
 /**
- * The same for losses after a few steps. AdamW divides a gradient by its own size, so that where it is nothing but
- * rounding the weight still moves: the losses agree to some 1e-6 a step.
+ * The same for the losses of a few steps, which fall by a tenth each. WebGPU engines agree to some 1e-6; exponential and
+ * error function of jax-js on WebAssembly are short polynomials, which leaves 5e-5 after four blocks.
  */
-const LOSS_TOLERANCE = 5e-5;
+const LOSS_TOLERANCE = 1e-4;
 
 function expectedOf(work: Exclude<Work, MatmulWork>, inputs: References): References {
   switch (work.kind) {

@@ -19,8 +19,9 @@ export interface StepShape {
   readonly tokens: number;
 }
 
-export const ADAMW = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05 } as const;
-export const LEARNING_RATE = 1e-3;
+/** The decay is larger than anyone's, so that a check sees it. */
+export const ADAMW = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.5 } as const;
+export const LEARNING_RATE = 1e-4;
 /** Steps whose losses are compared: the first is that of the given weights. */
 export const CHECKED_STEPS = 3;
 export const MLP_RATIO = 4;

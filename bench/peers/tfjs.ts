@@ -58,6 +58,8 @@ const EPS = 1e-6;
 export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
   const core = (await load('@tensorflow/tfjs-core')) as { readonly default?: TensorFlow };
   const tf = core.default ?? (core as TensorFlow);
+  // What Node takes for tfjs-core knows no gradients; with tfjs-layers they come.
+  await load('@tensorflow/tfjs-layers');
   await load('@tensorflow/tfjs-backend-webgpu');
   if (!(await wait(tf.setBackend('webgpu')))) throw new Error('its WebGPU backend does not start');
   await tf.ready();
