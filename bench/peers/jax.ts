@@ -149,7 +149,7 @@ function prepareOperation(session: Session, work: MatmulWork | RowWork, inputs: 
     const product = (a: Arr, b: Arr): Arr[] => [
       jax.numpy.matmul(layout === 'tn' ? a.transpose() : a, layout === 'nt' ? b.transpose() : b),
     ];
-    return prepareFunction(session, product as (...args: Arr[]) => Arr[], arrays(['a', 'b']), ([c]) => ({ c: c as Float32Array }));
+    return prepareFunction(session, product, arrays(['a', 'b']), ([c]) => ({ c: c as Float32Array }));
   }
   const names = work.kind === 'layernorm' ? ['x', 'gamma', 'beta'] : ['x'];
   const operation = operationOf(jax, work.kind);
@@ -165,11 +165,11 @@ function prepareOperation(session: Session, work: MatmulWork | RowWork, inputs: 
 function operationOf(jax: Jax, kind: RowWork['kind']): (...inputs: Arr[]) => Arr {
   switch (kind) {
     case 'layernorm':
-      return (x, gamma, beta) => layernorm(jax, x as Arr, gamma as Arr, beta as Arr);
+      return (x, gamma, beta) => layernorm(jax, x, gamma, beta);
     case 'softmax':
-      return (x) => jax.nn.softmax(x as Arr, -1);
+      return (x) => jax.nn.softmax(x, -1);
     case 'gelu':
-      return (x) => jax.nn.gelu(x as Arr, { approximate: false });
+      return (x) => jax.nn.gelu(x, { approximate: false });
   }
 }
 

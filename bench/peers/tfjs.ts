@@ -132,11 +132,11 @@ async function read(tf: TensorFlow, tensors: Named): Promise<Record<string, Floa
 function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[]) => Tensor {
   switch (kind) {
     case 'layernorm':
-      return (x, gamma, beta) => layernorm(tf, x as Tensor, gamma as Tensor, beta as Tensor);
+      return (x, gamma, beta) => layernorm(tf, x, gamma, beta);
     case 'softmax':
-      return (x) => tf.softmax(x as Tensor);
+      return (x) => tf.softmax(x);
     case 'gelu':
-      return (x) => gelu(tf, x as Tensor);
+      return (x) => gelu(tf, x);
   }
 }
 

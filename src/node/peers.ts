@@ -70,7 +70,7 @@ export async function benchPeers(options: { readonly filter: string; readonly ad
     console.log(`\n${summaryLines(results).join('\n')}`);
     if (warning) console.log(`\n${warning}`);
   } finally {
-    for (const { dispose } of engines) dispose();
+    for (const started of engines) started.dispose();
     engine.dispose();
   }
   return results;
