@@ -7,8 +7,8 @@ export type PeerCell = { readonly engine: string } & (
       readonly microseconds: number;
       /** Half the distance between the quartiles, over the median. */
       readonly spread: number;
-      /** Its time over ours: the median over samples taken one after the other. */
-      readonly ratio: number;
+      /** Its time over ours: the median over samples taken one after the other. Null where ours has none. */
+      readonly ratio: number | null;
     }
   | { readonly failure: string }
   | { readonly absent: true }
@@ -49,7 +49,7 @@ export async function* runPeers(engines: readonly PeerEngine[], rows: readonly P
       const check = checkerOf(row.work, inputs);
       for (const engine of engines) racers.push(await Racer.enter(engine, row, inputs, check));
       await race(racers.filter((racer) => racer.prepared));
-      const ours = racers[0]?.samples ?? [];
+      const ours = racers[0]?.prepared ? racers[0].samples : [];
       yield { kernel: row.work.kind, name: row.name, flops: row.flops, cells: racers.map((racer) => racer.cell(ours)) };
     } finally {
       for (const { prepared } of racers) prepared?.dispose();
@@ -131,7 +131,7 @@ class Racer {
       engine,
       microseconds: middle * 1e6,
       spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / middle,
-      ratio: quantile(samples.map((seconds, index) => seconds / (ours[index] ?? NaN)), 0.5),
+      ratio: ours.length > 0 ? quantile(samples.map((seconds, index) => seconds / (ours[index] as number)), 0.5) : null,
     };
   }
 }

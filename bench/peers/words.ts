@@ -10,7 +10,7 @@ const isTimed = (cell: PeerCell | undefined): cell is Timed => cell !== undefine
 
 /** Whether every other engine that does the row's work takes longer than ours. */
 export function isAhead({ cells: [ours, ...peers] }: PeerResult): boolean {
-  return isTimed(ours) && peers.filter(isTimed).every(({ ratio }) => ratio > 1);
+  return isTimed(ours) && peers.filter(isTimed).every(({ ratio }) => ratio !== null && ratio > 1);
 }
 
 /** A row's cells in words, one an engine; the peers' with how many times as long as ours they take. */
@@ -23,8 +23,8 @@ export function peerCells({ cells }: PeerResult): string[] {
   });
 }
 
-function ratioText(ratio: number): string {
-  return Number.isFinite(ratio) ? `${digits(ratio)}×` : '–';
+function ratioText(ratio: number | null): string {
+  return ratio === null ? '–' : `${digits(ratio)}×`;
 }
 
 /** Why engines failed in a row, a line each. */

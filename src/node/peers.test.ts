@@ -175,7 +175,7 @@ describe('the runner', () => {
 });
 
 describe('the table', () => {
-  const timed = (engine: string, microseconds: number, ratio: number): PeerCell => ({ engine, microseconds, spread: 0.034, ratio });
+  const timed = (engine: string, microseconds: number, ratio: number | null): PeerCell => ({ engine, microseconds, spread: 0.034, ratio });
   const result = (kernel: string, name: string, flops: number, ...cells: PeerCell[]): PeerResult => ({ kernel, name, flops, cells });
   const ahead = result('matmul', RATE_ROW, 2e6, timed('ours', 100, 1), timed('a', 250, 2.5), { engine: 'b', absent: true });
   const behind = result('gelu', 'x', 1e6, timed('ours', 1234.5, 1), timed('a', 1200, 0.972), { engine: 'b', failure: 'wrong' });
@@ -184,13 +184,14 @@ describe('the table', () => {
   it('shows times, spreads and ratios', () => {
     expect(peerCells(ahead)).toEqual(['100 ± 3 %', '250 ± 3 % 2.50×', '–']);
     expect(peerCells(behind)).toEqual(['1235 ± 3 %', '1200 ± 3 % 0.972×', 'FAILED']);
+    expect(peerCells(result('gelu', 'x', 1, { engine: 'ours', failure: 'wrong' }, timed('a', 20, null)))).toEqual(['FAILED', '20.0 ± 3 % –']);
   });
 
   it('marks where ours is not ahead', () => {
     expect(isAhead(ahead)).toBe(true);
     expect(isAhead(behind)).toBe(false);
     expect(isAhead(result('gelu', 'x', 1, timed('ours', 1, 1), timed('a', 1, 1)))).toBe(false);
-    expect(isAhead(result('gelu', 'x', 1, { engine: 'ours', failure: 'wrong' }, timed('a', 1, NaN)))).toBe(false);
+    expect(isAhead(result('gelu', 'x', 1, { engine: 'ours', failure: 'wrong' }, timed('a', 1, null)))).toBe(false);
   });
 
   it('sums up, with the rate of the step beside that of our matmul', () => {
