@@ -220,7 +220,7 @@ function operation(layout: MatmulLayout, m: number, n: number, k: number, half?:
   const exact = operandsOf({ layout, m, n, k });
   const [a, b] = half ? [randomHalf(exact.a.shape, 1), randomHalf(exact.b.shape, 2)] : [exact.a, exact.b];
   return operationTest<reference.Inputs>({
-    name: `matmul ${layout} ${m}×${n}×${k}`,
+    name: `matmul ${layout} ${m}×${n}×${k}${half?.length === 1 ? ` of ${half.join()}` : ''}`,
     inputs: { a, b },
     ...(half ? { half } : {}),
     operation: (graph, operands) => ({ c: matmul(graph, operands.a, operands.b, layout) }),

@@ -7,6 +7,7 @@ import { compareBenches } from '../../bench/compareBenches';
 import { reportDevice } from '../../bench/device';
 import { timeHost, type HostTiming } from '../../bench/host.bench';
 import { suites } from '../../bench/index';
+import { hasFailed, type PeerResult } from '../../bench/peers/runPeers';
 import { chooseSuites, runBenches, TOO_LARGE, type BenchFailure, type BenchOutcome } from '../../bench/runBenches';
 import { FORMAT, parseSaved, type SavedBench } from '../../bench/saved';
 import { startUp, type StartUp } from '../../bench/startUp.bench';
@@ -31,6 +32,7 @@ import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
 import { openEngine } from './dawn';
 import { assertWritable, writeWhole } from './durableFile';
 import { reason, reportFailure } from './failure';
+import { benchPeers } from './peers';
 import { rooflineFile } from './rooflineFile';
 import { hanging } from './wrap';
 
@@ -48,6 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addOption(new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'))
     .option('--json <file>', 'save what was found, for machines and for --compare')
     .option('--compare <file>', 'hold what was found against what --json or the page saved earlier')
+    .option('--peers', 'compare with other engines instead; needs `npm ci --ignore-scripts --prefix bench/peers`', false)
     .option('--roofline <file>', 'draw operations a byte against GFLOP/s, under the ceilings: a .png or .svg')
     .allowExcessArguments(false)
     .exitOverride()
@@ -61,7 +64,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    return (await bench(command.opts<BenchFlags>())) === 0 ? 0 : 1;
+    const flags = command.opts<BenchFlags>();
+    if (flags.peers) return (await comparePeers(flags)).some(hasFailed) ? 1 : 0;
+    return (await bench(flags)) === 0 ? 0 : 1;
   } catch (error) {
     return reportFailure(error);
   }
@@ -71,9 +76,23 @@ interface BenchFlags {
   readonly filter: string;
   readonly adapter: string;
   readonly kernels: 'plain' | 'fast';
+  readonly peers: boolean;
   readonly json?: string;
   readonly compare?: string;
   readonly roofline?: string;
+}
+
+/** Other engines beside this one; the rows are saved with `--json`. */
+async function comparePeers({ json, compare, roofline, ...flags }: BenchFlags): Promise<PeerResult[]> {
+  for (const [flag, value] of Object.entries({ compare, roofline })) {
+    if (value !== undefined) throw new UserError(`--${flag} is not for --peers. Leave one of them out.`, { usage: true });
+  }
+  if (json !== undefined) assertWritable('--json', json);
+  return await benchPeers(flags, (device, rows) => {
+    if (json === undefined) return;
+    const saved = { format: 'palimpsest peers 1', date: new Date().toISOString(), palimpsest: packageJson.version, device, rows };
+    writeWhole(json, `${JSON.stringify(saved, null, 2)}\n`);
+  });
 }
 
 /** What the filter leaves. */

@@ -1,0 +1,259 @@
+import type { Reference, References } from '../../kernels-test/compare';
+import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
+import type { PeerEngine, PeerHost, PreparedWork } from './peer';
+import type { AdamwWork, AttentionWork, RowWork, StepWork, Work } from './rows';
+import { ADAMW, CHECKED_STEPS, isDecayed, LEARNING_RATE, weightNames } from './step.reference';
+
+/** What is called of TensorFlow.js. */
+interface Tensor {
+  readonly shape: readonly number[];
+  data(): Promise<Float32Array>;
+  dispose(): void;
+}
+interface Variable extends Tensor {
+  readonly name: string;
+  assign(value: Tensor): void;
+}
+interface Backend {
+  readonly device: GPUDevice;
+  /** Commands that wait for more. */
+  readonly commandEncoder: GPUCommandEncoder | null;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+type Named = Record<string, Tensor>;
+interface TensorFlow {
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
+  backend(): Backend;
+  removeBackend(name: string): void;
+  tensor(values: Float32Array, shape: readonly number[]): Tensor;
+  variable(value: Tensor, trainable: boolean, name: string): Variable;
+  tidy<T>(work: () => T): T;
+  dispose(tensors: unknown): void;
+  matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
+  add(a: Tensor, b: Tensor | number): Tensor;
+  sub(a: Tensor, b: Tensor): Tensor;
+  mul(a: Tensor, b: Tensor | number): Tensor;
+  div(a: Tensor, b: Tensor): Tensor;
+  sqrt(x: Tensor): Tensor;
+  erf(x: Tensor): Tensor;
+  softmax(x: Tensor): Tensor;
+  reshape(x: Tensor, shape: readonly number[]): Tensor;
+  transpose(x: Tensor, order: readonly number[]): Tensor;
+  unstack(x: Tensor): Tensor[];
+  moments(x: Tensor, axis: number, keepDims: boolean): { readonly mean: Tensor; readonly variance: Tensor };
+  readonly losses: { meanSquaredError(labels: Tensor, predictions: Tensor): Tensor };
+  grads(f: (...inputs: Tensor[]) => Tensor): (inputs: readonly Tensor[], dy: Tensor) => Tensor[];
+  variableGrads(f: () => Tensor): { readonly value: Tensor; readonly grads: Named };
+  readonly train: {
+    adam(rate: number, beta1: number, beta2: number, eps: number): { applyGradients(gradients: Named): void; dispose(): void };
+  };
+}
+
+/** As `layernorm.reference.ts` has it. */
+const EPS = 1e-6;
+
+/** TensorFlow.js on its WebGPU backend, on a device of its own. */
+export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
+  const core = (await load('@tensorflow/tfjs-core')) as { readonly default?: TensorFlow };
+  const tf = core.default ?? (core as TensorFlow);
+  // What Node takes for tfjs-core knows no gradients; with tfjs-layers they come.
+  await load('@tensorflow/tfjs-layers');
+  await load('@tensorflow/tfjs-backend-webgpu');
+  if (!(await wait(tf.setBackend('webgpu')))) throw new Error('its WebGPU backend does not start');
+  await tf.ready();
+  const backend = tf.backend();
+  /** Sends what waits for more, and waits for the GPU. */
+  const settle = async (): Promise<void> => {
+    backend.endComputePassEncoder();
+    if (backend.commandEncoder) backend.submitQueue();
+    await wait(backend.device.queue.onSubmittedWorkDone());
+  };
+  const run = async (repetitions: number, work: () => void): Promise<void> => {
+    for (let i = 0; i < repetitions; i++) tf.tidy(work);
+    await settle();
+  };
+  return {
+    name: 'TensorFlow.js',
+    prepare: async (work, inputs) => {
+      switch (work.kind) {
+        case 'adamw':
+          return prepareAdamw(tf, run, work, inputs);
+        case 'step':
+          return prepareStep(tf, run, work, inputs);
+        default:
+          return prepareOperation(tf, run, work, inputs);
+      }
+    },
+    dispose: () => tf.removeBackend('webgpu'),
+  };
+}
+
+type Run = (repetitions: number, work: () => void) => Promise<void>;
+
+function upload(tf: TensorFlow, { shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }): Tensor {
+  return tf.tensor(Float32Array.from(data), shape);
+}
+
+function prepareOperation(tf: TensorFlow, run: Run, work: Exclude<Work, AdamwWork | StepWork>, inputs: References): PreparedWork {
+  if (work.kind === 'attention') return prepareAttention(tf, run, work, inputs);
+  const tensors = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, upload(tf, value)]));
+  const input = (name: string): Tensor => tensors[name] as Tensor;
+  const dispose = (): void => tf.dispose(tensors);
+  if (work.kind === 'matmul') {
+    const { layout } = work;
+    const product = (): Tensor => tf.matMul(input('a'), input('b'), layout === 'tn', layout === 'nt');
+    return { results: async () => read(tf, { c: product() }), run: (repetitions) => run(repetitions, product), dispose };
+  }
+  const names = work.kind === 'layernorm' ? ['x', 'gamma', 'beta'] : ['x'];
+  const operation = operationOf(tf, work.kind);
+  const leaves = names.map(input);
+  const forward = (): Tensor => operation(...leaves);
+  const backward = (): Tensor[] => tf.grads(operation)(leaves, input('dy'));
+  return {
+    results: async () => {
+      const gradients = work.backward ? backward() : [];
+      const named = gradients.map((gradient, index) => [`d${names[index] ?? ''}`, gradient] as const);
+      return read(tf, { y: forward(), ...Object.fromEntries(named) });
+    },
+    run: (repetitions) => run(repetitions, work.backward ? backward : forward),
+    dispose,
+  };
+}
+
+async function read(tf: TensorFlow, tensors: Named): Promise<Record<string, Float32Array>> {
+  const results: Record<string, Float32Array> = {};
+  for (const [name, tensor] of Object.entries(tensors)) results[name] = await tensor.data();
+  tf.dispose(tensors);
+  return results;
+}
+
+function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[]) => Tensor {
+  switch (kind) {
+    case 'layernorm':
+      return (x, gamma, beta) => layernorm(tf, x, gamma, beta);
+    case 'softmax':
+      return (x) => tf.softmax(x);
+    case 'gelu':
+      return (x) => gelu(tf, x);
+  }
+}
+
+function layernorm(tf: TensorFlow, x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
+  const { mean, variance } = tf.moments(x, -1, true);
+  return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, EPS))), gamma), beta);
+}
+
+function gelu(tf: TensorFlow, x: Tensor): Tensor {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}
+
+/** q, k and v [batch, heads, tokens, channels]. */
+function attend(tf: TensorFlow, q: Tensor, k: Tensor, v: Tensor): Tensor {
+  const scale = 1 / Math.sqrt(q.shape.at(-1) as number);
+  return tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), scale)), v);
+}
+
+function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs: References): PreparedWork {
+  const heads = (name: string, parts: number): Tensor[] =>
+    unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) => tf.tensor(data, headShape(work, 'outside')));
+  const qkv = heads('qkv', 3);
+  const [dOut] = heads('dOut', 1) as [Tensor];
+  const operation = (...leaves: Tensor[]): Tensor => attend(tf, ...(leaves as [Tensor, Tensor, Tensor]));
+  const forward = (): Tensor => operation(...qkv);
+  const backward = (): Tensor[] => tf.grads(operation)(qkv, dOut);
+  return {
+    results: async () => {
+      const { out } = await read(tf, { out: forward() });
+      const gradients = Object.values(await read(tf, Object.fromEntries(work.backward ? backward().entries() : [])));
+      return {
+        out: packHeads([out as Float32Array], work, 'outside'),
+        ...(work.backward ? { dqkv: packHeads(gradients, work, 'outside') } : {}),
+      };
+    },
+    run: (repetitions) => run(repetitions, work.backward ? backward : forward),
+    dispose: () => tf.dispose([qkv, dOut]),
+  };
+}
+
+/** TensorFlow.js has Adam, to which weight decay is added by hand. */
+function adamw(tf: TensorFlow): { update: (variables: readonly Variable[], gradients: Named) => void; dispose: () => void } {
+  const [beta1, beta2] = ADAMW.betas;
+  const optimizer = tf.train.adam(LEARNING_RATE, beta1, beta2, ADAMW.eps);
+  return {
+    update: (variables, gradients) => {
+      for (const variable of variables) {
+        if (isDecayed(variable.shape)) variable.assign(tf.mul(variable, 1 - LEARNING_RATE * ADAMW.weightDecay));
+      }
+      optimizer.applyGradients(gradients);
+    },
+    dispose: () => optimizer.dispose(),
+  };
+}
+
+function prepareAdamw(tf: TensorFlow, run: Run, _: AdamwWork, inputs: References): PreparedWork {
+  const gradient = upload(tf, inputs['gradient'] as Reference);
+  const variable = tf.variable(upload(tf, inputs['weight'] as Reference), true, 'weight');
+  const optimizer = adamw(tf);
+  const update = (): void => optimizer.update([variable], { weight: gradient });
+  return {
+    results: async () => {
+      tf.tidy(update);
+      return { weight: await variable.data() };
+    },
+    run: (repetitions) => run(repetitions, update),
+    dispose: () => {
+      optimizer.dispose();
+      tf.dispose([gradient, variable]);
+    },
+  };
+}
+
+function prepareStep(tf: TensorFlow, run: Run, work: StepWork, inputs: References): PreparedWork {
+  const x = upload(tf, inputs['x'] as Reference);
+  const target = upload(tf, inputs['target'] as Reference);
+  // Layers of TensorFlow.js hold their weights [inputs, outputs].
+  const variables = weightNames(inputs).map((name) => {
+    const value = inputs[name] as Reference;
+    return tf.variable(upload(tf, value.shape.length > 1 ? turnedReference(value) : value), true, name);
+  });
+  const byName = new Map(variables.map((variable) => [variable.name, variable]));
+  const optimizer = adamw(tf);
+  const loss = (): Tensor => tf.losses.meanSquaredError(target, model(tf, work, x, (name) => byName.get(name) as Tensor));
+  const step = (): Tensor => {
+    const { value, grads } = tf.variableGrads(loss);
+    optimizer.update(variables, grads);
+    return value;
+  };
+  return {
+    results: async () => {
+      const losses: number[] = [];
+      for (let i = 0; i < CHECKED_STEPS; i++) losses.push(((await read(tf, { loss: tf.tidy(step) }))['loss'] as Float32Array)[0] as number);
+      return { losses };
+    },
+    run: (repetitions) => run(repetitions, step),
+    dispose: () => {
+      optimizer.dispose();
+      tf.dispose([x, target, variables]);
+    },
+  };
+}
+
+/** The stack of blocks on x [batch, tokens, dim]. */
+function model(tf: TensorFlow, { dim, heads, depth, batch, tokens }: StepWork, x: Tensor, weight: (name: string) => Tensor): Tensor {
+  const rows = batch * tokens;
+  const linear = (name: string, of: Tensor): Tensor => tf.add(tf.matMul(of, weight(`${name}.weight`)), weight(`${name}.bias`));
+  const norm = (name: string, of: Tensor): Tensor => layernorm(tf, of, weight(`${name}.weight`), weight(`${name}.bias`));
+  let y = tf.reshape(x, [rows, dim]);
+  for (let index = 0; index < depth; index++) {
+    const name = `blocks.${index}`;
+    const qkv = tf.reshape(linear(`${name}.attn.qkv`, norm(`${name}.norm1`, y)), [batch, tokens, 3, heads, dim / heads]);
+    const [q, k, v] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor];
+    const attended = tf.reshape(tf.transpose(attend(tf, q, k, v), [0, 2, 1, 3]), [rows, dim]);
+    y = tf.add(y, linear(`${name}.attn.proj`, attended));
+    const hidden = gelu(tf, linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, y)));
+    y = tf.add(y, linear(`${name}.mlp.fc2`, hidden));
+  }
+  return tf.reshape(y, [batch, tokens, dim]);
+}
