@@ -87,7 +87,10 @@ export async function completeChoices(
   for (const way of refused) note(`not used on this adapter: ${way}`);
   choices.adopt(entries);
   const answered = Object.keys(entries).length;
-  if (answered === 0) return;
+  if (answered === 0) {
+    note('the time was too short for any; the next run tries again');
+    return;
+  }
   await writeCache({ ...kernelPlace(engine.info, VERSION), entries }).catch((error: unknown) => {
     note(`the measured kernels are not kept for other runs: ${reason(error)}`);
   });

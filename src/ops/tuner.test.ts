@@ -72,11 +72,8 @@ async function bitsOf(on: Engine, work: Work): Promise<number[][]> {
 const layouts: readonly MatmulLayout[] = ['nn', 'nt', 'tn'];
 /** Odd shapes and round ones, below and above a tile, and a gradient whose sum is split. */
 const works: Readonly<Record<string, Work>> = {
-  ...Object.fromEntries(
-    layouts.flatMap((layout) =>
-      [[65, 33, 17], [96, 132, 64]].map(([m = 0, n = 0, k = 0]) => [`${layout} ${m}×${n}×${k}`, product({ layout, m, n, k })]),
-    ),
-  ),
+  ...Object.fromEntries(layouts.map((layout) => [`${layout} 96×132×64`, product({ layout, m: 96, n: 132, k: 64 })])),
+  'tn 65×33×17': product({ layout: 'tn', m: 65, n: 33, k: 17 }),
   'tn 33×65×700, split': product({ layout: 'tn', m: 33, n: 65, k: 700 }),
   'nt 65×33×17 with bias and GELU': product({ layout: 'nt', m: 65, n: 33, k: 17 }, ['bias', 'gelu']),
   'nt 36×68×40 with bias and residual': product({ layout: 'nt', m: 36, n: 68, k: 40 }, ['bias', 'residual']),
@@ -106,7 +103,7 @@ describe('every way to do a dispatch gives the bits of the first', () => {
       }
     }
     expect(most).toBeGreaterThan(2);
-  }, 300_000);
+  }, 600_000);
 });
 
 /** Each element squared, after so many idle turns; or something else. */
