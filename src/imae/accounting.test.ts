@@ -107,3 +107,13 @@ describe('advice where memory is short', () => {
     expect(advice({ training: { batch: 1 } }, { binding: 4 * 64 * 4 * 64 })).toMatch(/larger patches/);
   });
 });
+
+test('memory in f16: a copy of the weights more, and of the activations the residual stream alone as large as before', () => {
+  const shape = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar, batch: 8 } as const;
+  const [single, half] = [estimateMemory(shape, 1000), estimateMemory({ ...shape, precision: 'f16' }, 1000)];
+  const teacher = countParameters(cifar, 1);
+  expect(half.parameters - single.parameters).toBe(2 * countParameters(cifar, 2).trained);
+  expect(half.teacher - single.teacher).toBe(2 * (teacher.trained + teacher.positions));
+  const pixels = 4 * 8 * 7 * 3072;
+  expect((half.activations - pixels) / (single.activations - pixels)).toBeCloseTo((3 * 4 + 13 * 2) / (16 * 4), 12);
+});
