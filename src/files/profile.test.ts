@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { profileTable, profileTrace, type PhaseProfile } from './profile';
+import { profileTable, profileTrace, withCeilings, type PhaseProfile } from './profile';
 
 const profile: PhaseProfile = {
   phase: 'teacher',
@@ -29,6 +29,14 @@ describe('a profile', () => {
       '13 dispatches in 12.0 ms, 2.00 ms of it between them; not profiled, the step takes 10.0 ms, so profiling adds 20 %',
       'host: 0.500 ms to draw samples, 0.004 ms to hand them over, 0.100 ms to encode, 0.200 ms to submit',
     ]);
+  });
+
+  it('with the share of the nearer ceiling, where ceilings were measured', () => {
+    const ceilings = { f32: 400, copy: 100 };
+    const table = profileTable(withCeilings(profile, ceilings)).slice(1, 6);
+    expect(table.map((line) => line.split(/ {2,}/).at(-1))).toEqual(['of ceiling', '30 %', '25 %', '50 %', '50 %']);
+    const { rows } = withCeilings({ ...profile, rows: profile.rows.map((row) => ({ ...row, kernel: 'matmulMatrix' })) }, { ...ceilings, subgroupMatrix: 1000 });
+    expect(rows.map(({ ofCeiling }) => ofCeiling)).toEqual([0.1, 0.5, 0.2]);
   });
 
   it('says where the host timed the dispatches', () => {

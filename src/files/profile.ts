@@ -16,6 +16,16 @@ export interface ProfileRow {
   readonly gflops?: number;
   /** By the size of everything bound: what a kernel that reads and writes all of it once must move. */
   readonly gigabytes: number;
+  /** Of the nearer ceiling, of arithmetic or of copying, where these were measured; above 1 where caches serve it. */
+  readonly ofCeiling?: number;
+}
+
+/** What the adapter can do at most: GFLOP/s of arithmetic, GB/s of a copy. */
+export interface ProfileCeilings {
+  readonly f32: number;
+  /** Of matrix units, where there are any. */
+  readonly subgroupMatrix?: number;
+  readonly copy: number;
 }
 
 /** What the host does in a step, in milliseconds. */
@@ -53,6 +63,13 @@ export interface ProfileEvent {
   readonly details?: Readonly<Record<string, string | number>>;
 }
 
+/** A profile whose rows know how near they come to what the adapter can do. */
+export function withCeilings(profile: PhaseProfile, { f32, subgroupMatrix = f32, copy }: ProfileCeilings): PhaseProfile {
+  const ofCeiling = ({ kernel, gflops = 0, gigabytes }: ProfileRow): number =>
+    Math.max(gflops / (kernel === 'matmulMatrix' ? subgroupMatrix : f32), gigabytes / copy);
+  return { ...profile, rows: profile.rows.map((row) => ({ ...row, ofCeiling: ofCeiling(row) })) };
+}
+
 /** Lines of a table: a kernel a row, below it its works, where it has several, that take a hundredth of a step or more. */
 export function profileTable(profile: PhaseProfile): string[] {
   const { phase, steps, clock, dispatches, normal, profiled, gaps, host, rows } = profile;
@@ -71,7 +88,7 @@ export function profileTable(profile: PhaseProfile): string[] {
       : "by the host's clock with one submit a dispatch, since this adapter has no timestamps: short ones look longer than they are";
   return [
     `${phase}, a step (mean of ${steps.length}, from step ${steps[0] ?? 0}), ${timed}`,
-    ...align([['kernel', 'dispatches', 'ms', 'share', 'GFLOP/s', 'GB/s'], ...body]),
+    ...align([['kernel', 'dispatches', 'ms', 'share', 'GFLOP/s', 'GB/s', rows.some(({ ofCeiling }) => ofCeiling !== undefined) ? 'of ceiling' : ''], ...body]),
     `${dispatches} dispatches in ${milliseconds(profiled)}, ${milliseconds(gaps)} of it between them; not profiled, ` +
       `the step takes ${milliseconds(normal)}, so profiling adds ${Math.round((profiled / normal - 1) * 100)} %`,
     `host: ${milliseconds(host.draw)} to draw samples, ${milliseconds(host.inputs)} to hand them over, ` +
@@ -92,12 +109,17 @@ function together(kernel: string, parts: readonly ProfileRow[]): ProfileRow {
     share: sum((row) => row.share),
     ...(parts.every(({ gflops }) => gflops !== undefined) ? { gflops: rate((row) => row.gflops ?? 0) } : {}),
     gigabytes: rate((row) => row.gigabytes),
+    ...(parts.every(({ ofCeiling }) => ofCeiling !== undefined) ? { ofCeiling: rate((row) => row.ofCeiling ?? 0) } : {}),
   };
 }
 
-function cells(name: string, { dispatches, milliseconds, share, gflops, gigabytes }: ProfileRow): string[] {
-  const percent = `${(100 * share).toFixed(1)} %`;
-  return [name, String(dispatches), significant(milliseconds), percent, gflops === undefined ? '' : significant(gflops), significant(gigabytes)];
+function cells(name: string, { dispatches, milliseconds, share, gflops, gigabytes, ofCeiling }: ProfileRow): string[] {
+  const percent = (value: number, digits: number): string => `${(100 * value).toFixed(digits)} %`;
+  return [
+    ...[name, String(dispatches), significant(milliseconds), percent(share, 1)],
+    ...[gflops === undefined ? '' : significant(gflops), significant(gigabytes)],
+    ofCeiling === undefined ? '' : percent(ofCeiling, 0),
+  ];
 }
 
 function significant(value: number): string {

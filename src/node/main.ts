@@ -96,7 +96,7 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
     const folder = resumed ?? newFolder(line, withFullPaths(config));
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
-    const profiler = line.profile ? profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
+    const profiler = line.profile ? await profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
     return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}), ...(profiler ? { profiler } : {}) });
   } finally {
     engine.dispose();
