@@ -6,7 +6,8 @@
 // on a ≤ 1.25, and 6e-8 of the tail on 1.25 ≤ a ≤ 14, beyond which it is 0 in f32. With it y = max(x, 0) − |x|·T(|x|),
 // which rounds but once where |x| is large, and erf(a/√2) = 1 − 2·T(a).
 //
-// Elementwise on arrays of any shape. One invocation an element.
+// Elementwise on arrays of any shape. One invocation a cell: four elements (VEC, where their number is a multiple of four)
+// or one.
 
 /// 1 − Φ(a) for a ≥ 0, given bell = exp(−a²/2).
 fn normalTail(a: vec4f, bell: vec4f) -> vec4f {
@@ -31,38 +32,54 @@ fn geluGradient(x: vec4f) -> vec4f {
 }
 
 //#kernel geluForward
+//#param VEC: bool
+//#if VEC
+alias Cell = vec4f;
+fn toCell(value: vec4f) -> Cell { return value; }
+//#else
+alias Cell = f32;
+fn toCell(value: vec4f) -> Cell { return value.x; }
+//#end
 struct Size {
-  count: u32,
+  cells: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Cell>;
+@group(0) @binding(1) var<storage, read_write> y: array<Cell>;
 @group(0) @binding(2) var<uniform> size: Size;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
-  if (i < size.count) {
-    y[i] = gelu(vec4f(x[i])).x;
+  if (i < size.cells) {
+    y[i] = toCell(gelu(vec4f(x[i])));
   }
 }
 
 //#kernel geluBackward
 //#param ACCUMULATE: bool
+//#param VEC: bool
+//#if VEC
+alias Cell = vec4f;
+fn toCell(value: vec4f) -> Cell { return value; }
+//#else
+alias Cell = f32;
+fn toCell(value: vec4f) -> Cell { return value.x; }
+//#end
 struct Size {
-  count: u32,
+  cells: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Cell>;
+@group(0) @binding(1) var<storage, read> dy: array<Cell>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Cell>;
 @group(0) @binding(3) var<uniform> size: Size;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
-  if (i < size.count) {
-    let gradient = dy[i] * geluGradient(vec4f(x[i])).x;
+  if (i < size.cells) {
+    let gradient = dy[i] * toCell(geluGradient(vec4f(x[i])));
 //#if ACCUMULATE
     dx[i] += gradient;
 //#else

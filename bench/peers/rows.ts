@@ -193,7 +193,7 @@ const TOLERANCE = 1e-5;
  * The same for the losses of a few steps, which fall by a tenth each. WebGPU engines agree to some 1e-6; exponential and
  * error function of jax-js on WebAssembly are short polynomials, which leaves 5e-5 after four blocks.
  */
-const LOSS_TOLERANCE = 1e-4;
+const LOSS_TOLERANCE = 5e-5;
 
 function expectedOf(work: Exclude<Work, MatmulWork>, inputs: References): References {
   switch (work.kind) {

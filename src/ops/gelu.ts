@@ -9,16 +9,18 @@ const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
 /** x·Φ(x), the exact GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape. */
 export function gelu(graph: Graph, x: Tensor): Tensor {
   const y = graph.empty('gelu', x.shape, 'f32', x.requiresGrad);
-  const uniforms = { count: x.size };
-  const workgroups = workgroupRow(Math.ceil(x.size / 64));
-  graph.dispatch({ kernel: kernels.geluForward, uniforms, bindings: { x, y }, workgroups });
+  const VEC = x.size % 4 === 0;
+  const cells = VEC ? x.size / 4 : x.size;
+  const uniforms = { cells };
+  const workgroups = workgroupRow(Math.ceil(cells / 64));
+  graph.dispatch({ kernel: kernels.geluForward, params: { VEC }, uniforms, bindings: { x, y }, workgroups });
   graph.record('gelu', [y], (gradients) => {
     const dy = gradients.of(y);
     const dx = gradients.into(x);
     if (!dy || !dx) return;
     graph.dispatch({
       kernel: kernels.geluBackward,
-      params: { ACCUMULATE: dx.accumulate },
+      params: { ACCUMULATE: dx.accumulate, VEC },
       uniforms,
       bindings: { x, dy, dx: dx.out },
       workgroups,
