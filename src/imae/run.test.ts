@@ -231,7 +231,7 @@ describe('node train.js', () => {
     expect(out).toMatch(/^adapter +\S/m);
     expect(out).toMatch(/unmixing score subordinate -?\d\.\d\d/);
     expect(out).toMatch(/^ +dominant( +-?\d\.\d+){5}$/m);
-    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'config.json', 'metrics.jsonl', 'panels', 'report.html', 'sessions.jsonl']);
+    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'config.json', 'kernels.json', 'metrics.jsonl', 'panels', 'report.html', 'sessions.jsonl']);
     expect(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))).toEqual(tinyConfig());
 
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
