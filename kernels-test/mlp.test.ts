@@ -25,6 +25,27 @@ function halfInputsOf(leading: readonly number[], d: number, f: number): Inputs 
   return { ...exact, x: randomHalf([...leading, d], 1), weight1: randomHalf([f, d], 2), weight2: randomHalf([d, f], 4) };
 }
 
+function halfTest(leading: readonly number[], d: number, f: number): KernelTest {
+  return operationTest<Inputs>({
+    name: `[${[...leading, d].join(', ')}], ${f} hidden`,
+    inputs: halfInputsOf(leading, d, f),
+    half: ['x', 'weight1', 'weight2'],
+    operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+    forward,
+    backward,
+    // pre, hidden and the gradient of pre are rounded on the way, each by 2⁻¹¹, and then the result.
+    tolerance: 4 * 2 ** -11,
+  });
+}
+
+/**
+ * GELU of single elements in f16, as odd widths have it, takes lavapipe minutes to compile into a large tile. What finishes and
+ * stores an element is the same code in the plain kernel, and what loads one is tested by matmul.
+ */
+function plainOnly(test: KernelTest): KernelTest {
+  return { ...test, run: async (engine) => (engine.traits.plain ? test.run(engine) : undefined) };
+}
+
 type Operation = (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Tensor;
 
 const whole: Operation = (graph, { x, ...operands }) => mlp(graph, x, operands);
@@ -83,18 +104,8 @@ export default suite('mlp', [
       backward,
     }),
   ),
-  ...[SHAPES[1], SHAPES[3]].map(([leading, d, f]) =>
-    operationTest<Inputs>({
-      name: `[${[...leading, d].join(', ')}], ${f} hidden`,
-      inputs: halfInputsOf(leading, d, f),
-      half: ['x', 'weight1', 'weight2'],
-      operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
-      forward,
-      backward,
-      // pre, hidden and the gradient of pre are rounded on the way, each by 2⁻¹¹, and then the result.
-      tolerance: 4 * 2 ** -11,
-    }),
-  ),
+  halfTest(...SHAPES[3]),
+  plainOnly(halfTest(...SHAPES[1])),
   composedTest([5], 17, 33),
   composedTest([3, 65], 20, 80),
   refusalTest('a second layer of another width', 'weight2', (graph) =>
