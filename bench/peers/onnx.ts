@@ -35,7 +35,10 @@ export async function startOnnx({ load, wait }: PeerHost): Promise<PeerEngine> {
     wait(ort.InferenceSession.create(model, { executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' }));
   // The device is there once a session is; whether anything runs on it is seen at once rather than in every row.
   const trial = modelOf({ kind: 'gelu', rows: 1, width: 4, backward: false }, { x: random([1, 4], 1) }) as Model;
+  const hadWorker = 'Worker' in globalThis;
   const session = await create(onnxModel([trial.node], shapesOf(trial.inputs), trial.outputs));
+  // It leaves Node's own Worker behind as if it were a browser's, and jax-js would take it for one.
+  if (!hadWorker) delete (globalThis as { Worker?: unknown }).Worker;
   const device = await ort.env.webgpu.device;
   copySharedMemory(device.queue);
   const upload = ({ shape, data }: Reference): OrtTensor => {

@@ -60,7 +60,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    console.error(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')} See npm run bench -- --help.`);
+    console.error(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.')} See npm run bench -- --help.`);
     return 2;
   }
   try {
@@ -219,6 +219,7 @@ async function bench(flags: BenchFlags): Promise<number> {
     for (const error of unwritten.values()) reportFailure(error);
   }
   if (unwritten.size > 0) return unwritten.size;
+  printLines([json, roofline].flatMap((path) => (path === undefined ? [] : [['saved', path] as const])));
   const failures = [...found.benches, ...found.steps, ...(found.host ? [found.host] : []), ...found.startUp].filter((row) => 'failure' in row).length;
   if (failures > 0) console.log(`\n${failures} failed`);
   return failures;

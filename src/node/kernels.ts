@@ -80,7 +80,10 @@ export async function completeChoices(
   if (recording !== undefined && unknown) {
     throw new UserError(`--kernels: ${recording} names a kernel that does not exist: ${unknown}. Measure anew with --kernels fast.`);
   }
-  const { open } = choices;
+  const { open, asked } = choices;
+  if (recording !== undefined) {
+    note(`kernels of ${recording} for ${asked.length - open.length} of ${counted(asked.length, 'shape')}${open.length > 0 ? '; the others by rule' : ''}`);
+  }
   if (!mayMeasure || open.length === 0 || flops / FLOPS_A_SECOND[kindOf(engine)] < PAYS_FROM * seconds) return;
   note(`timing kernels on ${counted(open.length, 'shape')} for up to ${formatDuration(seconds)}: once for this adapter, then kept`);
   const { entries, refused, changed, ratio } = await measureKernels(engine, open, seconds);
