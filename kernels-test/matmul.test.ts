@@ -34,6 +34,24 @@ function operandsOf({ layout, m, n, k }: MatmulShape): Record<'a' | 'b' | 'bias'
   };
 }
 
+/** What a product comes to before GELU, and in the end. */
+function resultOf(
+  layout: MatmulLayout,
+  references: ReturnType<typeof operandsOf>,
+  epilogue: Epilogue,
+): { readonly before: Float64Array; readonly expected: Float64Array } {
+  const before = reference.forward(layout, references).c.data;
+  const n = references.bias.data.length;
+  if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
+  const expected = before.map((value, i) => {
+    let x = epilogue.GELU ? geluOf(value) : value;
+    if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
+    if (epilogue.GELU_GRAD) x *= geluGradient(references.pre.data[i] as number);
+    return x;
+  });
+  return { before, expected };
+}
+
 /** Every kernel that this engine can run, as it would be chosen for one device or another. */
 function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, MatmulPlan>> {
   const { subgroups } = engine.traits;
@@ -61,14 +79,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
     name: `${layout} ${m}×${n}×${k} ${Object.keys(used).join(' ')}`.trim(),
     run: async (engine) => {
       const references = operandsOf(shape);
-      const before = reference.forward(layout, references).c.data;
-      if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
-      const expected = before.map((value, i) => {
-        let x = epilogue.GELU ? geluOf(value) : value;
-        if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
-        if (epilogue.GELU_GRAD) x *= geluGradient(references.pre.data[i] as number);
-        return x;
-      });
+      const { before, expected } = resultOf(layout, references, epilogue);
 
       const graph = new Graph(engine);
       const input = (name: keyof typeof references): Tensor =>
@@ -154,14 +165,7 @@ function matrixTest(
       if (!engine.hasHalf || !subgroups || software || plain) return; // once is enough
       const exact = operandsOf(shape);
       const references = { ...exact, a: randomHalf(exact.a.shape, 1), b: randomHalf(exact.b.shape, 2), pre: randomHalf([m, n], 5) };
-      const before = reference.forward(layout, references).c.data;
-      if (epilogue.BIAS) before.forEach((x, i) => (before[i] = x + (references.bias.data[i % n] as number)));
-      const expected = before.map((value, i) => {
-        let x = epilogue.GELU ? geluOf(value) : value;
-        if (epilogue.RESIDUAL) x += references.residual.data[i] as number;
-        if (epilogue.GELU_GRAD) x *= geluGradient(references.pre.data[i] as number);
-        return x;
-      });
+      const { before, expected } = resultOf(layout, references, epilogue);
       const graph = new Graph(engine, { precision: 'f16' });
       const input = (name: keyof typeof references, dtype: Precision): Tensor =>
         graph.input(name, references[name].shape, dtype, Float32Array.from(references[name].data));

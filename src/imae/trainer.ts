@@ -78,8 +78,8 @@ export function initializeModel({ parameters }: Model, seed: number): void {
 
 /**
  * Trains the model of one phase: a program recorded once, run a step at a time; where a batch is computed in parts, one
- * that is run for each part, and one for the update. What a step draws depends on seed and
- * step alone, so that a run which is interrupted and resumed goes on with the same bits.
+ * that is run for each part, and one for the update. What a step draws depends on seed and step alone, so that a run which
+ * is interrupted and resumed goes on with the same bits.
  */
 export class Trainer {
   readonly plan: PhasePlan;
