@@ -6,6 +6,7 @@ import { resolveConfig, type ConfigLayer } from '../imae/config';
 import { isChangeable } from '../imae/identity';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag, type Heading } from '../imae/options';
 import { PRESET_NAMES, PRESETS } from '../imae/presets';
+import { COMMANDS } from './commands/index';
 import { reason } from './failure';
 
 /** What a command line asks for. */
@@ -28,6 +29,10 @@ const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
 const COMMAND_LINE = 'command line';
 
 const EXAMPLES = `
+Commands:
+${COMMANDS.map(({ name, about }) => `  ${name.padEnd(22)} ${about}`).join('\n')}
+  each with a --help of its own: node train.js NAME --help
+
 Presets:
 ${PRESET_NAMES.map((name) => `  ${name.padEnd(14)} ${PRESETS[name].about}`).join('\n')}
 

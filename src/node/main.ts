@@ -8,6 +8,7 @@ import { isRecording, phasesOf, resolveConfig, type Config } from '../imae/confi
 import { PHASE_TITLES } from '../imae/describe';
 import { rehearse } from '../imae/phaseResources';
 import type { ResumePoint } from '../imae/run';
+import { findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
@@ -23,7 +24,7 @@ import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
- * The command line of training.
+ * The command line: training, or the command that it begins with.
  *
  * @returns the process's exit code: 2 for a wrong call, 1 for anything else that failed, 128 and its number where a
  *   signal ended it
@@ -31,7 +32,8 @@ import { reportFiles, TrainingRun } from './trainingRun';
 export async function main(argv: readonly string[]): Promise<number> {
   const args = argv.slice(2);
   try {
-    return await start(parseCommandLine(args), args);
+    const found = findCommand(args);
+    return found ? await found.command.run(found.rest) : await start(parseCommandLine(args), args);
   } catch (error) {
     return reportFailure(error, args.includes('--debug'));
   }

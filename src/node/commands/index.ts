@@ -1,0 +1,28 @@
+import { UserError } from '../../files/userError';
+import { nearest } from '../../imae/nearest';
+import type { Command } from './command';
+
+/** What the command line does beside training, in the order of the help. */
+export const COMMANDS: readonly Command[] = [];
+
+/**
+ * The command that a command line begins with, and the arguments after its name; undefined where it begins with an
+ * option, as training does.
+ *
+ * @throws UserError (usage) where there is no such command
+ */
+export function findCommand(args: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } | undefined {
+  const [first] = args;
+  if (first === undefined || first.startsWith('-')) return undefined;
+  for (const command of COMMANDS) {
+    const words = command.name.split(' ');
+    if (words.every((word, index) => args[index] === word)) return { command, rest: args.slice(words.length) };
+  }
+  const names = COMMANDS.map(({ name }) => name);
+  const near = nearest(first, names);
+  throw new UserError(
+    `'${first}' is no command.${near === undefined ? '' : ` Did you mean ${near}?`} Training takes only options, such as --data. ` +
+      `Commands are ${names.join(', ')}.`,
+    { usage: true },
+  );
+}
