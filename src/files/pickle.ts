@@ -222,7 +222,7 @@ class Machine {
   /** An index as a line of text. */
   index(): number {
     const line = this.line();
-    if (!/^\d{1,10}$/.test(line)) throw this.damaged(`${JSON.stringify(line.slice(0, 40))} is no index of the memo`);
+    if (!/^\d{1,10}$/.test(line)) throw this.damaged(`${inWords(line)} is no index of the memo`);
     return Number(line);
   }
 
@@ -307,7 +307,7 @@ class Machine {
   // Numbers as text, and long ones.
 
   decimal(line: string): number | bigint {
-    if (!/^\s*[+-]?\d+\s*$/.test(line) || line.length > MOST_DIGITS) throw this.damaged(`${JSON.stringify(line.slice(0, 40))} is no whole number`);
+    if (!/^\s*[+-]?\d+\s*$/.test(line) || line.length > MOST_DIGITS) throw this.damaged(`${inWords(line)} is no whole number`);
     return narrowest(BigInt(line.trim().replace(/^\+/, '')));
   }
 
@@ -328,6 +328,13 @@ class Machine {
     for (const byte of bytes) digits = byte.toString(16).padStart(2, '0') + digits;
     return narrowest(BigInt.asIntN(8 * length, BigInt(`0x${digits}`)));
   }
+}
+
+/** A value in a message. What has parts is only named: they may repeat without end. */
+export function inWords(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : `a ${value.constructor.name}`;
+  return String(value);
 }
 
 /** How much there is to be gone through in a value, its parts not. */

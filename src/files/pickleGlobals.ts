@@ -1,4 +1,4 @@
-import { BUILD, PickledGlobal, type PickleGlobals } from './pickle';
+import { BUILD, inWords, PickledGlobal, type PickleGlobals } from './pickle';
 
 /*
  * What Python's own types and numpy's arrays are in a pickle, as inert data.
@@ -70,7 +70,7 @@ class PickledDType {
 
   constructor(code: unknown) {
     if (typeof code !== 'string' || !/^[?biuf]\d?$/.test(code) || (code !== '?' && !code[1])) {
-      throw new Error(`its elements are ${JSON.stringify(code)}, no plain numbers`);
+      throw new Error(`its elements are ${inWords(code)}, no plain numbers`);
     }
     this.code = code === '?' ? 'b1' : code;
   }
