@@ -8,7 +8,7 @@ import { patchify } from '../ops/patchify';
 import { restoreTokens, visibleTokens } from '../ops/tokens';
 import type { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount, type ModelSize } from './config';
+import { patchCount, type EncoderSize, type ModelSize } from './config';
 
 /*
  * Masked autoencoder (He et al. 2021): the vanilla MAE, and the i-MAE forms of it, which differ in how many linear
@@ -51,6 +51,12 @@ export function maeSpecs(size: ModelSize, branches: Branches): ParameterSpec[] {
   ];
 }
 
+/** The parameters of an MAE that make up its encoder, in the published order. */
+export function encoderSpecs(size: EncoderSize): ParameterSpec[] {
+  const none = { decoderDim: 4, decoderDepth: 0, decoderHeads: 1 };
+  return maeSpecs({ ...size, ...none }, 1).filter(({ name }) => !/^(mask_token|decoder_)/.test(name));
+}
+
 /** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
 export interface Masks {
   /** [rows, L] u32: the patches in that order. */
@@ -70,7 +76,7 @@ export interface Masks {
 export function encode(
   graph: Graph,
   parameters: Parameters,
-  size: ModelSize,
+  size: EncoderSize,
   images: Tensor,
   masks?: Masks,
   options: BlockOptions = {},
