@@ -1,5 +1,5 @@
 import { UserError } from '../files/userError';
-import { channelStatistics, type TrainTest } from './imageSet';
+import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
 
 /*
  * CIFAR-10 and CIFAR-100 in their publisher's binary form: a file is records of some label bytes and 3072 pixel bytes,
@@ -108,7 +108,7 @@ export function parseClassNames({ name, bytes }: NamedBytes, format: CifarFormat
 export function cifarSet(
   files: { readonly train: readonly NamedBytes[]; readonly test: NamedBytes; readonly classNames: NamedBytes },
   format: CifarFormat,
-): TrainTest {
+): TrainTest<ImageSet> {
   const classes = parseClassNames(files.classNames, format);
   const train = parseCifar(files.train, format);
   const test = parseCifar([files.test], format);

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { formatDuration, formatNumber, formatRate } from '../files/format';
+import { formatDuration, formatNumber, formatRate, formatShare } from '../files/format';
 import { Pace } from '../files/pace';
 import { hanging } from './wrap';
 
@@ -7,6 +7,8 @@ import { hanging } from './wrap';
 export interface StepFigures {
   readonly loss: number;
   readonly imagesPerSecond: number;
+  /** Of a streamed set: the share of the time that the GPU waited for images. */
+  readonly waiting?: number;
 }
 
 /** Shows how a run comes along. */
@@ -67,7 +69,9 @@ class PhaseState {
 
   describeFigures(): string {
     const { figures } = this;
-    return figures ? `loss ${formatNumber(figures.loss)}  ${formatRate(figures.imagesPerSecond)} images/s` : '';
+    if (!figures) return '';
+    const waiting = figures.waiting === undefined ? '' : `  ${formatShare(figures.waiting)} waiting for images`;
+    return `loss ${formatNumber(figures.loss)}  ${formatRate(figures.imagesPerSecond)} images/s${waiting}`;
   }
 
   describeTimeLeft(): string {

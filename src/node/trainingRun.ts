@@ -1,4 +1,5 @@
 import type { TrainTest } from '../data/imageSet';
+import { counted, formatShare } from '../files/format';
 import { sessionEnd } from '../files/session';
 import { kernelFileText } from '../files/kernelFile';
 import { UserError } from '../files/userError';
@@ -37,6 +38,8 @@ export class TrainingRun implements RunWatcher {
   /** Where it stands; undefined before its first step. */
   private at: Moment | undefined;
   private total = 0;
+  /** Steps of pairs in this session, and the sum of their shares of one class. */
+  private pairs = { steps: 0, sameClass: 0 };
   private readonly reports: ReportWriter;
 
   constructor(private readonly setup: TrainingSetup) {
@@ -83,10 +86,22 @@ export class TrainingRun implements RunWatcher {
     progress.note(PHASE_TITLES[phase], describePlan(plan, config.training.batch));
   }
 
-  step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
+  step({ step, loss, imagesPerSecond, waiting, sameClass }: Parameters<RunWatcher['step']>[0]): void {
     if (this.at) this.at = { ...this.at, step: step + 1 };
-    this.setup.progress.step(step + 1, { loss, imagesPerSecond });
+    const { progress } = this.setup;
+    progress.step(step + 1, { loss, imagesPerSecond, ...(waiting === undefined ? {} : { waiting }) });
     this.reports.update();
+    if (sameClass === undefined) return;
+    this.pairs = { steps: this.pairs.steps + 1, sameClass: this.pairs.sameClass + sameClass };
+    if (step + 1 === this.total) progress.note('pairs', this.describePairs());
+  }
+
+  /** What came of `--same-prob`. */
+  private describePairs(): string {
+    const { steps, sameClass } = this.pairs;
+    const { sameProb } = this.setup.config.masking;
+    const asked = sameProb === 'random' ? 'random partners' : `${formatShare(sameProb)} asked for`;
+    return `${formatShare(sameClass / steps)} of one class (${asked}), over ${counted(steps, 'step')}`;
   }
 
   score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {
