@@ -90,31 +90,48 @@ export function digestImages(set: TrainingSet): Promise<string> {
   return digest([shape, images, new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength)]);
 }
 
-/**
- * Mean and standard deviation (of the population) of each channel over all pixels, in units where white is 1. Counted
- * in whole numbers from a histogram, so the result does not depend on the order of the images.
- */
-export function channelStatistics(images: Uint8Array, shape: ImageShape): Pick<ImageSet, 'mean' | 'std'> {
-  const { channels } = shape;
-  const plane = shape.width * shape.height;
-  const histograms = Array.from({ length: channels }, () => new Uint32Array(256));
-  for (let start = 0, channel = 0; start < images.length; start += plane, channel = (channel + 1) % channels) {
-    const histogram = histograms[channel] as Uint32Array;
-    for (let at = start; at < start + plane; at++) {
-      const value = images[at] as number;
-      histogram[value] = (histogram[value] as number) + 1;
+/** Mean and standard deviation (of the population) of each channel over all pixels: see `ChannelCounts`. */
+export function channelStatistics(images: Uint8Array, shape: ImageShape): Pick<SetFacts, 'mean' | 'std'> {
+  const counts = new ChannelCounts(shape);
+  counts.add(images);
+  return counts.statistics();
+}
+
+/** Counts the values of each channel in whole numbers, so that what comes of them does not depend on the order of the images. */
+export class ChannelCounts {
+  private readonly plane: number;
+  private readonly histograms: readonly Float64Array[];
+
+  constructor({ width, height, channels }: ImageShape) {
+    this.plane = width * height;
+    this.histograms = Array.from({ length: channels }, () => new Float64Array(256));
+  }
+
+  /** @param images whole ones, one behind the other */
+  add(images: Uint8Array): void {
+    const { plane, histograms } = this;
+    for (let start = 0, channel = 0; start < images.length; start += plane, channel = (channel + 1) % histograms.length) {
+      const histogram = histograms[channel] as Float64Array;
+      for (let at = start; at < start + plane; at++) {
+        const value = images[at] as number;
+        histogram[value] = (histogram[value] as number) + 1;
+      }
     }
   }
-  const pixels = images.length / channels;
-  const mean: number[] = [];
-  const std: number[] = [];
-  for (const histogram of histograms) {
-    const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
-    const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
-    mean.push(average / 255);
-    std.push(Math.sqrt(variance) / 255);
+
+  /** Mean and standard deviation (of the population) of each channel, in units where white is 1. */
+  statistics(): Pick<SetFacts, 'mean' | 'std'> {
+    const mean: number[] = [];
+    const std: number[] = [];
+    for (const histogram of this.histograms) {
+      const pixels = histogram.reduce((sum, count) => sum + count, 0);
+      const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
+      const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
+      mean.push(average / 255);
+      std.push(Math.sqrt(variance) / 255);
+    }
+    return { mean, std };
   }
-  return { mean, std };
 }
 
 /** One image as RGBA, row by row, ready for a canvas; one channel becomes grey. */
