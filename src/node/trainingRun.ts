@@ -1,4 +1,3 @@
-import type { TrainTest } from '../data/imageSet';
 import { counted, formatShare } from '../files/format';
 import { sessionEnd } from '../files/session';
 import { kernelFileText } from '../files/kernelFile';
@@ -8,7 +7,7 @@ import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config';
 import { describePlan, PHASE_TITLES } from '../imae/describe';
 import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
-import { KERNELS, type Moment } from '../imae/runFiles';
+import { BROKEN_IMAGES, KERNELS, type Moment } from '../imae/runFiles';
 import { StorageError } from './durableFile';
 import { reason } from './failure';
 import { FolderStore } from './folderStore';
@@ -19,12 +18,13 @@ import { ReportWriter } from './reportWriter';
 import type { RunFolder } from './runFolder';
 import { describeScore, scoreTable } from './score';
 import { sessionStart, trainCommand } from './session';
+import type { LoadedData } from './trainingInputs';
 
 /** What a run works with. */
 export interface TrainingSetup {
   readonly engine: Engine;
   readonly config: Config;
-  readonly data: TrainTest;
+  readonly data: LoadedData;
   readonly folder: RunFolder;
   readonly isResumed: boolean;
   readonly progress: Progress;
@@ -55,6 +55,7 @@ export class TrainingRun implements RunWatcher {
   async train(options: RunOptions): Promise<number> {
     const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
     try {
+      this.listBroken(data);
       const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
       const result = await runTraining(engine, config, data, store, this, options);
       await this.leave(result.stopped ? 'stopped' : 'finished');
@@ -94,6 +95,22 @@ export class TrainingRun implements RunWatcher {
     if (sameClass === undefined) return;
     this.pairs = { steps: this.pairs.steps + 1, sameClass: this.pairs.sameClass + sameClass };
     if (step + 1 === this.total) progress.note('pairs', this.describePairs());
+  }
+
+  /** Keeps a list of the files that have another image in their place, also of those that are met on the way. */
+  private listBroken({ broken }: LoadedData): void {
+    if (!broken) return;
+    const { folder, progress } = this.setup;
+    const write = (): void => void folder.writeFile(BROKEN_IMAGES, broken.all.map(({ path, why }) => `${path}: ${why}\n`).join(''));
+    const { length } = broken.all;
+    if (length > 0) {
+      write();
+      progress.note('broken', `${counted(length, 'image file')} could not be decoded: see ${folder.path}/${BROKEN_IMAGES}`);
+    }
+    broken.listener = ({ path, why }) => {
+      write();
+      progress.note('broken', `${path}: ${why}; another image of its class is in its place`);
+    };
   }
 
   /** What came of `--same-prob`. */

@@ -161,14 +161,19 @@ class FileImages {
     this.bytes = files.paths.length * this.imageBytes;
   }
 
-  /** @throws UserError that names a broken file, where those stop */
+  /** @throws UserError that names a broken file, where those stop the run */
   async read(indices: ArrayLike<number>): Promise<Uint8Array> {
     const out = new Uint8Array(indices.length * this.imageBytes);
-    await Promise.all(Array.from(indices, async (index, at) => out.set(await this.image(index), at * this.imageBytes)));
+    try {
+      await Promise.all(Array.from(indices, async (index, at) => out.set(await this.image(index), at * this.imageBytes)));
+    } catch (error) {
+      if (!(error instanceof BrokenImageError)) throw error;
+      throw new UserError(`--data: ${error.message} Replace or delete it, or go on with --broken skip.`);
+    }
     return out;
   }
 
-  /** @throws UserError that names the first broken file and says how many there are, where those stop */
+  /** @throws UserError that names the first broken file and says how many there are, where those stop the run */
   async readAll(what: string, watcher: LoadWatcher): Promise<Uint8Array> {
     const { length } = this.files.paths;
     const out = new Uint8Array(this.bytes);
