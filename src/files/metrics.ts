@@ -13,9 +13,11 @@ export const CURVES = [
   'pixelDominant',
   'distillSubordinate',
   'distillDominant',
+  'sameClass',
   'lr',
   'gradNorm',
   'imagesPerSecond',
+  'waiting',
 ] as const;
 export type CurveName = (typeof CURVES)[number];
 
