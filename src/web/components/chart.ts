@@ -41,6 +41,8 @@ export interface ChartSettings {
   readonly span?: readonly [number, number];
   /** Charts of one group show their cursors at the same place. */
   readonly group: string;
+  /** Whose values the legend shows while there is no cursor, in words: those of the last place of x; "latest" by default. */
+  readonly rest?: string;
   /** Called when a part of the chart is enlarged (true) and when all of it is shown again. */
   readonly onZoom?: (zoomed: boolean) => void;
   readonly class?: string;
@@ -101,7 +103,7 @@ export function chart(settings: ChartSettings): Chart {
   const read = (cursor: number | null | undefined): void => {
     const index = cursor ?? (marked === undefined ? undefined : nearestIndex(x, marked));
     const step = index === undefined ? undefined : x[index];
-    at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
+    at.textContent = step === undefined ? (settings.rest ?? 'latest') : `at ${step.toLocaleString('en')}`;
     for (const [i, { values }] of lines.entries()) {
       const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
       (readings[i] as HTMLElement).textContent = value === null || value === undefined ? '–' : format(value);

@@ -19,6 +19,7 @@ export function lines({ title, x, y, lines: drawn }: LinesFigure, group: string)
     lines: drawn.map((line) => styled(line, line.reference ? counts.reference++ : counts.line++)),
     format: formatValue,
     group,
+    rest: `at ${(x.values.at(-1) ?? 0).toLocaleString('en')}`,
     ...(y.logarithmic ? { logarithmic: 'first' as const } : {}),
     ...(x.logarithmic ? { logarithmicX: true } : {}),
     ...(y.span ? { span: y.span } : {}),
