@@ -10,7 +10,7 @@ function alignmentCase(batch: number, size: number, patch: number): BenchCase {
   const keep = length / 4;
   const patchSize = patch * patch * 3;
   const { idsRestore } = randomOrders(2 * batch, length);
-  const images = random([batch, 3, size, size], 2);
+  const images = random([2 * batch, 3, size, size], 2);
   const imageData = Float32Array.from(images.data);
   const setting = { images, idsRestore, batch: 2 * batch, keep, patch, normPix: false };
   // Nine sixteenths of the patches are removed by both.

@@ -3,14 +3,15 @@ import { targets, type Setting } from './maskedMse.reference';
 
 export type Inputs = { prediction: Reference };
 
-/** As of `maskedMse`, but `images` are those of one mask, [B, C, H, W], and `idsRestore` has `batch` = 2B rows. */
+/** As of `maskedMse`, but `images` are [2B, C, H, W], the first half of which is the target, and `idsRestore` has `batch` = 2B rows. */
 export type { Setting };
 
 /** Calls `visit` for each element of a patch that both masks remove: its places in the predictions, and its target. */
 function eachElement(setting: Setting, visit: (atA: number, atB: number, target: number, weight: number) => void): void {
   const { idsRestore, keep } = setting;
   const { shape, data } = targets(setting);
-  const [samples = 1, length = 1, size = 1] = shape;
+  const [twice = 2, length = 1, size = 1] = shape;
+  const samples = twice / 2;
   const isRemoved = (row: number, l: number): boolean => (idsRestore[row * length + l] as number) >= keep;
   const both: [number, number][] = [];
   for (let sample = 0; sample < samples; sample++) {
@@ -37,8 +38,9 @@ export function backward(setting: Setting, { prediction }: Inputs, { align: dAli
   const gradient = zeros(prediction.shape);
   eachElement(setting, (a, b, _, weight) => {
     const apart = (prediction.data[a] as number) - (prediction.data[b] as number);
-    gradient.data[a] = (dAlign?.data[0] as number) * weight * apart;
-    gradient.data[b] = -(gradient.data[a] as number);
+    const value = (dAlign?.data[0] as number) * weight * apart;
+    gradient.data[a] = value;
+    gradient.data[b] = -value;
   });
   return { prediction: gradient };
 }

@@ -24,7 +24,7 @@ function setUp([B, channels, height, width, patch, keep]: Case, normPix: boolean
   const length = (height / patch) * (width / patch);
   const { idsRestore } = randomOrders(2 * B, length);
   return {
-    setting: { images: random([B, channels, height, width], 2), idsRestore, batch: 2 * B, keep, patch, normPix },
+    setting: { images: random([2 * B, channels, height, width], 2), idsRestore, batch: 2 * B, keep, patch, normPix },
     inputs: { prediction: random([2 * B, 1 + length, patch * patch * channels], 1) },
   };
 }
@@ -96,6 +96,7 @@ export default suite('alignment', [
   ...identities,
   complementary(),
   refused('one mask an image', '2 masks for 2 images', { batch: 2, idsRestore: new Uint32Array(2 * 9) }),
+  refused('an odd number of samples', 'no two masks', { images: random([3, 1, 3, 3], 2) }),
   refused('more kept patches than there are', "can't be kept", { keep: 10 }),
   refused('patches of one normalised element', 'one element', { normPix: true }),
   refused('patches that do not divide the image', "don't divide", { patch: 2 }),

@@ -11,7 +11,7 @@
 //   their mean. Sample b under mask A is row b, under mask B row B + b; a patch is removed, and y read from the images, as in
 //   maskedMse.wgsl.
 //
-// Shapes   prediction: [2B, 1 + L, n], n = P·P·C, the class token first;  images: [B, C, H, W];  idsRestore: [2B, L];
+// Shapes   prediction: [2B, 1 + L, n], n = P·P·C, the class token first;  images: [2B, C, H, W], of which the first B are read;  idsRestore: [2B, L];
 //          terms: [3, B·L] = align, centre, both;  sums: [3];  out: [2];  count: [1];  dLoss: [1].
 // Mapping  terms: LANES invocations share a patch, 64 / LANES patches a workgroup. means: one invocation.
 //          gradient: one invocation an element.

@@ -15,7 +15,7 @@ const kernels = kernelsOf('alignment', source, ['alignmentTerms', 'alignmentMean
 export interface AlignmentOperands {
   /** [2B, 1 + L, P·P·C]: of B images under one mask each, then of the same images under another; the class token first. */
   readonly prediction: Tensor;
-  /** [B, C, H, W]: what is predicted. */
+  /** [2B, C, H, W]: what is predicted, the same B images twice. */
   readonly images: Tensor;
   /** [2B, L] u32: a patch is removed where it is ≥ `keep`. */
   readonly idsRestore: Tensor;
@@ -44,7 +44,9 @@ export interface Alignment {
  * @throws EngineError `bad-shape`
  */
 export function alignment(graph: Graph, { prediction, images, idsRestore, keep, patch, normPix }: AlignmentOperands): Alignment {
-  const { B, C, H, W } = matchShape('alignment', 'images', images.shape, ['B', 'C', 'H', 'W']);
+  const { samples, C, H, W } = matchShape('alignment', 'images', images.shape, ['samples', 'C', 'H', 'W']);
+  const B = samples / 2;
+  check(Number.isInteger(B), `${samples} samples are no two masks of each image`, 'Give each image twice, the whole batch after itself.');
   const length = (H / patch) * (W / patch);
   const patchSize = patch * patch * C;
   check(
