@@ -19,6 +19,7 @@ export const purposes = {
   demoSet: 7,
   evaluation: 8,
   probe: 9,
+  bootstrap: 30,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];
