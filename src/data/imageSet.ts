@@ -77,6 +77,15 @@ export function spreadIndices(count: number, most: number): Uint32Array {
   return Uint32Array.from({ length: Math.min(count, most) }, (_, at) => (count <= most ? at : Math.floor((at * count) / most)));
 }
 
+/** A set in memory: itself where it is, else so many of its images, evenly spread, read now. @throws UserError where one cannot be had */
+export async function sampleInMemory(set: TrainingSet, most: number): Promise<ImageSet> {
+  if (isInMemory(set)) return set;
+  const chosen = spreadIndices(set.count, most);
+  const { name, width, height, channels, classes, mean, std, labels } = set;
+  const shape = { name, width, height, channels, classes, mean, std };
+  return { ...shape, count: chosen.length, labels: Uint16Array.from(chosen, (image) => labels[image] as number), images: await set.read(chosen) };
+}
+
 /** Bytes of one image. */
 export function imageBytes({ width, height, channels }: ImageShape): number {
   return width * height * channels;

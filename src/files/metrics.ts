@@ -11,6 +11,8 @@ export const CURVES = [
   'pixel',
   'pixelSubordinate',
   'pixelDominant',
+  'align',
+  'centre',
   'distillSubordinate',
   'distillDominant',
   'sameClass',

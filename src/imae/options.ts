@@ -29,6 +29,7 @@ export const HEADINGS = [
   'Data',
   'Model',
   'i-MAE',
+  'LC-MAE',
   'Masking and mixing',
   'Optimisation',
   'Budget',
@@ -138,8 +139,22 @@ export const OPTIONS = {
       'λ of the dominant branch alone; "same" as --lambda',
     ),
   },
+  lcmae: {
+    mu: option(
+      number({ min: 0 }),
+      1,
+      'μ, weight of the alignment of what is predicted under one mask with what is under the other; 0 is an MAE on each ' +
+        'batch taken twice, under two masks',
+    ),
+  },
   masking: {
     maskRatio: option(number({ above: 0, below: 1 }), 0.75, 'share of the patches that is hidden'),
+    mask: option(
+      choice('random', 'block', 'grid', 'variance', 'attention'),
+      'random',
+      'what is hidden: any patches; a block of them; all but a regular grid; rather patches of high variance; or, in i-MAE ' +
+        'alone, rather those that the teacher\'s class token attends to (its own training hides any)',
+    ),
     alpha: option(
       alphaLaw(),
       { law: 'beta', a: 1, b: 1 },
@@ -165,10 +180,10 @@ export const OPTIONS = {
   },
   training: {
     mode: option(
-      choice('all', 'teacher', 'imae', 'mae'),
+      choice('all', 'teacher', 'imae', 'mae', 'lcmae'),
       'all',
-      'train a part: the teacher; i-MAE from --teacher; or "mae", a vanilla MAE trained as long as teacher and ' +
-        'i-MAE together, the baseline',
+      'train a part: the teacher; i-MAE from --teacher; "mae", a vanilla MAE trained as long as teacher and ' +
+        'i-MAE together, the baseline; or "lcmae", such an MAE that sees each image under two masks (see --mu)',
       { flag: 'only' },
     ),
     budget: option(duration, { epochs: 50 }, 'length of i-MAE training', { flag: '' }),
@@ -255,6 +270,7 @@ export const SECTION_HEADINGS: Readonly<Record<Section, Heading>> = {
   data: 'Data',
   model: 'Model',
   imae: 'i-MAE',
+  lcmae: 'LC-MAE',
   masking: 'Masking and mixing',
   optimizer: 'Optimisation',
   schedule: 'Optimisation',

@@ -7,6 +7,7 @@ import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from './config';
 import { PHASE_TITLES } from './describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
+import { maskOf } from './masks';
 import { normalisationMetadata } from './modelFile';
 import { allocatePhase, type PhaseResources } from './phaseResources';
 import type { StepProfiler } from './profiler';
@@ -259,6 +260,7 @@ class PhaseRun {
       step: String(step),
       format: 'pt',
       maskRatio: String(this.config.masking.maskRatio),
+      mask: maskOf(this.config, this.phase),
       ...trainedAs(this.config, this.phase),
       ...normalisationMetadata(this.resources.unmixer.normalisation),
     };
@@ -276,7 +278,7 @@ class PhaseRun {
     const { model, unmixer } = this.resources;
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
-    const unmixed = await unmixer.unmix(pairs, unmixer.orders(pairs.length));
+    const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs));
     const score = unmixingScore(model.size, unmixed, await this.meanTarget(data.train), this.config.model);
     store.appendMetrics({ phase, step, unmixing: score });
     watcher.score(phase, step, score);

@@ -17,8 +17,8 @@ export const CHECKPOINTS = 'checkpoints';
 export const PANELS = 'panels';
 
 /** The phases of a run in the order in which they are trained. */
-const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae'];
-const NAME = /^(teacher|imae|mae)-(\d+)(\.state)?\.safetensors$/;
+const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae', 'lcmae'];
+const NAME = /^(teacher|imae|mae|lcmae)-(\d+)(\.state)?\.safetensors$/;
 /** Checkpoints of a phase that stay while it is trained. */
 const KEPT = 2;
 

@@ -7,8 +7,8 @@ import type { DeviceBuffer } from '../gpu/pool';
 import type { Slice } from '../gpu/storage';
 import { Parameters } from '../nn/parameters';
 import { augment } from '../ops/augment';
+import type { Alignment } from '../ops/alignment';
 import { concat } from '../ops/concat';
-import { drawMasks } from '../ops/mask';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
 import { LossScaling } from '../optim/lossScaling';
@@ -18,16 +18,16 @@ import { Graph, type TensorProgram } from '../tensor/graph';
 import { createTensor, disposeTensor, type Tensor } from '../tensor/tensor';
 import {
   distillationWeights,
-  patchCount,
   planPhase,
   studentSize,
   teacherSize,
-  visiblePatches,
   type Config,
   type Phase,
   type PhasePlan,
 } from './config';
-import { maeSpecs, type Branches } from './mae';
+import { lcmaeObjective } from './lcmae/objective';
+import { maeSpecs, type Branches, type Masks } from './mae';
+import { maskOf, masksAnImage, recordMasks } from './masks';
 import { imaeObjective, maeObjective, type Losses, type Model } from './objective';
 import { normalisation } from './normalisation';
 import { trainingImages } from './stepImages';
@@ -38,7 +38,7 @@ export interface StepMetrics {
   /** Steps done before it. */
   readonly step: number;
   readonly loss: number;
-  /** The parts of the loss, unweighted: `pixelSubordinate`, `pixelDominant`, `distillSubordinate`, … or `pixel`. */
+  /** The parts of the loss, unweighted: `pixelSubordinate`, `pixelDominant`, `distillSubordinate`, … or `pixel`, with `align` and `centre`. */
   readonly parts: Readonly<Record<string, number>>;
   readonly lr: number;
   /** Not finite where the step was skipped. */
@@ -254,7 +254,7 @@ export class Trainer {
         program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
-      program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at));
+      program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * masksAnImage(this.phase)));
       await run(program);
       if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
     }
@@ -333,11 +333,11 @@ export function recordStep(
     const inputs = { chunks: images.chunks, indices, crops, mean, std, size: config.model.image };
     return { indices, crops, images: augment(graph, inputs) };
   };
-  const keep = visiblePatches(model.size, masking.maskRatio);
-  const masks = drawMasks(graph, { batch, length: patchCount(model.size), keep, counter });
+  const masksOf = (seen: Tensor): Masks => recordMasks(graph, config, { kind: maskOf(config, phase), seen, counter, teacher });
   const first = view('first');
   let inputs: BatchInputs = { first };
-  let losses: Losses;
+  const { normPix } = config.model;
+  let losses: Losses & Partial<Alignment>;
   if (paired) {
     const second = view('second');
     const perBatch = masking.alphaPer === 'batch' || masking.alpha.law === 'fixed';
@@ -345,14 +345,17 @@ export function recordStep(
     inputs = { first, second, alpha };
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
-    const { normPix } = config.model;
-    losses = imaeObjective(graph, model, teacher, pair, masks, { lambda: [subordinate, dominant], normPix, share, blocks });
+    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, blocks });
+  } else if (phase === 'lcmae') {
+    const twice = concat(graph, [first.images, first.images]);
+    losses = lcmaeObjective(graph, model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
   } else {
-    losses = maeObjective(graph, model, first.images, masks, config.model.normPix, share, blocks);
+    losses = maeObjective(graph, model, first.images, masksOf(first.images), normPix, share, blocks);
   }
   graph.backward(losses.loss, optimizer.scaling?.scale);
-  const names = partNames(paired, model.branches, losses.distill !== undefined);
-  let measured = [losses.loss, losses.pixel, ...(losses.distill ? [losses.distill] : [])].map((tensor) => tensor.detach());
+  const names = partNames(paired, model.branches, losses);
+  const { pixel, distill, align, centre } = losses;
+  let measured = [losses.loss, pixel, distill, align, centre].filter((part) => part !== undefined).map((part) => part.detach());
 
   const update = several ? new Graph(engine) : graph;
   const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
@@ -369,10 +372,10 @@ export function recordStep(
   return { graph, paired, inputs, counter, hyper, added, metrics, names, ...(sums ? { sums, update } : {}) };
 }
 
-function partNames(paired: boolean, branches: Branches, distilled: boolean): string[] {
-  if (!paired) return ['pixel'];
+function partNames(paired: boolean, branches: Branches, { distill, align }: Losses & Partial<Alignment>): string[] {
+  if (!paired) return ['pixel', ...(align ? ['align', 'centre'] : [])];
   const sides = ['Subordinate', 'Dominant'].slice(0, branches);
-  return ['pixel', ...(distilled ? ['distill'] : [])].flatMap((part) => sides.map((side) => part + side));
+  return ['pixel', ...(distill ? ['distill'] : [])].flatMap((part) => sides.map((side) => part + side));
 }
 
 function alphaLaw({ masking: { alpha, alphaPer: per } }: Config): AlphaLaw {

@@ -11,6 +11,8 @@ import { Graph, type TensorProgram } from '../tensor/graph';
 import { square } from '../tensor/exactMath';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount, visiblePatches, type Config } from './config';
+import { DrawnMasks, randomMasks, type HeldOutMasks } from './heldOutMasks';
+import type { MaskKind } from './masks';
 import { reconstruct, type Model } from './objective';
 import { normalisation, type Normalisation } from './normalisation';
 import { stepImages } from './stepImages';
@@ -85,10 +87,22 @@ export class Unmixer {
     },
     readonly batch: number,
     readonly keep: number,
+    private readonly masks: HeldOutMasks,
   ) {}
 
-  /** @param batch pairs taken apart at once */
-  static async create(engine: Engine, config: Config, set: ImageSet, model: Model, batch: number): Promise<Unmixer> {
+  /**
+   * @param batch pairs taken apart at once
+   * @param options.mask what is hidden of them; random by default
+   * @param options.teacher whom masks by attention follow
+   */
+  static async create(
+    engine: Engine,
+    config: Config,
+    set: ImageSet,
+    model: Model,
+    batch: number,
+    { mask = 'random', teacher }: { readonly mask?: MaskKind; readonly teacher?: Model | undefined } = {},
+  ): Promise<Unmixer> {
     const images = stepImages(engine, config, set, { perStep: 2 * batch, perPart: 2 * batch });
     try {
       const { size } = model;
@@ -96,9 +110,11 @@ export class Unmixer {
       const statistics = normalisation(config, set);
       const box = [...wholeCrop(set.width, set.height), 0];
       const boxes = Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0);
-      const crops = graph.input('boxes', [batch, 5], 'f32', boxes);
-      const view = (indices: Tensor): Tensor =>
-        augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+      const viewIn = (into: Graph, indices: Tensor): Tensor => {
+        const crops = into.input('boxes', [batch, 5], 'f32', boxes);
+        return augment(into, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+      };
+      const view = (indices: Tensor): Tensor => viewIn(graph, indices);
       const first = graph.input('first', [batch], 'u32');
       const second = graph.input('second', [batch], 'u32');
       const alpha = graph.input('alpha', [batch]);
@@ -108,9 +124,10 @@ export class Unmixer {
       const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
       const { prediction } = reconstruct(graph, model, mixed, masks);
       graph.output(mixed, targets, prediction);
+      const drawn = mask === 'random' ? randomMasks(patchCount(size)) : await DrawnMasks.create(engine, config, mask, viewIn, batch, teacher);
       const program = await graph.compile();
       const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
-      return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep);
+      return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep, drawn);
     } catch (error) {
       images.dispose();
       throw error;
@@ -166,15 +183,13 @@ export class Unmixer {
     });
   }
 
-  /** A random order of each pair's patches, the same for every model on a set. */
-  orders(count: number): Uint32Array[] {
-    const length = patchCount(this.model.size);
-    return Array.from({ length: count }, (_, index) =>
-      RandomStream.at(0, purposes.evaluation, 1 + index).permutation(length),
-    );
+  /** An order of each pair's patches, as its mask chooses: the same for every model that is shown the same pairs. */
+  orders(pairs: readonly Pair[]): Promise<Uint32Array[]> {
+    return this.masks.orders(pairs);
   }
 
   dispose(): void {
+    this.masks.dispose();
     this.program.dispose();
     this.images.dispose();
   }

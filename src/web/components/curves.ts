@@ -27,6 +27,8 @@ const MANY_POINTS = 60;
 const TREND_SHARE = 40;
 
 const PARTS: readonly (Omit<ChartLine, 'values'> & { readonly name: CurveName })[] = [
+  { name: 'align', title: 'alignment of both masks', colour: '--subordinate' },
+  { name: 'centre', title: 'error of their mean', colour: '--dominant' },
   { name: 'pixelSubordinate', title: 'pixels, subordinate', colour: '--subordinate' },
   { name: 'pixelDominant', title: 'pixels, dominant', colour: '--dominant' },
   { name: 'distillSubordinate', title: 'distillation, subordinate', colour: '--subordinate', dash: [6, 4] },
@@ -114,6 +116,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
   const parts = PARTS.filter(({ name }) => curves.values[name]);
   // In whole rows.
   const size = parts.length > 0 && !curves.values.sameClass ? 'third' : 'half';
+  const aligned = curves.values.align !== undefined;
   const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
     curves.values[name] && {
       settings,
@@ -126,14 +129,20 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
     one('loss', {
       title: 'Loss',
       unit: parts.length > 0 ? 'what is minimised' : 'mean squared error of hidden patches',
-      line: parts.length > 0 ? 'pixels + λ · distillation' : 'pixels',
+      line: aligned ? 'pixels + μ · alignment' : parts.length > 0 ? 'pixels + λ · distillation' : 'pixels',
       format: formatNumber,
       class: 'half',
       logarithmic: true,
     }),
     parts.length > 0
       ? {
-          settings: { title: 'Parts of the loss', unit: 'mean squared errors, before λ', format: formatNumber, class: 'half', logarithmic: true },
+          settings: {
+            title: aligned ? 'What the error is made of' : 'Parts of the loss',
+            unit: aligned ? 'mean squares, patches that both masks hide' : 'mean squared errors, before λ',
+            format: formatNumber,
+            class: 'half',
+            logarithmic: true,
+          },
           lines: (now: Curves) => parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
         }
       : undefined,
