@@ -81,6 +81,21 @@ export function encode(
   masks?: Masks,
   options: BlockOptions = {},
 ): Tensor {
+  let x = embed(graph, parameters, size, images, masks);
+  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
+  return layernormLayer(graph, parameters, 'norm', x);
+}
+
+/** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
+export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor): Tensor {
+  const last = `blocks.${size.depth - 1}`;
+  let x = embed(graph, parameters, size, images);
+  for (const index of range(size.depth - 1)) x = block(graph, parameters, `blocks.${index}`, x, size.heads);
+  return linearLayer(graph, parameters, `${last}.attn.qkv`, layernormLayer(graph, parameters, `${last}.norm1`, x));
+}
+
+/** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
+function embed(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor, masks?: Masks): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(
@@ -89,14 +104,12 @@ export function encode(
     weight.reshape([size.dim, size.channels * size.patch * size.patch]),
     parameters.get('patch_embed.proj.bias'),
   );
-  let x = visibleTokens(graph, {
+  return visibleTokens(graph, {
     patches: embedded,
     classToken: parameters.get('cls_token'),
     positions: parameters.get('pos_embed'),
     ...(masks ? { idsShuffle: masks.idsShuffle } : {}),
   });
-  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
-  return layernormLayer(graph, parameters, 'norm', x);
 }
 
 /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
