@@ -189,7 +189,7 @@ class FileImages {
   }
 
   private async each(what: string, watcher: LoadWatcher, use: (image: Uint8Array, index: number) => void, count: number): Promise<void> {
-    const broken: [index: number, error: Error][] = [];
+    const broken: { readonly index: number; readonly error: BrokenImageError }[] = [];
     let done = 0;
     watcher.begin(what, count);
     const work = async (index: number): Promise<void> => {
@@ -197,7 +197,7 @@ class FileImages {
         use(await this.image(index), index);
       } catch (error) {
         if (!(error instanceof BrokenImageError)) throw error;
-        broken.push([index, error]);
+        broken.push({ index, error });
       }
       watcher.done(++done);
     };
@@ -207,10 +207,10 @@ class FileImages {
       while (next < count) await work(next++);
     };
     await Promise.all(Array.from({ length: UNDER_WAY }, line));
-    const [first] = broken.sort(([a], [b]) => a - b);
+    const [first] = broken.sort((a, b) => a.index - b.index);
     if (!first) return;
     const others = broken.length > 1 ? `, the first of ${broken.length} such files` : '';
-    const { path, why } = first[1] as BrokenImageError;
+    const { path, why } = first.error;
     throw new UserError(`--data: ${path} cannot be decoded: ${why}${others}. Replace or delete ${broken.length > 1 ? 'them' : 'it'}, or give --broken skip.`);
   }
 
