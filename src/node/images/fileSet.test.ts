@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { channelStatistics, digestImages, isInMemory, readImages, type ImageSet } from '../../data/imageSet';
 import { loadTree, UNWATCHED, type FileSet, type FileSetOptions } from './fileSet';
 import { plain, png, writeTree, type Colour } from './testImages';
@@ -10,6 +11,12 @@ import { findImageTree, type ImageTree } from './tree';
 const OPTIONS: FileSetOptions = { image: 8, decodeSize: 'auto', broken: 'stop', stream: 'auto', workers: 'auto', ownStatistics: true };
 const COUNT = 12;
 const colourOf = (index: number): Colour => [20 * index, 100, 255 - 20 * index];
+
+// More workers than this process has threads are a process beside it.
+beforeAll(() => {
+  const build = join(import.meta.dirname, '..', '..', '..', 'tools', 'build.js');
+  execFileSync(process.execPath, ['-e', `import(${JSON.stringify(build)}).then((tool) => tool.buildIfStale())`]);
+});
 
 let folder = '';
 beforeEach(async () => {
@@ -46,7 +53,7 @@ describe('a set of image files', () => {
 
   it('is the same, bit for bit, in memory and streamed, with one worker and with many', async () => {
     const kept = await load();
-    for (const options of [{ workers: 1 }, { workers: 3 }, { stream: 'yes' }, { stream: 'yes', workers: 1 }] as const) {
+    for (const options of [{ workers: 1 }, { workers: 3 }, { workers: 9 }, { stream: 'yes' }, { stream: 'yes', workers: 1 }] as const) {
       const { train, test } = await load(options);
       expect(isInMemory(train)).toBe(!('stream' in options));
       expect(await readImages(train, all)).toEqual(await readImages(kept.train, all));
@@ -84,6 +91,10 @@ describe('a set of image files', () => {
 
     it('stops, names the first and says how many there are', async () => {
       await expect(load()).rejects.toThrow(/a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files\. .*--broken skip/);
+    });
+
+    it('says the same of them from the process beside this one', async () => {
+      await expect(load({ workers: 9 })).rejects.toThrow(/a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files/);
     });
 
     it('stops where a streamed one meets them', async () => {
