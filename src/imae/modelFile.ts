@@ -3,7 +3,9 @@ import { UserError } from '../files/userError';
 import { fittingTensor } from './checkpoint';
 import type { ModelSize } from './config';
 import { maeSpecs, type Branches } from './mae';
+import type { MaskKind } from './masks';
 import { IMAGENET, type Normalisation } from './normalisation';
+import { OPTIONS } from './options';
 
 /** All that a model's file tells of the model: enough to build it without the configuration that it was trained with. */
 export interface ModelFacts {
@@ -14,6 +16,8 @@ export interface ModelFacts {
   readonly normPix: boolean;
   /** Share of the patches that were hidden in training, where the file says so. */
   readonly maskRatio?: number;
+  /** What those masks hid, where the file says so. */
+  readonly mask?: MaskKind;
   /** What it was trained as, `imae` or the like, and for how many steps, where the file says so. */
   readonly phase?: string;
   readonly step?: number;
@@ -52,12 +56,14 @@ export function describeModel(file: Safetensors, source: string): ModelFacts {
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
   for (const { name, shape } of maeSpecs(size, branches)) fittingTensor(file, name, shape, source);
   const { maskRatio, phase, step } = metadata;
+  const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
   return {
     size,
     branches,
     normalisation: normalisationOf(file, size.channels, source),
     normPix: metadata['normPix'] === 'true',
     ...(maskRatio === undefined ? {} : { maskRatio: Number(maskRatio) }),
+    ...(mask === undefined ? {} : { mask }),
     ...(phase === undefined ? {} : { phase }),
     ...(step === undefined ? {} : { step: Number(step) }),
   };
