@@ -86,7 +86,7 @@ export function configOf({ size, normPix, normalisation, maskRatio, mask, branch
   ]);
 }
 
-function withData(config: Config, set: string | null): Config {
+export function withData(config: Config, set: string | null): Config {
   if (set === null) return config;
   const { preset, ...settings } = config;
   return resolveConfig([{ source: 'config', values: { preset, ...settings, data: { ...settings.data, set } } }]);
