@@ -61,6 +61,8 @@ export interface StepShape {
   readonly batch: number;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+  /** Whether it sees the mixture once, not an image a branch. */
+  readonly teacherSeesMixture?: boolean;
   /** Whether of each trained block only the input is kept, and the rest computed once more. */
   readonly recompute?: boolean;
   /** In what activations are stored where products read them, and a copy of the weights; f32, without a copy, by default. */
@@ -78,23 +80,23 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
     recompute: config.training.recompute === 'blocks',
-    ...(distils ? { teacher: teacherSize(config) } : {}),
+    ...(distils ? { teacher: teacherSize(config), teacherSeesMixture: config.imae.teacherInput === 'mixed' } : {}),
     precision: config.device.precision,
   };
 }
 
 /**
  * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
- * what is trained, 2 × for the frozen teacher, which sees an image a branch; the products of attention count by half.
+ * what is trained, 2 × for the frozen teacher, which sees an image a branch or the mixture; the products of attention count by half.
  * Only the blocks count: embeddings, norms, losses and the optimizer do not, nor what is computed a second time.
  */
-export function stepFlops({ size, branches, maskRatio, batch, teacher }: StepShape): number {
+export function stepFlops({ size, branches, maskRatio, batch, teacher, teacherSeesMixture }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const encoder = blocksForward(size.dim, size.depth, visible);
   const decoder = blocksForward(size.decoderDim, size.decoderDepth, all);
   const target = teacher ? blocksForward(teacher.dim, teacher.depth, visible) : 0;
-  return batch * (6 * (encoder + branches * decoder) + 2 * branches * target);
+  return batch * (6 * (encoder + branches * decoder) + 2 * (teacherSeesMixture ? 1 : branches) * target);
 }
 
 /** Model arithmetic of all steps of a run, by the same rule. */

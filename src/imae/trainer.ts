@@ -290,7 +290,8 @@ export function recordStep(
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
     const { normPix } = config.model;
-    losses = imaeObjective(graph, model, teacher, pair, masks, { lambda: [subordinate, dominant], normPix, share, blocks });
+    const { teacherInput } = config.imae;
+    losses = imaeObjective(graph, model, teacher, pair, masks, { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks });
   } else {
     losses = maeObjective(graph, model, first.images, masks, config.model.normPix, share, blocks);
   }
