@@ -19,11 +19,11 @@ export const purposes = {
   demoSet: 7,
   evaluation: 8,
   probe: 9,
-  subset: 10,
-  mixing: 11,
-  erasing: 12,
-  dropPath: 13,
-  noise: 14,
+  subset: 20,
+  mixing: 21,
+  erasing: 22,
+  dropPath: 23,
+  noise: 24,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];
