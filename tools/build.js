@@ -13,9 +13,8 @@ const PROGRAMS = {
   doctor: 'src/node/doctorMain.ts',
 };
 
-/** The page of a report: dist/report.html, one file with its script and styles in it. */
-const REPORT = 'src/web/report';
-const REPORT_FILE = join(root, 'dist', 'report.html');
+/** The pages that results are put into: dist/NAME.html from a folder, each one file with its script and styles in it. */
+const TEMPLATES = { report: 'src/web/report', figures: 'src/web/figures' };
 
 /** The page for browsers: dist/web, a folder that any web server serves as it is, under any path. */
 export const WEB_FOLDER = join(root, 'dist', 'web');
@@ -57,14 +56,16 @@ export async function build() {
     sourcemap: true,
   });
   const forBrowsers = { ...shared, minify: true, charset: 'utf8', loader: { '.wgsl': 'text' } };
-  const report = await bundle({
+  const templates = await bundle({
     ...forBrowsers,
-    entryPoints: { report: `${REPORT}/main.ts` },
+    entryPoints: Object.fromEntries(Object.entries(TEMPLATES).map(([name, folder]) => [name, `${folder}/main.ts`])),
     outdir: 'dist',
     format: 'iife',
     target: ['chrome100', 'firefox104', 'safari15.4'],
   });
-  outputFiles.push({ path: REPORT_FILE, contents: inOneFile(report.outputFiles) });
+  for (const name of Object.keys(TEMPLATES)) {
+    outputFiles.push({ path: templatePath(name), contents: inOneFile(name, templates.outputFiles) });
+  }
   // What the workers share is loaded once.
   const web = await bundle({
     ...forBrowsers,
@@ -111,17 +112,22 @@ function isScript(name) {
   return name.endsWith('.ts') && !name.endsWith('.test.ts');
 }
 
-/** The report's page with its script and styles in it, in the places of two comments. */
-function inOneFile(outputFiles) {
-  const textOf = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text.trim();
-  return readFileSync(join(root, REPORT, 'report.html'), 'utf8')
+function templatePath(name) {
+  return join(root, 'dist', `${name}.html`);
+}
+
+/** A template with its script and styles in it, in the places of two comments. */
+function inOneFile(name, outputFiles) {
+  const textOf = (ending) => outputFiles.find(({ path }) => path.endsWith(`${name}${ending}`)).text.trim();
+  return readFileSync(join(root, TEMPLATES[name], `${name}.html`), 'utf8')
     .replace('/* styles */', () => textOf('.css'))
     .replace('/* script */', () => textOf('.js'));
 }
 
 /** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
 export async function buildIfStale() {
-  const built = Math.min(...[...Object.keys(PROGRAMS).map(programPath), REPORT_FILE, join(WEB_FOLDER, 'index.html')].map(modified));
+  const made = [...Object.keys(PROGRAMS).map(programPath), ...Object.keys(TEMPLATES).map(templatePath), join(WEB_FOLDER, 'index.html')];
+  const built = Math.min(...made.map(modified));
   if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();
 }
 

@@ -24,6 +24,7 @@ export const purposes = {
   erasing: 22,
   dropPath: 23,
   noise: 24,
+  bootstrap: 30,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];

@@ -1,10 +1,7 @@
 import type { PhaseMetrics } from './metrics';
 import type { Session } from './session';
 
-/*
- * The report of a run: one page that holds all its data, so that it opens anywhere. The page is built once, as a
- * template with an empty place; a run fills that place with its `ReportData`.
- */
+/* The report of a run: a page whose template (see template.ts) a run fills with its `ReportData`. */
 
 export interface ReportData {
   /** The run folder's name, and its path as the user gave it. */
@@ -62,26 +59,6 @@ export interface ReportSetting {
   readonly value: string;
   /** The preset's own value, where this run's differs. */
   readonly preset?: string;
-}
-
-/** The element of a template that takes the data. */
-export const REPORT_PLACE = '<script type="application/json" id="report"></script>';
-
-/**
- * A report: the template with the data in its place.
- *
- * @throws RangeError where the template does not have exactly one place
- */
-export function fillReport(template: string, data: ReportData): string {
-  const [before, after, ...more] = template.split(REPORT_PLACE);
-  if (before === undefined || after === undefined || more.length > 0) {
-    throw new RangeError(
-      `A report's template has ${REPORT_PLACE} once, not ${more.length + (after === undefined ? 0 : 1)} times.`,
-    );
-  }
-  // In JSON a < stands in strings only; escaped, none of them can end the element or begin a comment in it.
-  const json = JSON.stringify(data).replaceAll('<', '\\u003c');
-  return before + REPORT_PLACE.replace('><', () => `>${json}<`) + after;
 }
 
 /**

@@ -131,6 +131,21 @@ export function pair(range: Range & { readonly ascending?: boolean }): Kind<read
   };
 }
 
+/** One number or more of a kind, none of them twice, written `A,B,…`. */
+export function list(kind: Kind<number>, what: string): Kind<readonly number[]> {
+  return {
+    expects: `${what}, written A,B,…, each ${kind.expects}`,
+    placeholder: 'A,B,…',
+    read: (value) => {
+      if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length) return undefined;
+      const read = value.map((each) => kind.read(each));
+      return read.every((each) => each !== undefined) ? read : undefined;
+    },
+    parse: (value) => value.split(',').map(toNumber),
+    show: (value) => value.join(','),
+  };
+}
+
 /** A kind, or null (in a config file), which the command line writes as `word`. */
 export function nullable<T>(kind: Kind<T>, word: string): Kind<T | null> {
   return {

@@ -28,7 +28,8 @@ export interface CommandLine {
 const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
 const COMMAND_LINE = 'command line';
 
-const EXAMPLES = `
+/** Made when it is asked for: commands may read a command line themselves. */
+const examples = (): string => `
 Commands:
 ${COMMANDS.map(({ name, about }) => `  ${name.padEnd(22)} ${about}`).join('\n')}
   each with a --help of its own: node train.js NAME --help
@@ -82,7 +83,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
-    ...(given['help'] === true ? { answer: command.helpInformation() + EXAMPLES } : {}),
+    ...(given['help'] === true ? { answer: command.helpInformation() + examples() } : {}),
     ...(given['version'] === true ? { answer: packageJson.version } : {}),
   };
 }

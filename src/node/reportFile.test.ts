@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCanvas } from '@napi-rs/canvas';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { REPORT_PLACE, type ReportData } from '../files/report';
+import type { ReportData } from '../files/report';
 import { TEST_SESSION } from '../files/testSession';
+import { DATA_PLACE } from '../files/template';
 import { UserError } from '../files/userError';
 import { resolveConfig, type ConfigLayer } from '../imae/config';
 import { readRun, readTemplate, writeReport } from './reportFile';
@@ -14,7 +15,7 @@ import { ReportWriter } from './reportWriter';
 import { RunFolder } from './runFolder';
 
 const root = join(import.meta.dirname, '..', '..');
-const TEMPLATE = `<p>page</p>${REPORT_PLACE}`;
+const TEMPLATE = `<p>page</p>${DATA_PLACE}`;
 
 let path: string;
 let folder: RunFolder;
@@ -36,7 +37,7 @@ const read = (run = folder): Promise<ReportData> => readRun(run, new PanelReader
 
 /** The data in a report as a browser would read it. */
 function dataIn(page: string): ReportData {
-  const match = /<script type="application\/json" id="report">([\s\S]*?)<\/script>/.exec(page);
+  const match = /<script type="application\/json" id="data">([\s\S]*?)<\/script>/.exec(page);
   return JSON.parse(match?.[1] ?? '') as ReportData;
 }
 

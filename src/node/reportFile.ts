@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { NO_METRICS, readMetrics, thinCurves, type Curves, type CurveValues } from '../files/metrics';
-import { fillReport, type ReportData, type ReportPhase, type SettingsSection } from '../files/report';
+import type { ReportData, ReportPhase, SettingsSection } from '../files/report';
 import { readSessions, type Session } from '../files/session';
+import { fillTemplate } from '../files/template';
 import { UserError } from '../files/userError';
 import { phasesOf, planIfKnown, resolveConfig, type Config, type Phase } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
@@ -32,7 +33,7 @@ export function readTemplate(path = join(import.meta.dirname, REPORT_FILE)): str
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UserError(`The report's page ${path} cannot be read: ${reason(error)}. Run npm run build.`);
+    throw new UserError(`The page ${path} cannot be read: ${reason(error)}. Run npm run build.`);
   }
 }
 
@@ -48,7 +49,7 @@ export async function writeReport(
   template: string,
   panels = new PanelReader(folder.path),
 ): Promise<string> {
-  return folder.writeFile(REPORT_FILE, fillReport(template, await readRun(folder, panels)));
+  return folder.writeFile(REPORT_FILE, fillTemplate(template, await readRun(folder, panels)));
 }
 
 /** All that a report says of a run. */

@@ -66,16 +66,17 @@ export class RunFolder {
   /**
    * Opens the folder of a run, for reading.
    *
+   * @param flag that named it, for messages
    * @throws UserError where it is none
    */
-  static open(path: string): RunFolder {
+  static open(path: string, flag = '--resume'): RunFolder {
     if (existsSync(join(path, CONFIG))) return new RunFolder(path.replace(/(?<=.)[/\\]+$/, ''));
     const what = !existsSync(path)
       ? `there is no ${path}, or it may not be read`
       : statSync(path).isDirectory()
         ? `${path} is no run folder, it has no ${CONFIG}`
         : `${path} is a file, not a run folder`;
-    throw new UserError(`--resume: ${what}. Give a folder that a run has left, as runs/….`, { usage: true });
+    throw new UserError(`${flag}: ${what}. Give a folder that a run has left, as runs/….`, { usage: true });
   }
 
   /**

@@ -17,6 +17,8 @@ export interface ChartLine {
   readonly width?: number;
   /** A smoother course of the values: drawn in their place, and they faintly behind it. */
   readonly trend?: readonly (number | null)[] | undefined;
+  /** Ends of the interval around each value: drawn as a band. */
+  readonly interval?: { readonly low: readonly (number | null)[]; readonly high: readonly (number | null)[] } | undefined;
   /** Something to compare with, which the note tells of: it is not in the legend. */
   readonly reference?: boolean;
 }
@@ -32,12 +34,15 @@ export interface ChartSettings {
   readonly lines: readonly ChartLine[];
   /** A value in the legend. */
   readonly format: (value: number) => string;
-  /** Whether the axis can be made logarithmic. */
-  readonly logarithmic?: boolean;
+  /** Whether the axis can be made logarithmic, or is so at first. */
+  readonly logarithmic?: boolean | 'first';
+  readonly logarithmicX?: boolean;
   /** Values that the axis always spans. */
   readonly span?: readonly [number, number];
   /** Charts of one group show their cursors at the same place. */
   readonly group: string;
+  /** Whose values the legend shows while there is no cursor, in words: those of the last place of x; "latest" by default. */
+  readonly rest?: string;
   /** Called when a part of the chart is enlarged (true) and when all of it is shown again. */
   readonly onZoom?: (zoomed: boolean) => void;
   readonly class?: string;
@@ -75,7 +80,7 @@ export function chart(settings: ChartSettings): Chart {
   let { x, lines }: ChartContent = settings;
   let marked: number | undefined;
   const memory = `logarithmic ${settings.group} ${title}`;
-  let logarithmic = settings.logarithmic === true && recall<boolean>(memory, false);
+  let logarithmic = Boolean(settings.logarithmic) && recall<boolean>(memory, settings.logarithmic === 'first');
   let plot: uPlot | undefined;
 
   const place = element('div', {
@@ -98,7 +103,7 @@ export function chart(settings: ChartSettings): Chart {
   const read = (cursor: number | null | undefined): void => {
     const index = cursor ?? (marked === undefined ? undefined : nearestIndex(x, marked));
     const step = index === undefined ? undefined : x[index];
-    at.textContent = step === undefined ? 'latest' : `at ${step.toLocaleString('en')}`;
+    at.textContent = step === undefined ? (settings.rest ?? 'latest') : `at ${step.toLocaleString('en')}`;
     for (const [i, { values }] of lines.entries()) {
       const value = step === undefined ? values.findLast((each) => each !== null) : values[index as number];
       (readings[i] as HTMLElement).textContent = value === null || value === undefined ? '–' : format(value);
@@ -243,13 +248,15 @@ function drawMark(plot: uPlot, at: number): void {
 }
 
 function options(
-  { x, xTitle, lines, span, group, onZoom }: ChartSettings,
+  { x, xTitle, lines, span, group, onZoom, logarithmicX }: ChartSettings,
   logarithmic: boolean,
   width: number,
   read: (index: number | null | undefined) => void,
 ): uPlot.Options {
-  // First the values of all lines, then the trends over them.
+  // First the values of all lines, then the trends over them, then the ends of the intervals around them.
   const trends = lines.filter(({ trend }) => trend !== undefined);
+  const banded = lines.filter(({ interval }) => interval !== undefined);
+  const firstEnd = 1 + lines.length + trends.length;
   const drawn = [...lines, ...trends];
   const grid = { stroke: () => colourOf('--line'), width: 1 };
   const axis = { stroke: () => colourOf('--muted'), font: FONT, grid, ticks: { show: false } };
@@ -264,7 +271,12 @@ function options(
       points: { size: 7, fill: (_, i) => colourOf(drawn[i - 1]?.colour ?? '--ink') },
     },
     scales: {
-      x: { time: false, range: ({ data: [x] }, low, high) => (x.length === 1 ? [(x[0] ?? 0) - 1, (x[0] ?? 0) + 1] : [low, high]) },
+      x: {
+        time: false,
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in uPlot's types only
+        distr: logarithmicX ? LOGARITHMIC : LINEAR,
+        range: ({ data: [x] }, low, high) => (x.length === 1 ? [(x[0] ?? 0) - 1, (x[0] ?? 0) + 1] : [low, high]),
+      },
       y: {
         // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in uPlot's types only
         distr: logarithmic ? LOGARITHMIC : LINEAR,
@@ -285,7 +297,8 @@ function options(
         space: 70,
         // Steps of training have no fractions.
         ...(x.every(Number.isInteger) ? { incrs: WHOLE_INCREMENTS } : {}),
-        values: (_, ticks) => ticks.map((tick) => (tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
+        values: (_, ticks) =>
+          ticks.map((tick: number | null) => (tick === null ? '' : tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
       },
       {
         ...axis,
@@ -302,7 +315,12 @@ function options(
         line.trend ? { ...series(line), stroke: () => faint(line.colour), width: 1 } : series(line),
       ),
       ...trends.map((line) => ({ ...series(line), points: { show: false } })),
+      ...banded.flatMap(() => [END_OF_INTERVAL, END_OF_INTERVAL]),
     ],
+    bands: banded.map(({ colour }, index) => ({
+      series: [firstEnd + 2 * index + 1, firstEnd + 2 * index],
+      fill: () => `${colourOf(colour)}26`,
+    })),
     hooks: {
       setCursor: [({ cursor }) => read(cursor.idx)],
       setScale: [
@@ -313,6 +331,9 @@ function options(
     },
   };
 }
+
+/** Drawn by its band alone. */
+const END_OF_INTERVAL: uPlot.Series = { stroke: 'transparent', width: 0, spanGaps: true, points: { show: false } };
 
 function series({ title, colour, dash, width = LINE_WIDTH, reference }: ChartLine): uPlot.Series {
   return {
@@ -341,7 +362,11 @@ function tickText(value: number): string {
 /** A logarithmic axis has no place for what is not above 0. */
 function data({ x, lines }: ChartContent, logarithmic: boolean): uPlot.AlignedData {
   const shown = (value: number | null): number | null => (value !== null && value > 0 ? value : null);
-  const all = [...lines.map(({ values }) => values), ...lines.flatMap(({ trend }) => (trend ? [trend] : []))];
+  const all = [
+    ...lines.map(({ values }) => values),
+    ...lines.flatMap(({ trend }) => (trend ? [trend] : [])),
+    ...lines.flatMap(({ interval }) => (interval ? [interval.low, interval.high] : [])),
+  ];
   return [[...x], ...all.map((values) => (logarithmic ? values.map(shown) : [...values]))];
 }
 

@@ -10,6 +10,7 @@ import { aboutScore, verdict } from '../components/verdict';
 import { Live, restoreScroll } from './live';
 import { formatTime, repeating, resumeCommand, sessionList, settingsTables } from './making';
 import { pictures } from './pictures';
+import '../components/document.css';
 import './report.css';
 import { statusOf, type Status } from './status';
 
@@ -138,5 +139,5 @@ function settingsLead({ settings, preset }: ReportData): string {
   return `The preset ${preset}, of which ${settingsCount} changed (marked).`;
 }
 
-const place = document.getElementById('report');
+const place = document.getElementById('data');
 page(JSON.parse(place?.textContent ?? '') as ReportData);

@@ -1,0 +1,46 @@
+import { nameAdapter } from '../../gpu/engine';
+import { integer, list, nullable, number, text } from '../../imae/optionKinds';
+import { unmixingOver } from '../../imae/unmixingOver';
+import { UNMIXING_LEAD, unmixingSection } from '../../imae/unmixingFigures';
+import { describeEvaluated, readEvaluated } from '../evaluated';
+import { runEvaluation } from '../evaluation';
+import { trainCommand } from '../session';
+import { commandOption, makeCommand } from './command';
+
+/** How well mixtures are taken apart, over α. */
+export const unmixing = makeCommand({
+  name: 'evaluate unmixing',
+  about: 'the unmixing score over α: errors of both reconstructions beside what they must beat',
+  options: {
+    run: commandOption(nullable(text('RUN', 'the folder of a run'), 'none'), null, 'run that left the i-MAE and its images'),
+    checkpoint: commandOption(nullable(text('FILE', 'a .safetensors file'), 'none'), null, 'i-MAE by its file, in place of --run'),
+    data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of --run'),
+    alphas: commandOption(list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'), [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
+    images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures'),
+    out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
+    adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
+  },
+  examples: ['node train.js evaluate unmixing --run runs/2025-01-31_12-00-00-cifar'],
+  run: async (values) => {
+    const evaluated = await readEvaluated({ ...values, teacher: null });
+    const { imae, config, data } = evaluated;
+    const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
+    return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine) => {
+      const rows = await unmixingOver(engine, config, imae, data, values);
+      const caption = `${data.train.name}, ${values.images} held-out mixtures, mask ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
+      return {
+        result: { rows },
+        page: {
+          title: 'Taking mixtures apart',
+          lead: UNMIXING_LEAD,
+          settings: [
+            { name: 'i-MAE', value: imae.name },
+            { name: 'data', value: data.train.name },
+            { name: 'model', value: describeEvaluated(evaluated) },
+          ],
+          sections: [unmixingSection(rows, caption)],
+        },
+      };
+    });
+  },
+});

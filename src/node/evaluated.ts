@@ -1,0 +1,100 @@
+import type { TrainTest } from '../data/imageSet';
+import { counted } from '../files/format';
+import { UserError } from '../files/userError';
+import { resolveConfig, type Config } from '../imae/config';
+import { describeModel, type ModelFacts } from '../imae/modelFile';
+import { IMAGENET } from '../imae/normalisation';
+import type { NamedFile } from '../imae/run';
+import { FolderStore, readNamed } from './folderStore';
+import { RunFolder } from './runFolder';
+import { loadData } from './trainingInputs';
+
+/** What an evaluation of an i-MAE works on. */
+export interface Evaluated {
+  readonly imae: NamedFile;
+  readonly facts: ModelFacts;
+  readonly teacher: NamedFile | undefined;
+  /** Of the run, or what is known of it by the model's file. */
+  readonly config: Config;
+  readonly data: TrainTest;
+}
+
+/** How the user says what is to be evaluated: a run folder, or files. */
+export interface Wanted {
+  readonly run: string | null;
+  readonly checkpoint: string | null;
+  readonly teacher: string | null;
+  readonly data: string | null;
+}
+
+/**
+ * Reads what is to be evaluated.
+ *
+ * @throws UserError (usage) where neither a run nor a checkpoint is given, or both; as reading them does
+ */
+export async function readEvaluated(wanted: Wanted): Promise<Evaluated> {
+  const { run, checkpoint, teacher, data } = wanted;
+  if ((run === null) === (checkpoint === null)) {
+    throw new UserError('Give --run, a folder that training has left, or --checkpoint, an i-MAE’s .safetensors file: one of the two.', { usage: true });
+  }
+  const fromRun = run === null ? undefined : readRunModels(run);
+  const imae = fromRun?.imae ?? readNamed(checkpoint ?? '');
+  const facts = describeModel(imae.file, imae.name);
+  const config = withData(fromRun?.config ?? configOf(facts), data);
+  if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
+  return {
+    imae,
+    facts,
+    teacher: teacher === null ? fromRun?.teacher : readNamed(teacher),
+    config,
+    data: await loadData(config),
+  };
+}
+
+interface RunModels {
+  readonly imae: NamedFile;
+  readonly teacher: NamedFile | undefined;
+  readonly config: Config;
+}
+
+/** The i-MAE that a run has left, and its teacher. @throws UserError where there is none yet */
+export function readRunModels(path: string): RunModels {
+  const folder = RunFolder.open(path, '--run');
+  const config = resolveConfig([{ source: `${path}/config.json`, values: folder.readConfig() }]);
+  const store = new FolderStore(folder, false, () => undefined);
+  const imae = store.finished('imae');
+  if (!imae) throw new UserError(`--run: ${path} has no checkpoint of an i-MAE yet. Let it train, or give another.`);
+  const { checkpoint } = config.teacher;
+  const teacher = checkpoint === null ? store.finished('teacher') : readNamed(checkpoint);
+  return { imae, teacher, config };
+}
+
+/** A configuration that has what a model's file tells. */
+function configOf({ size, normPix, normalisation, maskRatio, branches }: ModelFacts): Config {
+  const isImageNet = JSON.stringify(normalisation) === JSON.stringify(IMAGENET);
+  return resolveConfig([
+    {
+      source: 'the model’s file',
+      values: {
+        data: { set: null, statistics: isImageNet ? 'imagenet' : 'own' },
+        model: { ...size, normPix },
+        imae: { branches: branches === 2 ? 'two-way' : 'subordinate' },
+        ...(maskRatio === undefined ? {} : { masking: { maskRatio } }),
+        training: { batch: 1 },
+      },
+    },
+  ]);
+}
+
+function withData(config: Config, set: string | null): Config {
+  if (set === null) return config;
+  const { preset, ...settings } = config;
+  return resolveConfig([{ source: 'config', values: { preset, ...settings, data: { ...settings.data, set } } }]);
+}
+
+/** Sizes, budget and seed of a model in one line, for captions. */
+export function describeEvaluated({ facts, config }: Evaluated): string {
+  const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads, patch } = facts.size;
+  const steps = facts.step === undefined ? '' : `, ${counted(facts.step, 'step')} of ${counted(config.training.batch, 'image')}`;
+  return `i-MAE ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${steps}, seed ${config.training.seed}.`;
+}

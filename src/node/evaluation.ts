@@ -1,0 +1,48 @@
+import type { FigurePage } from '../files/figures';
+import { describeAdapter, isSoftware, nameAdapter, type Engine } from '../gpu/engine';
+import { openEngine } from './dawn';
+import { writeFigures, FIGURES_FILE } from './figureFile';
+import { createProgress, type Progress } from './progress';
+import { RunFolder } from './runFolder';
+
+/** What an evaluation found: for machines, and for people. */
+export interface Found {
+  readonly result: object;
+  readonly page: Pick<FigurePage, 'title' | 'lead' | 'settings' | 'sections'>;
+}
+
+/**
+ * Opens an adapter, evaluates, and leaves `result.json` and `figures.html` in a folder.
+ *
+ * @param name of the folder, where the user gives none
+ * @param evaluate is given what to call with the parts that are done, of how many
+ * @returns the process's exit code
+ * @throws UserError before anything is computed where the folder cannot be made
+ */
+export async function runEvaluation(
+  options: { readonly name: string; readonly out: string | null; readonly adapter: string; readonly command: string },
+  evaluate: (engine: Engine, progress: Progress) => Promise<Found>,
+): Promise<number> {
+  const { name, out, adapter, command } = options;
+  RunFolder.assertCreatable(out ?? undefined);
+  const progress = createProgress({ logEvery: 1 });
+  const engine = await openEngine({ adapterName: adapter });
+  try {
+    progress.note('adapter', describeAdapter(engine.info));
+    const { result, page } = await evaluate(engine, progress);
+    progress.stop();
+    const about = { made: new Date().toISOString(), adapter: nameAdapter(engine.info), software: isSoftware(engine.info), command };
+    const folder = RunFolder.create({ ...(out === null ? {} : { out }), preset: name });
+    try {
+      const path = folder.writeFile('result.json', `${JSON.stringify({ ...about, ...result }, null, 1)}\n`);
+      progress.note('figures', `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`);
+      progress.note('result', path);
+    } finally {
+      folder.close();
+    }
+    return 0;
+  } finally {
+    progress.stop();
+    engine.dispose();
+  }
+}
