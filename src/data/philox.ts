@@ -19,6 +19,11 @@ export const purposes = {
   demoSet: 7,
   evaluation: 8,
   probe: 9,
+  subset: 20,
+  mixing: 21,
+  erasing: 22,
+  dropPath: 23,
+  noise: 24,
   bootstrap: 30,
 } as const;
 

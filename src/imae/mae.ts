@@ -3,6 +3,7 @@ import { block, blockSpecs, type BlockOptions, layernormLayer, layernormSpecs, l
 import type { Parameters, ParameterSpec } from '../nn/parameters';
 import { sinCosPositions } from '../nn/positions';
 import { concat } from '../ops/concat';
+import type { PathScales } from '../ops/dropPath';
 import { linear } from '../ops/linear';
 import { patchify } from '../ops/patchify';
 import { restoreTokens, visibleTokens } from '../ops/tokens';
@@ -60,6 +61,13 @@ export interface Masks {
   readonly keep: number;
 }
 
+export type EncoderSize = Pick<ModelSize, 'patch' | 'channels' | 'dim' | 'depth' | 'heads'>;
+
+export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
+  /** [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
+  readonly dropPaths?: Tensor;
+}
+
 /**
  * Visible patches of images → latents.
  *
@@ -70,10 +78,22 @@ export interface Masks {
 export function encode(
   graph: Graph,
   parameters: Parameters,
-  size: ModelSize,
+  size: EncoderSize,
   images: Tensor,
   masks?: Masks,
-  options: BlockOptions = {},
+  options: EncodeOptions = {},
+): Tensor {
+  return layernormLayer(graph, parameters, 'norm', encodeTokens(graph, parameters, size, images, masks, options));
+}
+
+/** The same without the final norm, which a classifier of the patches' mean does without. */
+export function encodeTokens(
+  graph: Graph,
+  parameters: Parameters,
+  size: EncoderSize,
+  images: Tensor,
+  masks?: Masks,
+  { dropPaths, ...options }: EncodeOptions = {},
 ): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
@@ -89,8 +109,12 @@ export function encode(
     positions: parameters.get('pos_embed'),
     ...(masks ? { idsShuffle: masks.idsShuffle } : {}),
   });
-  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
-  return layernormLayer(graph, parameters, 'norm', x);
+  for (const index of range(size.depth)) {
+    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
+    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
+    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+  }
+  return x;
 }
 
 /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
