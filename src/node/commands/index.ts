@@ -1,11 +1,14 @@
 import { UserError } from '../../files/userError';
 import { nearest } from '../../imae/nearest';
 import type { Command } from './command';
+import { finetune } from './finetune';
+import { knn } from './knn';
+import { probe } from './probe';
 import { separability } from './separability';
 import { unmixing } from './unmixing';
 
 /** What the command line does beside training, in the order of the help. */
-export const COMMANDS: readonly Command[] = [separability, unmixing];
+export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe, finetune];
 
 /**
  * The command that a command line begins with, and the arguments after its name; undefined where it begins with an
