@@ -36,8 +36,8 @@ export async function unmixingOver(
     const model = { size, branches, parameters };
     loadModel(model, file, name);
     unmixer = await Unmixer.create(engine, config, data.test, model, BATCH);
-    const mean = meanTarget(size, data.train, unmixer.normalisation, config.model);
-    const orders = unmixer.orders(images);
+    const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
+    const orders = await unmixer.orders(heldOutPairs(data.test, images, () => 0.5));
     const rows: UnmixingAt[] = [];
     for (const alpha of alphas) {
       const unmixed = await unmixer.unmix(heldOutPairs(data.test, images, () => alpha), orders);

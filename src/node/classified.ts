@@ -5,14 +5,15 @@ import { counted, formatNumber } from '../files/format';
 import { UserError } from '../files/userError';
 import { someImages, type LearningWatcher } from '../imae/classification';
 import { percent } from '../imae/classificationFigures';
-import { resolveConfig } from '../imae/config';
+import { resolveConfig, type Config } from '../imae/config';
 import { readEncoder, type EncoderSource } from '../imae/encoderSource';
 import { nullable, integer, text } from '../imae/optionKinds';
 import type { NamedFile } from '../imae/run';
 import { BUILT_IN } from '../imae/trainingData';
 import { commandOption, neededOption } from './commands/command';
 import { FolderStore, readNamed } from './folderStore';
-import { loadImageSet } from './loadImageSet';
+import { loadTree, UNWATCHED, type LoadWatcher } from './images/fileSet';
+import { findImageSet } from './loadImageSet';
 import type { Progress } from './progress';
 import { RunFolder } from './runFolder';
 
@@ -47,10 +48,9 @@ export async function readClassified(values: {
   const run = existsSync(checkpoint) && statSync(checkpoint).isDirectory() ? readRun(checkpoint) : undefined;
   const model = run?.model ?? readNamed(checkpoint);
   const encoder = readEncoder(model);
-  const path = values.data ?? run?.set;
-  if (path === undefined) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-  const { train, test } =
-    path === 'shapes' ? makeShapesTrainTest({ ...BUILT_IN, size: encoder.size.image, seed: run?.seed ?? 0 }) : await loadImageSet(path);
+  const path = values.data ?? run?.config.data.set ?? null;
+  if (path === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
+  const { train, test } = await loadImages(path, encoder.size.image, run?.config ?? resolveConfig([]));
   const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
   const { dim, depth, heads, patch } = encoder.size;
   const trained = encoder.step === undefined ? '' : `, ${encoder.phase ?? 'trained'} after ${counted(encoder.step, 'step')}`;
@@ -60,13 +60,28 @@ export async function readClassified(values: {
   return { model, encoder, data, about };
 }
 
-function readRun(path: string): { readonly model: NamedFile; readonly set: string | undefined; readonly seed: number } {
+function readRun(path: string): { readonly model: NamedFile; readonly config: Config } {
   const folder = RunFolder.open(path, '--checkpoint');
   const config = resolveConfig([{ source: `${path}/config.json`, values: folder.readConfig() }]);
   const store = new FolderStore(folder, false, () => undefined);
   const model = store.finished('imae') ?? store.finished('mae') ?? store.finished('teacher');
   if (!model) throw new UserError(`--checkpoint: ${path} has no checkpoint yet. Let it train, or give another.`);
-  return { model, set: config.data.set ?? undefined, seed: config.training.seed };
+  return { model, config };
+}
+
+/** Images of any size and number: what a view of them makes is of the model's size. Decoded as a run decodes them. */
+async function loadImages(path: string, image: number, { data, training }: Config, watcher: LoadWatcher = UNWATCHED): Promise<TrainTest> {
+  if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
+  const found = await findImageSet(path);
+  if (found.kind === 'cifar') return await found.load();
+  const { decodeSize, broken, stream, workers } = data;
+  return await loadTree(found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
+}
+
+/** Says which model it is, and what of it is taken to be so because its file does not say. */
+export function noteModel(progress: Progress, { model, encoder: { assumed = [] } }: Classified): void {
+  progress.note('model', model.name);
+  for (const rule of assumed) progress.note('assumed', rule);
 }
 
 /** Times in a training that a display is moved: often enough to be looked at, not so often that it fills a log. */

@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
-import type { TrainTest } from '../data/imageSet';
-import { counted } from '../files/format';
+import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
+import { counted, formatBytes } from '../files/format';
 import { shellQuoted } from '../files/shell';
 import { describeAdapter } from '../gpu/engine';
 import { runFlops } from '../imae/accounting';
 import { isRecording, phasesOf, resolveConfig, type Config } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
 import { rehearse } from '../imae/phaseResources';
+import { staysOnGpu } from '../imae/stepImages';
 import type { ResumePoint } from '../imae/run';
 import { findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
@@ -77,14 +78,19 @@ function alreadyFinished(folder: RunFolder): number {
 /** Everything is looked at before anything is written. */
 async function train(line: CommandLine, config: Config, resumed: RunFolder | undefined, args: readonly string[]): Promise<number> {
   const progress = createProgress({ logEvery: config.logging.logEvery });
-  const data = await loadData(config);
+  const data = await loadData(config, {
+    note: (text) => progress.note('data', text),
+    begin: (what, images) => progress.phase('decode', images, 0, what),
+    done: (images) => progress.step(images),
+  });
+  progress.stop();
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
   const { adapter, kernels, precision } = config.device;
   const plain = kernels === 'plain';
   const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile, half: precision === 'f16' });
   try {
-    progress.note('data', describeData(data));
+    progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
@@ -133,7 +139,9 @@ function describeResume(point: ResumePoint | undefined): string {
   return `from ${PHASE_TITLES[point.phase]} after ${counted(point.step, 'step')}, the last complete checkpoint`;
 }
 
-function describeData({ train, test }: TrainTest): string {
-  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} classes`;
-  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}`;
+function describeData({ train, test }: TrainTest, isResident: boolean): string {
+  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} ${train.classes.length === 1 ? 'class' : 'classes'}`;
+  const from = isInMemory(train) ? 'memory' : 'their files';
+  const streamed = isResident ? '' : `; streamed from ${from}, ${formatBytes(train.count * imageBytes(train))} in all`;
+  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}${streamed}`;
 }

@@ -4,7 +4,7 @@ import { classificationSections, percent } from '../../imae/classificationFigure
 import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSettings } from '../../imae/finetune';
 import { normalisationMetadata } from '../../imae/modelFile';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
-import { classifiedOptions, readClassified, showLearning } from '../classified';
+import { classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -45,7 +45,8 @@ export const finetune = makeCommand({
     'node train.js finetune --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --epochs 20 --blr 5e-5 --warmup-epochs 2',
   ],
   run: async (values) => {
-    const { model, encoder, data, about } = await readClassified(values);
+    const classified = await readClassified(values);
+    const { model, encoder, data, about } = classified;
     const { pool, epochs, batch, blr, mixup, cutmix, erase, crop, flip, seed, from } = values;
     const warmup = values['warmup-epochs'];
     const settings: FinetuneSettings = {
@@ -59,7 +60,7 @@ export const finetune = makeCommand({
     };
     const command = trainCommand(['finetune', ...process.argv.slice(3)]);
     return await runEvaluation({ name: 'finetune', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
-      progress.note('model', from === 'random' ? `of the size of ${model.name}, random weights` : model.name);
+      noteModel(progress, classified);
       const title = from === 'random' ? 'from random weights' : 'fine-tuned';
       const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher: showLearning(progress, title, batch) });
       progress.stop();

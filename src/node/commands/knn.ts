@@ -4,7 +4,7 @@ import { classificationSections, percent, type Judged } from '../../imae/classif
 import type { Probed } from '../../imae/features';
 import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/knn';
 import { choice, integer, toggle } from '../../imae/optionKinds';
-import { classifiedOptions, readClassified } from '../classified';
+import { classifiedOptions, noteModel, readClassified } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -28,12 +28,13 @@ export const knn = makeCommand({
   },
   examples: ['node train.js knn --checkpoint runs/2025-01-31_12-00-00-cifar', 'node train.js knn --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean'],
   run: async (values) => {
-    const { model, data, about } = await readClassified(values);
+    const classified = await readClassified(values);
+    const { model, data, about } = classified;
     const { pool, k, batch, seed } = values;
     const settings: KnnSettings = { pool, k, batch, seed };
     const command = trainCommand(['knn', ...process.argv.slice(3)]);
     return await runEvaluation({ name: 'knn', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
-      progress.note('model', model.name);
+      noteModel(progress, classified);
       const results: Partial<Record<Probed, Classification>> = {};
       for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
         const result = await runKnn(engine, { model, probed, data, settings });

@@ -4,7 +4,7 @@ import { classificationSections, percent, type Judged } from '../../imae/classif
 import type { Probed } from '../../imae/features';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from '../../imae/probe';
-import { classifiedOptions, readClassified, showLearning } from '../classified';
+import { classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -43,13 +43,14 @@ export const probe = makeCommand({
     'node train.js probe --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean --crop none --no-flip --epochs 30',
   ],
   run: async (values) => {
-    const { model, data, about } = await readClassified(values);
+    const classified = await readClassified(values);
+    const { model, data, about } = classified;
     const { pool, epochs, batch, blr, crop, flip, seed } = values;
     const warmup = values['warmup-epochs'];
     const settings: ProbeSettings = { pool, epochs, batch, blr, crop, flip, seed, warmupEpochs: warmup === 'auto' ? epochs / 9 : warmup };
     const command = trainCommand(['probe', ...process.argv.slice(3)]);
     return await runEvaluation({ name: 'probe', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
-      progress.note('model', model.name);
+      noteModel(progress, classified);
       const results: Partial<Record<Probed, Learned>> = {};
       for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
         const watcher = showLearning(progress, TITLES[probed], batch);
