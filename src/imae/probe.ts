@@ -49,6 +49,8 @@ export interface ProbeRun {
 }
 
 const EPS = 1e-6;
+/** Numbers of features that are scored at once. */
+const SCORED = 2 ** 22;
 
 type Write = (input: Tensor, data: Float32Array | Uint32Array) => void;
 
@@ -101,7 +103,7 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     optimizer.record(graph, rate);
     graph.output(loss);
     const program = own(await graph.compile());
-    const scorer = own(await Scorer.create(engine, tested, width, batch, (scoring, given) => logits(scoring, given, false)));
+    const scorer = own(await Scorer.create(engine, tested, width, (scoring, given) => logits(scoring, given, false)));
 
     const order = new BatchOrder(seed, batch, train.count);
     const lesson: Lesson = {
@@ -186,11 +188,12 @@ class Scorer {
     engine: Engine,
     features: Float32Array,
     width: number,
-    batch: number,
     score: (graph: Graph, features: Tensor) => Tensor,
   ): Promise<Scorer> {
     const graph = new Graph(engine);
-    const input = graph.input('features', [Math.min(batch, features.length / width), width]);
+    // Nothing but a product is done with them: many at once.
+    const rows = Math.min(features.length / width, Math.ceil(SCORED / width));
+    const input = graph.input('features', [rows, width]);
     const output = score(graph, input);
     graph.output(output);
     return new Scorer(await graph.compile(), input, output, features);
