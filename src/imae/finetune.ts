@@ -17,7 +17,7 @@ import type { Tensor } from '../tensor/tensor';
 import type { Learned, LearningWatcher } from './classification';
 import type { EncoderSize } from './config';
 import { readEncoder } from './encoderSource';
-import { assertClassifiable, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
+import { assertClassifiable, imagesOf, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
 import { learn, scheduleOf, targetsOf, type Lesson } from './learning';
 import { encoderSpecs, encodeTokens } from './mae';
 import { drawErased, drawMix, drawPaths } from './regularise';
@@ -73,7 +73,7 @@ export interface FinetuneRun {
   readonly model: NamedFile;
   /** Whether to begin from the file's encoder, or from random weights. */
   readonly from: 'trained' | 'random';
-  readonly data: TrainTest<ImageSet>;
+  readonly data: TrainTest;
   readonly settings: FinetuneSettings;
   readonly watcher: LearningWatcher;
 }
@@ -161,7 +161,7 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       }),
     );
 
-    const resident = own(new ResidentImages(engine, train));
+    const resident = own(imagesOf(engine, train, batch));
     const graph = new Graph(engine);
     const view = viewImages(graph, train, resident, batch, { size, normalisation });
     const mixing = recordMixing(graph, view.images, settings);
@@ -183,9 +183,10 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       loss,
       schedule,
       epochs: settings.epochs,
-      prepare: (step) => {
+      prepare: async (step) => {
         const indices = order.indices(step);
-        program.write(view.indices, indices);
+        await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
+        for (const placed of resident.place([indices])) program.write(view.indices, placed);
         program.write(view.crops, drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height));
         const mix = drawMix(seed, step, settings, size.image);
         if (mixing.inputs) {

@@ -1,4 +1,4 @@
-import type { ImageSet, TrainTest } from '../data/imageSet';
+import type { TrainTest } from '../data/imageSet';
 import type { Engine } from '../gpu/engine';
 import { matmul } from '../ops/matmul';
 import { exp } from '../tensor/exactMath';
@@ -28,7 +28,7 @@ const MOST_BYTES = 2 ** 26;
 export interface KnnRun {
   readonly model: NamedFile;
   readonly probed: Probed;
-  readonly data: TrainTest<ImageSet>;
+  readonly data: TrainTest;
   readonly settings: KnnSettings;
 }
 

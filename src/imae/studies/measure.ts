@@ -1,4 +1,4 @@
-import { inMemory, type ImageSet, type TrainTest } from '../../data/imageSet';
+import type { TrainTest } from '../../data/imageSet';
 import type { Engine } from '../../gpu/engine';
 import { stepFlops, stepShape } from '../accounting';
 import type { LearningWatcher } from '../classification';
@@ -87,20 +87,17 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
 
   probe: async (engine, { model, data, config }, { probeEpochs: epochs }) => {
     const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data: held(data), settings, watcher: SILENT });
+    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: SILENT });
     return { 'probe.top1': top1, 'probe.top5': top5 };
   },
 
   finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }) => {
     if (epochs === 0) return {};
     const settings = { ...FINETUNE_DEFAULTS, ...lengthOf(epochs, FINETUNE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data: held(data), settings, watcher: SILENT });
+    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: SILENT });
     return { 'finetune.top1': top1, 'finetune.top5': top5 };
   },
 };
-
-/** Classifiers are trained on images in memory. @throws UserError where they are not */
-const held = ({ train, test }: TrainTest): TrainTest<ImageSet> => ({ train: inMemory(train), test });
 
 const SILENT: LearningWatcher = { begin: () => undefined, step: () => undefined, epoch: () => undefined };
 
