@@ -88,12 +88,11 @@ describe('a streamed training', () => {
 describe('a set', () => {
   it('stays on the GPU where it leaves half of the memory, or the user says so', () => {
     const { train } = TINY_DATA;
-    const withBudget = (budget: number): Engine => ({ pool: { budget } }) as Engine;
-    const on = (budget: number, stream: 'auto' | 'yes' | 'no' = 'auto'): boolean => staysOnGpu(withBudget(budget), tinyConfig({ data: { stream } }), train);
+        const on = (budget: number, stream: 'auto' | 'yes' | 'no' = 'auto'): boolean => staysOnGpu({ pool: { budget } }, tinyConfig({ data: { stream } }), train);
     const { length } = train.images;
     expect([on(Infinity), on(2 * length), on(2 * length - 1), on(1, 'no'), on(Infinity, 'yes')]).toEqual([true, true, false, true, false]);
     const data = streamed(() => Promise.reject(new Error('unused')));
-    expect(staysOnGpu(withBudget(Infinity), tinyConfig({ data: { stream: 'no' } }), data.train)).toBe(false);
+    expect(staysOnGpu({ pool: { budget: Infinity } }, tinyConfig({ data: { stream: 'no' } }), data.train)).toBe(false);
   });
 
   it('that has an identity is digested by it, its classes and its size', async () => {

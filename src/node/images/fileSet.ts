@@ -182,7 +182,7 @@ class FileImages {
   async statistics(watcher: LoadWatcher): Promise<Pick<SetFacts, 'mean' | 'std'>> {
     const { side } = this.reader;
     const counts = new ChannelCounts({ width: side, height: side, channels: CHANNELS });
-    await this.each('mean and deviation of the images', watcher, (image) => counts.add(image), this.files.paths.length);
+    await this.each('images for their mean and deviation', watcher, (image) => counts.add(image), this.files.paths.length);
     return counts.statistics();
   }
 
