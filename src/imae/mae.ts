@@ -87,7 +87,7 @@ export function encode(
 }
 
 /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
-export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor): Tensor {
+export function classQkv(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor): Tensor {
   const last = `blocks.${size.depth - 1}`;
   let x = embed(graph, parameters, size, images);
   for (const index of range(size.depth - 1)) x = block(graph, parameters, `blocks.${index}`, x, size.heads);
@@ -95,7 +95,7 @@ export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, 
 }
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
-function embed(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor, masks?: Masks): Tensor {
+function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(

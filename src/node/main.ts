@@ -21,7 +21,7 @@ import { freeMemory } from './memory';
 import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
-import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
+import { countTrainingImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
@@ -91,6 +91,7 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile, half: precision === 'f16' });
   try {
     progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
+    if (teacher) progress.note('teacher', describeTeacher(config, teacher));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);

@@ -1,11 +1,13 @@
 import { UserError } from '../../files/userError';
 import { nearest } from '../../imae/nearest';
 import type { Command } from './command';
+import { exportCommand } from './export';
+import { reconstruct } from './reconstruct';
 import { separability } from './separability';
 import { unmixing } from './unmixing';
 
 /** What the command line does beside training, in the order of the help. */
-export const COMMANDS: readonly Command[] = [separability, unmixing];
+export const COMMANDS: readonly Command[] = [separability, unmixing, reconstruct, exportCommand];
 
 /**
  * The command that a command line begins with, and the arguments after its name; undefined where it begins with an
