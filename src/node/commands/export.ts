@@ -11,7 +11,7 @@ import { SAID_OPTIONS, saidBy } from './said';
 /** Models for PyTorch. */
 export const exportCommand = makeCommand({
   name: 'export',
-  about: 'write a model as safetensors that PyTorch loads with strict=True into the published model',
+  about: 'write a model as safetensors for PyTorch: strict=True into the published one',
   operands: { shown: 'RUN|CHECKPOINT', least: 1, most: 1 },
   options: {
     out: neededOption(text('FILE', 'a file name that ends in .safetensors'), 'the file to write'),

@@ -20,7 +20,7 @@ import { SAID_OPTIONS, saidBy } from './said';
 /** i-MAE's demo on the user's own pictures. */
 export const reconstruct = makeCommand({
   name: 'reconstruct',
-  about: "i-MAE's demo: blend two pictures and show what a model makes of it; of one picture, its completion by an MAE",
+  about: "i-MAE's demo on your pictures: a mixture taken apart, or one picture completed",
   operands: { shown: 'A.jpg [B.jpg]', least: 1, most: 2 },
   options: {
     checkpoint: neededOption(text('RUN|FILE', "a model's file or a run folder"), "the model: ours or a published one (.safetensors, .pth), or a run's last"),
