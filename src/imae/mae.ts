@@ -3,6 +3,7 @@ import { block, blockSpecs, type BlockOptions, layernormLayer, layernormSpecs, l
 import type { Parameters, ParameterSpec } from '../nn/parameters';
 import { sinCosPositions } from '../nn/positions';
 import { concat } from '../ops/concat';
+import type { PathScales } from '../ops/dropPath';
 import { linear } from '../ops/linear';
 import { patchify } from '../ops/patchify';
 import { restoreTokens, visibleTokens } from '../ops/tokens';
@@ -66,6 +67,11 @@ export interface Masks {
   readonly keep: number;
 }
 
+export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
+  /** [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
+  readonly dropPaths?: Tensor;
+}
+
 /**
  * Visible patches of images → latents.
  *
@@ -79,11 +85,27 @@ export function encode(
   size: EncoderSize,
   images: Tensor,
   masks?: Masks,
-  options: BlockOptions = {},
+  options: EncodeOptions = {},
+): Tensor {
+  return layernormLayer(graph, parameters, 'norm', encodeTokens(graph, parameters, size, images, masks, options));
+}
+
+/** The same without the final norm, which a classifier of the patches' mean does without. */
+export function encodeTokens(
+  graph: Graph,
+  parameters: Parameters,
+  size: EncoderSize,
+  images: Tensor,
+  masks?: Masks,
+  { dropPaths, ...options }: EncodeOptions = {},
 ): Tensor {
   let x = embed(graph, parameters, size, images, masks);
-  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
-  return layernormLayer(graph, parameters, 'norm', x);
+  for (const index of range(size.depth)) {
+    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
+    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
+    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+  }
+  return x;
 }
 
 /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */

@@ -3,7 +3,9 @@ import { UserError } from '../files/userError';
 import { assertFitting } from './checkpoint';
 import type { EncoderSize, ModelSize } from './config';
 import { encoderSpecs, maeSpecs, type Branches } from './mae';
+import type { MaskKind } from './masks';
 import { IMAGENET, type Normalisation } from './normalisation';
+import { OPTIONS } from './options';
 import { publishedHeads } from './published';
 
 /*
@@ -36,6 +38,8 @@ export interface ModelFacts extends EncoderFacts {
   readonly normPix: boolean;
   /** Share of the patches that were hidden in training, where the file says so. */
   readonly maskRatio?: number;
+  /** What those masks hid, where the file says so. */
+  readonly mask?: MaskKind;
 }
 
 /** What a user says of a model, over what its file says. */
@@ -78,12 +82,14 @@ export function describeModel(file: Safetensors, source: string, said: Said = {}
   for (const { name, shape } of maeSpecs(size, branches)) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, said);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
+  const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
   return {
     ...facts,
     size,
     branches,
     normPix: target.normPix,
     ...(maskRatio === undefined ? {} : { maskRatio: Number(maskRatio) }),
+    ...(mask === undefined ? {} : { mask }),
     ...assumptions(...assumed, decoderHeads.assumed, target.assumed),
   };
 }

@@ -138,6 +138,11 @@ export const OPTIONS = {
       null,
       'λ of the dominant branch alone; "same" as --lambda',
     ),
+    teacherInput: option(
+      choice('clean', 'mixed'),
+      'clean',
+      'what the teacher encodes as target: each clean image, or, as the released code does, the mixture for both branches',
+    ),
   },
   lcmae: {
     mu: option(
