@@ -47,6 +47,8 @@ export interface Said {
   readonly heads?: number;
   readonly decoderHeads?: number;
   readonly normPix?: boolean;
+  /** What it was trained as: with one branch, `imae` or a vanilla `mae`. */
+  readonly phase?: string;
   /** Side of the images that it is to be given, in pixels: positions are interpolated. */
   readonly image?: number;
 }
@@ -112,7 +114,7 @@ function describe(file: Safetensors, source: string, said: Said): EncoderFacts {
   const [, places = 0] = shapeOf(file, 'pos_embed', 3, source);
   const heads = headsOf(metadata, 'heads', dim, said.heads, source);
   const statistics = normalisationOf(file, channels, source);
-  const { phase, step } = metadata;
+  const { phase = said.phase, step } = metadata;
   return {
     size: {
       image: sideOf(said, Math.round(Math.sqrt(places - 1)) * patch, patch),
@@ -159,15 +161,15 @@ function headsOf(
   said: number | undefined,
   source: string,
 ): { readonly count: number; readonly assumed?: string } {
-  const flag = name === 'heads' ? '--heads' : '--decoder-heads';
+  const [flag, words] = name === 'heads' ? ['--heads', 'heads'] : ['--decoder-heads', 'decoder heads'];
   const stated = said ?? Number(metadata[name]);
   if (stated > 0 && width % stated === 0) return { count: stated };
   if (said !== undefined) throw new UserError(`${flag}: ${said} heads do not divide the width of ${width}. Give a divisor.`, { usage: true });
   const known = publishedHeads(name, width);
-  if (known !== undefined) return { count: known, assumed: `${known} ${name}, as published models of width ${width} have (${flag})` };
+  if (known !== undefined) return { count: known, assumed: `${known} ${words}, as published models of width ${width} have (${flag})` };
   if (width % USUAL_HEAD === 0) {
     const count = width / USUAL_HEAD;
-    return { count, assumed: `${count} ${name}, ${USUAL_HEAD} channels each (${flag})` };
+    return { count, assumed: `${count} ${words}, ${USUAL_HEAD} channels each (${flag})` };
   }
   throw new UserError(
     `${source} does not say in its metadata how many ${name} it has, and its width of ${width} tells nothing. ` +

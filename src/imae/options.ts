@@ -206,7 +206,7 @@ export const OPTIONS = {
     checkpoint: option(
       nullable(text('FILE', 'a .safetensors file'), 'none'),
       null,
-      'take this vanilla MAE (.safetensors) as teacher instead of training one; means --only imae',
+      'take this vanilla MAE (.safetensors or .pth) as teacher instead of training one; means --only imae',
       { flag: 'teacher', heading: 'i-MAE' },
     ),
     dim: option(asStudent(width), null, "width of the teacher's encoder; \"same\" as the student's", {

@@ -16,7 +16,7 @@ import { describeData, makeRunFolder, openTrainingEngine, prepareKernels } from 
 import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
-import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
+import { countTrainingImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
@@ -84,6 +84,7 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   const engine = await openTrainingEngine(config, line.profile);
   try {
     progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
+    if (teacher) progress.note('teacher', describeTeacher(config, teacher));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     await prepareKernels(engine, config, data, (text) => progress.note('prepare', text), resumed?.path);
