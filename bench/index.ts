@@ -1,5 +1,6 @@
 import adamw from './adamw.bench';
 import add from './add.bench';
+import alignment from './alignment.bench';
 import attention from './attention.bench';
 import augment from './augment.bench';
 import batchNorm from './batchNorm.bench';
@@ -33,6 +34,7 @@ import type { BenchSuite } from './bench';
 export const suites: readonly BenchSuite[] = [
   adamw,
   add,
+  alignment,
   attention,
   augment,
   batchNorm,

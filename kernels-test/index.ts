@@ -1,5 +1,6 @@
 import adamw from './adamw.test';
 import add from './add.test';
+import alignment from './alignment.test';
 import attention from './attention.test';
 import augment from './augment.test';
 import batchNorm from './batchNorm.test';
@@ -34,6 +35,7 @@ import type { KernelSuite } from './suite';
 export const suites: readonly KernelSuite[] = [
   adamw,
   add,
+  alignment,
   attention,
   augment,
   batchNorm,

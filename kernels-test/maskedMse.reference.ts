@@ -15,7 +15,7 @@ export interface Setting {
 }
 
 /** [S·B, L, P·P·C], normalised a patch where that is asked for. */
-function targets({ images, patch, normPix }: Setting): Reference {
+export function targets({ images, patch, normPix }: Setting): Reference {
   const patches = toPatches({ images: images.shape, patch, order: 'channelsLast' }, images);
   if (!normPix) return patches;
   const size = patches.shape.at(-1) as number;

@@ -1,5 +1,6 @@
 import adamw from './adamw.wgsl';
 import add from './add.wgsl';
+import alignment from './alignment.wgsl';
 import attention from './attention.wgsl';
 import augment from './augment.wgsl';
 import batchNorm from './batchNorm.wgsl';
@@ -31,6 +32,7 @@ import weightedSum from './weightedSum.wgsl';
 export const shaders = {
   adamw,
   add,
+  alignment,
   attention,
   augment,
   batchNorm,

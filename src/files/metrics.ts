@@ -11,11 +11,15 @@ export const CURVES = [
   'pixel',
   'pixelSubordinate',
   'pixelDominant',
+  'align',
+  'centre',
   'distillSubordinate',
   'distillDominant',
+  'sameClass',
   'lr',
   'gradNorm',
   'imagesPerSecond',
+  'waiting',
 ] as const;
 export type CurveName = (typeof CURVES)[number];
 

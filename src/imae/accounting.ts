@@ -11,6 +11,7 @@ import {
   type ModelSize,
   type Phase,
 } from './config';
+import { masksAnImage, maskOf } from './masks';
 
 /** Trained parameters of a model by part; `positions` are the two fixed tables. */
 export interface ParameterCount {
@@ -59,6 +60,10 @@ export interface StepShape {
   readonly maskRatio: number;
   /** Images a step. */
   readonly batch: number;
+  /** Masks under which each image is seen; one by default. */
+  readonly masks?: number;
+  /** The size of a frozen teacher that looks at whole images to say what is hidden. */
+  readonly guide?: ModelSize;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
   /** Whether it sees the mixture once, not an image a branch. */
@@ -79,6 +84,8 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
+    masks: masksAnImage(phase),
+    ...(maskOf(config, phase) === 'attention' ? { guide: teacherSize(config) } : {}),
     recompute: config.training.recompute === 'blocks',
     ...(distils ? { teacher: teacherSize(config), teacherSeesMixture: config.imae.teacherInput === 'mixed' } : {}),
     precision: config.device.precision,
@@ -87,16 +94,19 @@ export function stepShape(config: Config, phase: Phase): StepShape {
 
 /**
  * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
- * what is trained, 2 × for the frozen teacher, which sees an image a branch or the mixture; the products of attention count by half.
- * Only the blocks count: embeddings, norms, losses and the optimizer do not, nor what is computed a second time.
+ * what is trained, 2 × for the frozen teacher, which sees an image a branch or the mixture, and the mixture where it says what is
+ * hidden; the products of attention count by half. Only the blocks count: embeddings, norms, losses and the optimizer do not, nor
+ * what is computed a second time.
  */
-export function stepFlops({ size, branches, maskRatio, batch, teacher, teacherSeesMixture }: StepShape): number {
+export function stepFlops({ size, branches, maskRatio, batch, masks = 1, teacher, teacherSeesMixture, guide }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const encoder = blocksForward(size.dim, size.depth, visible);
   const decoder = blocksForward(size.decoderDim, size.decoderDepth, all);
   const target = teacher ? blocksForward(teacher.dim, teacher.depth, visible) : 0;
-  return batch * (6 * (encoder + branches * decoder) + 2 * (teacherSeesMixture ? 1 : branches) * target);
+  const looks = guide ? blocksForward(guide.dim, guide.depth, all) : 0;
+  const targets = (teacherSeesMixture ? 1 : branches) * target;
+  return batch * (6 * masks * (encoder + branches * decoder) + 2 * targets + 2 * looks);
 }
 
 /** Model arithmetic of all steps of a run, by the same rule. */
@@ -134,7 +144,7 @@ const STREAM_WIDTHS = 3;
  * @param imageBytes size of the resident image set, 0 where it is streamed
  */
 export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEstimate {
-  const { size, branches, maskRatio, batch, teacher, recompute = false, precision } = shape;
+  const { size, branches, maskRatio, batch, masks = 1, teacher, recompute = false, precision } = shape;
   const encoderBlock = (visiblePatches(size, maskRatio) + 1) * size.dim;
   const decoderBlock = branches * (patchCount(size) + 1) * size.decoderDim;
   const inputs = encoderBlock * size.depth + decoderBlock * size.decoderDepth;
@@ -149,18 +159,18 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
     parameters: (16 + copy) * trained + 4 * positions,
     teacher: frozen ? (4 + copy) * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: batch * (blocks + 4 * (1 + 3 * branches) * pixels),
+    activations: batch * masks * (blocks + 4 * (1 + 3 * branches) * pixels),
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }
 
 /** Bytes of the largest tensor of a step: the images, or the hidden layer of an MLP, of all branches together. */
-function largestTensor({ size, branches, maskRatio, batch, precision }: StepShape): number {
+function largestTensor({ size, branches, maskRatio, batch, masks = 1, precision }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const pixels = size.channels * size.image ** 2;
   const element = precision === 'f16' ? 2 : 4;
-  return batch * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
+  return batch * masks * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
 }
 
 /**

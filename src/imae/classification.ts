@@ -1,4 +1,4 @@
-import type { ImageSet } from '../data/imageSet';
+import { isInMemory, type TrainingSet } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
 
 /** How well a classifier does on labelled images. */
@@ -87,11 +87,16 @@ export function shareInterval(share: number, count: number): readonly [low: numb
  * Some images of a set, drawn without replacement by the seed and left in the set's order; all of them where the set has no
  * more. Its statistics stay those of the whole set.
  */
-export function someImages(set: ImageSet, most: number, seed: number): ImageSet {
+export function someImages<S extends TrainingSet>(set: S, most: number, seed: number): S {
   if (set.count <= most) return set;
   const chosen = RandomStream.at(seed, purposes.subset, 0).permutation(set.count).slice(0, most).sort();
+  const labels = Uint16Array.from(chosen, (image) => set.labels[image] as number);
+  if (!isInMemory(set)) {
+    const read = (indices: ArrayLike<number>): Promise<Uint8Array> => set.read(Array.from(indices, (index) => chosen[index] as number));
+    return { ...set, count: most, labels, read };
+  }
   const bytes = set.channels * set.width * set.height;
   const images = new Uint8Array(most * bytes);
   for (const [place, image] of chosen.entries()) images.set(set.images.subarray(image * bytes, (image + 1) * bytes), place * bytes);
-  return { ...set, count: most, images, labels: Uint16Array.from(chosen, (image) => set.labels[image] as number) };
+  return { ...set, count: most, images, labels };
 }

@@ -22,8 +22,8 @@ export interface ConfigLayer {
   readonly values: unknown;
 }
 
-/** What a run trains, one after the other. `mae` is the vanilla baseline. */
-export type Phase = 'teacher' | 'imae' | 'mae';
+/** What a run trains, one after the other. `mae` is the vanilla baseline, `lcmae` the same under two masks at once. */
+export type Phase = 'teacher' | 'imae' | 'mae' | 'lcmae';
 
 /** The size of an MAE: sides in pixels, widths in channels. The MLPs are four times as wide. */
 export interface ModelSize {
@@ -37,6 +37,9 @@ export interface ModelSize {
   readonly decoderDepth: number;
   readonly decoderHeads: number;
 }
+
+/** The size of an encoder alone. */
+export type EncoderSize = Omit<ModelSize, 'decoderDim' | 'decoderDepth' | 'decoderHeads'>;
 
 /**
  * The configuration that a preset (`demo`, unless a layer names one) and the layers over it give.
@@ -96,10 +99,10 @@ export function distillationWeights(config: Config): { readonly subordinate: num
   return { subordinate: lambda, dominant: branches === 'two-way' ? (lambdaDominant ?? lambda) : 0 };
 }
 
-/** Whether i-MAE needs a teacher: as a target of the distillation or as a start. */
+/** Whether i-MAE needs a teacher: as a target of the distillation, as a start, or to say what is hidden. */
 export function needsTeacher(config: Config): boolean {
   const { subordinate, dominant } = distillationWeights(config);
-  return subordinate > 0 || dominant > 0 || config.imae.start === 'teacher';
+  return subordinate > 0 || dominant > 0 || config.imae.start === 'teacher' || config.masking.mask === 'attention';
 }
 
 /** What kernels a run takes: the plain ones, the fastest, or those that a file or a run's folder names, at a path. */
@@ -125,8 +128,8 @@ export interface PhasePlan {
 }
 
 /**
- * The plan of a phase. The baseline `mae` is trained by the teacher's recipe for as many steps as teacher and i-MAE
- * together, since i-MAE has seen them all.
+ * The plan of a phase. The baseline `mae`, and `lcmae`, are trained by the teacher's recipe for as many steps as teacher
+ * and i-MAE together, since i-MAE has seen them all.
  *
  * @param trainingImages images of the training set; an epoch drops its last short batch
  * @throws UserError (usage) where the set is smaller than a batch
@@ -148,7 +151,8 @@ export function planPhase(config: Config, phase: Phase, trainingImages: number):
 
   const ofTeacher = wholeSteps(teacher.budget);
   const ofStudent = wholeSteps(training.budget);
-  const steps = { teacher: ofTeacher, imae: ofStudent, mae: (needsTeacher(config) ? ofTeacher : 0) + ofStudent };
+  const ofBoth = (needsTeacher(config) ? ofTeacher : 0) + ofStudent;
+  const steps = { teacher: ofTeacher, imae: ofStudent, mae: ofBoth, lcmae: ofBoth };
   return {
     steps: steps[phase],
     warmupSteps: inSteps(phase === 'imae' ? schedule.warmup : (teacher.warmup ?? schedule.warmup)),
@@ -331,10 +335,16 @@ function checkTogether(config: Config): void {
         'Give --only imae, or leave the teacher out.',
     );
   }
+  if (masking.mask === 'attention' && mode !== 'all' && mode !== 'imae') {
+    throw usage(
+      `${name('masking', 'mask')}: attention is that of a teacher, which only i-MAE has, but ${name('training', 'mode')} is ` +
+        `${mode}. Give another mask, or --only imae with --teacher FILE.`,
+    );
+  }
   if (teacher.checkpoint === null && mode === 'imae' && needsTeacher(config)) {
     throw usage(
       `${name('training', 'mode')}: i-MAE alone needs a teacher. Give --teacher FILE, leave --only out to train one ` +
-        'first, or do without by --start scratch --lambda 0.',
+        'first, or do without by --start scratch --lambda 0 and another --mask than attention.',
     );
   }
   if ((mode === 'all' || mode === 'imae') && imae.start === 'teacher') {

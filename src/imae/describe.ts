@@ -2,7 +2,7 @@ import { counted, formatSetting } from '../files/format';
 import type { Phase, PhasePlan } from './config';
 
 /** What people call the phases. */
-export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE' };
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE', lcmae: 'LC-MAE' };
 
 /** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
 export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {

@@ -1,6 +1,8 @@
-import type { ImageSet } from '../data/imageSet';
+import { isInMemory, type SetFacts, type TrainingSet } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
 import { ResidentImages } from '../data/residentImages';
+import type { StepImages } from '../data/stepImages';
+import { StreamedImages } from '../data/streamedImages';
 import { CROP_VALUES, wholeCrop } from '../data/sampler';
 import { formatBytes } from '../files/format';
 import { UserError } from '../files/userError';
@@ -10,9 +12,9 @@ import { augment } from '../ops/augment';
 import { pool } from '../ops/pool';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount, type ModelSize } from './config';
-import { encoderSpecs, readEncoder } from './encoderSource';
-import { encode } from './mae';
+import { patchCount, type EncoderSize } from './config';
+import { readEncoder } from './encoderSource';
+import { encode, encoderSpecs } from './mae';
 import type { Normalisation } from './normalisation';
 import type { NamedFile } from './run';
 
@@ -26,14 +28,14 @@ export type Pool = 'class' | 'mean';
 export type Probed = 'trained' | 'random' | 'pixels';
 
 /** Which tokens `pool` takes of an encoding. */
-export function pooledTokens(which: Pool, size: ModelSize): { readonly first: number; readonly count: number } {
+export function pooledTokens(which: Pool, size: EncoderSize): { readonly first: number; readonly count: number } {
   return which === 'class' ? { first: 0, count: 1 } : { first: 1, count: patchCount(size) };
 }
 
 /** What makes features of images, and does not change. */
 export class Featurer {
   private constructor(
-    readonly size: ModelSize,
+    readonly size: EncoderSize,
     readonly normalisation: Normalisation,
     readonly pool: Pool,
     private readonly parameters: Parameters | undefined,
@@ -85,19 +87,24 @@ export interface ImageView {
   readonly images: Tensor;
 }
 
+/** The images of a set on the GPU: all of them where they are in memory, else those of a step at a time. */
+export function imagesOf(engine: Engine, set: TrainingSet, batch: number): StepImages {
+  return isInMemory(set) ? new ResidentImages(engine, set) : new StreamedImages(engine, set, { perStep: batch, perPart: batch });
+}
+
 /** What a view depends on of a model. */
 export interface ViewedBy {
-  readonly size: Pick<ModelSize, 'image'>;
+  readonly size: Pick<EncoderSize, 'image'>;
   readonly normalisation: Normalisation;
 }
 
 /** The classes of some of a set's images. */
-export function labelsOf({ labels }: ImageSet, indices: Uint32Array): number[] {
+export function labelsOf({ labels }: SetFacts, indices: Uint32Array): number[] {
   return Array.from(indices, (index) => labels[index] as number);
 }
 
 /** Boxes that hold the whole of each image: of one that is not square, the largest square in its middle. */
-export function wholeBoxes({ width, height }: ImageSet, batch: number): Float32Array {
+export function wholeBoxes({ width, height }: SetFacts, batch: number): Float32Array {
   const box = [...wholeCrop(width, height), 0];
   return Float32Array.from({ length: batch * CROP_VALUES }, (_, i) => box[i % CROP_VALUES] ?? 0);
 }
@@ -105,8 +112,8 @@ export function wholeBoxes({ width, height }: ImageSet, batch: number): Float32A
 /** Appends the view of a batch. The boxes are those of whole images until others are written. */
 export function viewImages(
   graph: Graph,
-  set: ImageSet,
-  images: ResidentImages,
+  set: SetFacts,
+  images: StepImages,
   batch: number,
   { size, normalisation }: ViewedBy,
 ): ImageView {
@@ -117,7 +124,7 @@ export function viewImages(
 }
 
 /** @throws UserError where images have other channels than the model takes, or only one class */
-export function assertClassifiable({ name, channels, classes, count }: ImageSet, size: Pick<ModelSize, 'channels'>): void {
+export function assertClassifiable({ name, channels, classes, count }: SetFacts, size: Pick<EncoderSize, 'channels'>): void {
   if (channels !== size.channels) {
     throw new UserError(`The images of ${name} have ${channels} channels, the model takes ${size.channels}. Give a model of such images.`);
   }
@@ -133,13 +140,13 @@ const IN_FLIGHT = 2;
 /**
  * Runs a program `count` times, with few under way at once, and gives `each` what every run left in `output`, in order.
  *
- * @param before writes what the run needs
+ * @param before writes what the run needs, once that is there
  */
 export async function runEach(
   program: TensorProgram,
   output: Tensor,
   count: number,
-  before: (run: number) => void,
+  before: (run: number) => void | Promise<void>,
   each: (values: Float32Array, run: number) => void,
 ): Promise<void> {
   const pending: Promise<Float32Array>[] = [];
@@ -147,7 +154,7 @@ export async function runEach(
   const finish = async (): Promise<void> => each(await (pending.shift() as Promise<Float32Array>), done++);
   try {
     for (let run = 0; run < count; run++) {
-      before(run);
+      await before(run);
       program.run();
       const values = program.read(output) as Promise<Float32Array>;
       values.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
@@ -164,13 +171,13 @@ export async function runEach(
  * Runs a program over rows 0 … count − 1 of something, a batch at a time, and puts what `output` has for each one below
  * another: [count, width].
  *
- * @param write gives the program a batch's rows; the last batch is filled up with the last row
+ * @param write gives the program a batch's rows; the last batch is filled up with the last row; and which run it is
  */
 export async function overRows(
   program: TensorProgram,
   output: Tensor,
   count: number,
-  write: (rows: Uint32Array) => void,
+  write: (rows: Uint32Array, run: number) => void | Promise<void>,
 ): Promise<Float32Array> {
   const [batch = 1] = output.shape;
   const width = output.size / batch;
@@ -179,10 +186,15 @@ export async function overRows(
     program,
     output,
     Math.ceil(count / batch),
-    (run) => write(Uint32Array.from({ length: batch }, (_, i) => Math.min(run * batch + i, count - 1))),
+    (run) => write(batchRows(run, batch, count), run),
     (values, run) => found.set(values.subarray(0, Math.min(batch, count - run * batch) * width), run * batch * width),
   );
   return found;
+}
+
+/** The rows of a batch; the last is filled up with the last row. */
+function batchRows(run: number, batch: number, count: number): Uint32Array {
+  return Uint32Array.from({ length: batch }, (_, i) => Math.min(run * batch + i, count - 1));
 }
 
 /** What the host keeps of features at most. */
@@ -193,21 +205,27 @@ const MOST_BYTES = 2 ** 32;
  *
  * @throws UserError where they are more than the host should keep
  */
-export async function extractFeatures(engine: Engine, featurer: Featurer, set: ImageSet, batch: number): Promise<Float32Array> {
+export async function extractFeatures(engine: Engine, featurer: Featurer, set: TrainingSet, most: number): Promise<Float32Array> {
   if (4 * set.count * featurer.width > MOST_BYTES) {
     throw new UserError(
       `Features of ${set.count} images, ${featurer.width} numbers each, take ${formatBytes(4 * set.count * featurer.width)}. Take fewer: --images.`,
     );
   }
-  const images = new ResidentImages(engine, set);
+  const batch = Math.min(most, set.count);
+  const images = imagesOf(engine, set, batch);
   try {
     const graph = new Graph(engine);
-    const view = viewImages(graph, set, images, Math.min(batch, set.count), featurer);
+    const view = viewImages(graph, set, images, batch, featurer);
     const features = featurer.record(graph, view.images);
     graph.output(features);
     const program = await graph.compile();
     try {
-      return await overRows(program, features, set.count, (rows) => program.write(view.indices, rows));
+      const runs = Math.ceil(set.count / batch);
+      const rowsOf = (run: number): Uint32Array | undefined => (run < runs ? batchRows(run, batch, set.count) : undefined);
+      return await overRows(program, features, set.count, async (rows, run) => {
+        await images.ready(run, rowsOf);
+        for (const placed of images.place([rows])) program.write(view.indices, placed);
+      });
     } finally {
       program.dispose();
     }

@@ -15,11 +15,11 @@ import { power } from '../tensor/exactMath';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import type { Learned, LearningWatcher } from './classification';
-import type { ModelSize } from './config';
-import { encoderSpecs, readEncoder } from './encoderSource';
-import { assertClassifiable, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
+import type { EncoderSize } from './config';
+import { readEncoder } from './encoderSource';
+import { assertClassifiable, imagesOf, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
 import { learn, scheduleOf, targetsOf, type Lesson } from './learning';
-import { encodeTokens } from './mae';
+import { encoderSpecs, encodeTokens } from './mae';
 import { drawErased, drawMix, drawPaths } from './regularise';
 import type { NamedFile } from './run';
 
@@ -91,7 +91,7 @@ const LEAST_RATE = 1e-6;
 const UNDECAYED = new Set(['cls_token', 'pos_embed']);
 
 /** The parameters of a classifier, under their published names. Positions are trained. */
-export function classifierSpecs(size: ModelSize, which: Pool, classes: number): ParameterSpec[] {
+export function classifierSpecs(size: EncoderSize, which: Pool, classes: number): ParameterSpec[] {
   const encoder = encoderSpecs(size)
     .filter(({ name }) => which === 'class' || !name.startsWith('norm.'))
     .map((spec) => ({ ...spec, fixed: false }));
@@ -115,7 +115,7 @@ export function layerScale(name: string, depth: number, decay: number): number {
 }
 
 /** What a classifier makes of normalised images [B, C, H, W]: scores [B, classes]. @param paths as `EncodeOptions` */
-export function classify(graph: Graph, parameters: Parameters, size: ModelSize, which: Pool, images: Tensor, paths?: Tensor): Tensor {
+export function classify(graph: Graph, parameters: Parameters, size: EncoderSize, which: Pool, images: Tensor, paths?: Tensor): Tensor {
   const tokens = encodeTokens(graph, parameters, size, images, undefined, paths ? { dropPaths: paths } : {});
   const pooled = pool(graph, tokens, pooledTokens(which, size));
   return linearLayer(graph, parameters, 'head', layernormLayer(graph, parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled));
@@ -161,7 +161,7 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       }),
     );
 
-    const resident = own(new ResidentImages(engine, train));
+    const resident = own(imagesOf(engine, train, batch));
     const graph = new Graph(engine);
     const view = viewImages(graph, train, resident, batch, { size, normalisation });
     const mixing = recordMixing(graph, view.images, settings);
@@ -183,9 +183,10 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       loss,
       schedule,
       epochs: settings.epochs,
-      prepare: (step) => {
+      prepare: async (step) => {
         const indices = order.indices(step);
-        program.write(view.indices, indices);
+        await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
+        for (const placed of resident.place([indices])) program.write(view.indices, placed);
         program.write(view.crops, drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height));
         const mix = drawMix(seed, step, settings, size.image);
         if (mixing.inputs) {

@@ -23,6 +23,9 @@ const CHANGEABLE: ReadonlySet<string> = new Set([
   'device.adapter',
   'training.recompute',
   'data.set',
+  'data.stream',
+  'data.workers',
+  'data.broken',
   'teacher.checkpoint',
 ]);
 

@@ -1,4 +1,4 @@
-import type { ImageSet } from '../data/imageSet';
+import type { ImageSet, SetFacts } from '../data/imageSet';
 import { stepsPerEpoch } from '../data/sampler';
 import { formatNumber } from '../files/format';
 import { UserError } from '../files/userError';
@@ -18,7 +18,7 @@ export interface Budget {
 }
 
 /** @throws UserError where the set is smaller than a batch, or the warm-up is no shorter than the training */
-export function scheduleOf({ epochs, warmupEpochs, batch, blr }: Budget, { count }: ImageSet, minimum = 0): Schedule {
+export function scheduleOf({ epochs, warmupEpochs, batch, blr }: Budget, { count }: Pick<SetFacts, 'count'>, minimum = 0): Schedule {
   if (warmupEpochs >= epochs) {
     throw new UserError(`A warm-up of ${warmupEpochs} epochs leaves nothing of ${epochs}. Give a shorter one, or more epochs.`, { usage: true });
   }
@@ -36,7 +36,7 @@ export interface Lesson {
   readonly schedule: Schedule;
   readonly epochs: number;
   /** Writes what step `step`, counted from 0, needs beside the learning rate. */
-  prepare(step: number): void;
+  prepare(step: number): void | Promise<void>;
   writeRate(rate: number, step: number): void;
   /** The scores [images, classes] that the test images get now. */
   scores(): Promise<Float32Array>;
@@ -61,8 +61,8 @@ export async function learn(lesson: Lesson, test: ImageSet, watcher: LearningWat
       program,
       loss,
       perEpoch,
-      (run) => {
-        lesson.prepare(first + run);
+      async (run) => {
+        await lesson.prepare(first + run);
         lesson.writeRate(learningRateAt(schedule, first + run), first + run);
       },
       (values, run) => {

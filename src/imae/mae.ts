@@ -9,7 +9,7 @@ import { patchify } from '../ops/patchify';
 import { restoreTokens, visibleTokens } from '../ops/tokens';
 import type { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount, type ModelSize } from './config';
+import { patchCount, type EncoderSize, type ModelSize } from './config';
 
 /*
  * Masked autoencoder (He et al. 2021): the vanilla MAE, and the i-MAE forms of it, which differ in how many linear
@@ -52,6 +52,12 @@ export function maeSpecs(size: ModelSize, branches: Branches): ParameterSpec[] {
   ];
 }
 
+/** The parameters of an MAE that make up its encoder, in the published order. */
+export function encoderSpecs(size: EncoderSize): ParameterSpec[] {
+  const none = { decoderDim: 4, decoderDepth: 0, decoderHeads: 1 };
+  return maeSpecs({ ...size, ...none }, 1).filter(({ name }) => !/^(mask_token|decoder_)/.test(name));
+}
+
 /** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
 export interface Masks {
   /** [rows, L] u32: the patches in that order. */
@@ -60,8 +66,6 @@ export interface Masks {
   readonly idsRestore: Tensor;
   readonly keep: number;
 }
-
-export type EncoderSize = Pick<ModelSize, 'patch' | 'channels' | 'dim' | 'depth' | 'heads'>;
 
 export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
   /** [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
@@ -95,6 +99,25 @@ export function encodeTokens(
   masks?: Masks,
   { dropPaths, ...options }: EncodeOptions = {},
 ): Tensor {
+  let x = embed(graph, parameters, size, images, masks);
+  for (const index of range(size.depth)) {
+    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
+    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
+    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+  }
+  return x;
+}
+
+/** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
+export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor): Tensor {
+  const last = `blocks.${size.depth - 1}`;
+  let x = embed(graph, parameters, size, images);
+  for (const index of range(size.depth - 1)) x = block(graph, parameters, `blocks.${index}`, x, size.heads);
+  return linearLayer(graph, parameters, `${last}.attn.qkv`, layernormLayer(graph, parameters, `${last}.norm1`, x));
+}
+
+/** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
+function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(
@@ -103,18 +126,12 @@ export function encodeTokens(
     weight.reshape([size.dim, size.channels * size.patch * size.patch]),
     parameters.get('patch_embed.proj.bias'),
   );
-  let x = visibleTokens(graph, {
+  return visibleTokens(graph, {
     patches: embedded,
     classToken: parameters.get('cls_token'),
     positions: parameters.get('pos_embed'),
     ...(masks ? { idsShuffle: masks.idsShuffle } : {}),
   });
-  for (const index of range(size.depth)) {
-    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
-    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
-    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
-  }
-  return x;
 }
 
 /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */

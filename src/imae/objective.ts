@@ -90,17 +90,19 @@ export interface ImaeWeights {
  *   L = Σ m·(mse(p1, t_sub) + mse(p2, t_dom)) / Σ m + λ·(MSE(z1, zT_sub) + MSE(z2, zT_dom))
  *
  * @param teacher a frozen vanilla MAE: it encodes the clean images (or the mixture) under the student's masks
+ * @param given the masks, or how to draw them for the mixture
  */
 export function imaeObjective(
   graph: Graph,
   student: Model,
   teacher: Model | undefined,
   batch: ImaeBatch,
-  masks: Masks,
+  given: Masks | ((mixed: Tensor) => Masks),
   { lambda, normPix, share = 1, teacherInput = 'clean', blocks = {} }: ImaeWeights,
 ): Outputs & Losses & { readonly teacherZ?: Tensor } {
   const { branches } = student;
   const { mixed, targets } = mixture(graph, batch.image1, batch.image2, batch.alpha, branches);
+  const masks = typeof given === 'function' ? given(mixed) : given;
   const outputs = reconstruct(graph, student, mixed, masks, blocks);
   const pixel = pixelLoss(graph, student, outputs.prediction, targets, masks, normPix);
   const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
@@ -115,7 +117,8 @@ export function imaeObjective(
   return { ...outputs, pixel, distill, loss, teacherZ };
 }
 
-function pixelLoss(
+/** `maskedMse` of a model's predictions. */
+export function pixelLoss(
   graph: Graph,
   { size }: Model,
   prediction: Tensor,

@@ -29,6 +29,7 @@ export const HEADINGS = [
   'Data',
   'Model',
   'i-MAE',
+  'LC-MAE',
   'Masking and mixing',
   'Optimisation',
   'Budget',
@@ -74,9 +75,31 @@ export const OPTIONS = {
     set: option(
       nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'),
       null,
-      'image set: CIFAR-10 or CIFAR-100, folder or archive as its publisher ships it, or "shapes", the built-in ' +
+      'image set: CIFAR-10 or CIFAR-100, binary or python version, folder or archive as its publisher ships it; a tree of ' +
+        'JPEG, PNG or WebP files with a folder a class, as ImageNet and Tiny-ImageNet are; or "shapes", the built-in ' +
         'drawings that need no files',
       { flag: 'data' },
+    ),
+    decodeSize: option(
+      orWord(integer({ min: 4 }), 'auto'),
+      'auto',
+      'side at which image files are kept: shorter side scaled to it, centre square cut; "auto" is 8/7 of --image (224: 256), ' +
+        'or --image itself where no file is larger',
+    ),
+    broken: option(
+      choice('stop', 'skip'),
+      'stop',
+      'image files that cannot be decoded: stop, or put another image of the class in their place and list them in the run folder',
+    ),
+    stream: option(
+      choice('auto', 'yes', 'no'),
+      'auto',
+      'fetch the images of each step ahead of it instead of keeping all in memory, with the same bits; "auto" where they do not fit',
+    ),
+    workers: option(
+      orWord(integer({ min: 1, max: 256 }), 'auto'),
+      'auto',
+      'image files that are decoded at once, with the same bits; "auto" is one a processor core',
     ),
     statistics: option(
       choice('imagenet', 'own'),
@@ -121,8 +144,22 @@ export const OPTIONS = {
       'what the teacher encodes as target: each clean image, or, as the released code does, the mixture for both branches',
     ),
   },
+  lcmae: {
+    mu: option(
+      number({ min: 0 }),
+      1,
+      'μ, weight of the alignment of what is predicted under one mask with what is under the other; 0 is an MAE on each ' +
+        'batch taken twice, under two masks',
+    ),
+  },
   masking: {
     maskRatio: option(number({ above: 0, below: 1 }), 0.75, 'share of the patches that is hidden'),
+    mask: option(
+      choice('random', 'block', 'grid', 'variance', 'attention'),
+      'random',
+      'what is hidden: any patches; a block of them; all but a regular grid; rather patches of high variance; or, in i-MAE ' +
+        'alone, rather those that the teacher\'s class token attends to (its own training hides any)',
+    ),
     alpha: option(
       alphaLaw(),
       { law: 'beta', a: 1, b: 1 },
@@ -148,10 +185,10 @@ export const OPTIONS = {
   },
   training: {
     mode: option(
-      choice('all', 'teacher', 'imae', 'mae'),
+      choice('all', 'teacher', 'imae', 'mae', 'lcmae'),
       'all',
-      'train a part: the teacher; i-MAE from --teacher; or "mae", a vanilla MAE trained as long as teacher and ' +
-        'i-MAE together, the baseline',
+      'train a part: the teacher; i-MAE from --teacher; "mae", a vanilla MAE trained as long as teacher and ' +
+        'i-MAE together, the baseline; or "lcmae", such an MAE that sees each image under two masks (see --mu)',
       { flag: 'only' },
     ),
     budget: option(duration, { epochs: 50 }, 'length of i-MAE training', { flag: '' }),
@@ -238,6 +275,7 @@ export const SECTION_HEADINGS: Readonly<Record<Section, Heading>> = {
   data: 'Data',
   model: 'Model',
   imae: 'i-MAE',
+  lcmae: 'LC-MAE',
   masking: 'Masking and mixing',
   optimizer: 'Optimisation',
   schedule: 'Optimisation',

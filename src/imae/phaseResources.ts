@@ -5,6 +5,7 @@ import { UserError } from '../files/userError';
 import { adviseOnMemory } from './accounting';
 import { needsTeacher, phasesOf, type Config, type Phase } from './config';
 import { PHASE_TITLES } from './describe';
+import { maskOf } from './masks';
 import type { Model } from './objective';
 import { makeModel, Trainer } from './trainer';
 import { Unmixer } from './unmixing';
@@ -47,7 +48,7 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
     const teacher = phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
     if (teacher) own(teacher.parameters);
     const trainer = own(await Trainer.create(engine, config, phase, data.train, model, teacher));
-    const unmixer = own(await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH));
+    const unmixer = own(await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH, { mask: maskOf(config, phase), teacher }));
     await engine.settle(); // memory that the device does not have is reported late
     return { model, teacher, trainer, unmixer, dispose };
   } catch (error) {

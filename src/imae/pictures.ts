@@ -37,7 +37,7 @@ export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly
  * @param pairs as many as the unmixer takes at once, or fewer
  */
 export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
-  const orders = unmixer.orders(pairs.length);
+  const orders = await unmixer.orders(pairs);
   const shown = await unmixer.unmix(pairs, orders);
   const composites = await composite(unmixer, pairs, orders);
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);
@@ -84,7 +84,7 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
 export async function completionSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<PanelSheet> {
   // An image mixed with itself: it is also the target, by whose statistics normalised predictions are put back.
   const whole = pairs.map(({ first }) => ({ first, second: first, alpha: 0.5 }));
-  const orders = unmixer.orders(whole.length);
+  const orders = await unmixer.orders(whole);
   const shown = await unmixer.unmix(whole, orders);
   const composites = await composite(unmixer, whole, orders);
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, unmixer.normalisation);

@@ -1,6 +1,5 @@
-import type { ImageSet, TrainTest } from '../data/imageSet';
+import type { TrainingSet, TrainTest } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
-import { ResidentImages } from '../data/residentImages';
 import { BatchOrder, drawCrops } from '../data/sampler';
 import type { Engine } from '../gpu/engine';
 import { normal } from '../nn/initializers';
@@ -12,7 +11,7 @@ import { Lars } from '../optim/lars';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import { createTensor, disposeTensor, type Tensor } from '../tensor/tensor';
 import type { Learned, LearningWatcher } from './classification';
-import { assertClassifiable, extractFeatures, Featurer, labelsOf, overRows, viewImages, type Pool, type Probed } from './features';
+import { assertClassifiable, extractFeatures, Featurer, imagesOf, labelsOf, overRows, viewImages, type Pool, type Probed } from './features';
 import { learn, scheduleOf, targetsOf, type Lesson } from './learning';
 import type { NamedFile } from './run';
 
@@ -50,13 +49,15 @@ export interface ProbeRun {
 }
 
 const EPS = 1e-6;
+/** Numbers of features that are scored at once. */
+const SCORED = 2 ** 22;
 
 type Write = (input: Tensor, data: Float32Array | Uint32Array) => void;
 
 /** Training images' features. */
 interface Source {
   /** Appends a batch of them to a program; `prepare` writes what a step needs. */
-  record(graph: Graph): { readonly features: Tensor; readonly prepare: (write: Write, step: number) => void };
+  record(graph: Graph): { readonly features: Tensor; readonly prepare: (write: Write, step: number) => void | Promise<void> };
   dispose(): void;
 }
 
@@ -90,7 +91,7 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
       linearLayer(graph, parameters, 'head', batchNorm(graph, features, running, { training, eps: EPS }));
 
     const fixed = settings.crop === null && !settings.flip;
-    const source = own(fixed ? await fixedSource(engine, featurer, train, settings) : drawnSource(engine, featurer, train, settings));
+    const source = own(fixed ? await fixedSource(engine, featurer, train, settings) : drawnSource(engine, featurer, train, settings, schedule.steps));
     const tested = await extractFeatures(engine, featurer, test, batch);
     const optimizer = own(new Lars(engine, parameters));
     const graph = new Graph(engine);
@@ -102,7 +103,7 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     optimizer.record(graph, rate);
     graph.output(loss);
     const program = own(await graph.compile());
-    const scorer = own(await Scorer.create(engine, tested, width, batch, (scoring, given) => logits(scoring, given, false)));
+    const scorer = own(await Scorer.create(engine, tested, width, (scoring, given) => logits(scoring, given, false)));
 
     const order = new BatchOrder(seed, batch, train.count);
     const lesson: Lesson = {
@@ -110,8 +111,8 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
       loss,
       schedule,
       epochs: settings.epochs,
-      prepare: (step) => {
-        prepare((input, values) => program.write(input, values), step);
+      prepare: async (step) => {
+        await prepare((input, values) => program.write(input, values), step);
         program.write(targets, targetsOf(labelsOf(train, order.indices(step)), classes));
       },
       writeRate: (value) => program.write(rate, Float32Array.of(value)),
@@ -131,16 +132,18 @@ function headSpecs(width: number, classes: number): ReturnType<typeof linearSpec
 }
 
 /** Features of random crops: computed anew at each step. */
-function drawnSource(engine: Engine, featurer: Featurer, train: ImageSet, { batch, seed, crop, flip }: ProbeSettings): Source {
-  const images = new ResidentImages(engine, train);
+function drawnSource(engine: Engine, featurer: Featurer, train: TrainingSet, settings: ProbeSettings, steps: number): Source {
+  const { batch, seed, crop, flip } = settings;
+  const images = imagesOf(engine, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
   return {
     record: (graph) => {
       const view = viewImages(graph, train, images, batch, featurer);
       return {
         features: featurer.record(graph, view.images),
-        prepare: (write, step) => {
-          write(view.indices, order.indices(step));
+        prepare: async (write, step) => {
+          await images.ready(step, (ahead) => (ahead < steps ? order.indices(ahead) : undefined));
+          for (const placed of images.place([order.indices(step)])) write(view.indices, placed);
           write(view.crops, drawCrops(seed, step, batch, { scale: crop, flip }, train.width, train.height));
         },
       };
@@ -150,7 +153,7 @@ function drawnSource(engine: Engine, featurer: Featurer, train: ImageSet, { batc
 }
 
 /** Features of whole images: computed once, kept by the host, and handed in with each batch. */
-async function fixedSource(engine: Engine, featurer: Featurer, train: ImageSet, { batch, seed }: ProbeSettings): Promise<Source> {
+async function fixedSource(engine: Engine, featurer: Featurer, train: TrainingSet, { batch, seed }: ProbeSettings): Promise<Source> {
   const { width } = featurer;
   const known = await extractFeatures(engine, featurer, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
@@ -185,11 +188,12 @@ class Scorer {
     engine: Engine,
     features: Float32Array,
     width: number,
-    batch: number,
     score: (graph: Graph, features: Tensor) => Tensor,
   ): Promise<Scorer> {
     const graph = new Graph(engine);
-    const input = graph.input('features', [Math.min(batch, features.length / width), width]);
+    // Nothing but a product is done with them: many at once.
+    const rows = Math.min(features.length / width, Math.ceil(SCORED / width));
+    const input = graph.input('features', [rows, width]);
     const output = score(graph, input);
     graph.output(output);
     return new Scorer(await graph.compile(), input, output, features);

@@ -12,12 +12,13 @@ export const SESSIONS = 'sessions.jsonl';
 export const KERNELS = 'kernels.json';
 export const PROFILE = 'profile.json';
 export const TRACE = 'trace.json';
+export const BROKEN_IMAGES = 'broken-images.txt';
 export const CHECKPOINTS = 'checkpoints';
 export const PANELS = 'panels';
 
 /** The phases of a run in the order in which they are trained. */
-const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae'];
-const NAME = /^(teacher|imae|mae)-(\d+)(\.state)?\.safetensors$/;
+const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae', 'lcmae'];
+const NAME = /^(teacher|imae|mae|lcmae)-(\d+)(\.state)?\.safetensors$/;
 /** Checkpoints of a phase that stay while it is trained. */
 const KEPT = 2;
 

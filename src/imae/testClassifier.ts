@@ -35,10 +35,10 @@ function colouredSet(name: string, count: number, seed: number): ImageSet {
   return { name, width: 16, height: 16, channels: 3, count, classes, images, labels, mean: [0.4, 0.4, 0.4], std: [0.2, 0.2, 0.2] };
 }
 
-export const COLOURED: TrainTest = { train: colouredSet('coloured', 96, 1), test: colouredSet('coloured', 33, 2) };
+export const COLOURED: TrainTest<ImageSet> = { train: colouredSet('coloured', 96, 1), test: colouredSet('coloured', 33, 2) };
 
 /** The same images, whose labels mean nothing. */
-export function shuffledLabels({ train, test }: TrainTest): TrainTest {
+export function shuffledLabels({ train, test }: TrainTest<ImageSet>): TrainTest<ImageSet> {
   const shuffle = (set: ImageSet, seed: number): ImageSet => {
     const order = RandomStream.at(seed, purposes.demoSet, 1).permutation(set.count);
     return { ...set, labels: Uint16Array.from(order, (from) => set.labels[from] as number) };

@@ -42,12 +42,12 @@ describe('meanImage', () => {
 });
 
 describe('meanTarget', () => {
-  it('is the mean image in patches, or with normPix the mean of patches that are each normalised', () => {
+  it('is the mean image in patches, or with normPix the mean of patches that are each normalised', async () => {
     const { train } = TINY_DATA;
     const size = { ...SIZE, image: train.width, patch: 4, channels: 3 };
     const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
-    expect(meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
-    const found = meanTarget(size, train, statistics, { normPix: true });
+    expect(await meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
+    const found = await meanTarget(size, train, statistics, { normPix: true });
     const width = found.length / 16;
     for (let place = 0; place < 16; place++) {
       const patch = found.subarray(place * width, (place + 1) * width);
@@ -178,10 +178,8 @@ describe('pictures', () => {
     const unmixer = {
       keep,
       normalisation: { mean: [0, 0, 0], std: [1, 1, 1] },
-      orders: (count: number) =>
-        Array.from({ length: count }, (_, i) =>
-          Uint32Array.from({ length: LENGTH }, (__, at) => (at * 5 + i) % LENGTH),
-        ),
+      orders: (pairs: readonly Pair[]) =>
+        Promise.resolve(pairs.map((_, i) => Uint32Array.from({ length: LENGTH }, (__, at) => (at * 5 + i) % LENGTH))),
       unmix: (pairs: readonly Pair[], orders: readonly Uint32Array[]) => {
         seen.push(orders);
         return Promise.resolve(
@@ -231,7 +229,7 @@ describe('pictures', () => {
       shown('subordinate, target'),
       shown('patches hatched'),
     ];
-    const order = unmixer.orders(1)[0] as Uint32Array;
+    const order = (await unmixer.orders(PAIRS.slice(0, 1)))[0] as Uint32Array;
     for (const [at, place] of order.entries()) {
       const pixel = (Math.floor(place / 4) * 4 * 16 + (place % 4) * 4) * 4; // the patch's first
       const wanted = at < 8 ? target.slice(pixel, pixel + 3) : Uint8ClampedArray.of(0, 0, 0);
@@ -288,7 +286,7 @@ describe('pictures', () => {
 
     it('a pair does not depend on what else is in its batch, nor on whether the last batch is full', async () => {
       await withUnmixer('imae', {}, async (unmixer) => {
-        const orders = unmixer.orders(3);
+        const orders = await unmixer.orders(PAIRS.slice(0, 3));
         const together = await unmixer.unmix(PAIRS, orders);
         expect(together).toHaveLength(3);
         const alone = await unmixer.unmix(PAIRS.slice(2), orders.slice(2));
@@ -299,7 +297,7 @@ describe('pictures', () => {
     it('mixes, and names the image of smaller weight the subordinate', async () => {
       await withUnmixer('imae', {}, async (unmixer) => {
         const [pair] = PAIRS as [Pair];
-        const orders = unmixer.orders(2);
+        const orders = await unmixer.orders(PAIRS.slice(0, 2));
         const [low, high] = (await unmixer.unmix([pair, { ...pair, alpha: 0.7 }], orders)) as [Unmixed, Unmixed];
         expect(high.targets).toEqual([low.targets[1], low.targets[0]]);
         const [subordinate, dominant] = low.targets as [Float32Array, Float32Array];
@@ -315,7 +313,7 @@ describe('pictures', () => {
 
     it('normalised predictions are put back by the statistics of their own target', async () => {
       await withUnmixer('imae', { normPix: true, speaks: false }, async (unmixer) => {
-        const [unmixed] = (await unmixer.unmix(PAIRS.slice(0, 1), unmixer.orders(1))) as [Unmixed];
+        const [unmixed] = (await unmixer.unmix(PAIRS.slice(0, 1), await unmixer.orders(PAIRS.slice(0, 1)))) as [Unmixed];
         for (const [branch, prediction] of unmixed.predictions.entries())
           expectMeans(prediction, patches(unmixed.targets[branch] as Float32Array));
       });

@@ -15,6 +15,7 @@ const TITLES: Readonly<Record<Phase, string>> = {
   teacher: 'teacher, a vanilla MAE',
   imae: 'i-MAE',
   mae: 'baseline, a vanilla MAE',
+  lcmae: 'LC-MAE, each image under two masks',
 };
 
 /**
@@ -31,7 +32,8 @@ export function describeRun(config: Config, trainingImages: number | undefined, 
     `preset ${config.preset}, data ${data.set ?? 'to be given by --data'}` +
       (trainingImages === undefined ? '' : ` (${trainingImages} training images)`),
     `images ${size.image}×${size.image}×${size.channels}, patch ${size.patch}: ${patchCount(size)} patches, ` +
-      `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio})`,
+      `${visible} visible and ${patchCount(size) - visible} hidden (mask ratio ${masking.maskRatio}` +
+      `${masking.mask === 'random' ? '' : `, by ${masking.mask}`})`,
     `batch ${training.batch}` +
       (training.accumulate > 1 ? ` in ${training.accumulate} micro-batches of ${microBatch(config)}` : '') +
       (device.precision === 'f16' ? ', activations and a copy of the weights in f16' : ''),

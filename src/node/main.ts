@@ -3,6 +3,7 @@ import { shellQuoted } from '../files/shell';
 import { describeAdapter } from '../gpu/engine';
 import { resolveConfig, type Config } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
+import { staysOnGpu } from '../imae/stepImages';
 import type { ResumePoint } from '../imae/run';
 import { findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
@@ -72,12 +73,17 @@ function alreadyFinished(folder: RunFolder): number {
 /** Everything is looked at before anything is written. */
 async function train(line: CommandLine, config: Config, resumed: RunFolder | undefined, args: readonly string[]): Promise<number> {
   const progress = createProgress({ logEvery: config.logging.logEvery });
-  const data = await loadData(config);
+  const data = await loadData(config, {
+    note: (text) => progress.note('data', text),
+    begin: (what, images) => progress.phase('decode', images, 0, what),
+    done: (images) => progress.step(images),
+  });
+  progress.stop();
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
   const engine = await openTrainingEngine(config, line.profile);
   try {
-    progress.note('data', describeData(data));
+    progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     await prepareKernels(engine, config, data, (text) => progress.note('prepare', text), resumed?.path);

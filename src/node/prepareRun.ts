@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import type { TrainTest } from '../data/imageSet';
+import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
+import { formatBytes } from '../files/format';
 import type { Engine } from '../gpu/engine';
 import { runFlops } from '../imae/accounting';
 import { isRecording, phasesOf, type Config } from '../imae/config';
@@ -63,7 +64,9 @@ export function withFullPaths(config: Config): Config {
 }
 
 /** `shapes: 8192 images to train on …` */
-export function describeData({ train, test }: TrainTest): string {
-  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} classes`;
-  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}`;
+export function describeData({ train, test }: TrainTest, isResident: boolean): string {
+  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} ${train.classes.length === 1 ? 'class' : 'classes'}`;
+  const from = isInMemory(train) ? 'memory' : 'their files';
+  const streamed = isResident ? '' : `; streamed from ${from}, ${formatBytes(train.count * imageBytes(train))} in all`;
+  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}${streamed}`;
 }

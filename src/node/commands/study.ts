@@ -7,6 +7,7 @@ import { resolveConfig, type Config } from '../../imae/config';
 import { FINETUNE_DEFAULTS } from '../../imae/finetune';
 import { identifyData } from '../../imae/identity';
 import { integer, list, nullable, number, text, type Kind } from '../../imae/optionKinds';
+import { staysOnGpu } from '../../imae/stepImages';
 import { STUDIES } from '../../imae/studies/index';
 import { findStudy, planRuns, runFlopsOf, shardOf, studyFlops, type Shard, type StudyPlan } from '../../imae/studies/plan';
 import { PROBE_DEFAULTS } from '../../imae/probe';
@@ -91,7 +92,7 @@ export const study = makeCommand({
     const progress = createProgress({ logEvery: base.logging.logEvery });
     const engine = await openTrainingEngine(base);
     try {
-      progress.note('data', describeData(data));
+      progress.note('data', describeData(data, staysOnGpu(engine, base, data.train)));
       progress.note('adapter', describeAdapter(engine.info));
       const folder = StudyFolder.begin(out, file);
       const args = process.argv.slice(2);

@@ -13,11 +13,11 @@ import { unzip } from '../../training/zip';
  * one and ended in the other or not. On both sides it is the whole program that runs, as its users run it.
  */
 
-/** Everything random at once: crops, flips, partners by class, α of each sample, masks. 160 steps in all: enough to be interrupted. */
+/** Everything random at once: crops, flips, partners by class, α of each sample, masks (the teacher's any, i-MAE's by its attention). 160 steps in all: enough to be interrupted. */
 const CONFIG = {
   ...TINY,
   data: { set: 'shapes', crop: [0.2, 1], flip: true },
-  masking: { ...TINY.masking, sameProb: 0.5, alpha: { law: 'beta', a: 1, b: 1 } },
+  masking: { ...TINY.masking, mask: 'attention', sameProb: 0.5, alpha: { law: 'beta', a: 1, b: 1 } },
   teacher: { ...TINY.teacher, budget: { steps: 25 } },
   training: { ...TINY.training, budget: { steps: 135 } },
   logging: { logEvery: 1, scoreEvery: 80, checkpointEvery: 60, panelsEvery: 0 },

@@ -3,6 +3,7 @@ import { UserError } from '../../../files/userError';
 import { countParameters, estimateMemory, stepFlops, stepShape } from '../../../imae/accounting';
 import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type ConfigLayer } from '../../../imae/config';
 import { describePlan, PHASE_TITLES } from '../../../imae/describe';
+import type { MaskKind } from '../../../imae/masks';
 import type { PartialSettings } from '../../../imae/options';
 import { PRESETS, type PresetName } from '../../../imae/presets';
 import { BUILT_IN } from '../../../imae/trainingData';
@@ -14,69 +15,83 @@ const OFFERED = ['demo', 'cifar', 'tiny-imagenet'] as const satisfies readonly P
 /** The choice of a preset that stands for a file. */
 const FILE = 'file';
 
-/** One number of the form. */
-interface Field {
+/** One setting of the form: a number, or one of several words. */
+interface Field<T = number | string> {
   readonly label: string;
   readonly hint: string;
-  readonly step: number | 'any';
+  /** Of a number. */
+  readonly step?: number | 'any';
+  /** The words, where it is one of them. */
+  readonly words?: readonly T[];
   /** What the configuration says; undefined where it has no such thing. */
-  readonly read: (config: Config) => number | undefined;
-  readonly write: (value: number) => PartialSettings;
+  read(config: Config): T | undefined;
+  write(value: T): PartialSettings;
 }
 
 const steps = (config: Config, phase: 'teacher' | 'imae'): number | undefined =>
   phasesOf(config).includes(phase) ? planPhase(config, phase, BUILT_IN.trainCount).steps : undefined;
 
+const MASKS = ['random', 'block', 'grid', 'variance', 'attention'] as const satisfies readonly MaskKind[];
+
+const field = <T extends number | string>(made: Field<T>): Field => made;
+
 const FIELDS: readonly Field[] = [
-  {
+  field({
     label: 'Teacher, steps',
     hint: 'a vanilla MAE, trained first',
     step: 1,
     read: (config) => steps(config, 'teacher'),
     write: (count) => ({ teacher: { budget: { steps: count } } }),
-  },
-  {
+  }),
+  field({
     label: 'i-MAE, steps',
     hint: 'starts from the teacher',
     step: 1,
     read: (config) => steps(config, 'imae'),
     write: (count) => ({ training: { budget: { steps: count } } }),
-  },
-  {
+  }),
+  field({
     label: 'Batch, images',
     hint: 'a step',
     step: 1,
     read: ({ training }) => training.batch,
     write: (batch) => ({ training: { batch } }),
-  },
-  {
+  }),
+  field({
     label: 'Patch, pixels',
     hint: 'side; half of it is four times the patches',
     step: 1,
     read: ({ model }) => model.patch,
     write: (patch) => ({ model: { patch } }),
-  },
-  {
+  }),
+  field({
     label: 'Mask ratio',
     hint: 'share of the patches that is hidden',
     step: 'any',
     read: ({ masking }) => masking.maskRatio,
     write: (maskRatio) => ({ masking: { maskRatio } }),
-  },
-  {
+  }),
+  field({
+    label: 'Mask',
+    hint: 'what is hidden',
+    words: MASKS,
+    read: ({ masking }) => masking.mask,
+    write: (mask) => ({ masking: { mask } }),
+  }),
+  field({
     label: 'Learning rate',
     hint: 'peak, of i-MAE',
     step: 'any',
     read: (config) => (phasesOf(config).includes('imae') ? Number(peakLearningRate(config, 'imae').toPrecision(4)) : undefined),
     write: (lr) => ({ optimizer: { learningRate: { lr } } }),
-  },
-  {
+  }),
+  field({
     label: 'Seed',
     hint: 'same seed, same bits',
     step: 1,
     read: ({ training }) => training.seed,
     write: (seed) => ({ training: { seed } }),
-  },
+  }),
 ];
 
 /** The few options that matter, over a preset or a config.json, with the program's own checks. */
@@ -84,8 +99,8 @@ export class SettingsForm {
   readonly element: HTMLFormElement;
   private base: ConfigLayer = presetLayer('demo');
   /** What somebody has changed; all else is the preset's or the file's own. */
-  private readonly changed = new Map<Field, number>();
-  private readonly inputs = new Map<Field, HTMLInputElement>();
+  private readonly changed = new Map<Field, number | string>();
+  private readonly inputs = new Map<Field, HTMLInputElement | HTMLSelectElement>();
   private readonly presets = element('select', { id: 'train-preset', onchange: () => this.choosePreset(), 'aria-describedby': 'train-about' });
   private readonly about = element('p', { id: 'train-about', class: 'note' });
   private readonly summary = element('dl', { class: 'plan' });
@@ -97,7 +112,10 @@ export class SettingsForm {
     for (const preset of OFFERED) this.presets.append(element('option', { value: preset }, preset));
     const fields = FIELDS.map((field, index) => {
       const id = `train-field-${index}`;
-      const input = element('input', { id, type: 'number', step: field.step, required: true, 'aria-describedby': `${id}-hint`, oninput: () => this.read(field, input) });
+      const shared = { id, required: true, 'aria-describedby': `${id}-hint`, oninput: () => this.read(field, input) };
+      const input: HTMLInputElement | HTMLSelectElement = field.words
+        ? element('select', shared, field.words.map((word) => element('option', { value: word }, String(word))))
+        : element('input', { ...shared, type: 'number', step: field.step ?? 1 });
       this.inputs.set(field, input);
       return element('div', { class: 'field' }, element('label', { for: id }, field.label), input, element('small', { id: `${id}-hint` }, field.hint));
     });
@@ -165,9 +183,10 @@ export class SettingsForm {
     this.describe();
   }
 
-  private read(field: Field, input: HTMLInputElement): void {
-    if (input.valueAsNumber === field.read(resolveConfig([this.base]))) this.changed.delete(field);
-    else this.changed.set(field, input.valueAsNumber);
+  private read(field: Field, input: HTMLInputElement | HTMLSelectElement): void {
+    const value = input instanceof HTMLInputElement ? input.valueAsNumber : input.value;
+    if (value === field.read(resolveConfig([this.base]))) this.changed.delete(field);
+    else this.changed.set(field, value);
     this.describe();
   }
 

@@ -1,0 +1,47 @@
+import type { BlockOptions } from '../../nn/layers';
+import { alignment, type Alignment } from '../../ops/alignment';
+import { weightedSum } from '../../ops/weightedSum';
+import type { Graph } from '../../tensor/graph';
+import type { Tensor } from '../../tensor/tensor';
+import type { Masks } from '../mae';
+import { pixelLoss, reconstruct, type Losses, type Model, type Outputs } from '../objective';
+
+export interface LcmaeWeights {
+  /** μ, of the alignment. */
+  readonly mu: number;
+  readonly normPix: boolean;
+  /** The batch's share in the loss, where it is one of several micro-batches. */
+  readonly share?: number;
+  readonly blocks?: BlockOptions;
+}
+
+/**
+ * An MAE that sees each image under two masks A and B, in the spirit of LC-MAE (2023), and is asked to predict the same:
+ *
+ *   L = mean over removed patches, of both masks, of mse(u, y) + μ · mean over patches that both remove of ½ mse(u_A, u_B)
+ *
+ * Both means are over pixels too, so that the second is the alignment term of ‖u_A − y‖² + ‖u_B − y‖² = ½‖u_A − u_B‖² + 2‖ū − y‖²
+ * in the units of the first. With μ = 0 it is an MAE on the batch taken twice.
+ *
+ * @param twice [2B, C, H, W]: the images, and once more the same
+ * @param masks of 2B samples
+ */
+export function lcmaeObjective(
+  graph: Graph,
+  model: Model,
+  twice: Tensor,
+  masks: Masks,
+  { mu, normPix, share = 1, blocks = {} }: LcmaeWeights,
+): Outputs & Losses & Alignment {
+  const outputs = reconstruct(graph, model, twice, masks, blocks);
+  const { prediction } = outputs;
+  const pixel = pixelLoss(graph, model, prediction, twice, masks, normPix);
+  const { idsRestore, keep } = masks;
+  const { patch } = model.size;
+  const aligned = alignment(graph, { prediction, images: twice, idsRestore, keep, patch, normPix });
+  const loss = weightedSum(graph, [
+    { values: pixel, weights: [share] },
+    { values: aligned.align, weights: [mu * share] },
+  ]);
+  return { ...outputs, ...aligned, pixel, loss };
+}
