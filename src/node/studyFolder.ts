@@ -55,10 +55,16 @@ export class StudyFolder {
     }
   }
 
-  /** Looks whether a study can be begun or gone on with, before its images are loaded. @throws UserError as `begin` */
-  static assertUsable(out: string | undefined): void {
-    if (out !== undefined && existsSync(join(out, STUDY))) readStudy(out);
-    else RunFolder.assertCreatable(out);
+  /**
+   * Looks whether a study can be begun or gone on with, without writing anything.
+   *
+   * @param file absent while the images are not loaded
+   * @throws UserError as `begin`
+   */
+  static assertUsable(out: string | undefined, file?: StudyFile): void {
+    if (out === undefined || !existsSync(join(out, STUDY))) return RunFolder.assertCreatable(out);
+    const known = readStudy(out);
+    if (file) assertSame(known, file, out);
   }
 
   /** @throws UserError where there is none */
@@ -108,6 +114,7 @@ export function assertSame(known: StudyFile, now: StudyFile, where: string): voi
   throw new UserError(
     `${where} is a study with ${name} ${then[name] ?? 'unknown'}, not ${here[name] ?? 'unknown'}. ` +
       'Give the settings that it was begun with, or another folder.',
+    { usage: true },
   );
 }
 

@@ -88,6 +88,7 @@ export const study = makeCommand({
       return 0;
     }
     const file: StudyFile = { plan, data: { name: data.train.name, trainingImages: data.train.count, digest: await identifyData(data) } };
+    StudyFolder.assertUsable(out, file);
     const progress = createProgress({ logEvery: base.logging.logEvery });
     const engine = await openTrainingEngine(base);
     try {
