@@ -3,20 +3,25 @@ import add from './add.bench';
 import alignment from './alignment.bench';
 import attention from './attention.bench';
 import augment from './augment.bench';
+import batchNorm from './batchNorm.bench';
 import concat from './concat.bench';
 import crossEntropy from './crossEntropy.bench';
 import distillation from './distillation.bench';
+import dropPath from './dropPath.bench';
 import gelu from './gelu.bench';
 import gradnorm from './gradnorm.bench';
+import lars from './lars.bench';
 import layernorm from './layernorm.bench';
 import linear from './linear.bench';
 import mask from './mask.bench';
 import maskedMse from './maskedMse.bench';
 import matmul from './matmul.bench';
+import mixImages from './mixImages.bench';
 import mixture from './mixture.bench';
 import mlp from './mlp.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
+import pool from './pool.bench';
 import reduce from './reduce.bench';
 import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
@@ -32,20 +37,25 @@ export const suites: readonly BenchSuite[] = [
   alignment,
   attention,
   augment,
+  batchNorm,
   concat,
   crossEntropy,
   distillation,
+  dropPath,
   gelu,
   gradnorm,
+  lars,
   layernorm,
   linear,
   mask,
   maskedMse,
   matmul,
+  mixImages,
   mixture,
   mlp,
   patchify,
   philox,
+  pool,
   reduce,
   sameBits,
   softmax,

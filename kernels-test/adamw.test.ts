@@ -154,6 +154,35 @@ function expectSame(what: string, actual: ArrayLike<number>, wanted: ArrayLike<n
 
 export default suite('adamw', [
   ...halfTests,
+  {
+    name: 'groups: a share of the learning rate, and decay where it is said',
+    run: async (engine) => {
+      const group = ({ name }: { readonly name: string }): { scale: number; decayed: boolean } => ({ scale: name === 'p3' ? 0.25 : 1, decayed: name === 'p4' });
+      const gradients = SHAPES.map((shape, p) => random(shape, 100 + p).data);
+      const parameters = new Parameters(engine, 'test', specs(SHAPES));
+      const optimizer = new AdamW(engine, parameters, { ...OPTIONS, group });
+      parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
+      const graph = new Graph(engine);
+      const hyper = optimizer.hyperInput(graph);
+      optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0));
+      const program = await graph.compile();
+      for (const [p, { grad }] of (parameters.arenas[0]?.members ?? []).entries()) {
+        engine.write(grad.storage as Slice, Float32Array.from(gradients[p] ?? []));
+      }
+      program.write(hyper, optimizer.hyper(1e-2, 1));
+      program.run();
+      const values = await parameters.read();
+      for (const [p, shape] of SHAPES.entries()) {
+        const start = random(shape, p + 1).data;
+        const { scale, decayed } = group({ name: `p${p}` });
+        const reference = { value: start.slice(), m: start.map(() => 0), v: start.map(() => 0), decayed };
+        adamwStep([reference], [gradients[p] ?? start], { ...OPTIONS, learningRate: 1e-2 * scale, step: 1, factor: 1 });
+        const moved = (to: ArrayLike<number>): number[] => Array.from(start, (x, i) => (to[i] as number) - x);
+        expectClose(`move of p${p}`, moved(values.get(`p${p}`) ?? []), moved(reference.value), 2e-4); // as below
+      }
+      for (const owner of [program, optimizer, parameters]) owner.dispose();
+    },
+  },
   ...[0, 0.5].map((limit) => ({
     name: `${RATES.length} steps, clip norm ${limit || 'off'}`,
     run: async (engine: Engine) => {

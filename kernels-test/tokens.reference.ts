@@ -68,6 +68,16 @@ export function visibleTokensBackward({ patches, classToken }: VisibleInputs, dy
   return { patches: dPatches, classToken: dClassToken };
 }
 
+/** The gradient of positions where every patch is visible, in image order. */
+export function positionsBackward({ patches }: VisibleInputs, dy: Reference): Reference {
+  const [samples, keep, width] = extents(patches);
+  const dPositions = zeros([1, 1 + keep, width]);
+  for (let s = 0; s < samples; s++) {
+    for (let t = 0; t <= keep; t++) addRow(dPositions, t, dy, s * (1 + keep) + t);
+  }
+  return dPositions;
+}
+
 export type RestoreInputs = { tokens: Reference; maskToken: Reference };
 
 export function restoreTokens({ tokens, maskToken }: RestoreInputs, positions: Reference, ids: Ids): Reference {

@@ -55,6 +55,16 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, imageOrder) }),
       backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
     }),
+    operationTest<VisibleInputs & { positions: Reference }>({
+      name: `visibleTokens ${samples}×${length}×${width}, with trained positions`,
+      inputs: { patches: random([samples, length, width], 1), classToken: token, positions },
+      operation: (graph, inputs) => ({ y: visibleTokens(graph, inputs) }),
+      forward: (inputs) => ({ y: reference.visibleTokens(inputs, inputs.positions, imageOrder) }),
+      backward: (inputs, dOutputs) => ({
+        ...reference.visibleTokensBackward(inputs, dOf(dOutputs)),
+        positions: reference.positionsBackward(inputs, dOf(dOutputs)),
+      }),
+    }),
     operationTest<RestoreInputs>({
       name: `restoreTokens ${name}`,
       inputs: { tokens: random([samples, 1 + keep, width], 1), maskToken: token },

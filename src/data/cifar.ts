@@ -1,5 +1,5 @@
 import { UserError } from '../files/userError';
-import { channelStatistics, type TrainTest } from './imageSet';
+import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
 
 /*
  * CIFAR-10 and CIFAR-100 in their publisher's binary form: a file is records of some label bytes and 3072 pixel bytes,
@@ -10,7 +10,7 @@ import { channelStatistics, type TrainTest } from './imageSet';
 const SHAPE = { width: 32, height: 32, channels: 3 } as const;
 const PIXEL_BYTES = 3072;
 
-/** How the records of a set are laid out, and in which files. */
+/** How the records of a set are laid out, and in which files: in the binary version, and in the python one (see cifarPickle.ts). */
 export interface CifarFormat {
   readonly name: string;
   readonly classCount: number;
@@ -19,6 +19,13 @@ export interface CifarFormat {
   /** The file that names the classes, one a line. */
   readonly classFile: string;
   readonly testFile: string;
+  readonly python: {
+    readonly classFile: string;
+    readonly testFile: string;
+    /** The entry of a batch that holds its labels, and of the class file that holds the names. */
+    readonly labels: string;
+    readonly names: string;
+  };
 }
 
 export const CIFAR_10: CifarFormat = {
@@ -27,6 +34,7 @@ export const CIFAR_10: CifarFormat = {
   labelBytes: 1,
   classFile: 'batches.meta.txt',
   testFile: 'test_batch.bin',
+  python: { classFile: 'batches.meta', testFile: 'test_batch', labels: 'labels', names: 'label_names' },
 };
 
 export const CIFAR_100: CifarFormat = {
@@ -35,6 +43,7 @@ export const CIFAR_100: CifarFormat = {
   labelBytes: 2,
   classFile: 'fine_label_names.txt',
   testFile: 'test.bin',
+  python: { classFile: 'meta', testFile: 'test', labels: 'fine_labels', names: 'fine_label_names' },
 };
 
 /** A file's bytes under the name that messages call it by. */
@@ -104,15 +113,25 @@ export function parseClassNames({ name, bytes }: NamedBytes, format: CifarFormat
   return classes;
 }
 
-/** The whole set from its files. Mean and deviation of both halves are the training images'. */
+/** The whole set from its files. */
 export function cifarSet(
   files: { readonly train: readonly NamedBytes[]; readonly test: NamedBytes; readonly classNames: NamedBytes },
   format: CifarFormat,
-): TrainTest {
+): TrainTest<ImageSet> {
   const classes = parseClassNames(files.classNames, format);
-  const train = parseCifar(files.train, format);
-  const test = parseCifar([files.test], format);
-  const common = { ...SHAPE, name: format.name, classes, ...channelStatistics(train.images, SHAPE) };
+  return cifarTrainTest(format, classes, parseCifar(files.train, format), parseCifar([files.test], format));
+}
+
+type ImagesAndLabels = Pick<ImageSet, 'images' | 'labels'>;
+
+/** Mean and deviation of both halves are the training images'. */
+export function cifarTrainTest(
+  { name }: CifarFormat,
+  classes: readonly string[],
+  train: ImagesAndLabels,
+  test: ImagesAndLabels,
+): TrainTest<ImageSet> {
+  const common = { ...SHAPE, name, classes, ...channelStatistics(train.images, SHAPE) };
   return {
     train: { ...common, ...train, count: train.labels.length },
     test: { ...common, ...test, count: test.labels.length },

@@ -1,8 +1,9 @@
 import { digest } from '../files/digest';
+import { UserError } from '../files/userError';
 import { square } from '../tensor/exactMath';
 
-/** Images in memory, all of one size. */
-export interface ImageSet {
+/** What is known of images that are all of one size, wherever they are. */
+export interface SetFacts {
   readonly name: string;
   readonly width: number;
   readonly height: number;
@@ -10,58 +11,136 @@ export interface ImageSet {
   readonly count: number;
   /** The names of the classes; a label is an index into them. */
   readonly classes: readonly string[];
-  /** count × channels × height × width: one plane a channel, as CIFAR ships it and convolutions read it. */
-  readonly images: Uint8Array;
   readonly labels: Uint16Array;
-  /** Mean and standard deviation of each channel, in units where white is 1. A test set carries its training set's. */
+  /**
+   * Mean and standard deviation of each channel, in units where white is 1. A test set carries its training set's. Of a
+   * streamed set whose own were not asked for, not a number: nobody has looked at all of it.
+   */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** Stands for the images where a run asks whether they are the same; without it, a digest of them does. */
+  readonly identity?: string;
 }
 
-export interface TrainTest {
-  readonly train: ImageSet;
+/** Images in memory. */
+export interface ImageSet extends SetFacts {
+  /** count × channels × height × width: one plane a channel, as CIFAR ships it and convolutions read it. */
+  readonly images: Uint8Array;
+}
+
+/** Images that are fetched (read, decoded) when they are wanted. */
+export interface StreamedSet extends SetFacts {
+  /**
+   * The bytes of some images, one behind the other, as they would lie in memory.
+   *
+   * @throws UserError where one cannot be had
+   */
+  read(indices: ArrayLike<number>): Promise<Uint8Array>;
+}
+
+export type TrainingSet = ImageSet | StreamedSet;
+
+export interface TrainTest<Train extends TrainingSet = TrainingSet> {
+  readonly train: Train;
   readonly test: ImageSet;
 }
 
-export type ImageShape = Pick<ImageSet, 'width' | 'height' | 'channels'>;
+export type ImageShape = Pick<SetFacts, 'width' | 'height' | 'channels'>;
+
+export function isInMemory(set: TrainingSet): set is ImageSet {
+  return 'images' in set;
+}
+
+/** The set, for work that needs all of its images in memory. @throws UserError where it is streamed */
+export function inMemory(set: TrainingSet): ImageSet {
+  if (isInMemory(set)) return set;
+  throw new UserError(
+    `${set.name} is too large to be held in memory, and this needs all of its images there. Give a smaller --decode-size, ` +
+      'fewer images, or --stream no on a machine with more memory.',
+  );
+}
+
+/** The bytes of some images of any set, one behind the other. */
+export async function readImages(set: TrainingSet, indices: ArrayLike<number>): Promise<Uint8Array> {
+  if (!isInMemory(set)) return await set.read(indices);
+  const bytes = imageBytes(set);
+  const out = new Uint8Array(indices.length * bytes);
+  for (let at = 0; at < indices.length; at++) {
+    const index = indices[at] as number;
+    out.set(set.images.subarray(index * bytes, (index + 1) * bytes), at * bytes);
+  }
+  return out;
+}
+
+/** At most `most` images, evenly spread over a set, which may lie in the order of its classes. */
+export function spreadIndices(count: number, most: number): Uint32Array {
+  return Uint32Array.from({ length: Math.min(count, most) }, (_, at) => (count <= most ? at : Math.floor((at * count) / most)));
+}
+
+/** A set in memory: itself where it is, else so many of its images, evenly spread, read now. @throws UserError where one cannot be had */
+export async function sampleInMemory(set: TrainingSet, most: number): Promise<ImageSet> {
+  if (isInMemory(set)) return set;
+  const chosen = spreadIndices(set.count, most);
+  const { name, width, height, channels, classes, mean, std, labels } = set;
+  const shape = { name, width, height, channels, classes, mean, std };
+  return { ...shape, count: chosen.length, labels: Uint16Array.from(chosen, (image) => labels[image] as number), images: await set.read(chosen) };
+}
 
 /** Bytes of one image. */
 export function imageBytes({ width, height, channels }: ImageShape): number {
   return width * height * channels;
 }
 
-/** A digest of all images and labels: sets that train alike have the same. */
-export function digestImages(set: ImageSet): Promise<string> {
-  const { width, height, channels, images, labels } = set;
+/** A digest of all images and labels, or of what stands for them: sets that train alike have the same. */
+export function digestImages(set: TrainingSet): Promise<string> {
+  const { width, height, channels, labels, identity } = set;
   const shape = new TextEncoder().encode(`${width} ${height} ${channels}\n`);
+  const images = isInMemory(set) && identity === undefined ? set.images : new TextEncoder().encode(identity);
   return digest([shape, images, new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength)]);
 }
 
-/**
- * Mean and standard deviation (of the population) of each channel over all pixels, in units where white is 1. Counted
- * in whole numbers from a histogram, so the result does not depend on the order of the images.
- */
-export function channelStatistics(images: Uint8Array, shape: ImageShape): Pick<ImageSet, 'mean' | 'std'> {
-  const { channels } = shape;
-  const plane = shape.width * shape.height;
-  const histograms = Array.from({ length: channels }, () => new Uint32Array(256));
-  for (let start = 0, channel = 0; start < images.length; start += plane, channel = (channel + 1) % channels) {
-    const histogram = histograms[channel] as Uint32Array;
-    for (let at = start; at < start + plane; at++) {
-      const value = images[at] as number;
-      histogram[value] = (histogram[value] as number) + 1;
+/** Mean and standard deviation (of the population) of each channel over all pixels: see `ChannelCounts`. */
+export function channelStatistics(images: Uint8Array, shape: ImageShape): Pick<SetFacts, 'mean' | 'std'> {
+  const counts = new ChannelCounts(shape);
+  counts.add(images);
+  return counts.statistics();
+}
+
+/** Counts the values of each channel in whole numbers, so that what comes of them does not depend on the order of the images. */
+export class ChannelCounts {
+  private readonly plane: number;
+  private readonly histograms: readonly Float64Array[];
+
+  constructor({ width, height, channels }: ImageShape) {
+    this.plane = width * height;
+    this.histograms = Array.from({ length: channels }, () => new Float64Array(256));
+  }
+
+  /** @param images whole ones, one behind the other */
+  add(images: Uint8Array): void {
+    const { plane, histograms } = this;
+    for (let start = 0, channel = 0; start < images.length; start += plane, channel = (channel + 1) % histograms.length) {
+      const histogram = histograms[channel] as Float64Array;
+      for (let at = start; at < start + plane; at++) {
+        const value = images[at] as number;
+        histogram[value] = (histogram[value] as number) + 1;
+      }
     }
   }
-  const pixels = images.length / channels;
-  const mean: number[] = [];
-  const std: number[] = [];
-  for (const histogram of histograms) {
-    const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
-    const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
-    mean.push(average / 255);
-    std.push(Math.sqrt(variance) / 255);
+
+  /** Mean and standard deviation (of the population) of each channel, in units where white is 1. */
+  statistics(): Pick<SetFacts, 'mean' | 'std'> {
+    const mean: number[] = [];
+    const std: number[] = [];
+    for (const histogram of this.histograms) {
+      const pixels = histogram.reduce((sum, count) => sum + count, 0);
+      const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
+      const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
+      mean.push(average / 255);
+      std.push(Math.sqrt(variance) / 255);
+    }
+    return { mean, std };
   }
-  return { mean, std };
 }
 
 /** One image as RGBA, row by row, ready for a canvas; one channel becomes grey. */

@@ -19,7 +19,13 @@ export const purposes = {
   demoSet: 7,
   evaluation: 8,
   probe: 9,
-  bootstrap: 30,
+  holdOut: 10,
+  subset: 11,
+  mixing: 12,
+  erasing: 13,
+  dropPath: 14,
+  noise: 15,
+  bootstrap: 16,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];

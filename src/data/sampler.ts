@@ -122,6 +122,11 @@ export function partnerIndices(seed: number, step: number, anchors: Uint32Array,
   return anchors.map((anchor) => partnerByClass(stream, anchor, stream.uniform() < sameProb, classes));
 }
 
+/** The share of pairs whose two images are of one class. */
+export function sameClassShare(labels: ArrayLike<number>, anchors: Uint32Array, partners: Uint32Array): number {
+  return anchors.reduce((sum, anchor, at) => sum + Number(labels[anchor] === labels[partners[at] as number]), 0) / anchors.length;
+}
+
 /** Any of 0 … count − 1 but one. */
 function otherThan(stream: RandomStream, excluded: number, count: number): number {
   const drawn = stream.integer(count - 1);

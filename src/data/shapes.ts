@@ -180,7 +180,7 @@ export function makeShapesTrainTest({
   testCount: number;
   size?: number;
   seed: number;
-}): TrainTest {
+}): TrainTest<ImageSet> {
   const train = makeShapes({ count: trainCount, size, seed });
   const test = makeShapes({ count: testCount, size, seed, first: FIRST_TEST_IMAGE });
   return { train, test: { ...test, mean: train.mean, std: train.std } };

@@ -57,3 +57,8 @@ export function formatRate(imagesPerSecond: number): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** A share, 0 … 1, in percent: `4.2 %`. */
+export function formatShare(share: number): string {
+  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+}

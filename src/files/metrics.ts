@@ -15,9 +15,11 @@ export const CURVES = [
   'centre',
   'distillSubordinate',
   'distillDominant',
+  'sameClass',
   'lr',
   'gradNorm',
   'imagesPerSecond',
+  'waiting',
 ] as const;
 export type CurveName = (typeof CURVES)[number];
 

@@ -20,7 +20,7 @@ const profile: PhaseProfile = {
 describe('a profile', () => {
   it('as a table: a kernel a row, the longest first, below it its works', () => {
     expect(profileTable(profile)).toEqual([
-      "teacher, a step (mean of 3, from step 9), by the GPU's clock",
+      "teacher, a step (mean of 3, from step 9), by the GPU's clock; works by name from 1 % of the time on",
       'kernel             dispatches    ms   share  GFLOP/s  GB/s',
       'matmulTile                  3  7.50  75.0 %      120  12.0',
       '  matmul nt 8×8×8           2  6.00  60.0 %      100  10.0',

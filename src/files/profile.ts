@@ -87,7 +87,7 @@ export function profileTable(profile: PhaseProfile): string[] {
       ? "by the GPU's clock"
       : "by the host's clock with one submit a dispatch, since this adapter has no timestamps: short ones look longer than they are";
   return [
-    `${phase}, a step (mean of ${steps.length}, from step ${steps[0] ?? 0}), ${timed}`,
+    `${phase}, a step (mean of ${steps.length}, from step ${steps[0] ?? 0}), ${timed}; works by name from 1 % of the time on`,
     ...align([['kernel', 'dispatches', 'ms', 'share', 'GFLOP/s', 'GB/s', rows.some(({ ofCeiling }) => ofCeiling !== undefined) ? 'of ceiling' : ''], ...body]),
     `${dispatches} dispatches in ${milliseconds(profiled)}, ${milliseconds(gaps)} of it between them; not profiled, ` +
       `the step takes ${milliseconds(normal)}, so profiling adds ${Math.round((profiled / normal - 1) * 100)} %`,

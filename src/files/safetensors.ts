@@ -8,7 +8,7 @@ import { UserError } from './userError';
  * Arrays are read and written in the machine's byte order, which is little-endian wherever WebGPU runs.
  */
 
-const ELEMENT_BYTES = {
+export const ELEMENT_BYTES = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -66,7 +66,7 @@ function isDType(value: unknown): value is DType {
   return typeof value === 'string' && Object.hasOwn(ELEMENT_BYTES, value);
 }
 
-function elementCount(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 

@@ -54,6 +54,13 @@ describe('arithmetic of a step, against the values of the formula in Python', ()
     const flops = stepFlops({ size, branches, maskRatio: 0.75, batch, ...(distils ? { teacher: size } : {}) });
     expect(flops).toBe(expected);
   });
+
+  test('a teacher that sees the mixture sees half as many images', () => {
+    const shape = { size: cifar, branches: 2, maskRatio: 0.75, batch: 8 } as const;
+    const of = (more: object): number => stepFlops({ ...shape, ...more });
+    const clean = of({ teacher: cifar }) - of({});
+    expect(of({ teacher: cifar, teacherSeesMixture: true }) - of({})).toBe(clean / 2);
+  });
 });
 
 test('LC-MAE sees each image under two masks: twice the work and the activations of an MAE', () => {

@@ -7,11 +7,13 @@ import {
   type StoredTensor,
 } from '../files/safetensors';
 import { UserError } from '../files/userError';
+import { interpolatePositions } from '../nn/positions';
 import type { AdamW } from '../optim/adamw';
 import { formatShape, type Shape } from '../tensor/shape';
-import { studentSize, teacherSize, type Config, type Phase } from './config';
+import { studentSize, teacherSize, type Config, type ModelSize, type Phase } from './config';
 import { branchNames, maeSpecs } from './mae';
 import type { Model } from './objective';
+import { publishedHeads } from './published';
 import type { NamedFile } from './run';
 
 /**
@@ -71,30 +73,51 @@ export async function assertIntact(model: NamedFile, state: NamedFile): Promise<
 }
 
 /**
- * Fills a model from a checkpoint.
+ * Fills a model from a checkpoint. Positions of another grid are interpolated.
  *
  * @param source what messages call the file
  * @throws UserError where a tensor is missing or of another shape
  */
-export function loadModel({ parameters }: Model, file: Safetensors, source: string): void {
-  for (const [name, { shape }] of parameters.entries) {
-    parameters.write(name, tensorFloat32(fittingTensor(file, name, shape, source)));
-  }
+export function loadModel({ parameters }: Pick<Model, 'parameters'>, file: Safetensors, source: string): void {
+  for (const [name, { shape }] of parameters.entries) parameters.write(name, parameterValues(file, name, shape, source));
 }
 
-/** @throws UserError where a file is no checkpoint of a vanilla MAE of this size, as `loadModel` */
+/**
+ * Checks that a file is a checkpoint of a vanilla MAE of the teacher's size, ours or a published one; positions may be of
+ * another grid.
+ *
+ * @throws UserError where it is not, as `loadModel`
+ */
 export function assertTeacherFits(config: Config, file: Safetensors, source: string): void {
   const { metadata } = file;
   if (metadata['phase'] === 'imae') {
     throw new UserError(`${source} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
   }
   for (const [name, wanted] of Object.entries(trainedAs(config, 'teacher'))) {
-    const found = metadata[name]; // published checkpoints do not say
+    // Published checkpoints do not say, but for the arguments of the script.
+    const found = metadata[name] ?? (name === 'normPix' ? metadata['args.norm_pix_loss']?.toLowerCase() : undefined);
     if (found === undefined || found === wanted) continue;
     throw new UserError(`${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same.`);
   }
   const size = teacherSize(config);
-  for (const { name, shape } of maeSpecs(size, 1)) fittingTensor(file, name, shape, source);
+  assertPublishedHeads(size, file, source);
+  for (const { name, shape } of maeSpecs(size, 1)) assertFitting(file, name, shape, source);
+}
+
+/** Where a file does not tell its heads and a published one of that width would have others, the run's would give nonsense silently. */
+function assertPublishedHeads(size: ModelSize, { metadata, tensors }: Safetensors, source: string): void {
+  const parts = [
+    ['heads', tensors.get('patch_embed.proj.weight')?.shape[0], size.heads],
+    ['decoderHeads', tensors.get('mask_token')?.shape[2], size.decoderHeads],
+  ] as const;
+  for (const [part, width = 0, heads] of parts) {
+    const published = metadata[part] === undefined ? publishedHeads(part, width) : undefined;
+    if (published === undefined || published === heads) continue;
+    throw new UserError(
+      `${source} is ${width} wide, and published models of that width have ${published} ${part}, but this run's teacher has ${heads}. ` +
+        `Give as many, or write ${part} into the metadata of a safetensors file.`,
+    );
+  }
 }
 
 /** Fills an optimizer from a checkpoint's state. @throws UserError as `loadModel` */
@@ -110,8 +133,33 @@ export function startFromTeacher({ parameters, branches }: Model, file: Safetens
   for (const [name, { shape }] of parameters.entries) {
     const branch = branchNames(branches).find((prefix) => name.startsWith(`${prefix}.`));
     const taken = branch ? name.replace(branch, 'decoder_embed') : name;
-    parameters.write(name, tensorFloat32(fittingTensor(file, taken, shape, source)));
+    parameters.write(name, parameterValues(file, taken, shape, source));
   }
+}
+
+/**
+ * The elements of a model's parameter, from a checkpoint. Positions of another grid are interpolated.
+ *
+ * @throws UserError where it is missing or of another shape
+ */
+export function parameterValues(file: Safetensors, name: string, shape: Shape, source: string): Float32Array {
+  const grids = gridsOf(file, name, shape);
+  if (!grids) return tensorFloat32(fittingTensor(file, name, shape, source));
+  return interpolatePositions(tensorFloat32(file.tensors.get(name) as StoredTensor), shape[2] as number, ...grids);
+}
+
+/** @throws UserError as `parameterValues` */
+export function assertFitting(file: Safetensors, name: string, shape: Shape, source: string): void {
+  if (!gridsOf(file, name, shape)) fittingTensor(file, name, shape, source);
+}
+
+/** Patches a side of a table of positions, and of the one that is wanted; undefined where there is nothing to interpolate. */
+export function gridsOf({ tensors }: Safetensors, name: string, shape: Shape): readonly [from: number, to: number] | undefined {
+  const stored = tensors.get(name)?.shape;
+  if (!/^(decoder_)?pos_embed$/.test(name) || stored?.length !== 3 || stored.join() === shape.join()) return undefined;
+  const [from, to] = [stored, shape].map((each) => Math.sqrt((each[1] ?? 0) - 1)) as [number, number];
+  const isTable = stored[0] === 1 && stored[2] === shape[2] && from >= 1 && Number.isInteger(from) && Number.isInteger(to);
+  return isTable ? [from, to] : undefined;
 }
 
 /** A tensor of a checkpoint. @throws UserError where it is missing or of another shape */

@@ -38,6 +38,9 @@ export interface ModelSize {
   readonly decoderHeads: number;
 }
 
+/** The size of an encoder alone. */
+export type EncoderSize = Omit<ModelSize, 'decoderDim' | 'decoderDepth' | 'decoderHeads'>;
+
 /**
  * The configuration that a preset (`demo`, unless a layer names one) and the layers over it give.
  *

@@ -3,12 +3,13 @@ import { block, blockSpecs, type BlockOptions, layernormLayer, layernormSpecs, l
 import type { Parameters, ParameterSpec } from '../nn/parameters';
 import { sinCosPositions } from '../nn/positions';
 import { concat } from '../ops/concat';
+import type { PathScales } from '../ops/dropPath';
 import { linear } from '../ops/linear';
 import { patchify } from '../ops/patchify';
 import { restoreTokens, visibleTokens } from '../ops/tokens';
 import type { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount, type ModelSize } from './config';
+import { patchCount, type EncoderSize, type ModelSize } from './config';
 
 /*
  * Masked autoencoder (He et al. 2021): the vanilla MAE, and the i-MAE forms of it, which differ in how many linear
@@ -51,6 +52,12 @@ export function maeSpecs(size: ModelSize, branches: Branches): ParameterSpec[] {
   ];
 }
 
+/** The parameters of an MAE that make up its encoder, in the published order. */
+export function encoderSpecs(size: EncoderSize): ParameterSpec[] {
+  const none = { decoderDim: 4, decoderDepth: 0, decoderHeads: 1 };
+  return maeSpecs({ ...size, ...none }, 1).filter(({ name }) => !/^(mask_token|decoder_)/.test(name));
+}
+
 /** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
 export interface Masks {
   /** [rows, L] u32: the patches in that order. */
@@ -58,6 +65,11 @@ export interface Masks {
   /** [rows, L] u32: each patch's place in the order. */
   readonly idsRestore: Tensor;
   readonly keep: number;
+}
+
+export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
+  /** [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
+  readonly dropPaths?: Tensor;
 }
 
 /**
@@ -70,14 +82,30 @@ export interface Masks {
 export function encode(
   graph: Graph,
   parameters: Parameters,
-  size: ModelSize,
+  size: EncoderSize,
   images: Tensor,
   masks?: Masks,
-  options: BlockOptions = {},
+  options: EncodeOptions = {},
+): Tensor {
+  return layernormLayer(graph, parameters, 'norm', encodeTokens(graph, parameters, size, images, masks, options));
+}
+
+/** The same without the final norm, which a classifier of the patches' mean does without. */
+export function encodeTokens(
+  graph: Graph,
+  parameters: Parameters,
+  size: EncoderSize,
+  images: Tensor,
+  masks?: Masks,
+  { dropPaths, ...options }: EncodeOptions = {},
 ): Tensor {
   let x = embed(graph, parameters, size, images, masks);
-  for (const index of range(size.depth)) x = block(graph, parameters, `blocks.${index}`, x, size.heads, options);
-  return layernormLayer(graph, parameters, 'norm', x);
+  for (const index of range(size.depth)) {
+    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
+    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
+    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+  }
+  return x;
 }
 
 /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
@@ -89,7 +117,7 @@ export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, 
 }
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
-function embed(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor, masks?: Masks): Tensor {
+function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
   const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(

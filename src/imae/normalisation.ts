@@ -1,4 +1,4 @@
-import type { ImageSet } from '../data/imageSet';
+import type { SetFacts } from '../data/imageSet';
 import type { Config } from './config';
 
 /** Mean and deviation of each channel by which pixels are normalised, on the scale 0 … 1. */
@@ -11,6 +11,6 @@ export interface Normalisation {
 export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /** What a configuration normalises a set's pixels by. ImageNet's statistics are of three channels; other sets use their own. */
-export function normalisation({ data }: Config, set: ImageSet): Normalisation {
+export function normalisation({ data }: Config, set: SetFacts): Normalisation {
   return data.statistics === 'imagenet' && set.channels === 3 ? IMAGENET : { mean: set.mean, std: set.std };
 }

@@ -75,9 +75,31 @@ export const OPTIONS = {
     set: option(
       nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'),
       null,
-      'image set: CIFAR-10 or CIFAR-100, folder or archive as its publisher ships it, or "shapes", the built-in ' +
+      'image set: CIFAR-10 or CIFAR-100, binary or python version, folder or archive as its publisher ships it; a tree of ' +
+        'JPEG, PNG or WebP files with a folder a class, as ImageNet and Tiny-ImageNet are; or "shapes", the built-in ' +
         'drawings that need no files',
       { flag: 'data' },
+    ),
+    decodeSize: option(
+      orWord(integer({ min: 4 }), 'auto'),
+      'auto',
+      'side at which image files are kept: shorter side scaled to it, centre square cut; "auto" is 8/7 of --image (224: 256), ' +
+        'or --image itself where no file is larger',
+    ),
+    broken: option(
+      choice('stop', 'skip'),
+      'stop',
+      'image files that cannot be decoded: stop, or put another image of the class in their place and list them in the run folder',
+    ),
+    stream: option(
+      choice('auto', 'yes', 'no'),
+      'auto',
+      'fetch the images of each step ahead of it instead of keeping all in memory, with the same bits; "auto" where they do not fit',
+    ),
+    workers: option(
+      orWord(integer({ min: 1, max: 256 }), 'auto'),
+      'auto',
+      'image files that are decoded at once, with the same bits; "auto" is one a processor core',
     ),
     statistics: option(
       choice('imagenet', 'own'),
@@ -115,6 +137,11 @@ export const OPTIONS = {
       asStudent(number({ min: 0 })),
       null,
       'λ of the dominant branch alone; "same" as --lambda',
+    ),
+    teacherInput: option(
+      choice('clean', 'mixed'),
+      'clean',
+      'what the teacher encodes as target: each clean image, or, as the released code does, the mixture for both branches',
     ),
   },
   lcmae: {

@@ -1,4 +1,4 @@
-import type { ImageSet, TrainTest } from '../data/imageSet';
+import type { TrainingSet, TrainTest } from '../data/imageSet';
 import type { PanelSheet } from '../files/panels';
 import { readSafetensors, type Safetensors } from '../files/safetensors';
 import { UserError } from '../files/userError';
@@ -45,7 +45,8 @@ export interface RunStore {
 export interface RunWatcher {
   /** @param start steps done already */
   phase(phase: Phase, plan: PhasePlan, start: number): void;
-  step(metrics: StepMetrics & { readonly imagesPerSecond: number }): void;
+  /** `waiting`, of a streamed set: the share of the time, since about the last line, that the GPU waited for images. */
+  step(metrics: StepMetrics & { readonly imagesPerSecond: number; readonly waiting?: number }): void;
   score(phase: Phase, step: number, score: UnmixingScore): void;
   /** Asked between steps: true saves a checkpoint and ends the run early. */
   stopRequested(): boolean;
@@ -210,17 +211,21 @@ class PhaseRun {
     const end = Math.min(steps, ...next);
     let since = performance.now();
     let counted = 0;
+    let waited: number | undefined;
     return await trainer.run(done, end, (metrics) => {
       this.assertFinite(metrics);
       counted++;
       const now = performance.now();
       const imagesPerSecond = (counted * config.training.batch * 1000) / (now - since);
-      watcher.step({ ...metrics, imagesPerSecond });
+      if (metrics.waited !== undefined) waited = (waited ?? 0) + metrics.waited;
+      const waiting = waited === undefined ? {} : { waiting: round(Math.min(1, (1000 * waited) / (now - since))) };
+      watcher.step({ ...metrics, imagesPerSecond, ...waiting });
       if (metrics.step % logEvery === 0 || metrics.step === steps - 1) {
-        const { step, loss, parts, lr, gradNorm, scaling } = metrics;
+        const { step, loss, parts, lr, gradNorm, scaling, sameClass } = metrics;
         const inHalf = scaling ? { lossScale: scaling.scale, skippedSteps: scaling.skipped } : {};
-        store.appendMetrics({ phase, step, loss, ...parts, lr, gradNorm, ...inHalf, imagesPerSecond: round(imagesPerSecond) });
-        if (counted >= SHORTEST_WINDOW) [since, counted] = [now, 0];
+        const pairs = sameClass === undefined ? {} : { sameClass };
+        store.appendMetrics({ phase, step, loss, ...parts, ...pairs, lr, gradNorm, ...inHalf, imagesPerSecond: round(imagesPerSecond), ...waiting });
+        if (counted >= SHORTEST_WINDOW) [since, counted, waited] = [now, 0, undefined];
       }
       return watcher.stopRequested();
     });
@@ -274,15 +279,15 @@ class PhaseRun {
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
     const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs));
-    const score = unmixingScore(model.size, unmixed, this.meanTarget(data.train), this.config.model);
+    const score = unmixingScore(model.size, unmixed, await this.meanTarget(data.train), this.config.model);
     store.appendMetrics({ phase, step, unmixing: score });
     watcher.score(phase, step, score);
     return score;
   }
 
-  private mean: Float32Array | undefined;
+  private mean: Promise<Float32Array> | undefined;
 
-  private meanTarget(set: ImageSet): Float32Array {
+  private meanTarget(set: TrainingSet): Promise<Float32Array> {
     const { model, unmixer } = this.resources;
     this.mean ??= meanTarget(model.size, set, unmixer.normalisation, this.config.model);
     return this.mean;

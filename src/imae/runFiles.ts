@@ -12,6 +12,7 @@ export const SESSIONS = 'sessions.jsonl';
 export const KERNELS = 'kernels.json';
 export const PROFILE = 'profile.json';
 export const TRACE = 'trace.json';
+export const BROKEN_IMAGES = 'broken-images.txt';
 export const CHECKPOINTS = 'checkpoints';
 export const PANELS = 'panels';
 

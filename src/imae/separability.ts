@@ -1,4 +1,4 @@
-import type { ImageSet, TrainTest } from '../data/imageSet';
+import { sampleInMemory, type ImageSet, type TrainTest } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
@@ -129,14 +129,16 @@ export async function evaluateSeparability(engine: Engine, options: Separability
     const mixed = [make(imae, 'i-MAE'), alone, make(undefined, 'random'), ...baselines.map(({ model, title }) => make(model, title))];
     const keep = visiblePatches(facts.size, settings.maskRatio);
     const readers: LatentReader[] = [];
-    for (const set of [data.train, data.test]) {
+    // Each image is in as many pairs of a set as another: a streamed one gives as many images as there are pairs.
+    const train = await sampleInMemory(data.train, settings.fitImages);
+    for (const set of [train, data.test]) {
       const reader = await LatentReader.create(engine, set, facts.normalisation, { alone, mixed }, { keep, batch: BATCH });
       owned.push(reader);
       readers.push(reader);
     }
     await engine.settle();
     const [fit, heldOut] = readers as [LatentReader, LatentReader];
-    return await new Evaluation(options, facts, mixed, keep, fit, heldOut).run();
+    return await new Evaluation({ ...options, data: { ...data, train } }, facts, mixed, keep, fit, heldOut).run();
   } finally {
     owned.reverse().forEach((each) => each.dispose());
   }
@@ -161,7 +163,7 @@ class Evaluation {
   private done = 0;
 
   constructor(
-    private readonly options: SeparabilityOptions,
+    private readonly options: SeparabilityOptions & { readonly data: TrainTest<ImageSet> },
     private readonly facts: ModelFacts,
     private readonly mixed: readonly Model[],
     keep: number,

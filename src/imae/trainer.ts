@@ -1,7 +1,7 @@
-import { type ImageSet } from '../data/imageSet';
+import type { SetFacts, TrainingSet } from '../data/imageSet';
 import { philoxKey, purposes, RandomStream } from '../data/philox';
-import { ResidentImages } from '../data/residentImages';
-import { BatchOrder, ClassIndex, drawAlphas, drawCrops, partnerIndices, type AlphaLaw, type Pairing } from '../data/sampler';
+import type { StepImages } from '../data/stepImages';
+import { BatchOrder, ClassIndex, drawAlphas, drawCrops, partnerIndices, sameClassShare, type AlphaLaw, type Pairing } from '../data/sampler';
 import type { Engine } from '../gpu/engine';
 import type { DeviceBuffer } from '../gpu/pool';
 import type { Slice } from '../gpu/storage';
@@ -30,6 +30,7 @@ import { maeSpecs, type Branches, type Masks } from './mae';
 import { maskOf, masksAnImage, recordMasks } from './masks';
 import { imaeObjective, maeObjective, type Losses, type Model } from './objective';
 import { normalisation } from './normalisation';
+import { trainingImages } from './stepImages';
 import type { StepProfiler } from './profiler';
 
 /** What a step measured. */
@@ -44,6 +45,10 @@ export interface StepMetrics {
   readonly gradNorm: number;
   /** In f16: the factor that the gradients had, whether they overflowed so that the step changed nothing, and how many did so far. */
   readonly scaling?: { readonly scale: number; readonly isSkipped: boolean; readonly skipped: number };
+  /** Of pairs: the share whose two images are of one class. */
+  readonly sameClass?: number;
+  /** Of a streamed set: seconds that the GPU had nothing to do before it, since its images were not there. */
+  readonly waited?: number;
 }
 
 /** Inputs that each micro-batch is given; the second image of a pair is absent for a vanilla MAE. */
@@ -51,6 +56,12 @@ interface BatchInputs {
   readonly first: { readonly indices: Tensor; readonly crops: Tensor };
   readonly second?: { readonly indices: Tensor; readonly crops: Tensor };
   readonly alpha?: Tensor;
+}
+
+/** The images of a step, and their partners where they are mixed: indices into the set. */
+interface Drawn {
+  readonly indices: Uint32Array;
+  readonly partners?: Uint32Array;
 }
 
 /** Steps that may be under way on the GPU before the host waits for the oldest. */
@@ -85,6 +96,8 @@ export class Trainer {
   readonly plan: PhasePlan;
   private readonly order: BatchOrder;
   private readonly pairing: Pairing;
+  /** Of steps that are under way or looked ahead at. */
+  private readonly drawn = new Map<number, Drawn>();
   /** Of `program`, so far. */
   private runs = 0;
 
@@ -92,7 +105,8 @@ export class Trainer {
     private readonly engine: Engine,
     private readonly config: Config,
     readonly phase: Phase,
-    private readonly set: ImageSet,
+    private readonly set: TrainingSet,
+    private readonly images: StepImages,
     readonly model: Model,
     readonly optimizer: AdamW,
     private readonly recorded: Recorded,
@@ -127,7 +141,7 @@ export class Trainer {
     engine: Engine,
     config: Config,
     phase: Phase,
-    set: ImageSet,
+    set: TrainingSet,
     model: Model,
     teacher?: Model,
   ): Promise<Trainer> {
@@ -137,7 +151,7 @@ export class Trainer {
       return resource;
     };
     try {
-      const images = own(new ResidentImages(engine, set));
+      const images = own(trainingImages(engine, config, phase, set));
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
       const optimizer = own(new AdamW(engine, model.parameters, config.optimizer, scaling));
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
@@ -146,7 +160,7 @@ export class Trainer {
       const program = own(await recorded.graph.compile());
       const updateProgram = update && own(await update.compile());
       engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
-      return new Trainer(engine, config, phase, set, model, optimizer, recorded, teacher, program, updateProgram, owned);
+      return new Trainer(engine, config, phase, set, images, model, optimizer, recorded, teacher, program, updateProgram, owned);
     } catch (error) {
       for (const resource of owned) resource.dispose();
       throw error;
@@ -167,9 +181,12 @@ export class Trainer {
     try {
       while (pending.length > 0 || (step < to && !stop)) {
         if (step < to && !stop) {
-          if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, run));
-          else await this.submit(step, (program) => program.run());
-          const metrics = this.readMetrics(step++);
+          const drawn = this.draw(step);
+          this.drawn.delete(step - 1);
+          const waited = await this.waitForImages(step, pending);
+          if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, drawn, run));
+          else await this.submit(step, drawn, (program) => program.run());
+          const metrics = this.readMetrics(step++, drawn, waited);
           metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
           pending.push(metrics);
           if (pending.length <= IN_FLIGHT) continue;
@@ -188,22 +205,52 @@ export class Trainer {
     return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
   }
 
-  private async submit(step: number, run: (program: TensorProgram) => void | Promise<void>): Promise<void> {
-    const { config, program, recorded, set, update = program } = this;
+  /** Which images a step takes: they follow from seed and step. */
+  private draw(step: number): Drawn {
+    let drawn = this.drawn.get(step);
+    if (!drawn) {
+      const indices = this.order.indices(step);
+      const { seed } = this.config.training;
+      drawn = { indices, ...(this.recorded.paired ? { partners: partnerIndices(seed, step, indices, this.pairing) } : {}) };
+      this.drawn.set(step, drawn);
+    }
+    return drawn;
+  }
+
+  /** @returns seconds that the GPU was through with the steps under way and had to wait; undefined where all images are there */
+  private async waitForImages(step: number, underWay: readonly Promise<unknown>[]): Promise<number | undefined> {
+    const ready = this.images.ready(step, (next) => {
+      if (next >= this.plan.steps) return undefined;
+      const { indices, partners = [] } = this.draw(next);
+      return Uint32Array.of(...indices, ...partners);
+    });
+    if (!ready) return undefined;
+    let idleSince: number | undefined;
+    void Promise.allSettled(underWay).then(() => (idleSince = performance.now()));
+    await ready;
+    return idleSince === undefined ? 0 : (performance.now() - idleSince) / 1000;
+  }
+
+  private async submit(
+    step: number,
+    { indices, partners }: Drawn,
+    run: (program: TensorProgram) => void | Promise<void>,
+  ): Promise<void> {
+    const { config, program, recorded, set, images, update = program } = this;
     const { batch, accumulate, seed } = config.training;
     const size = batch / accumulate;
-    const indices = this.order.indices(step);
     const crops = cropBoxes(config, set, step, recorded.paired ? 2 * batch : batch);
-    const partners = recorded.paired ? partnerIndices(seed, step, indices, this.pairing) : undefined;
     const alphas = recorded.paired ? drawAlphas(seed, step, batch, alphaLaw(config)) : undefined;
     const { first, second, alpha } = recorded.inputs;
     if (recorded.sums) this.engine.clear([...recorded.added]);
     update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
     for (let at = 0; at < batch; at += size) {
-      program.write(first.indices, indices.subarray(at, at + size));
+      const lists = [indices, ...(partners ? [partners] : [])].map((list) => list.subarray(at, at + size));
+      const [ofFirst, ofSecond] = images.place(lists) as [Uint32Array, Uint32Array?];
+      program.write(first.indices, ofFirst);
       program.write(first.crops, crops.subarray(5 * at, 5 * (at + size)));
-      if (second && partners) {
-        program.write(second.indices, partners.subarray(at, at + size));
+      if (second && ofSecond) {
+        program.write(second.indices, ofSecond);
         program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
@@ -214,7 +261,7 @@ export class Trainer {
     if (this.update) await run(this.update);
   }
 
-  private async readMetrics(step: number): Promise<StepMetrics> {
+  private async readMetrics(step: number, { indices, partners }: Drawn, waited: number | undefined): Promise<StepMetrics> {
     const { names, metrics } = this.recorded;
     const [loss, ...values] = (await (this.update ?? this.program).read(metrics)) as Float32Array;
     // The losses are weighted by the share of their micro-batch, the parts are not.
@@ -222,7 +269,16 @@ export class Trainer {
     const parts = Object.fromEntries(names.map((name, index) => [name, (values[index] as number) / accumulate]));
     const [gradNorm = 0, , good, scale = 0, skipped = 0] = values.slice(names.length);
     const scaling = this.optimizer.scaling && { scale, isSkipped: good === 0, skipped };
-    return { step, loss: loss as number, parts, lr: this.learningRate(step), gradNorm, ...(scaling ? { scaling } : {}) };
+    return {
+      step,
+      loss: loss as number,
+      parts,
+      lr: this.learningRate(step),
+      gradNorm,
+      ...(scaling ? { scaling } : {}),
+      ...(partners ? { sameClass: sameClassShare(this.set.labels, indices, partners) } : {}),
+      ...(waited === undefined ? {} : { waited }),
+    };
   }
 
   /** Releases what the trainer made; the model stays. */
@@ -255,8 +311,8 @@ export function recordStep(
   engine: Engine,
   config: Config,
   phase: Phase,
-  set: ImageSet,
-  images: ResidentImages,
+  set: SetFacts,
+  images: StepImages,
   model: Model,
   optimizer: AdamW,
   teacher: Model | undefined,
@@ -289,7 +345,8 @@ export function recordStep(
     inputs = { first, second, alpha };
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
-    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, blocks });
+    const { teacherInput } = config.imae;
+    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks });
   } else if (phase === 'lcmae') {
     const twice = concat(graph, [first.images, first.images]);
     losses = lcmaeObjective(graph, model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
@@ -334,6 +391,6 @@ function alphaLaw({ masking: { alpha, alphaPer: per } }: Config): AlphaLaw {
 }
 
 /** Boxes for `count` samples of a step: random crops, or the whole image. */
-function cropBoxes({ data, training }: Config, { width, height }: ImageSet, step: number, count: number): Float32Array {
+function cropBoxes({ data, training }: Config, { width, height }: SetFacts, step: number, count: number): Float32Array {
   return drawCrops(training.seed, step, count, { scale: data.crop, flip: data.flip }, width, height);
 }

@@ -23,7 +23,8 @@ type SetSize = Pick<ImageSet, 'name' | 'width' | 'height' | 'channels' | 'count'
 /** @throws UserError (usage) where the training images are not of the model's size, or fewer than a batch */
 export function assertFits(config: Config, { name, width, height, channels, count }: SetSize): void {
   const { model } = config;
-  if (width !== model.image || height !== model.image || channels !== model.channels) {
+  // Larger images are scaled where they are augmented; smaller ones are mostly a mistake.
+  if (width < model.image || height < model.image || channels !== model.channels) {
     throw new UserError(
       `The images of ${name} are ${width} × ${height} with ${channels} channels, the model takes ` +
         `${model.image} × ${model.image} with ${model.channels}. Give --image ${width} --channels ${channels}.`,
@@ -38,6 +39,9 @@ export function assertTrainable(config: Config, { train, test }: TrainTest): voi
   assertFits(config, train);
   for (const set of [train, test]) {
     if (set.count < 2) throw new UserError(`--data: ${train.name} has ${counted(set.count, 'image')} in a part; pairs need two or more.`);
+  }
+  if (config.masking.sameProb !== 'random' && train.classes.length < 2) {
+    throw new UserError(`--same-prob asks for partners of other classes, but ${train.name} has one class. Give --same-prob random.`, { usage: true });
   }
   const constant = normalisation(config, train).std.findIndex((deviation) => deviation === 0);
   if (constant >= 0) {

@@ -42,12 +42,12 @@ describe('meanImage', () => {
 });
 
 describe('meanTarget', () => {
-  it('is the mean image in patches, or with normPix the mean of patches that are each normalised', () => {
+  it('is the mean image in patches, or with normPix the mean of patches that are each normalised', async () => {
     const { train } = TINY_DATA;
     const size = { ...SIZE, image: train.width, patch: 4, channels: 3 };
     const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
-    expect(meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
-    const found = meanTarget(size, train, statistics, { normPix: true });
+    expect(await meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
+    const found = await meanTarget(size, train, statistics, { normPix: true });
     const width = found.length / 16;
     for (let place = 0; place < 16; place++) {
       const patch = found.subarray(place * width, (place + 1) * width);

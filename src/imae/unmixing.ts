@@ -1,7 +1,8 @@
-import type { ImageSet } from '../data/imageSet';
+import { imageBytes, isInMemory, readImages, spreadIndices, type ImageSet, type SetFacts, type TrainingSet } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
-import { ResidentImages } from '../data/residentImages';
 import { wholeCrop } from '../data/sampler';
+import { scaleSquare } from '../data/scale';
+import type { StepImages } from '../data/stepImages';
 import type { Engine } from '../gpu/engine';
 import { augment } from '../ops/augment';
 import { invertPermutation } from '../ops/mask';
@@ -14,6 +15,7 @@ import { DrawnMasks, randomMasks, type HeldOutMasks } from './heldOutMasks';
 import type { MaskKind } from './masks';
 import { reconstruct, type Model } from './objective';
 import { normalisation, type Normalisation } from './normalisation';
+import { stepImages } from './stepImages';
 
 /** Two held-out images and how they are blended. */
 export interface Pair {
@@ -72,7 +74,7 @@ export class Unmixer {
     readonly normalisation: Normalisation,
     /** Whether predictions were put back by their targets' means and deviations. */
     readonly normPix: boolean,
-    private readonly images: ResidentImages,
+    private readonly images: StepImages,
     private readonly program: TensorProgram,
     private readonly tensors: {
       readonly first: Tensor;
@@ -101,7 +103,7 @@ export class Unmixer {
     batch: number,
     { mask = 'random', teacher }: { readonly mask?: MaskKind; readonly teacher?: Model | undefined } = {},
   ): Promise<Unmixer> {
-    const images = new ResidentImages(engine, set);
+    const images = stepImages(engine, config, set, { perStep: 2 * batch, perPart: 2 * batch });
     try {
       const { size } = model;
       const graph = new Graph(engine);
@@ -147,12 +149,15 @@ export class Unmixer {
   }
 
   private async unmixBatch(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
-    const { program, tensors, batch, keep } = this;
+    const { program, tensors, images, batch, keep } = this;
     const length = patchCount(this.model.size);
     const filled = Array.from({ length: batch }, (_, index) => index % pairs.length);
     const pairOf = (index: number): Pair => pairs[filled[index] as number] as Pair;
-    program.write(tensors.first, Uint32Array.from(filled, (_, index) => pairOf(index).first));
-    program.write(tensors.second, Uint32Array.from(filled, (_, index) => pairOf(index).second));
+    const sides = [Uint32Array.from(filled, (_, index) => pairOf(index).first), Uint32Array.from(filled, (_, index) => pairOf(index).second)];
+    await images.ready(0, (step) => (step === 0 ? Uint32Array.from(sides.flatMap((side) => [...side])) : undefined));
+    const [first, second] = images.place(sides) as [Uint32Array, Uint32Array];
+    program.write(tensors.first, first);
+    program.write(tensors.second, second);
     program.write(tensors.alpha, Float32Array.from(filled, (_, index) => pairOf(index).alpha));
     const ids = new Uint32Array(batch * length);
     for (const [index, which] of filled.entries()) ids.set(orders[which] as Uint32Array, index * length);
@@ -299,41 +304,70 @@ export function unmixingScore(
   return { subordinate, ...(dominant ? { dominant } : {}), takenApart };
 }
 
-/** The mean over a set of each pixel at its place, normalised: [C, H, W], for square images of the model's size. */
-export function meanImage(set: ImageSet, { mean, std }: Normalisation): Float32Array {
-  const pixels = set.channels * set.width * set.height;
-  const sums = new Float64Array(pixels);
-  for (let at = 0; at < set.images.length; at++) sums[at % pixels] = (sums[at % pixels] as number) + (set.images[at] as number);
-  const plane = set.width * set.height;
-  return Float32Array.from(sums, (sum, i) => {
+/** The mean over a set of each pixel at its place, normalised: [C, H, W] at the set's own size. */
+export function meanImage(set: ImageSet, normalisation: Normalisation): Float32Array {
+  const sums = new Float64Array(imageBytes(set));
+  addImages(sums, set.images);
+  return normalisedPixels(set, sums.map((sum) => sum / set.count), normalisation);
+}
+
+function addImages(sums: Float64Array, images: Uint8Array): void {
+  const pixels = sums.length;
+  for (let at = 0; at < images.length; at++) sums[at % pixels] = (sums[at % pixels] as number) + (images[at] as number);
+}
+
+/** Pixels on the scale of bytes, [C, any places], as the model sees them. */
+function normalisedPixels({ channels }: SetFacts, pixels: ArrayLike<number>, { mean, std }: Normalisation): Float32Array {
+  const plane = pixels.length / channels;
+  return Float32Array.from(pixels, (value, i) => {
     const channel = Math.floor(i / plane);
-    return (sum / set.count / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
+    return (value / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
   });
 }
 
-/** Images whose normalised patches stand for a whole set's. */
+/** Images that stand for a whole set's where it would take long to look at all of them. */
 const SAMPLED = 4096;
+/** And where each has to be scaled for it. */
+const SAMPLED_SCALED = 1024;
+/** Images that are read at once. */
+const READ_AT_ONCE = 64;
 
 /**
  * What is best predicted without looking, as the unmixing score compares it: [L, P·P·C], the mean over a set of what a patch
- * is at its place. With `normPix` that is the mean of normalised patches (of the set's first 4,096 images), which is nearer
- * to anything than the mean image's own patches, normalised.
+ * is at its place. With `normPix` that is the mean of normalised patches, which is nearer to anything than the mean image's
+ * own patches, normalised. Where all images would take too long (normalised patches, streamed sets), those of 4,096 images
+ * evenly spread over the set stand for them; of 1,024 where each has to be scaled to the model's size.
  */
-export function meanTarget(
+export async function meanTarget(
   size: Model['size'],
-  set: ImageSet,
+  set: TrainingSet,
   normalisation: Normalisation,
   { normPix }: { readonly normPix: boolean },
-): Float32Array {
-  if (!normPix) return imageToPatches(size, meanImage(set, normalisation));
-  const pixels = set.channels * set.width * set.height;
-  const width = pixels / patchCount(size);
-  const count = Math.min(set.count, SAMPLED);
-  const sums = new Float64Array(pixels);
-  for (let index = 0; index < count; index++) {
-    const one = { ...set, images: set.images.subarray(index * pixels, (index + 1) * pixels), count: 1 };
-    const patches = imageToPatches(size, meanImage(one, normalisation));
-    for (const [i, value] of normalised(patches, patches, width).entries()) sums[i] = (sums[i] as number) + value / count;
+): Promise<Float32Array> {
+  const atModelSize = (pixels: ArrayLike<number>): Float32Array =>
+    normalisedPixels(set, scaleSquare(pixels, set, size.image), normalisation);
+  if (!normPix && isInMemory(set)) {
+    const sums = new Float64Array(imageBytes(set));
+    addImages(sums, set.images);
+    return imageToPatches(size, atModelSize(sums.map((sum) => sum / set.count)));
   }
-  return Float32Array.from(sums);
+  const isScaled = set.width !== size.image || set.height !== size.image;
+  const chosen = spreadIndices(set.count, normPix && isScaled ? SAMPLED_SCALED : SAMPLED);
+  const bytes = imageBytes(set);
+  const pixels = size.channels * size.image ** 2;
+  const width = pixels / patchCount(size);
+  const sums = new Float64Array(normPix ? pixels : bytes);
+  for (let from = 0; from < chosen.length; from += READ_AT_ONCE) {
+    const images = await readImages(set, chosen.subarray(from, from + READ_AT_ONCE));
+    if (!normPix) {
+      addImages(sums, images);
+      continue;
+    }
+    for (let start = 0; start < images.length; start += bytes) {
+      const patches = imageToPatches(size, atModelSize(images.subarray(start, start + bytes)));
+      for (const [i, value] of normalised(patches, patches, width).entries()) sums[i] = (sums[i] as number) + value;
+    }
+  }
+  const means = sums.map((sum) => sum / chosen.length);
+  return normPix ? Float32Array.from(means) : imageToPatches(size, atModelSize(means));
 }

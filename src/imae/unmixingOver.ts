@@ -46,7 +46,7 @@ export async function unmixingOver(
     loadModel(model, file, name);
     if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
     unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, { mask: config.masking.mask, teacher: guide });
-    const mean = meanTarget(size, data.train, unmixer.normalisation, config.model);
+    const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
     const rows: UnmixingAt[] = [];
     for (const alpha of alphas) {
       const pairs = heldOutPairs(data.test, images, () => alpha);

@@ -1,4 +1,5 @@
 import { attention, type AttentionOptions } from '../ops/attention';
+import { dropPath, type PathScales } from '../ops/dropPath';
 import { layernorm } from '../ops/layernorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
@@ -65,13 +66,15 @@ export interface BlockOptions extends AttentionOptions {
   readonly watchTokens?: (tokens: Tensor) => void;
   /** Of each block, keep only what it is given, and compute the rest again on the way back: less memory, more work. */
   readonly recompute?: boolean;
+  /** Scales of the attention and of the MLP, sample by sample: stochastic depth. */
+  readonly paths?: readonly [PathScales, PathScales];
 }
 
 /**
  * x + proj(attention(qkv(norm1(x)))), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020).
  *
  * @param x [B, N, dim]
- * @param options which keys a token may attend to, who watches, and what is kept
+ * @param options which keys a token may attend to, who watches, what is kept, and what is left out
  */
 export function block(
   graph: Graph,
@@ -79,7 +82,7 @@ export function block(
   name: string,
   x: Tensor,
   heads: number,
-  { watch, watchTokens, recompute = false, ...options }: BlockOptions = {},
+  { watch, watchTokens, recompute = false, paths, ...options }: BlockOptions = {},
 ): Tensor {
   watchTokens?.(x);
   let watcher = watch; // sees the forward pass only
@@ -88,14 +91,18 @@ export function block(
     const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
     watcher?.(qkv);
     watcher = undefined;
-    const attended = linearLayer(graph, parameters, `${name}.attn.proj`, attention(graph, qkv, heads, options), x);
-    return mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
+    const mixed = attention(graph, qkv, heads, options);
+    const attended = paths
+      ? dropPath(graph, x, linearLayer(graph, parameters, `${name}.attn.proj`, mixed), paths[0])
+      : linearLayer(graph, parameters, `${name}.attn.proj`, mixed, x);
+    const out = mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
       weight1: parameters.get(`${name}.mlp.fc1.weight`),
       bias1: parameters.get(`${name}.mlp.fc1.bias`),
       weight2: parameters.get(`${name}.mlp.fc2.weight`),
       bias2: parameters.get(`${name}.mlp.fc2.bias`),
-      residual: attended,
+      ...(paths ? {} : { residual: attended }),
     });
+    return paths ? dropPath(graph, attended, out, paths[1]) : out;
   };
   return recompute ? graph.checkpoint(name, make) : make();
 }

@@ -9,6 +9,8 @@ import { RunFolder } from './runFolder';
 export interface Found {
   readonly result: object;
   readonly page: Pick<FigurePage, 'title' | 'lead' | 'settings' | 'sections'>;
+  /** What else is left beside them, by its name. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
 }
 
 /**
@@ -29,13 +31,14 @@ export async function runEvaluation(
   const engine = await openEngine({ adapterName: adapter });
   try {
     progress.note('adapter', describeAdapter(engine.info));
-    const { result, page } = await evaluate(engine, progress);
+    const { result, page, files = {} } = await evaluate(engine, progress);
     progress.stop();
     const about = { made: new Date().toISOString(), adapter: nameAdapter(engine.info), software: isSoftware(engine.info), command };
     const folder = RunFolder.create({ ...(out === null ? {} : { out }), preset: name });
     try {
       const path = folder.writeFile('result.json', `${JSON.stringify({ ...about, ...result }, null, 1)}\n`);
       progress.note('figures', `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`);
+      for (const [file, bytes] of Object.entries(files)) progress.note('file', folder.writeFile(file, bytes));
       progress.note('result', path);
     } finally {
       folder.close();

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { formatDuration, formatNumber, formatRate } from '../files/format';
+import { formatDuration, formatNumber, formatRate, formatShare } from '../files/format';
 import { Pace } from '../files/pace';
 import { hanging } from './wrap';
 
@@ -7,6 +7,8 @@ import { hanging } from './wrap';
 export interface StepFigures {
   readonly loss: number;
   readonly imagesPerSecond: number;
+  /** Of a streamed set: the share of the time that the GPU waited for images. */
+  readonly waiting?: number;
 }
 
 /** Shows how a run comes along. */
@@ -16,10 +18,11 @@ export interface Progress {
    *
    * @param total steps of the phase
    * @param start steps done already, of a resumed run
+   * @param unit what is counted where it is no steps; lines then come at every tenth
    */
-  phase(name: string, total: number, start?: number): void;
+  phase(name: string, total: number, start?: number, unit?: string): void;
   /** `step` steps of the phase are done. */
-  step(step: number, figures: StepFigures): void;
+  step(step: number, figures?: StepFigures): void;
   /** A text that stays, behind a label. */
   note(label: string, text: string): void;
   /** The run ends, well or not: the display is put away. */
@@ -55,11 +58,17 @@ class PhaseState {
     readonly name: string,
     readonly total: number,
     private readonly start: number,
+    private readonly unit: string | undefined,
   ) {
     this.step = start;
   }
 
-  update(step: number, figures: StepFigures): void {
+  /** Steps between plain lines, where steps of training have `logEvery`. */
+  every(logEvery: number): number {
+    return this.unit === undefined ? logEvery : Math.ceil(this.total / 10);
+  }
+
+  update(step: number, figures: StepFigures | undefined): void {
     this.step = step;
     this.figures = figures;
     this.pace.update(step);
@@ -67,7 +76,9 @@ class PhaseState {
 
   describeFigures(): string {
     const { figures } = this;
-    return figures ? `loss ${formatNumber(figures.loss)}  ${formatRate(figures.imagesPerSecond)} images/s` : '';
+    if (!figures) return '';
+    const waiting = figures.waiting === undefined ? '' : `  ${formatShare(figures.waiting)} waiting for images`;
+    return `loss ${formatNumber(figures.loss)}  ${formatRate(figures.imagesPerSecond)} images/s${waiting}`;
   }
 
   describeTimeLeft(): string {
@@ -79,7 +90,8 @@ class PhaseState {
     const seconds = (performance.now() - this.began) / 1000;
     const figures = this.describeFigures();
     const resumed = this.start > 0 ? ` (from step ${this.start})` : '';
-    const outcome = this.step >= this.total ? `${this.total} steps` : `stopped at step ${this.step} of ${this.total}`;
+    const outcome =
+      this.step >= this.total ? `${this.total} ${this.unit ?? 'steps'}` : `stopped at ${this.unit ?? 'step'} ${this.step} of ${this.total}`;
     return `${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
   }
 }
@@ -92,18 +104,18 @@ class LineProgress implements Progress {
     private readonly logEvery: number,
   ) {}
 
-  phase(name: string, total: number, start = 0): void {
+  phase(name: string, total: number, start = 0, unit?: string): void {
     this.stop();
-    this.current = new PhaseState(name, total, start);
+    this.current = new PhaseState(name, total, start, unit);
   }
 
-  step(step: number, figures: StepFigures): void {
+  step(step: number, figures?: StepFigures): void {
     const { current } = this;
     if (!current) return;
     current.update(step, figures);
-    if (step % this.logEvery !== 0 && step < current.total) return;
+    if (step % current.every(this.logEvery) !== 0 && step < current.total) return;
     const done = String(step).padStart(String(current.total).length);
-    this.note(current.name, `${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`);
+    this.note(current.name, `${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`.trimEnd());
   }
 
   note(label: string, text: string): void {
@@ -122,13 +134,13 @@ class BarProgress implements Progress {
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
-  phase(name: string, total: number, start = 0): void {
+  phase(name: string, total: number, start = 0, unit?: string): void {
     this.stop();
-    this.current = new PhaseState(name, total, start);
+    this.current = new PhaseState(name, total, start, unit);
     this.showBar();
   }
 
-  step(step: number, figures: StepFigures): void {
+  step(step: number, figures?: StepFigures): void {
     this.current?.update(step, figures);
     this.bar?.update(step);
   }

@@ -10,7 +10,7 @@ import { LOCK_FILE, RunLock } from './runLock';
 
 /**
  * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `kernels.json`, `report.html`, `checkpoints/` and
- * `panels/`; `profile.json` and `trace.json` where it was profiled.
+ * `panels/`; `profile.json` and `trace.json` where it was profiled; `broken-images.txt` where image files could not be decoded.
  * Files appear whole or not at all. One process at a time writes to it.
  */
 export class RunFolder {

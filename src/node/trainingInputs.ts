@@ -5,32 +5,61 @@ import type { Config } from '../imae/config';
 import type { NamedFile } from '../imae/run';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/trainingData';
 import { readNamed } from './folderStore';
-import { loadImageSet } from './loadImageSet';
+import { loadTree, UNWATCHED, type FileSet, type LoadWatcher } from './images/fileSet';
+import { findImageSet, type FoundSet } from './loadImageSet';
+
+/** Images to train on, and the files among them that could not be decoded. */
+export type LoadedData = TrainTest & Partial<Pick<FileSet, 'broken'>>;
 
 /**
  * Loads the images that the configuration names.
  *
  * @throws UserError where they are missing, damaged, not of the model's size, or fewer than a batch
  */
-export async function loadData(config: Config): Promise<TrainTest> {
-  const { data, preset } = config;
-  if (data.set === null) {
-    throw new UserError(
-      `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, or ` +
-        '--data shapes for the built-in drawings.',
-      { usage: true },
-    );
-  }
-  const sets = data.set === 'shapes' ? drawBuiltIn(config) : await loadImageSet(data.set);
+export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED): Promise<LoadedData> {
+  const sets = config.data.set === 'shapes' ? drawBuiltIn(config) : await loadFound(config, await find(config), watcher);
   assertTrainable(config, sets);
   return sets;
+}
+
+async function find({ data, preset }: Config): Promise<FoundSet> {
+  if (data.set !== null) return await findImageSet(data.set);
+  throw new UserError(
+    `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, a folder of image files, or ` +
+      '--data shapes for the built-in drawings.',
+    { usage: true },
+  );
+}
+
+async function loadFound(config: Config, found: FoundSet, watcher: LoadWatcher): Promise<LoadedData> {
+  if (found.kind === 'cifar') return await found.load();
+  const { tree } = found;
+  assertFits(config, treeSize(config, tree.name, tree.train.paths.length)); // before hours of decoding
+  for (const note of tree.notes) watcher.note(note);
+  const { decodeSize, broken, stream, workers, statistics } = config.data;
+  return await loadTree(tree, { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' }, watcher);
+}
+
+/** What a tree will be once it is decoded: never smaller than the model's images. */
+function treeSize({ model }: Config, name: string, count: number): Parameters<typeof assertFits>[1] {
+  return { name, width: model.image, height: model.image, channels: 3, count };
 }
 
 /** The images to train on; undefined where the configuration names none. @throws UserError as `loadData` */
 export async function countTrainingImages(config: Config): Promise<number | undefined> {
   const { set } = config.data;
   if (set === null) return undefined;
-  if (set !== 'shapes') return (await loadData(config)).train.count;
+  if (set !== 'shapes') {
+    const found = await findImageSet(set);
+    if (found.kind === 'tree') {
+      const { length } = found.tree.train.paths;
+      assertFits(config, treeSize(config, found.tree.name, length));
+      return length;
+    }
+    const sets = await found.load();
+    assertTrainable(config, sets);
+    return sets.train.count;
+  }
   const size = builtInSize(config); // no need to draw them
   assertFits(config, size);
   return size.count;

@@ -1,4 +1,4 @@
-import type { TrainTest } from '../data/imageSet';
+import { counted, formatShare } from '../files/format';
 import { sessionEnd } from '../files/session';
 import { kernelFileText } from '../files/kernelFile';
 import { UserError } from '../files/userError';
@@ -7,7 +7,7 @@ import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config';
 import { describePlan, PHASE_TITLES } from '../imae/describe';
 import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/run';
-import { KERNELS, type Moment } from '../imae/runFiles';
+import { BROKEN_IMAGES, KERNELS, type Moment } from '../imae/runFiles';
 import { StorageError } from './durableFile';
 import { reason } from './failure';
 import { FolderStore } from './folderStore';
@@ -18,12 +18,13 @@ import { ReportWriter } from './reportWriter';
 import type { RunFolder } from './runFolder';
 import { describeScore, scoreTable } from './score';
 import { sessionStart, trainCommand } from './session';
+import type { LoadedData } from './trainingInputs';
 
 /** What a run works with. */
 export interface TrainingSetup {
   readonly engine: Engine;
   readonly config: Config;
-  readonly data: TrainTest;
+  readonly data: LoadedData;
   readonly folder: RunFolder;
   readonly isResumed: boolean;
   readonly progress: Progress;
@@ -37,6 +38,8 @@ export class TrainingRun implements RunWatcher {
   /** Where it stands; undefined before its first step. */
   private at: Moment | undefined;
   private total = 0;
+  /** Steps of pairs in this session, and the sum of their shares of one class. */
+  private pairs = { steps: 0, sameClass: 0 };
   private readonly reports: ReportWriter;
 
   constructor(private readonly setup: TrainingSetup) {
@@ -52,6 +55,7 @@ export class TrainingRun implements RunWatcher {
   async train(options: RunOptions): Promise<number> {
     const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
     try {
+      this.listBroken(data);
       const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
       const result = await runTraining(engine, config, data, store, this, options);
       await this.leave(result.stopped ? 'stopped' : 'finished');
@@ -83,10 +87,38 @@ export class TrainingRun implements RunWatcher {
     progress.note(PHASE_TITLES[phase], describePlan(plan, config.training.batch));
   }
 
-  step({ step, loss, imagesPerSecond }: Parameters<RunWatcher['step']>[0]): void {
+  step({ step, loss, imagesPerSecond, waiting, sameClass }: Parameters<RunWatcher['step']>[0]): void {
     if (this.at) this.at = { ...this.at, step: step + 1 };
-    this.setup.progress.step(step + 1, { loss, imagesPerSecond });
+    const { progress } = this.setup;
+    progress.step(step + 1, { loss, imagesPerSecond, ...(waiting === undefined ? {} : { waiting }) });
     this.reports.update();
+    if (sameClass === undefined) return;
+    this.pairs = { steps: this.pairs.steps + 1, sameClass: this.pairs.sameClass + sameClass };
+    if (step + 1 === this.total) progress.note('pairs', this.describePairs());
+  }
+
+  /** Keeps a list of the files that have another image in their place, also of those that are met on the way. */
+  private listBroken({ broken }: LoadedData): void {
+    if (!broken) return;
+    const { folder, progress } = this.setup;
+    const write = (): void => void folder.writeFile(BROKEN_IMAGES, broken.all.map(({ path, why }) => `${path}: ${why}\n`).join(''));
+    const { length } = broken.all;
+    if (length > 0) {
+      write();
+      progress.note('broken', `${counted(length, 'image file')} could not be decoded: see ${folder.path}/${BROKEN_IMAGES}`);
+    }
+    broken.listener = ({ path, why }) => {
+      write();
+      progress.note('broken', `${path}: ${why}; another image of its class is in its place`);
+    };
+  }
+
+  /** What came of `--same-prob`. */
+  private describePairs(): string {
+    const { steps, sameClass } = this.pairs;
+    const { sameProb } = this.setup.config.masking;
+    const asked = sameProb === 'random' ? 'random partners' : `${formatShare(sameProb)} asked for`;
+    return `${formatShare(sameClass / steps)} of one class (${asked}), over ${counted(steps, 'step')}`;
   }
 
   score(_: Phase, step: number, score: Parameters<RunWatcher['score']>[2]): void {

@@ -13,12 +13,12 @@ export interface MlpOperands {
   readonly weight2: Tensor;
   /** [D] */
   readonly bias2: Tensor;
-  /** [..., D] */
-  readonly residual: Tensor;
+  /** [..., D], added where it is given */
+  readonly residual?: Tensor;
 }
 
 /**
- * residual + W2·gelu(W1·x + b1) + b2: the MLP of a transformer block. One operation, so that GELU and its derivative
+ * W2·gelu(W1·x + b1) + b2, plus a residual where given: the MLP of a transformer block. One operation, so that GELU and its derivative
  * happen on the way out of the matrix products.
  *
  * @param x [..., D]
@@ -31,8 +31,8 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
   matchShape('mlp', 'bias1', bias1.shape, [f]);
   matchShape('mlp', 'weight2', weight2.shape, [d, f]);
   matchShape('mlp', 'bias2', bias2.shape, [d]);
-  matchShape('mlp', 'residual', residual.shape, x.shape);
-  const requiresGrad = [x, weight1, bias1, weight2, bias2, residual].some((input) => input.requiresGrad);
+  if (residual) matchShape('mlp', 'residual', residual.shape, x.shape);
+  const requiresGrad = [x, weight1, bias1, weight2, bias2, residual].some((input) => input?.requiresGrad);
 
   const pre = graph.empty('mlp pre', [m, f], graph.precision);
   const hidden = graph.empty('mlp hidden', [m, f], graph.precision);
@@ -40,7 +40,7 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
   const up = { layout: 'nt', m, n: f, k: d } as const;
   const down = { layout: 'nt', m, n: d, k: f } as const;
   recordMatmul(graph, up, { a: x, b: weight1, out: hidden }, false, { bias: bias1, gelu: pre });
-  recordMatmul(graph, down, { a: hidden, b: weight2, out }, false, { bias: bias2, residual });
+  recordMatmul(graph, down, { a: hidden, b: weight2, out }, false, { bias: bias2, ...(residual ? { residual } : {}) });
   graph.record('mlp', [out], (gradients) => {
     const dOut = gradients.of(out);
     if (!dOut) return;
@@ -49,7 +49,7 @@ export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
     const back = { layout: 'nn', m, n: f, k: d } as const;
     recordMatmul(graph, back, { a: dOut, b: weight2, out: dPre }, false, { geluGradient: pre });
     recordLinearBackward(graph, { m, n: f, k: d }, { x, weight: weight1, bias: bias1, dOut: dPre }, gradients);
-    gradients.pass(residual, dOut);
+    if (residual) gradients.pass(residual, dOut);
   });
   return out;
 }

@@ -27,12 +27,12 @@ function cellsOf(dim: number): { VEC: boolean; width: number } {
 
 const groupsFor = (count: number): [number, number] => workgroupRow(Math.ceil(count / 256));
 
-/** Positions are a fixed table: silence about a gradient that never comes would train nothing. */
+/** Where positions go without a gradient, silence about one that never comes would train nothing. */
 function refuseTrained(operation: string, positions: Tensor): void {
   if (!positions.requiresGrad) return;
   throw new EngineError(
     'bad-program',
-    `${operation}: '${positions.label}' asks for a gradient, but positions are not trained here.`,
+    `${operation}: '${positions.label}' asks for a gradient, but positions are not trained where patches are hidden.`,
     'Give them detached.',
   );
 }
@@ -77,14 +77,14 @@ export function keepTokens(graph: Graph, x: Tensor, idsShuffle: Tensor, keep: nu
 
 /**
  * What an encoder reads: the class token, then the visible patches, each with the position of its place in the image.
- * Gradients flow to the patches and the class token, not to the positions.
+ * Gradients flow to the patches, the class token and, where no patch is hidden, the positions.
  *
  * @param inputs.patches [S, K, D]: the patches that idsShuffle[0 … K−1] names
  * @param inputs.classToken [1, 1, D]
- * @param inputs.positions [1, 1 + L, D], the class token's first; without gradient
+ * @param inputs.positions [1, 1 + L, D], the class token's first; without gradient where there are masks
  * @param inputs.idsShuffle [Bi, L] u32, row s mod Bi for sample s; absent: all patches (K = L) in image order
  * @returns [S, 1 + K, D]
- * @throws EngineError `bad-shape`; `bad-program` where the positions ask for a gradient
+ * @throws EngineError `bad-shape`; `bad-program` where masked positions ask for a gradient
  */
 export function visibleTokens(
   graph: Graph,
@@ -102,9 +102,10 @@ export function visibleTokens(
   const idRows = idsShuffle ? matchIds('visibleTokens', 'idsShuffle', idsShuffle, S, L) : 1;
   matchShape('visibleTokens', 'positions', positions.shape, [1, 1 + L, D]);
   checkKeep('visibleTokens', K, L);
-  refuseTrained('visibleTokens', positions);
+  if (idsShuffle) refuseTrained('visibleTokens', positions);
   const { VEC, width } = cellsOf(D);
-  const y = graph.empty('visibleTokens', [S, 1 + K, D], 'f32', patches.requiresGrad || classToken.requiresGrad);
+  const requiresGrad = [patches, classToken, positions].some((input) => input.requiresGrad);
+  const y = graph.empty('visibleTokens', [S, 1 + K, D], 'f32', requiresGrad);
   const count = S * (1 + K) * width;
   const operands = { patches, classToken, positions, y };
   graph.dispatch({
@@ -131,6 +132,12 @@ export function visibleTokens(
     if (dClassToken) {
       const first = { kernel: kernels.classTokenSums, rows: S, sizes: { tokens: 1 + K }, bindings: { dy } };
       sumRows(graph, D, first, dClassToken);
+    }
+    const dPositions = gradients.into(positions);
+    if (dPositions) {
+      // A sample's tokens side by side are one row, as long as the table of positions.
+      const first = { kernel: kernels.classTokenSums, rows: S, sizes: { tokens: 1 }, bindings: { dy } };
+      sumRows(graph, (1 + K) * D, first, dPositions);
     }
   });
   return y;

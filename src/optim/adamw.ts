@@ -16,6 +16,11 @@ export interface AdamWOptions {
   readonly betas: readonly [number, number];
   readonly eps: number;
   readonly weightDecay: number;
+  /**
+   * What share of the learning rate a parameter takes, and whether it is decayed; by default all of it, and as `isDecayed`
+   * says.
+   */
+  readonly group?: (parameter: Parameter) => { readonly scale: number; readonly decayed: boolean };
 }
 
 /** The names under which an optimizer's state is saved, a tensor a parameter. */
@@ -60,11 +65,13 @@ export class AdamW {
   }
 
   private segmentTable({ members, size }: Arena): Float32Array {
+    const { weightDecay, group = (parameter: Parameter) => ({ scale: 1, decayed: isDecayed(parameter) }) } = this.options;
     const table = new Float32Array((size / SEGMENT_BYTES) * 2);
     for (const member of members) {
       const { offset, size: bytes } = member.storage as Slice;
-      const decay = isDecayed(member) ? this.options.weightDecay : 0;
-      for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES) table.set([1, decay], (at / SEGMENT_BYTES) * 2);
+      const { scale, decayed } = group(member);
+      const decay = decayed ? weightDecay : 0;
+      for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES) table.set([scale, decay], (at / SEGMENT_BYTES) * 2);
     }
     return table;
   }

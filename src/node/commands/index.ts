@@ -2,11 +2,15 @@ import { UserError } from '../../files/userError';
 import { nearest } from '../../imae/nearest';
 import { analyse } from './analyse';
 import type { Command } from './command';
+import { finetune } from './finetune';
+import { knn } from './knn';
+import { probe } from './probe';
 import { separability } from './separability';
+import { study } from './study';
 import { unmixing } from './unmixing';
 
 /** What the command line does beside training, in the order of the help. */
-export const COMMANDS: readonly Command[] = [separability, unmixing, analyse];
+export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe, finetune, study, analyse];
 
 /**
  * The command that a command line begins with, and the arguments after its name; undefined where it begins with an

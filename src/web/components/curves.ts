@@ -1,4 +1,4 @@
-import { formatNumber, formatRate, formatSetting } from '../../files/format';
+import { formatNumber, formatRate, formatSetting, formatShare } from '../../files/format';
 import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../files/metrics';
 import { chart, type Chart, type ChartContent, type ChartLine, type ChartSettings } from './chart';
 import { element } from './dom';
@@ -114,7 +114,8 @@ function trendOf({ values, means }: Curves, name: CurveName): readonly (number |
 /** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
 export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
   const parts = PARTS.filter(({ name }) => curves.values[name]);
-  const size = parts.length > 0 ? 'third' : 'half';
+  // In whole rows.
+  const size = parts.length > 0 && !curves.values.sameClass ? 'third' : 'half';
   const aligned = curves.values.align !== undefined;
   const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
     curves.values[name] && {
@@ -168,6 +169,22 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       class: size,
       note: software ? 'Measured on a software adapter: no result of this project.' : undefined,
       span: [0, 0],
+    }),
+    one('sameClass', {
+      title: 'Pairs of one class',
+      unit: 'share of the logged batches',
+      line: 'both images of one class',
+      format: formatShare,
+      class: size,
+      span: [0, 1],
+    }),
+    one('waiting', {
+      title: 'Waiting for images',
+      unit: 'share of the time',
+      line: 'the GPU waits for images',
+      format: formatShare,
+      class: size,
+      span: [0, 1],
     }),
   ].filter((made) => made !== undefined);
   const charts = makeCharts(curves, ({ steps }) => steps, shown, { group: id, ...(onZoom ? { onZoom } : {}) });

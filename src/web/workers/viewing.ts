@@ -23,7 +23,7 @@ class ViewingWorker implements ViewingApi {
   private viewer: Viewer | undefined;
   private inspector: BlendInspector | undefined;
   private id = 0;
-  private mean: Float32Array | undefined;
+  private mean: Promise<Float32Array> | undefined;
 
   constructor() {
     this.engine.catch(() => undefined); // thrown where a model is opened
@@ -51,7 +51,7 @@ class ViewingWorker implements ViewingApi {
     const { viewer } = this;
     if (!viewer || model !== this.id) return [];
     const { size, normalisation } = viewer.facts;
-    const mean = builtIn && size.channels === 3 && size.image <= LARGEST_AVERAGED ? this.meanOfShapes(viewer) : undefined;
+    const mean = builtIn && size.channels === 3 && size.image <= LARGEST_AVERAGED ? await this.meanOfShapes(viewer) : undefined;
     const reconstructions = await measured(`take apart, ${blend.keep} visible`, () => viewer.takeApart(blend, mean));
     const restored = reconstructions.map(({ of, errors, target, composite, raw }) => ({
       of,
@@ -75,7 +75,7 @@ class ViewingWorker implements ViewingApi {
     return !this.inspector || model !== this.id ? [] : await this.inspector.attentionOf(place);
   }
 
-  private meanOfShapes({ facts }: Viewer): Float32Array {
+  private meanOfShapes({ facts }: Viewer): Promise<Float32Array> {
     const { size, normalisation } = facts;
     this.mean ??= meanTarget(size, makeShapes({ count: AVERAGED, size: size.image, seed: 0 }), normalisation, facts);
     return this.mean;

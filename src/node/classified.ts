@@ -1,0 +1,105 @@
+import { existsSync, statSync } from 'node:fs';
+import type { TrainTest } from '../data/imageSet';
+import { makeShapesTrainTest } from '../data/shapes';
+import { counted, formatNumber } from '../files/format';
+import { UserError } from '../files/userError';
+import { someImages, type LearningWatcher } from '../imae/classification';
+import { percent } from '../imae/classificationFigures';
+import { resolveConfig, type Config } from '../imae/config';
+import { readEncoder, type EncoderSource } from '../imae/encoderSource';
+import { nullable, integer, text } from '../imae/optionKinds';
+import type { NamedFile } from '../imae/run';
+import { BUILT_IN } from '../imae/trainingData';
+import { commandOption, neededOption } from './commands/command';
+import { FolderStore, readNamed } from './folderStore';
+import { loadTree, UNWATCHED, type LoadWatcher } from './images/fileSet';
+import { findImageSet } from './loadImageSet';
+import type { Progress } from './progress';
+import { RunFolder } from './runFolder';
+
+/* What commands that classify images by a model's encoder share. */
+
+/** A model, and the labelled images that it is to tell apart. */
+export interface Classified {
+  readonly model: NamedFile;
+  readonly encoder: EncoderSource;
+  readonly data: TrainTest;
+  /** Model, images and seed in a line, for captions. */
+  readonly about: string;
+}
+
+export const classifiedOptions = {
+  checkpoint: neededOption(text('RUN|FILE', 'the folder of a run, or a .safetensors file'), 'model: the last that a run has left, or a file'),
+  data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of the run'),
+  images: commandOption(nullable(integer({ min: 2 }), 'all'), null, 'images of each split that are used, drawn by --seed'),
+  seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of every random choice'),
+  out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of the results; a new one under runs/'),
+  adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
+};
+
+/** @throws UserError where there is no such model or image set */
+export async function readClassified(values: {
+  readonly checkpoint: string;
+  readonly data: string | null;
+  readonly images: number | null;
+  readonly seed: number;
+}): Promise<Classified> {
+  const { checkpoint, images, seed } = values;
+  const run = existsSync(checkpoint) && statSync(checkpoint).isDirectory() ? readRun(checkpoint) : undefined;
+  const model = run?.model ?? readNamed(checkpoint);
+  const encoder = readEncoder(model);
+  const path = values.data ?? run?.config.data.set ?? null;
+  if (path === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
+  const { train, test } = await loadImages(path, encoder.size.image, run?.config ?? resolveConfig([]));
+  const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
+  const { dim, depth, heads, patch } = encoder.size;
+  const trained = encoder.step === undefined ? '' : `, ${encoder.phase ?? 'trained'} after ${counted(encoder.step, 'step')}`;
+  const about =
+    `Encoder ${dim}-${depth}-${heads}, patch ${patch}${trained}. ${data.train.name}: ${data.train.count} images to learn from, ` +
+    `${data.test.count} to be judged on. Seed ${seed}.`;
+  return { model, encoder, data, about };
+}
+
+function readRun(path: string): { readonly model: NamedFile; readonly config: Config } {
+  const folder = RunFolder.open(path, '--checkpoint');
+  const config = resolveConfig([{ source: `${path}/config.json`, values: folder.readConfig() }]);
+  const store = new FolderStore(folder, false, () => undefined);
+  const model = store.finished('imae') ?? store.finished('mae') ?? store.finished('teacher');
+  if (!model) throw new UserError(`--checkpoint: ${path} has no checkpoint yet. Let it train, or give another.`);
+  return { model, config };
+}
+
+/** Images of any size and number: what a view of them makes is of the model's size. Decoded as a run decodes them. */
+async function loadImages(path: string, image: number, { data, training }: Config, watcher: LoadWatcher = UNWATCHED): Promise<TrainTest> {
+  if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
+  const found = await findImageSet(path);
+  if (found.kind === 'cifar') return await found.load();
+  const { decodeSize, broken, stream, workers } = data;
+  return await loadTree(found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
+}
+
+/** Says which model it is, and what of it is taken to be so because its file does not say. */
+export function noteModel(progress: Progress, { model, encoder: { assumed = [] } }: Classified): void {
+  progress.note('model', model.name);
+  for (const rule of assumed) progress.note('assumed', rule);
+}
+
+/** Times in a training that a display is moved: often enough to be looked at, not so often that it fills a log. */
+const SHOWN = 20;
+
+/** Shows how a classifier comes along. */
+export function showLearning(progress: Progress, title: string, batch: number): LearningWatcher {
+  let began = 0;
+  return {
+    begin: (steps) => {
+      began = performance.now();
+      progress.phase(title, steps);
+    },
+    step: (done, steps, loss) => {
+      if (done % Math.ceil(steps / SHOWN) !== 0 && done !== steps) return;
+      progress.step(done, { loss, imagesPerSecond: (1000 * done * batch) / (performance.now() - began) });
+    },
+    epoch: ({ epoch, loss, top1, top5 }) =>
+      progress.note(title, `epoch ${epoch}  loss ${formatNumber(loss)}  top-1 ${percent(top1)}  top-5 ${percent(top5)}`),
+  };
+}

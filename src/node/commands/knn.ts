@@ -1,0 +1,63 @@
+import { nameAdapter } from '../../gpu/engine';
+import type { Classification } from '../../imae/classification';
+import { classificationSections, percent, type Judged } from '../../imae/classificationFigures';
+import type { Probed } from '../../imae/features';
+import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/knn';
+import { choice, integer, toggle } from '../../imae/optionKinds';
+import { classifiedOptions, noteModel, readClassified } from '../classified';
+import { runEvaluation } from '../evaluation';
+import { trainCommand } from '../session';
+import { commandOption, makeCommand } from './command';
+import { TITLES } from './probe';
+
+const LEAD = [
+  'Do images of a class lie near one another in what the encoder makes of them? Each test image is given the class for which its nearest ' +
+    'training images vote, by the cosine of their features, each with exp(cosine / 0.07) (Wu et al. 2018). Nothing is trained.',
+];
+
+/** The quick look at features. */
+export const knn = makeCommand({
+  name: 'knn',
+  about: 'nearest neighbours: a quick look at what features tell of classes, without training',
+  options: {
+    ...classifiedOptions,
+    pool: commandOption(choice('class', 'mean'), KNN_DEFAULTS.pool, 'features: the class token, or the mean of the patch tokens'),
+    k: commandOption(integer({ min: 1 }), KNN_DEFAULTS.k, 'neighbours that vote'),
+    batch: commandOption(integer({ min: 1 }), KNN_DEFAULTS.batch, 'images encoded at once'),
+    baselines: commandOption(toggle(), true, 'a random encoder of the same size and raw pixels as well'),
+  },
+  examples: ['node train.js knn --checkpoint runs/2025-01-31_12-00-00-cifar', 'node train.js knn --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean'],
+  run: async (values) => {
+    const classified = await readClassified(values);
+    const { model, data, about } = classified;
+    const { pool, k, batch, seed } = values;
+    const settings: KnnSettings = { pool, k, batch, seed };
+    const command = trainCommand(['knn', ...process.argv.slice(3)]);
+    return await runEvaluation({ name: 'knn', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
+      noteModel(progress, classified);
+      const results: Partial<Record<Probed, Classification>> = {};
+      for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
+        const result = await runKnn(engine, { model, probed, data, settings });
+        results[probed] = result;
+        progress.note(TITLES[probed], `top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+      }
+      const judged = Object.entries(results).map(([probed, result]): Judged => {
+        return { title: TITLES[probed as Probed], reference: probed !== 'trained', result };
+      }) as [Judged, ...Judged[]];
+      const recipe = `${pool === 'class' ? 'Class token' : 'Mean of patch tokens'}, ${k} nearest by cosine.`;
+      return {
+        result: { model: model.name, settings, classes: data.train.classes, neighbours: results },
+        page: {
+          title: 'Nearest neighbours',
+          lead: LEAD,
+          settings: [
+            { name: 'model', value: model.name },
+            { name: 'data', value: data.train.name },
+            { name: 'recipe', value: recipe },
+          ],
+          sections: classificationSections(judged, data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
+        },
+      };
+    });
+  },
+});

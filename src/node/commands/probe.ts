@@ -1,0 +1,86 @@
+import { nameAdapter } from '../../gpu/engine';
+import type { Learned } from '../../imae/classification';
+import { classificationSections, percent, type Judged } from '../../imae/classificationFigures';
+import type { Probed } from '../../imae/features';
+import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
+import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from '../../imae/probe';
+import { classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
+import { runEvaluation } from '../evaluation';
+import { trainCommand } from '../session';
+import { commandOption, makeCommand } from './command';
+
+const LEAD = [
+  'Are the classes of images linearly in what the encoder makes of them? The encoder is frozen; a linear classifier is trained on its ' +
+    'features of the training images, and judged on the test images.',
+  'The same classifier by the same recipe on the features of an encoder of the same size with random weights, and on raw pixels, says ' +
+    'how much of that the training of the encoder has brought.',
+];
+
+/** What the curves and tables call it. */
+export const TITLES: Readonly<Record<Probed, string>> = { trained: 'this encoder', random: 'random encoder', pixels: 'raw pixels' };
+
+/** How much a linear classifier gets out of frozen features. */
+export const probe = makeCommand({
+  name: 'probe',
+  about: 'linear probe: how well does a linear classifier do on the features of a frozen encoder?',
+  options: {
+    ...classifiedOptions,
+    pool: commandOption(choice('class', 'mean'), PROBE_DEFAULTS.pool, 'features: the class token, or the mean of the patch tokens'),
+    epochs: commandOption(integer({ min: 1 }), PROBE_DEFAULTS.epochs, 'passes over the training images'),
+    'warmup-epochs': commandOption(orWord(number({ min: 0 }), 'auto'), 'auto', 'linear warm-up; auto: a ninth of the epochs, as published'),
+    batch: commandOption(integer({ min: 2 }), PROBE_DEFAULTS.batch, 'images a step'),
+    blr: commandOption(
+      number({ above: 0 }),
+      PROBE_DEFAULTS.blr,
+      'peak learning rate for 256 images; LARS moves weights by shares of their norm, so that a set much smaller than ImageNet needs more: 1 to 10',
+    ),
+    crop: commandOption(nullable(pair({ above: 0, max: 1, ascending: true }), 'none'), PROBE_DEFAULTS.crop, 'random resized crop, share of the area'),
+    flip: commandOption(toggle(), PROBE_DEFAULTS.flip, 'mirror half of the images; with --crop none and --no-flip features are computed once'),
+    baselines: commandOption(toggle(), true, 'probe a random encoder of the same size and raw pixels as well'),
+  },
+  examples: [
+    'node train.js probe --checkpoint runs/2025-01-31_12-00-00-cifar --blr 1',
+    'node train.js probe --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean --crop none --no-flip --epochs 30',
+  ],
+  run: async (values) => {
+    const classified = await readClassified(values);
+    const { model, data, about } = classified;
+    const { pool, epochs, batch, blr, crop, flip, seed } = values;
+    const warmup = values['warmup-epochs'];
+    const settings: ProbeSettings = { pool, epochs, batch, blr, crop, flip, seed, warmupEpochs: warmup === 'auto' ? epochs / 9 : warmup };
+    const command = trainCommand(['probe', ...process.argv.slice(3)]);
+    return await runEvaluation({ name: 'probe', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
+      noteModel(progress, classified);
+      const results: Partial<Record<Probed, Learned>> = {};
+      for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
+        const watcher = showLearning(progress, TITLES[probed], batch);
+        results[probed] = await runProbe(engine, { model, probed, data, settings, watcher });
+        progress.stop();
+      }
+      const judged = Object.entries(results).map(([probed, result]): Judged => {
+        return { title: TITLES[probed as Probed], reference: probed !== 'trained', result };
+      }) as [Judged, ...Judged[]];
+      for (const { title, result } of judged) console.log(`${title.padEnd(16)} top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+      const recipe = describe(settings);
+      return {
+        result: { model: model.name, settings, classes: data.train.classes, probes: results },
+        page: {
+          title: 'Linear probe',
+          lead: LEAD,
+          settings: [
+            { name: 'model', value: model.name },
+            { name: 'data', value: data.train.name },
+            { name: 'recipe', value: recipe },
+          ],
+          sections: classificationSections(judged, data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
+        },
+      };
+    });
+  },
+});
+
+function describe({ pool, epochs, warmupEpochs, batch, blr, crop, flip }: ProbeSettings): string {
+  const features = pool === 'class' ? 'Class token' : 'Mean of patch tokens';
+  const views = [crop ? `random resized crops ${crop.join('–')}` : 'whole images', ...(flip ? ['flips'] : [])].join(', ');
+  return `${features}, BatchNorm, linear layer; LARS, blr ${blr}, batch ${batch}, ${epochs} epochs, warm-up ${Number(warmupEpochs.toFixed(2))}; ${views}.`;
+}

@@ -1,0 +1,83 @@
+import sharp from 'sharp';
+import { UserError } from '../../files/userError';
+import { errorCode, reason } from '../failure';
+
+/*
+ * Image files become the stored form of a set: upright (as EXIF says), the shorter side scaled to S, the centred square cut
+ * out, three planes of bytes in sRGB. Greyscale becomes RGB, CMYK and other profiles are converted, 16 bits become 8, and
+ * what is transparent lies on white. Files smaller than S are scaled up; those of S × S keep their pixels.
+ *
+ * sharp does it in threads of its own. The canvas that draws the pictures could decode, too, but takes half a file for a
+ * whole one with a black part, and knows no colour profiles.
+ */
+
+// Each file is read once, and there are more of them than threads.
+sharp.cache(false);
+sharp.concurrency(1);
+
+/** An image file that cannot be decoded. */
+export class BrokenImageError extends UserError {
+  constructor(
+    readonly path: string,
+    /** Without a full stop. */
+    readonly why: string,
+  ) {
+    super(`${path} cannot be decoded: ${why}.`);
+  }
+}
+
+/**
+ * An image file in the stored form: 3 × `side` × `side` bytes.
+ *
+ * @param file its path, or its bytes
+ * @param name what messages call it
+ * @throws BrokenImageError
+ */
+export async function decodeImage(file: string | Uint8Array, side: number, name = String(file)): Promise<Uint8Array> {
+  try {
+    const { data, info } = await sharp(file, { failOn: 'error' })
+      .autoOrient()
+      .resize(side, side, { fit: 'cover', position: 'centre', kernel: 'cubic', fastShrinkOnLoad: false })
+      .flatten({ background: 'white' })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw new Error(`it has ${info.channels} channels`);
+    return toPlanes(data, side * side);
+  } catch (error) {
+    throw broken(error, name);
+  }
+}
+
+/** Width and height of an image file as it is seen, upright, from its head alone. @throws BrokenImageError */
+export async function imageSize(path: string): Promise<{ readonly width: number; readonly height: number }> {
+  try {
+    return (await sharp(path).metadata()).autoOrient;
+  } catch (error) {
+    throw broken(error, path);
+  }
+}
+
+function broken(error: unknown, name: string): BrokenImageError {
+  const text = errorCode(error) === undefined && error instanceof Error ? inOneLine(error.message) : reason(error);
+  return new BrokenImageError(name, text);
+}
+
+/** What the decoder says, less its own words for what a file is. */
+function inOneLine(message: string): string {
+  const [first = ''] = message.split('\n');
+  if (first.includes('unsupported image format')) return 'it is no image of a known format';
+  if (first.startsWith('Input file is missing')) return 'there is no such file';
+  return first.replace(/^Input (file|buffer) (has|is|contains)/, 'it $2').replace(/\.$/, '');
+}
+
+/** Pixels RGBRGB… → RR…GG…BB…. */
+function toPlanes(pixels: Uint8Array, plane: number): Uint8Array {
+  const planes = new Uint8Array(3 * plane);
+  for (let at = 0, from = 0; at < plane; at++) {
+    planes[at] = pixels[from++] as number;
+    planes[at + plane] = pixels[from++] as number;
+    planes[at + 2 * plane] = pixels[from++] as number;
+  }
+  return planes;
+}
