@@ -128,8 +128,8 @@ function distance(analysis: Analysis, about: string): FigureSection {
       {
         kind: 'matrix',
         title: 'Attention distance of each head',
-        caption: `Trained, mask ratio ${at.ratio}; uniform attention: ${at.uniformDistance.toFixed(2)} patches. ${about}`,
-        rows: { title: DECODER, labels: at.distance.map((_, block) => String(block + 1)) },
+        caption: `Of the decoder's blocks, trained, mask ratio ${at.ratio}; uniform attention: ${at.uniformDistance.toFixed(2)} patches. ${about}`,
+        rows: { title: 'block', labels: at.distance.map((_, block) => String(block + 1)) },
         columns: { title: 'head', labels: (at.distance[0] ?? []).map((_, head) => String(head + 1)) },
         value: { title: 'distance in patches' },
         values: at.distance,
@@ -161,6 +161,17 @@ function field(analysis: Analysis, about: string): FigureSection {
         ],
       },
       {
+        kind: 'lines',
+        title: 'Error with sight up to a radius',
+        caption: `The same hidden patches; visible patches beyond the radius are no keys of any attention. A model was never trained with so few patches in sight. ${about}`,
+        x,
+        y: { title: 'mean squared error, normalised pixels' },
+        lines: [
+          ...trained.map((at) => ({ title: `mask ratio ${at.ratio}`, values: at.errorWithin })),
+          { title: `all in sight, ${middle.ratio}`, values: analysis.radii.map(() => middle.errorOfAll), reference: true },
+        ],
+      },
+      {
         kind: 'table',
         title: 'Radii that hold half and nine tenths of it',
         caption: `In patches, mean over ${images} hidden patches. ${about}`,
@@ -169,17 +180,6 @@ function field(analysis: Analysis, about: string): FigureSection {
           ...row('trained', (at) => at.field, trained),
           ...row(RANDOM, (at) => at.field, random),
           ...row('every patch alike', (at) => at.uniformField, trained),
-        ],
-      },
-      {
-        kind: 'lines',
-        title: 'Error with sight up to a radius',
-        caption: `The same hidden patches; visible patches beyond the radius are no keys of any attention. Dashed: all in sight, mask ratio ${middle.ratio}. A model was never trained with so few patches in sight. ${about}`,
-        x,
-        y: { title: 'mean squared error, normalised pixels' },
-        lines: [
-          ...trained.map((at) => ({ title: `mask ratio ${at.ratio}`, values: at.errorWithin })),
-          { title: `all in sight, ${middle.ratio}`, values: analysis.radii.map(() => middle.errorOfAll), reference: true },
         ],
       },
     ],
@@ -249,12 +249,12 @@ function windows(analysis: Analysis, about: string): FigureSection {
       {
         kind: 'lines',
         title: 'Masked input against a whole image in a window',
-        caption: `Linear CKA of the encoder's output tokens, ${analysis.images} held-out images. Within a window a patch attends to patches up to the radius and not to the class token. Dashed: the whole image without a window, mask ratio ${at.ratio}. ${about}`,
+        caption: `Linear CKA of the encoder's output tokens, ${analysis.images} held-out images. Within a window a patch attends to patches up to the radius and not to the class token. ${about}`,
         x: { title: 'radius of the window in patches', values: analysis.radii },
         y: { title: 'linear CKA' },
         lines: [
           ...linesOf(analysis, (each) => each.windows),
-          { title: `no window, ${at.ratio}`, values: analysis.radii.map(() => at.withoutWindow), reference: true },
+          { title: `no window at all, ${at.ratio}`, values: analysis.radii.map(() => at.withoutWindow), reference: true },
         ],
       },
     ],

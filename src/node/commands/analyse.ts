@@ -69,7 +69,7 @@ export const analyse = makeCommand({
         return {
           result: { checkpoint: file.name, data: test.name, ...analysis },
           page: {
-            title: `${facts.phase === 'lcmae' ? 'LC-MAE' : 'MAE'}, looked into`,
+            title: `${facts.phase === 'lcmae' ? 'LC-MAE' : 'MAE'}, looked into in the spirit of LC-MAE`,
             lead: ANALYSIS_LEAD,
             settings: [
               { name: 'checkpoint', value: file.name },
@@ -78,7 +78,7 @@ export const analyse = makeCommand({
               { name: 'mask ratios', value: values['mask-ratios'].join(', ') },
               { name: 'random weights', value: 'the same architecture, initialised as before training, seed 0' },
             ],
-            sections: analysisSections(analysis, `${name}; ${test.name}. Adapter: ${nameAdapter(engine.info)}.`),
+            sections: analysisSections(analysis, `In the spirit of LC-MAE. ${name}; ${test.name}. Adapter: ${nameAdapter(engine.info)}.`),
           },
         };
       } finally {
