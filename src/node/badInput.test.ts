@@ -250,7 +250,7 @@ async function refuses({ args, says, env = {} }: Case, code: number): Promise<vo
   expect(ended.err).toMatch(says);
   expect(ended.code).toBe(code);
   expect(ended.err).not.toMatch(/^ +at |Error:/m);
-  expect(ended.out.replace(/^(data|resume|adapter|prepare|run) .*\n/gm, '')).toBe('');
+  expect(ended.out.replace(/^(data|decode|resume|adapter|prepare|run) .*\n/gm, '')).toBe('');
   expect(everything()).toEqual(before);
 }
 
