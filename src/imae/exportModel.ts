@@ -47,7 +47,7 @@ function encoderOf(model: NamedFile, said: Said) {
 
 function modelOf({ name: source, file }: NamedFile, said: Said) {
   const facts = describeModel(file, source, said);
-  const { size, branches, normPix, maskRatio } = facts;
+  const { size, branches, normPix, maskRatio, mask } = facts;
   return {
     specs: maeSpecs(size, branches),
     facts,
@@ -56,6 +56,7 @@ function modelOf({ name: source, file }: NamedFile, said: Said) {
       decoderHeads: String(size.decoderHeads),
       normPix: String(normPix),
       ...(maskRatio === undefined ? {} : { maskRatio: String(maskRatio) }),
+      ...(mask === undefined ? {} : { mask }),
     },
   };
 }
