@@ -120,9 +120,9 @@ export function describeBase({ base, seeds, images, fitImages }: StudyPlan, data
   const steps = planPhase(base, 'imae', trainingImages).steps;
   const ofTeacher = planPhase(base, 'teacher', trainingImages).steps;
   const teacher = base.teacher.checkpoint === null ? `a teacher of ${ofTeacher} steps` : 'a given teacher';
-  const interval = seeds.length > 1 ? '; intervals: 95 %, Student’s t over seeds' : '';
+  const interval = seeds.length > 2 ? '; intervals: 95 %, Student’s t over seeds' : seeds.length > 1 ? '; ± in the table: 95 %, Student’s t, which is wide for two seeds' : '';
   return (
-    `${data}, ${trainingImages.toLocaleString('en')} training images; where the cells don’t say otherwise, encoder ${dim}-${depth}-${heads}, ` +
+    `Images: ${data}, ${trainingImages.toLocaleString('en')} for training; where the cells don’t say otherwise, encoder ${dim}-${depth}-${heads}, ` +
     `decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}, mask ratio ${base.masking.maskRatio}, ${teacher} and i-MAE of ${steps} steps, ` +
     `batches of ${base.training.batch}; ${images.toLocaleString('en')} held-out mixtures, maps fitted on ${fitImages.toLocaleString('en')}; ` +
     `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}${interval}.`

@@ -108,7 +108,7 @@ describe('a table', () => {
   const cell = (name: string, x?: number): StudyCell => ({ name, title: `cell ${name}`, settings: {}, ...(x === undefined ? {} : { x }) });
   const cells = [cell('a', 1), cell('b', 2), cell('c')];
   const results = new Map([
-    ['a', [{ 's@0.1': 1, 's@0.5': 3, t: 10 }, { 's@0.1': 3, 's@0.5': 5, t: 12 }]],
+    ['a', [{ 's@0.1': 1, 's@0.5': 3, t: 10 }, { 's@0.1': 3, 's@0.5': 5, t: 12 }, { 's@0.1': 2, 's@0.5': 4, t: 11 }]],
     ['c', [{ 's@0.1': 7, 's@0.5': 9, t: 5 }]],
   ]);
   const table = new Table(cells, [0.1, 0.5], results);
@@ -118,7 +118,7 @@ describe('a table', () => {
     const { lines, x } = overAlpha(table, 's', titled);
     expect(x.values).toEqual([0.1, 0.5]);
     expect(lines.map(({ values }) => values)).toEqual([[2, 4], [null, null], [7, 9]]);
-    expect(lines[0]?.low?.[0]).toBeCloseTo(2 - 12.706, 12);
+    expect(lines[0]?.low?.[0]).toBeCloseTo(2 - 4.303 / Math.sqrt(3), 12);
     expect(lines[2]?.low).toBeUndefined();
   });
 
@@ -139,6 +139,6 @@ describe('a table', () => {
   it('tells all in rows', () => {
     const { rows, columns } = tableOf(table, [{ title: 'tee', name: 't', digits: 1 }, { title: 'none', name: 'u' }], titled);
     expect(columns.map(({ title }) => title)).toEqual(['cell', 'tee', 'seeds']);
-    expect(rows).toEqual([['cell a', '11.0 ± 12.7', '2'], ['cell b', '–', '0'], ['cell c', '5.0', '1']]);
+    expect(rows).toEqual([['cell a', '11.0 ± 2.5', '3'], ['cell b', '–', '0'], ['cell c', '5.0', '1']]);
   });
 });

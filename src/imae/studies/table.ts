@@ -61,6 +61,16 @@ interface Titled {
   readonly span?: readonly [number, number];
 }
 
+/** Fewer have an interval so wide that it would hide all else: it is told in the table alone. */
+const SEEDS_OF_BAND = 3;
+
+/** Means, and the bands around them where there are seeds enough. */
+function banded(found: readonly (OverSeeds | undefined)[]): Pick<FigureLine, 'values' | 'low' | 'high'> {
+  const values = found.map((each) => each?.value ?? null);
+  if (!found.some((each) => each && each.seeds >= SEEDS_OF_BAND)) return { values };
+  return { values, low: found.map((each) => each?.low ?? null), high: found.map((each) => each?.high ?? null) };
+}
+
 /** A line a cell over α, and lines to compare with. */
 export function overAlpha(
   table: Table,
@@ -69,11 +79,7 @@ export function overAlpha(
   references: readonly { readonly title: string; readonly name: string }[] = [],
 ): LinesFigure {
   const { alphas, cells } = table;
-  const line = (cell: StudyCell, key: string): Pick<FigureLine, 'values' | 'low' | 'high'> => {
-    const found = alphas.map((alpha) => table.at(cell, `${key}@${alpha}`));
-    const ends = { low: found.map((each) => each?.low ?? null), high: found.map((each) => each?.high ?? null) };
-    return { values: found.map((each) => each?.value ?? null), ...(found.some((each) => each?.low !== undefined) ? ends : {}) };
-  };
+  const line = (cell: StudyCell, key: string): ReturnType<typeof banded> => banded(alphas.map((alpha) => table.at(cell, `${key}@${alpha}`)));
   return {
     kind: 'lines',
     title,
@@ -85,7 +91,7 @@ export function overAlpha(
       // What is compared with hardly differs between cells: the first that has it speaks for all.
       ...references.flatMap((reference) => {
         const cell = cells.find((each) => alphas.some((alpha) => table.at(each, `${reference.name}@${alpha}`)));
-        return cell ? [{ title: reference.title, ...line(cell, reference.name), reference: true }] : [];
+        return cell ? [{ title: reference.title, values: line(cell, reference.name).values, reference: true }] : [];
       }),
     ],
   };
@@ -125,9 +131,8 @@ export function overSetting(
     y: { title: y, ...(span ? { span } : {}) },
     lines: names.flatMap(({ title: named, name }) => {
       const found = placed.map((cell) => lookUp(cell, name));
-      const ends = { low: found.map((each) => each?.low ?? null), high: found.map((each) => each?.high ?? null) };
       return [
-        { title: named, values: found.map((each) => each?.value ?? null), ...(found.some((each) => each?.low !== undefined) ? ends : {}) },
+        { title: named, ...banded(found) },
         ...levels.flatMap((cell): FigureLine[] => {
           const level = lookUp(cell, name);
           return level ? [{ title: `${named}, ${cell.title}`, values: placed.map(() => level.value), reference: true }] : [];
@@ -147,7 +152,7 @@ export function tableOf(
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;
-    return high === undefined ? value.toFixed(digits) : `${value.toFixed(digits)} ± ${(high - value).toFixed(digits)}`;
+    return high === undefined || high === value ? value.toFixed(digits) : `${value.toFixed(digits)} ± ${(high - value).toFixed(digits)}`;
   };
   return {
     kind: 'table',
