@@ -11,6 +11,7 @@ const PROGRAMS = {
   compare: 'src/node/compareMain.ts',
   bench: 'src/node/benchMain.ts',
   doctor: 'src/node/doctorMain.ts',
+  decoder: 'src/node/images/decoderMain.ts',
 };
 
 /** The pages that results are put into: dist/NAME.html from a folder, each one file with its script and styles in it. */

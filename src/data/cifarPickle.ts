@@ -39,7 +39,9 @@ class PickledType {
 function asBytes(content: unknown): Uint8Array {
   if (content instanceof Uint8Array) return content;
   if (typeof content !== 'string') throw new Error('bytes are wanted');
-  return Uint8Array.from(content, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(content.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = content.charCodeAt(at);
+  return bytes;
 }
 
 const GLOBALS: PickleGlobals = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { adviseOnMemory, countParameters, estimateMemory, stepFlops } from './accounting';
+import { adviseOnMemory, countParameters, estimateMemory, stepFlops, stepShape } from './accounting';
 import { resolveConfig, type ModelSize } from './config';
 
 const vitB: ModelSize = {
@@ -54,6 +54,28 @@ describe('arithmetic of a step, against the values of the formula in Python', ()
     const flops = stepFlops({ size, branches, maskRatio: 0.75, batch, ...(distils ? { teacher: size } : {}) });
     expect(flops).toBe(expected);
   });
+
+  test('a teacher that sees the mixture sees half as many images', () => {
+    const shape = { size: cifar, branches: 2, maskRatio: 0.75, batch: 8 } as const;
+    const of = (more: object): number => stepFlops({ ...shape, ...more });
+    const clean = of({ teacher: cifar }) - of({});
+    expect(of({ teacher: cifar, teacherSeesMixture: true }) - of({})).toBe(clean / 2);
+  });
+});
+
+test('LC-MAE sees each image under two masks: twice the work and the activations of an MAE', () => {
+  const config = resolveConfig([{ source: 'test', values: { training: { mode: 'lcmae' } } }]);
+  const [mae, lcmae] = [stepShape(config, 'mae'), stepShape(config, 'lcmae')];
+  expect(stepFlops(lcmae)).toBe(2 * stepFlops(mae));
+  expect(estimateMemory(lcmae, 0).activations).toBe(2 * estimateMemory(mae, 0).activations);
+  expect(estimateMemory(lcmae, 0).parameters).toBe(estimateMemory(mae, 0).parameters);
+});
+
+test('masks by attention cost the teacher’s encoder on the whole mixture', () => {
+  const flops = (mask: string): number => stepFlops(stepShape(resolveConfig([{ source: 'test', values: { preset: 'cifar', masking: { mask } } }]), 'imae'));
+  // ViT-Tiny on 256 patches and the class token, forward: 2 · (12·192²·12·257 + 4·192·257²·12/2), for each of 256 images.
+  expect(flops('attention') - flops('random')).toBe(256 * 2 * (12 * 192 ** 2 * 12 * 257 + (4 * 192 * 257 ** 2 * 12) / 2));
+  expect(flops('variance')).toBe(flops('random'));
 });
 
 test('memory: four arenas, the teacher, the images, and activations in proportion to the batch', () => {

@@ -66,6 +66,8 @@ export interface StepShape {
   readonly guide?: ModelSize;
   /** The size of the frozen teacher that gives targets in the step. */
   readonly teacher?: ModelSize;
+  /** Whether it sees the mixture once, not an image a branch. */
+  readonly teacherSeesMixture?: boolean;
   /** Whether of each trained block only the input is kept, and the rest computed once more. */
   readonly recompute?: boolean;
   /** In what activations are stored where products read them, and a copy of the weights; f32, without a copy, by default. */
@@ -85,24 +87,26 @@ export function stepShape(config: Config, phase: Phase): StepShape {
     masks: masksAnImage(phase),
     ...(maskOf(config, phase) === 'attention' ? { guide: teacherSize(config) } : {}),
     recompute: config.training.recompute === 'blocks',
-    ...(distils ? { teacher: teacherSize(config) } : {}),
+    ...(distils ? { teacher: teacherSize(config), teacherSeesMixture: config.imae.teacherInput === 'mixed' } : {}),
     precision: config.device.precision,
   };
 }
 
 /**
  * Model arithmetic of a training step, in floating-point operations, by the usual rule: 6 × parameters × tokens for
- * what is trained, 2 × for the frozen teacher, which sees an image a branch, and the mixture where it says what is hidden; the products of attention count by half.
- * Only the blocks count: embeddings, norms, losses and the optimizer do not, nor what is computed a second time.
+ * what is trained, 2 × for the frozen teacher, which sees an image a branch or the mixture, and the mixture where it says what is
+ * hidden; the products of attention count by half. Only the blocks count: embeddings, norms, losses and the optimizer do not, nor
+ * what is computed a second time.
  */
-export function stepFlops({ size, branches, maskRatio, batch, masks = 1, teacher, guide }: StepShape): number {
+export function stepFlops({ size, branches, maskRatio, batch, masks = 1, teacher, teacherSeesMixture, guide }: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const encoder = blocksForward(size.dim, size.depth, visible);
   const decoder = blocksForward(size.decoderDim, size.decoderDepth, all);
   const target = teacher ? blocksForward(teacher.dim, teacher.depth, visible) : 0;
   const looks = guide ? blocksForward(guide.dim, guide.depth, all) : 0;
-  return batch * (6 * masks * (encoder + branches * decoder) + 2 * branches * target + 2 * looks);
+  const targets = (teacherSeesMixture ? 1 : branches) * target;
+  return batch * (6 * masks * (encoder + branches * decoder) + 2 * targets + 2 * looks);
 }
 
 /** Model arithmetic of all steps of a run, by the same rule. */

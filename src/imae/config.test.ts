@@ -124,6 +124,8 @@ describe('what follows from a configuration', () => {
     const onlyDominant = { lambda: 0, lambdaDominant: 1, start: 'scratch' };
     expect(phasesOf(resolve({ imae: onlyDominant }))).toEqual(['teacher', 'imae']);
     expect(phasesOf(resolve({ training: { mode: 'mae' } }))).toEqual(['mae']);
+    expect(phasesOf(resolve({ training: { mode: 'lcmae' } }))).toEqual(['lcmae']);
+    expect(phasesOf(resolve({ imae: { lambda: 0, start: 'scratch' }, masking: { mask: 'attention' } }))).toEqual(['teacher', 'imae']);
     expect(phasesOf(resolve({ teacher: { checkpoint: 'a.safetensors' } }))).toEqual(['imae']);
   });
 
@@ -147,6 +149,7 @@ describe('what follows from a configuration', () => {
   test('the baseline is trained as long as teacher and i-MAE together', () => {
     const settings = { teacher: { budget: { steps: 200 } }, training: { mode: 'mae', budget: { steps: 600 } } };
     expect(planPhase(resolve(settings), 'mae', 4096).steps).toBe(800);
+    expect(planPhase(resolve(settings), 'lcmae', 4096)).toEqual(planPhase(resolve(settings), 'mae', 4096));
     expect(planPhase(resolve(settings, { imae: { start: 'scratch', lambda: 0 } }), 'mae', 4096).steps).toBe(600);
   });
 

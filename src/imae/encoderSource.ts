@@ -19,9 +19,9 @@ export interface EncoderSource extends EncoderFacts {
    *
    * @throws UserError where it has none of that name and shape
    */
-  values(name: string, shape: Shape): Float32Array;
+  readonly values: (name: string, shape: Shape) => Float32Array;
   /** Whether the file has a tensor of that name. */
-  has(name: string): boolean;
+  readonly has: (name: string) => boolean;
 }
 
 /**

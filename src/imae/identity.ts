@@ -34,8 +34,8 @@ export function isChangeable(section: string, key: string): boolean {
   return CHANGEABLE.has(section) || CHANGEABLE.has(`${section}.${key}`);
 }
 
-/** @param teacher the one that the user gave, not one that the run trains itself */
-export async function identify(config: Config, data: TrainTest, teacher: NamedFile | undefined): Promise<RunIdentity> {
+/** The settings that the bits of a run follow from, by `section.key`, as JSON. */
+export function identifySettings(config: Config): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const [section, values] of Object.entries(config)) {
     if (section === 'preset') continue;
@@ -45,9 +45,19 @@ export async function identify(config: Config, data: TrainTest, teacher: NamedFi
   }
   // Of the fast kernels, those that measurement chooses among give the same bits.
   if (isRecording(config.device.kernels)) settings['device.kernels'] = JSON.stringify('fast');
+  return settings;
+}
+
+/** A digest of all images and labels of a set's two parts. */
+export async function identifyData(data: TrainTest): Promise<string> {
+  return `${await digestImages(data.train)} ${await digestImages(data.test)}`;
+}
+
+/** @param teacher the one that the user gave, not one that the run trains itself */
+export async function identify(config: Config, data: TrainTest, teacher: NamedFile | undefined): Promise<RunIdentity> {
   return {
-    settings,
-    data: `${await digestImages(data.train)} ${await digestImages(data.test)}`,
+    settings: identifySettings(config),
+    data: await identifyData(data),
     teacher: teacher ? await digestTensors(teacher.file) : null,
   };
 }

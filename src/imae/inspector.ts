@@ -1,8 +1,8 @@
 import type { Engine } from '../gpu/engine';
 import { invertPermutation } from '../ops/mask';
-import { exp } from '../tensor/exactMath';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
+import { attentionRow } from './attentionRow';
 import { patchCount } from './config';
 import { decode, disentangle, encode, type Masks } from './mae';
 import type { Model } from './objective';
@@ -243,23 +243,6 @@ function isSame(one: Float32Array | Uint32Array, other: Float32Array | Uint32Arr
 
 function blend(image1: Float32Array, image2: Float32Array, alpha: number): Float32Array {
   return image1.map((value, i) => alpha * value + (1 - alpha) * (image2[i] as number));
-}
-
-/** softmax(q·Kᵀ/√d) of one query of one head. @param qkv [n, 3·heads·d] */
-function attentionRow(qkv: Float32Array, n: number, heads: number, head: number, query: number): Float64Array {
-  const width = qkv.length / n;
-  const d = width / (3 * heads);
-  const q = query * width + head * d;
-  const scores = Float64Array.from({ length: n }, (_, key) => {
-    const k = key * width + (heads + head) * d;
-    let dot = 0;
-    for (let i = 0; i < d; i++) dot += (qkv[q + i] as number) * (qkv[k + i] as number);
-    return dot / Math.sqrt(d);
-  });
-  const largest = Math.max(...scores);
-  const weights = scores.map((score) => exp(score - largest));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
 }
 
 /** @param latents of all `LATENT_ALPHAS`, one after the other */

@@ -109,7 +109,7 @@ export function encodeTokens(
 }
 
 /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
-export function classQkv(graph: Graph, parameters: Parameters, size: ModelSize, images: Tensor): Tensor {
+export function classQkv(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor): Tensor {
   const last = `blocks.${size.depth - 1}`;
   let x = embed(graph, parameters, size, images);
   for (const index of range(size.depth - 1)) x = block(graph, parameters, `blocks.${index}`, x, size.heads);

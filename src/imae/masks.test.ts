@@ -88,6 +88,14 @@ describe('masks', () => {
     expect(other.timeless).toEqual(one.timeless);
   });
 
+  it('trains in f16, too', async () => {
+    if (!engine.hasHalf) return;
+    const half = { device: { precision: 'f16' } } as const;
+    const imae = await tinyRun(engine, tinyConfig({ ...half, masking: { mask: 'attention' } }));
+    const lcmae = await tinyRun(engine, tinyConfig({ ...half, training: { mode: 'lcmae' } }));
+    for (const { steps } of [imae, lcmae]) for (const { loss } of steps) expect(loss).toBeLessThan(20);
+  });
+
   it.each([
     ['attention', 'imae', 'attention'],
     ['attention', 'teacher', 'random'],

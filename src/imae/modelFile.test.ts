@@ -26,6 +26,7 @@ it('a saved model tells all of itself', () => {
     normalisation: normalisation(CONFIG, TINY_DATA.train),
     normPix: CONFIG.model.normPix,
     maskRatio: CONFIG.masking.maskRatio,
+    mask: 'random',
     phase: 'imae',
     step: 1,
   });

@@ -3,7 +3,9 @@ import { UserError } from '../files/userError';
 import { assertFitting } from './checkpoint';
 import type { EncoderSize, ModelSize } from './config';
 import { encoderSpecs, maeSpecs, type Branches } from './mae';
+import type { MaskKind } from './masks';
 import { IMAGENET, type Normalisation } from './normalisation';
+import { OPTIONS } from './options';
 import { publishedHeads } from './published';
 
 /*
@@ -36,6 +38,8 @@ export interface ModelFacts extends EncoderFacts {
   readonly normPix: boolean;
   /** Share of the patches that were hidden in training, where the file says so. */
   readonly maskRatio?: number;
+  /** What those masks hid, where the file says so. */
+  readonly mask?: MaskKind;
 }
 
 /** What a user says of a model, over what its file says. */
@@ -43,6 +47,8 @@ export interface Said {
   readonly heads?: number;
   readonly decoderHeads?: number;
   readonly normPix?: boolean;
+  /** What it was trained as: with one branch, `imae` or a vanilla `mae`. */
+  readonly phase?: string;
   /** Side of the images that it is to be given, in pixels: positions are interpolated. */
   readonly image?: number;
 }
@@ -76,12 +82,14 @@ export function describeModel(file: Safetensors, source: string, said: Said = {}
   for (const { name, shape } of maeSpecs(size, branches)) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, said);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
+  const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
   return {
     ...facts,
     size,
     branches,
     normPix: target.normPix,
     ...(maskRatio === undefined ? {} : { maskRatio: Number(maskRatio) }),
+    ...(mask === undefined ? {} : { mask }),
     ...assumptions(...assumed, decoderHeads.assumed, target.assumed),
   };
 }
@@ -106,7 +114,7 @@ function describe(file: Safetensors, source: string, said: Said): EncoderFacts {
   const [, places = 0] = shapeOf(file, 'pos_embed', 3, source);
   const heads = headsOf(metadata, 'heads', dim, said.heads, source);
   const statistics = normalisationOf(file, channels, source);
-  const { phase, step } = metadata;
+  const { phase = said.phase, step } = metadata;
   return {
     size: {
       image: sideOf(said, Math.round(Math.sqrt(places - 1)) * patch, patch),
@@ -153,15 +161,15 @@ function headsOf(
   said: number | undefined,
   source: string,
 ): { readonly count: number; readonly assumed?: string } {
-  const flag = name === 'heads' ? '--heads' : '--decoder-heads';
+  const [flag, words] = name === 'heads' ? ['--heads', 'heads'] : ['--decoder-heads', 'decoder heads'];
   const stated = said ?? Number(metadata[name]);
   if (stated > 0 && width % stated === 0) return { count: stated };
   if (said !== undefined) throw new UserError(`${flag}: ${said} heads do not divide the width of ${width}. Give a divisor.`, { usage: true });
   const known = publishedHeads(name, width);
-  if (known !== undefined) return { count: known, assumed: `${known} ${name}, as published models of width ${width} have (${flag})` };
+  if (known !== undefined) return { count: known, assumed: `${known} ${words}, as published models of width ${width} have (${flag})` };
   if (width % USUAL_HEAD === 0) {
     const count = width / USUAL_HEAD;
-    return { count, assumed: `${count} ${name}, ${USUAL_HEAD} channels each (${flag})` };
+    return { count, assumed: `${count} ${words}, ${USUAL_HEAD} channels each (${flag})` };
   }
   throw new UserError(
     `${source} does not say in its metadata how many ${name} it has, and its width of ${width} tells nothing. ` +

@@ -226,6 +226,14 @@ describe('objectives', () => {
     expect(half(teacherZ, 0)).not.toEqual(half(teacherZ, 1));
   });
 
+  it('a teacher that is given the mixture has one target for both branches: what the student that is it has already', async () => {
+    const { distill, z, teacherZ } = await imae({ apart: false, teacherSeed: 0, weights: { teacherInput: 'mixed' } });
+    expect(distill).toEqual([0, 0]);
+    expect(teacherZ).toEqual(z);
+    const clean = await imae({ apart: false, teacherSeed: 0 });
+    expect(Math.min(...clean.distill)).toBeGreaterThan(0.001);
+  });
+
   it('gradients are linear in λ, and without it the teacher has no say', async () => {
     const [none, one, two] = [
       await imae({ weights: { lambda: [0, 0] } }),

@@ -1,5 +1,6 @@
 import type { BlockOptions } from '../nn/layers';
 import type { Parameters } from '../nn/parameters';
+import { concat } from '../ops/concat';
 import { distillation } from '../ops/distillation';
 import { maskedMse } from '../ops/maskedMse';
 import { mixture } from '../ops/mixture';
@@ -77,6 +78,8 @@ export interface ImaeWeights {
   readonly normPix: boolean;
   /** The batch's share in the loss, where it is one of several micro-batches; 1 by default. */
   readonly share?: number;
+  /** Whether the teacher encodes each clean image, as by default, or the mixture, as the target of every branch. */
+  readonly teacherInput?: 'clean' | 'mixed';
   /** For the student's blocks. */
   readonly blocks?: BlockOptions;
 }
@@ -86,7 +89,7 @@ export interface ImaeWeights {
  *
  *   L = Σ m·(mse(p1, t_sub) + mse(p2, t_dom)) / Σ m + λ·(MSE(z1, zT_sub) + MSE(z2, zT_dom))
  *
- * @param teacher a frozen vanilla MAE: it encodes the clean images under the student's masks
+ * @param teacher a frozen vanilla MAE: it encodes the clean images (or the mixture) under the student's masks
  * @param given the masks, or how to draw them for the mixture
  */
 export function imaeObjective(
@@ -95,7 +98,7 @@ export function imaeObjective(
   teacher: Model | undefined,
   batch: ImaeBatch,
   given: Masks | ((mixed: Tensor) => Masks),
-  { lambda, normPix, share = 1, blocks = {} }: ImaeWeights,
+  { lambda, normPix, share = 1, teacherInput = 'clean', blocks = {} }: ImaeWeights,
 ): Outputs & Losses & { readonly teacherZ?: Tensor } {
   const { branches } = student;
   const { mixed, targets } = mixture(graph, batch.image1, batch.image2, batch.alpha, branches);
@@ -105,8 +108,10 @@ export function imaeObjective(
   const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
   if (!teacher) return { ...outputs, pixel, loss: weightedSum(graph, [pixelTerm]) };
 
-  const teacherLatent = encode(graph, teacher.parameters, teacher.size, targets, masks);
-  const teacherZ = disentangle(graph, teacher.parameters, 1, teacherLatent);
+  const isMixed = teacherInput === 'mixed';
+  const teacherLatent = encode(graph, teacher.parameters, teacher.size, isMixed ? mixed : targets, masks);
+  const seen = disentangle(graph, teacher.parameters, 1, teacherLatent);
+  const teacherZ = isMixed && branches === 2 ? concat(graph, [seen, seen]) : seen;
   const distill = distillation(graph, outputs.z, teacherZ, branches);
   const loss = weightedSum(graph, [pixelTerm, { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) }]);
   return { ...outputs, pixel, distill, loss, teacherZ };

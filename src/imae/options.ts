@@ -138,6 +138,11 @@ export const OPTIONS = {
       null,
       'λ of the dominant branch alone; "same" as --lambda',
     ),
+    teacherInput: option(
+      choice('clean', 'mixed'),
+      'clean',
+      'what the teacher encodes as target: each clean image, or, as the released code does, the mixture for both branches',
+    ),
   },
   lcmae: {
     mu: option(
@@ -201,7 +206,7 @@ export const OPTIONS = {
     checkpoint: option(
       nullable(text('FILE', 'a .safetensors file'), 'none'),
       null,
-      'take this vanilla MAE (.safetensors) as teacher instead of training one; means --only imae',
+      'take this vanilla MAE (.safetensors or .pth) as teacher instead of training one; means --only imae',
       { flag: 'teacher', heading: 'i-MAE' },
     ),
     dim: option(asStudent(width), null, "width of the teacher's encoder; \"same\" as the student's", {

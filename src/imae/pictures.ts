@@ -150,7 +150,7 @@ export function patchesToImage(size: Size, patches: Float32Array, { mean, std }:
   return { width: image, height: image, data };
 }
 
-function hatch(picture: PanelImage, { image, patch }: Size, removed: readonly boolean[]): PanelImage {
+export function hatch(picture: PanelImage, { image, patch }: Size, removed: readonly boolean[]): PanelImage {
   const data = picture.data.map((value, i) => {
     const pixel = i >> 2;
     const [x, y] = [pixel % image, Math.floor(pixel / image)];

@@ -250,7 +250,8 @@ describe('node train.js', () => {
     ]);
     for (const line of steps) {
       const parts = line['phase'] === 'imae' ? PAIR_PARTS : ['pixel'];
-      expect(Object.keys(line)).toEqual(['phase', 'step', 'loss', ...parts, 'lr', 'gradNorm', 'imagesPerSecond']);
+      const pairs = line['phase'] === 'imae' ? ['sameClass'] : [];
+      expect(Object.keys(line)).toEqual(['phase', 'step', 'loss', ...parts, ...pairs, 'lr', 'gradNorm', 'imagesPerSecond']);
       for (const name of ['loss', ...parts, 'gradNorm', 'imagesPerSecond']) expect(line[name], name).toBeGreaterThan(0);
       const sum = parts.reduce((total, part) => total + (line[part] as number), 0);
       expect(Math.abs(sum / (line['loss'] as number) - 1)).toBeLessThan(1e-6);

@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<Side, string>> = { subordinate: 'subordinate (weigh
 export function separabilitySections(result: SeparabilityResult, context: string): FigureSection[] {
   const { settings, candidates } = result;
   const count = (value: number): string => value.toLocaleString('en');
-  const measured = `${result.data}: maps fitted on ${count(settings.fitImages)} mixtures of training images, shown on ${count(settings.images)} held-out ones, mask ratio ${settings.maskRatio}, one mask a pair. Bands: 95 % intervals over held-out pairs (bootstrap), the fit held fixed. ${context}`;
+  const measured = `Images: ${result.data}; maps fitted on ${count(settings.fitImages)} mixtures of training images, shown on ${count(settings.images)} held-out ones, mask ratio ${settings.maskRatio}, one mask a pair. Bands: 95 % intervals over held-out pairs (bootstrap), the fit held fixed. ${context}`;
   const lines = (form: 'encoder' | 'branch', side: Side): LinesFigure => ({
     kind: 'lines',
     title: form === 'encoder' ? `Separability of the ${side}, fitted from each encoder’s output` : `Separability of the ${side}, fitted from its branch`,
@@ -30,23 +30,25 @@ export function separabilitySections(result: SeparabilityResult, context: string
     {
       id: 'separability',
       title: 'Is it linearly in there?',
-      lead: 'f fitted from h, the encoder’s output on the mixture, in the same way for every encoder.',
-      figures: [...SIDES.map((side) => lines('encoder', side)), fittedTable(result, 'encoder', measured)],
+      lead: 'f fitted from h, the encoder’s output on the mixture, in the same way for every encoder. At α = ½ nothing tells which of the two images is which.',
+      figures: SIDES.map((side) => lines('encoder', side)),
     },
     {
       id: 'branches',
       title: 'Do the branches find it?',
       lead: 'The branches’ latents as they are; nothing is fitted.',
-      figures: [
-        ...sides.flatMap((side) => [distanceFigure(result, side, measured), retrievalFigure(result, side, candidates, measured)]),
-        branchTable(result, candidates, measured),
-      ],
+      figures: sides.flatMap((side) => [distanceFigure(result, side, measured), retrievalFigure(result, side, candidates, measured)]),
     },
     {
       id: 'paper',
       title: 'The paper’s form',
       lead: 'f fitted from z, the latent of a branch. z is affine in h, so where the decoder is as wide as the encoder this asks the same as above.',
-      figures: [...sides.map((side) => lines('branch', side)), fittedTable(result, 'branch', measured)],
+      figures: sides.map((side) => lines('branch', side)),
+    },
+    {
+      id: 'numbers',
+      title: 'All numbers',
+      figures: [fittedTable(result, 'encoder', measured), fittedTable(result, 'branch', measured), branchTable(result, candidates, measured)],
     },
   ];
 }

@@ -9,7 +9,7 @@ import type { Config, Phase } from './config';
 const LARGEST_SHARE = 0.5;
 
 /** Whether a set stays on the GPU as a whole: in memory it must be, and, unless the user says so, leave room for the model. */
-export function staysOnGpu({ pool }: Engine, { data }: Config, set: TrainingSet): boolean {
+export function staysOnGpu({ pool }: { readonly pool: Pick<Engine['pool'], 'budget'> }, { data }: Config, set: TrainingSet): boolean {
   if (!isInMemory(set) || data.stream === 'yes') return false;
   return data.stream === 'no' || set.count * imageBytes(set) <= LARGEST_SHARE * pool.budget;
 }

@@ -1,3 +1,4 @@
+import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import type { PanelSheet } from '../files/panels';
 import { readSafetensors } from '../files/safetensors';
@@ -83,7 +84,7 @@ export class MemoryStore implements RunStore {
   /** The lines without what a clock measured. */
   get timeless(): readonly object[] {
     return this.lines.map((line) =>
-      Object.fromEntries(Object.entries(line).filter(([name]) => name !== 'imagesPerSecond')),
+      Object.fromEntries(Object.entries(line).filter(([name]) => name !== 'imagesPerSecond' && name !== 'waiting')),
     );
   }
 }
@@ -117,13 +118,14 @@ export interface TinyRun {
   readonly result: RunResult;
 }
 
-/** Trains on `TINY_DATA`. */
+/** Trains on `TINY_DATA`, or other images of its size. */
 export async function tinyRun(
   engine: Engine,
   config: Config,
   { store = new MemoryStore(), stopAfter, ...options }: RunOptions & { store?: MemoryStore; stopAfter?: number } = {},
+  data: TrainTest = TINY_DATA,
 ): Promise<TinyRun> {
   const watcher = new StepWatcher(stopAfter);
-  const result = await runTraining(engine, config, TINY_DATA, store, watcher, options);
+  const result = await runTraining(engine, config, data, store, watcher, options);
   return { store, steps: watcher.steps, result };
 }

@@ -345,7 +345,8 @@ export function recordStep(
     inputs = { first, second, alpha };
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
-    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, blocks });
+    const { teacherInput } = config.imae;
+    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks });
   } else if (phase === 'lcmae') {
     const twice = concat(graph, [first.images, first.images]);
     losses = lcmaeObjective(graph, model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });

@@ -245,6 +245,11 @@ function normalised(patches: Float32Array, by: Float32Array, width: number): Flo
   return patches.map((value, i) => (value - at(means, i, width)) / at(deviations, i, width));
 }
 
+/** Each patch less its mean, by its deviation: what is predicted with `normPix`. @param patches [L, width] */
+export function normalisedPatches(patches: Float32Array, width: number): Float32Array {
+  return normalised(patches, patches, width);
+}
+
 function at(ofPatches: Float64Array, element: number, width: number): number {
   return ofPatches[Math.floor(element / width)] as number;
 }

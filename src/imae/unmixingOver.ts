@@ -1,10 +1,12 @@
 import type { TrainTest } from '../data/imageSet';
+import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
 import { Parameters } from '../nn/parameters';
 import { loadModel } from './checkpoint';
 import type { Config } from './config';
 import { maeSpecs } from './mae';
 import { describeModel } from './modelFile';
+import type { Model } from './objective';
 import type { NamedFile } from './run';
 import { heldOutPairs, meanTarget, Unmixer, unmixingScore, type UnmixingScore } from './unmixing';
 
@@ -17,10 +19,12 @@ export interface UnmixingAt {
 const BATCH = 32;
 
 /**
- * The unmixing score at each of several α, the same pairs and masks at each.
+ * The unmixing score at each of several α, the same pairs at each, and the same masks where they do not look at
+ * the mixture.
  *
  * @param config of the run, whose mask ratio, normalisation and target count
- * @throws UserError where the file is no model
+ * @param teacher whom masks by attention follow
+ * @throws UserError where a file is no model, or there is no teacher to follow
  */
 export async function unmixingOver(
   engine: Engine,
@@ -28,24 +32,38 @@ export async function unmixingOver(
   { file, name }: NamedFile,
   data: TrainTest,
   { alphas, images }: { readonly alphas: readonly number[]; readonly images: number },
+  teacher?: NamedFile,
 ): Promise<UnmixingAt[]> {
+  if (config.masking.mask === 'attention' && !teacher) {
+    throw new UserError(`${name} was trained with masks by its teacher's attention. Give the run, which has the teacher.`, { usage: true });
+  }
   const { size, branches } = describeModel(file, name);
   const parameters = new Parameters(engine, name, maeSpecs(size, branches), { frozen: true });
   let unmixer: Unmixer | undefined;
+  let guide: Model | undefined;
   try {
     const model = { size, branches, parameters };
     loadModel(model, file, name);
-    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH);
+    if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
+    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, { mask: config.masking.mask, teacher: guide });
     const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
-    const orders = await unmixer.orders(heldOutPairs(data.test, images, () => 0.5));
     const rows: UnmixingAt[] = [];
     for (const alpha of alphas) {
-      const unmixed = await unmixer.unmix(heldOutPairs(data.test, images, () => alpha), orders);
+      const pairs = heldOutPairs(data.test, images, () => alpha);
+      const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs));
       rows.push({ alpha, score: unmixingScore(size, unmixed, mean, config.model) });
     }
     return rows;
   } finally {
     unmixer?.dispose();
+    guide?.parameters.dispose();
     parameters.dispose();
   }
+}
+
+function loadGuide(engine: Engine, { file, name }: NamedFile): Model {
+  const { size, branches } = describeModel(file, name);
+  const model = { size, branches, parameters: new Parameters(engine, name, maeSpecs(size, branches), { frozen: true }) };
+  loadModel(model, file, name);
+  return model;
 }

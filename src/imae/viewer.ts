@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor/tensor';
 import { loadModel } from './checkpoint';
 import { patchCount } from './config';
 import { maeSpecs } from './mae';
-import { describeModel, type ModelFacts } from './modelFile';
+import { describeModel, type ModelFacts, type Said } from './modelFile';
 import type { Normalisation } from './normalisation';
 import { reconstruct, type Model } from './objective';
 import { lookCount, turnedOrders } from './turns';
@@ -87,10 +87,16 @@ export class Viewer {
    * Loads a model from its file.
    *
    * @param source what messages call the file
+   * @param options.said what the user says of the model
    * @throws UserError where it is no model; EngineError where the device has no room for it
    */
-  static async load(engine: Engine, file: Safetensors, source: string, { programBytes = PROGRAM_BYTES } = {}): Promise<Viewer> {
-    const facts = describeModel(file, source);
+  static async load(
+    engine: Engine,
+    file: Safetensors,
+    source: string,
+    { programBytes = PROGRAM_BYTES, said = {} }: { readonly programBytes?: number; readonly said?: Said } = {},
+  ): Promise<Viewer> {
+    const facts = describeModel(file, source, said);
     const { size, branches } = facts;
     const parameters = new Parameters(engine, source, maeSpecs(size, branches), { frozen: true });
     try {

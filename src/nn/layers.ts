@@ -62,6 +62,8 @@ export function blockSpecs(name: string, dim: number): ParameterSpec[] {
 export interface BlockOptions extends AttentionOptions {
   /** Is given the packed queries, keys and values that the block attends with: [B, N, 3·dim]. */
   readonly watch?: (qkv: Tensor) => void;
+  /** Is given what the block is given: [B, N, dim]. */
+  readonly watchTokens?: (tokens: Tensor) => void;
   /** Of each block, keep only what it is given, and compute the rest again on the way back: less memory, more work. */
   readonly recompute?: boolean;
   /** Scales of the attention and of the MLP, sample by sample: stochastic depth. */
@@ -80,8 +82,9 @@ export function block(
   name: string,
   x: Tensor,
   heads: number,
-  { watch, recompute = false, paths, ...options }: BlockOptions = {},
+  { watch, watchTokens, recompute = false, paths, ...options }: BlockOptions = {},
 ): Tensor {
+  watchTokens?.(x);
   let watcher = watch; // sees the forward pass only
   const make = (): Tensor => {
     const normed = layernormLayer(graph, parameters, `${name}.norm1`, x);

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors, storedTensor, writeSafetensors } from '../files/safetensors';
 import { TINY } from '../imae/testRun';
+import { plain } from './images/testImages';
 import { spawnTrain } from './spawnTrain';
 
 /*
@@ -81,6 +82,11 @@ beforeAll(async () => {
   cifar('wrong-names', { 'batches.meta.txt': 'cat\ndog\n' });
   file('pickled/data_batch_1', 'pickle');
   file('pickled/batches.meta', 'pickle');
+  for (const name of ['train/a/1', 'train/b/1', 'val/a/1', 'val/b/1']) file(`photos/${name}.png`, plain(8, [1, 2, 3]));
+  file('photos/train/a/2.png', 'Dear reader');
+  file('hollow-class/train/a/1.png', plain(8, [1, 2, 3]));
+  mkdirSync(join(base, 'hollow-class/train/b'));
+  file('flat/1.png', plain(8, [1, 2, 3]));
 
   const teacher = readFileSync(join(base, 'run/checkpoints/teacher-3.safetensors'));
   const { tensors } = readSafetensors(teacher);
@@ -172,6 +178,9 @@ const USAGE: readonly Case[] = [
   { args: '--data absent', says: /--data: absent .*no such file or folder.*CIFAR-10/ },
   { args: '--data cifar --image 64', says: /CIFAR-10 are 32 × 32 .*--image 32/ },
   { args: '--data cifar --batch 41', says: /40 images, fewer than one batch of 41/ },
+  { args: '--data photos --decode-size 4 --image 16 --batch 2', says: /--decode-size 4 is smaller than the model's images of 16 × 16/ },
+  { args: '--stream maybe', says: /--stream .*"maybe".*auto, yes, no/ },
+  { args: '--workers 0', says: /--workers .*0 .*from 1/ },
   { args: '--teacher absent.safetensors', says: /--teacher: absent\.safetensors cannot be read: .*no such file/ },
   { args: '--out letter.txt', says: /--out: letter\.txt is a file/ },
   { args: '--out cifar', says: /--out: cifar is not empty/ },
@@ -198,7 +207,10 @@ const FAILURES: readonly Case[] = [
   { args: '--data wrong-names', says: /batches\.meta\.txt names 2 classes/ },
   { args: '--data single', says: /--data: CIFAR-10 has 1 image in a part; pairs need two/ },
   { args: '--data black', says: /--data: channel 0 is the same in all training images.*--statistics imagenet/ },
-  { args: '--data pickled', says: /"python version" of CIFAR; the "binary version" is needed/ },
+  { args: '--data pickled', says: /pickled looks like CIFAR-10, but test_batch is missing.*python version/ },
+  { args: '--data photos --image 16 --batch 2', says: /photos\/train\/a\/2\.png cannot be decoded: it is no image of a known format\. .*--broken skip/ },
+  { args: '--data hollow-class', says: /hollow-class\/train\/b holds no JPEG, PNG or WebP file/ },
+  { args: '--data flat', says: /flat holds images, but no folders of classes/ },
   { args: '--teacher letter.safetensors', says: /letter\.safetensors: it does not begin as a safetensors file/ },
   { args: '--teacher hollow.safetensors', says: /hollow\.safetensors: it has 0 bytes/ },
   { args: '--teacher cut.safetensors', says: /cut\.safetensors.*cut short/ },

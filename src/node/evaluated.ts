@@ -70,7 +70,7 @@ export function readRunModels(path: string): RunModels {
 }
 
 /** A configuration that has what a model's file tells. */
-function configOf({ size, normPix, normalisation, maskRatio, branches }: ModelFacts): Config {
+export function configOf({ size, normPix, normalisation, maskRatio, mask, branches, phase }: ModelFacts): Config {
   const isImageNet = JSON.stringify(normalisation) === JSON.stringify(IMAGENET);
   return resolveConfig([
     {
@@ -79,14 +79,14 @@ function configOf({ size, normPix, normalisation, maskRatio, branches }: ModelFa
         data: { set: null, statistics: isImageNet ? 'imagenet' : 'own' },
         model: { ...size, normPix },
         imae: { branches: branches === 2 ? 'two-way' : 'subordinate' },
-        ...(maskRatio === undefined ? {} : { masking: { maskRatio } }),
-        training: { batch: 1 },
+        masking: { ...(maskRatio === undefined ? {} : { maskRatio }), ...(mask === undefined ? {} : { mask }) },
+        training: { batch: 1, ...(phase === 'mae' || phase === 'lcmae' ? { mode: phase } : {}) },
       },
     },
   ]);
 }
 
-function withData(config: Config, set: string | null): Config {
+export function withData(config: Config, set: string | null): Config {
   if (set === null) return config;
   const { preset, ...settings } = config;
   return resolveConfig([{ source: 'config', values: { preset, ...settings, data: { ...settings.data, set } } }]);

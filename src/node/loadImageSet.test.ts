@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pickledBatch, pickledNames } from '../data/cifarPickle.samples';
+import type { ImageSet, TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
-import { loadImageSet } from './loadImageSet';
+import { findImageSet } from './loadImageSet';
 
 type Files = Readonly<Record<string, Uint8Array | string>>;
 
@@ -28,6 +30,19 @@ const CIFAR_100_FILES: Files = {
   'test.bin': record([2, 0], 30),
   'fine_label_names.txt': names(100),
   'coarse_label_names.txt': names(20),
+};
+
+const PYTHON_10_FILES: Files = {
+  data_batch_1: pickledBatch({ labels: [3] }, Uint8Array.from({ length: 3072 }, () => 10)),
+  data_batch_2: pickledBatch({ labels: [7] }, Uint8Array.from({ length: 3072 }, () => 20)),
+  test_batch: pickledBatch({ labels: [9] }, Uint8Array.from({ length: 3072 }, () => 30)),
+  'batches.meta': pickledNames('label_names', 10),
+};
+
+const PYTHON_100_FILES: Files = {
+  train: pickledBatch({ coarse_labels: [1], fine_labels: [98] }, Uint8Array.from({ length: 3072 }, () => 10)),
+  test: pickledBatch({ coarse_labels: [2], fine_labels: [0] }, Uint8Array.from({ length: 3072 }, () => 30)),
+  meta: pickledNames('fine_label_names', 100),
 };
 
 let folder = '';
@@ -54,6 +69,12 @@ async function tar(files: Files, prefix: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+async function loadImageSet(path: string): Promise<TrainTest<ImageSet>> {
+  const found = await findImageSet(path);
+  if (found.kind !== 'cifar') throw new Error('not a CIFAR');
+  return await found.load();
+}
+
 async function failure(path: string): Promise<string> {
   const error: unknown = await loadImageSet(path).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(UserError);
@@ -64,7 +85,7 @@ function without(files: Files, ...left: string[]): Files {
   return Object.fromEntries(Object.entries(files).filter(([name]) => !left.includes(name)));
 }
 
-describe('loadImageSet', () => {
+describe('findImageSet', () => {
   it('loads the folder of CIFAR-10', async () => {
     const { train, test } = await loadImageSet(await write(CIFAR_10_FILES));
     expect(train).toMatchObject({ name: 'CIFAR-10', count: 2, width: 32, height: 32, channels: 3 });
@@ -95,6 +116,16 @@ describe('loadImageSet', () => {
     expect(await loadImageSet(path)).toEqual(await loadImageSet(await write(files, 'folder')));
   });
 
+  it.each([
+    ['CIFAR-10', 'cifar-10-python.tar.gz', PYTHON_10_FILES, CIFAR_10_FILES],
+    ['CIFAR-100', 'cifar-100-python.tar.gz', PYTHON_100_FILES, CIFAR_100_FILES],
+  ])('finds in the python version of %s what is in the binary one, as a folder and as an archive', async (_, name, python, binary) => {
+    const wanted = await loadImageSet(await write(binary, 'binary'));
+    expect(await loadImageSet(await write(python, 'python'))).toEqual(wanted);
+    await writeFile(join(folder, name), gzipSync(await tar(python, 'cifar-python/')));
+    expect(await loadImageSet(join(folder, name))).toEqual(wanted);
+  });
+
   it('numbers more than nine batches by value', async () => {
     const batches = Object.fromEntries(
       Array.from({ length: 10 }, (_, index) => [`data_batch_${index + 1}.bin`, record([index], index)]),
@@ -110,8 +141,10 @@ describe('loadImageSet', () => {
 
   it.each<[string, Files, RegExp]>([
     ['an empty folder', {}, /holds no image set: it is empty\. Expected/],
-    ['some other folder', { 'a.jpg': '', 'b.jpg': '' }, /it contains a\.jpg, b\.jpg\. Expected/],
-    ['the python version', { data_batch_1: '', 'batches.meta': '' }, /pickled "python version".*"binary version"/],
+    ['some other folder', { 'a.pdf': '', 'b.pdf': '' }, /it contains a\.pdf, b\.pdf\. Expected/],
+    ['half of the python version', { data_batch_1: '', 'batches.meta': '' }, /like CIFAR-10, but test_batch is missing.*python version/],
+    ['half of that of CIFAR-100', { train: '', meta: '' }, /like CIFAR-100, but test is missing.*python version/],
+    ['no pickle', { train: 'x', test: 'y', meta: 'z' }, /Cannot read .*meta/],
     ['a packed archive', { 'cifar-10-binary.tar.gz': '' }, /contains cifar-10-binary\.tar\.gz; give .*tar\.gz to load/],
     ['no test images', without(CIFAR_10_FILES, 'test_batch.bin'), /like CIFAR-10, but test_batch\.bin is missing/],
     ['no class names', without(CIFAR_100_FILES, 'fine_label_names.txt'), /but fine_label_names\.txt is missing/],

@@ -1,27 +1,22 @@
-import { resolve } from 'node:path';
-import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
-import { counted, formatBytes } from '../files/format';
+import { counted } from '../files/format';
 import { shellQuoted } from '../files/shell';
 import { describeAdapter } from '../gpu/engine';
-import { runFlops } from '../imae/accounting';
-import { isRecording, phasesOf, resolveConfig, type Config } from '../imae/config';
+import { resolveConfig, type Config } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
-import { rehearse } from '../imae/phaseResources';
 import { staysOnGpu } from '../imae/stepImages';
 import type { ResumePoint } from '../imae/run';
 import { findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
-import { openEngine } from './dawn';
 import { describeRun } from './dryRun';
 import { reportFailure } from './failure';
 import { resumePoint } from './folderStore';
 import { Interrupt } from './interrupt';
-import { completeChoices, loadChoices } from './kernels';
 import { freeMemory } from './memory';
+import { describeData, makeRunFolder, openTrainingEngine, prepareKernels } from './prepareRun';
 import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
-import { countTrainingImages, loadData, readTeacher } from './trainingInputs';
+import { countTrainingImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
@@ -86,22 +81,15 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   progress.stop();
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
-  const { adapter, kernels, precision } = config.device;
-  const plain = kernels === 'plain';
-  const engine = await openEngine({ adapterName: adapter, plain, timestamps: !plain || line.profile, half: precision === 'f16' });
+  const engine = await openTrainingEngine(config, line.profile);
   try {
     progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
+    if (teacher) progress.note('teacher', describeTeacher(config, teacher));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
-    progress.note('prepare', `memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
-    const choices = plain ? undefined : await loadChoices(engine, kernels, resumed?.path);
-    await rehearse(engine, config, data);
-    if (choices) {
-      const flops = runFlops(config, data.train.count);
-      await completeChoices(engine, choices, flops, (text) => progress.note('prepare', text));
-    }
+    await prepareKernels(engine, config, data, (text) => progress.note('prepare', text), resumed?.path);
     const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
-    const folder = resumed ?? newFolder(line, withFullPaths(config));
+    const folder = resumed ?? makeRunFolder(config, line.out);
     console.log(`run       ${folder.path}: see report.html in it`);
     const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
     const profiler = line.profile ? await profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
@@ -111,37 +99,7 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
   }
 }
 
-function newFolder({ out }: CommandLine, config: Config): RunFolder {
-  const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: config.preset });
-  try {
-    folder.writeConfig(config);
-  } catch (error) {
-    folder.close();
-    throw error;
-  }
-  return folder;
-}
-
-/** Files are found from wherever the run goes on. */
-function withFullPaths(config: Config): Config {
-  const { data, teacher, device } = config;
-  const isFile = data.set !== null && data.set !== 'shapes';
-  return {
-    ...config,
-    device: { ...device, ...(isRecording(device.kernels) ? { kernels: resolve(device.kernels) } : {}) },
-    data: { ...data, ...(isFile ? { set: resolve(data.set) } : {}) },
-    teacher: { ...teacher, ...(teacher.checkpoint === null ? {} : { checkpoint: resolve(teacher.checkpoint) }) },
-  };
-}
-
 function describeResume(point: ResumePoint | undefined): string {
   if (!point) return 'from the beginning: there is no complete checkpoint';
   return `from ${PHASE_TITLES[point.phase]} after ${counted(point.step, 'step')}, the last complete checkpoint`;
-}
-
-function describeData({ train, test }: TrainTest, isResident: boolean): string {
-  const size = `${train.width} × ${train.height} pixels, ${train.classes.length} ${train.classes.length === 1 ? 'class' : 'classes'}`;
-  const from = isInMemory(train) ? 'memory' : 'their files';
-  const streamed = isResident ? '' : `; streamed from ${from}, ${formatBytes(train.count * imageBytes(train))} in all`;
-  return `${train.name}: ${train.count} images to train on and ${test.count} held out, ${size}${streamed}`;
 }

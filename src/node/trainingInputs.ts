@@ -1,7 +1,9 @@
 import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { assertTeacherFits } from '../imae/checkpoint';
-import type { Config } from '../imae/config';
+import { teacherSize, type Config } from '../imae/config';
+import { describeLoad, reportLoad } from '../imae/loadReport';
+import { maeSpecs } from '../imae/mae';
 import type { NamedFile } from '../imae/run';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/trainingData';
 import { readNamed } from './folderStore';
@@ -77,4 +79,9 @@ export function readTeacher(config: Config): NamedFile | undefined {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`--teacher: ${error.message}`, { usage: error.exitCode === 2 });
   }
+}
+
+/** What became of the tensors of a teacher's file. */
+export function describeTeacher(config: Config, { name, file }: NamedFile): string {
+  return `${name}: ${describeLoad(reportLoad(file, maeSpecs(teacherSize(config), 1)))}`;
 }

@@ -33,9 +33,11 @@ export interface CommandSpec<O extends CommandOptions> {
   /** What stands beside the options, as the help shows it (`A.jpg B.jpg`), and how many of them there have to be. */
   readonly operands?: { readonly shown: string; readonly least: number; readonly most: number };
   readonly options: O;
+  /** Whether options that it does not know are handed on, unread, behind the operands. */
+  readonly passesOn?: boolean;
   /** Lines under the options in the help. */
   readonly examples: readonly string[];
-  readonly run: (values: ValuesOf<O>, operands: readonly string[]) => Promise<number>;
+  readonly run: (values: ValuesOf<O>, operands: readonly string[], passed: readonly string[]) => Promise<number>;
 }
 
 /** An option whose kind and default stand in one place. */
@@ -63,7 +65,9 @@ export function makeCommand<const O extends CommandOptions>(spec: CommandSpec<O>
           console.log(`${parser.helpInformation()}\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`);
           return 0;
         }
-        return await spec.run(valuesOf(spec, given), operandsOf(spec, parser.args));
+        const first = spec.passesOn ? parser.args.findIndex((text) => text.startsWith('-')) : -1;
+        const [operands, passed] = first < 0 ? [parser.args, []] : [parser.args.slice(0, first), parser.args.slice(first)];
+        return await spec.run(valuesOf(spec, given), operandsOf(spec, operands), passed);
       } catch (error) {
         return reportFailure(error, args.includes('--debug'));
       }
@@ -71,12 +75,13 @@ export function makeCommand<const O extends CommandOptions>(spec: CommandSpec<O>
   };
 }
 
-function makeParser<O extends CommandOptions>({ name, about, operands, options }: CommandSpec<O>): Parser {
+function makeParser<O extends CommandOptions>({ name, about, operands, options, passesOn }: CommandSpec<O>): Parser {
   const parser = new Parser(`node train.js ${name}`)
     .usage([operands?.shown, '[options]'].filter((part) => part !== undefined).join(' '))
     .description(about)
     .helpOption(false)
     .allowExcessArguments()
+    .allowUnknownOption(passesOn)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
     .configureHelp({

@@ -1,14 +1,18 @@
 import { UserError } from '../../files/userError';
 import { nearest } from '../../imae/nearest';
+import { analyse } from './analyse';
 import type { Command } from './command';
+import { exportCommand } from './export';
 import { finetune } from './finetune';
 import { knn } from './knn';
 import { probe } from './probe';
+import { reconstruct } from './reconstruct';
 import { separability } from './separability';
+import { study } from './study';
 import { unmixing } from './unmixing';
 
 /** What the command line does beside training, in the order of the help. */
-export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe, finetune];
+export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe, finetune, study, analyse, reconstruct, exportCommand];
 
 /**
  * The command that a command line begins with, and the arguments after its name; undefined where it begins with an

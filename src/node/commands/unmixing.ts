@@ -26,7 +26,7 @@ export const unmixing = makeCommand({
     const { imae, config, data } = evaluated;
     const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
     return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine) => {
-      const rows = await unmixingOver(engine, config, imae, data, values);
+      const rows = await unmixingOver(engine, config, imae, data, values, evaluated.teacher);
       const caption = `${data.train.name}, ${values.images} held-out mixtures, mask ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
       return {
         result: { rows },

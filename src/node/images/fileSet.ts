@@ -1,5 +1,4 @@
 import { constants } from 'node:buffer';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ChannelCounts, channelStatistics, imageBytes, spreadIndices, type ImageSet, type SetFacts, type TrainTest } from '../../data/imageSet';
 import { digest } from '../../files/digest';
@@ -7,9 +6,9 @@ import { counted, formatBytes } from '../../files/format';
 import { UserError } from '../../files/userError';
 import { freeMemory } from '../memory';
 import { BrokenFiles } from './brokenFiles';
-import { BrokenImageError, decodeImage, imageSize } from './decode';
+import { BrokenImageError, imageSize } from './decode';
+import { openDecoders, type Decoders } from './decoders';
 import type { ImageFiles, ImageTree } from './tree';
-import { Turnstile } from './turnstile';
 
 /** How image files become a set. */
 export interface FileSetOptions {
@@ -49,15 +48,14 @@ const HELD_OUT_BYTES = 2 ** 31;
 /** The share of free memory that a set may take; beyond, it is streamed. */
 const MEMORY_SHARE = 0.5;
 
-/** Images of a set read as a whole that are under way at once; how many are decoded at once, the turnstile says. */
+/** Images of a set read as a whole that are under way at once; how many are decoded at once, the decoders say. */
 const UNDER_WAY = 64;
 
 /** Loads a tree of image files, or makes it ready to be streamed. @throws UserError */
 export async function loadTree(tree: ImageTree, options: FileSetOptions, watcher: LoadWatcher = UNWATCHED): Promise<FileSet> {
   const side = await storedSide(tree, options, watcher);
-  const { workers } = options;
   const broken = new BrokenFiles();
-  const reader = { side, broken, skips: options.broken === 'skip', turnstile: new Turnstile(workers === 'auto' ? availableParallelism() : workers) };
+  const reader = { side, broken, skips: options.broken === 'skip', decoders: openDecoders(options.workers) };
   const train = new FileImages(tree, tree.train, reader);
   const held = new FileImages(tree, heldOut(tree, side, watcher), reader);
   const shape = { width: side, height: side, channels: CHANNELS };
@@ -144,7 +142,7 @@ interface Reader {
   readonly broken: BrokenFiles;
   /** Whether a broken file has another image put in its place. */
   readonly skips: boolean;
-  readonly turnstile: Turnstile;
+  readonly decoders: Decoders;
 }
 
 /** The images of some files of a tree, decoded when they are wanted. */
@@ -184,12 +182,12 @@ class FileImages {
   async statistics(watcher: LoadWatcher): Promise<Pick<SetFacts, 'mean' | 'std'>> {
     const { side } = this.reader;
     const counts = new ChannelCounts({ width: side, height: side, channels: CHANNELS });
-    await this.each('mean and deviation of the images', watcher, (image) => counts.add(image), this.files.paths.length);
+    await this.each('images for their mean and deviation', watcher, (image) => counts.add(image), this.files.paths.length);
     return counts.statistics();
   }
 
   private async each(what: string, watcher: LoadWatcher, use: (image: Uint8Array, index: number) => void, count: number): Promise<void> {
-    const broken: [index: number, error: Error][] = [];
+    const broken: { readonly index: number; readonly error: BrokenImageError }[] = [];
     let done = 0;
     watcher.begin(what, count);
     const work = async (index: number): Promise<void> => {
@@ -197,7 +195,7 @@ class FileImages {
         use(await this.image(index), index);
       } catch (error) {
         if (!(error instanceof BrokenImageError)) throw error;
-        broken.push([index, error]);
+        broken.push({ index, error });
       }
       watcher.done(++done);
     };
@@ -207,10 +205,10 @@ class FileImages {
       while (next < count) await work(next++);
     };
     await Promise.all(Array.from({ length: UNDER_WAY }, line));
-    const [first] = broken.sort(([a], [b]) => a - b);
+    const [first] = broken.sort((a, b) => a.index - b.index);
     if (!first) return;
     const others = broken.length > 1 ? `, the first of ${broken.length} such files` : '';
-    const { path, why } = first[1] as BrokenImageError;
+    const { path, why } = first.error;
     throw new UserError(`--data: ${path} cannot be decoded: ${why}${others}. Replace or delete ${broken.length > 1 ? 'them' : 'it'}, or give --broken skip.`);
   }
 
@@ -223,7 +221,7 @@ class FileImages {
       }
       try {
         const path = join(this.tree.root, this.files.paths[at] as string);
-        return await this.reader.turnstile.pass(() => decodeImage(path, this.reader.side));
+        return await this.reader.decoders.decode(path, this.reader.side);
       } catch (error) {
         if (!(error instanceof BrokenImageError) || !this.reader.skips) throw error;
         this.reader.broken.add(error);

@@ -1,0 +1,121 @@
+import type { TrainTest } from '../../data/imageSet';
+import type { Engine } from '../../gpu/engine';
+import { stepFlops, stepShape } from '../accounting';
+import type { LearningWatcher } from '../classification';
+import { planPhase, type Config, type Phase } from '../config';
+import { FINETUNE_DEFAULTS, runFinetune } from '../finetune';
+import { PROBE_DEFAULTS, runProbe } from '../probe';
+import type { NamedFile } from '../run';
+import { evaluateSeparability, SIDES } from '../separability';
+import { unmixingOver } from '../unmixingOver';
+import type { Measure } from './study';
+import type { CellValues } from './table';
+
+/** How cells are measured, the same for all of a study. */
+export interface MeasureSettings {
+  readonly alphas: readonly number[];
+  /** Held-out mixtures, and mixtures of training images that linear maps are fitted on. */
+  readonly images: number;
+  readonly fitImages: number;
+  readonly probeEpochs: number;
+  readonly finetuneEpochs: number;
+}
+
+export interface MeasuredRun {
+  readonly config: Config;
+  readonly model: NamedFile;
+  /** Whose latents are looked for. */
+  readonly teacher: NamedFile;
+  /** Of the teacher that trained it, for the budget. */
+  readonly teacherConfig: Config;
+  readonly data: TrainTest;
+}
+
+/** Is told what is being measured. */
+export type MeasureNote = (text: string) => void;
+
+/** Smallest batches that make sense; toy sets have fewer images than the published batches. */
+const CLASSIFIER_BATCH = 128;
+
+/** What a trained cell comes to, as numbers by name. @throws UserError as the evaluations */
+export async function measureRun(
+  engine: Engine,
+  run: MeasuredRun,
+  measures: readonly Measure[],
+  settings: MeasureSettings,
+  note: MeasureNote,
+): Promise<CellValues> {
+  const values: Record<string, number> = { ...budget(run) };
+  for (const measure of measures) {
+    if (measure === 'unmixing' && run.config.training.mode === 'mae') continue; // it does not take mixtures apart
+    note(measure);
+    Object.assign(values, await MEASURES[measure](engine, run, settings));
+  }
+  return values;
+}
+
+type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings) => Promise<CellValues>;
+
+const MEASURES: Readonly<Record<Measure, Measurement>> = {
+  unmixing: async (engine, { config, model, data }, settings) => {
+    const values: Record<string, number> = {};
+    for (const { alpha, score } of await unmixingOver(engine, config, model, data, settings)) {
+      for (const side of SIDES) {
+        const errors = score[side];
+        if (!errors) continue;
+        values[`score.${side}@${alpha}`] = errors.score;
+        values[`needed.${side}@${alpha}`] = 1 - Math.min(errors.other, errors.mean, errors.mixture) / errors.mean;
+      }
+    }
+    return values;
+  },
+
+  separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }) => {
+    const { maskRatio } = config.masking;
+    const settings = { alphas, images, fitImages, maskRatio, seed: config.training.seed };
+    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings });
+    const values: Record<string, number> = {};
+    for (const { source, target, alpha, tokens, r2 } of fitted) {
+      if (tokens === 'patches') values[`r2.${source.id}.${target}@${alpha}`] = r2.value;
+    }
+    for (const row of config.training.mode === 'mae' ? [] : branches) {
+      const of = { imae: 'nearest', teacher: 'nearest.before', random: undefined }[row.model];
+      if (of) values[`${of}.${row.branch}@${row.alpha}`] = row.nearest[row.branch].value;
+    }
+    return values;
+  },
+
+  probe: async (engine, { model, data, config }, { probeEpochs: epochs }) => {
+    const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
+    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: SILENT });
+    return { 'probe.top1': top1, 'probe.top5': top5 };
+  },
+
+  finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }) => {
+    if (epochs === 0) return {};
+    const settings = { ...FINETUNE_DEFAULTS, ...lengthOf(epochs, FINETUNE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
+    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: SILENT });
+    return { 'finetune.top1': top1, 'finetune.top5': top5 };
+  },
+};
+
+const SILENT: LearningWatcher = { begin: () => undefined, step: () => undefined, epoch: () => undefined };
+
+/** A shorter recipe keeps its share of warm-up. */
+function lengthOf(epochs: number, recipe: { readonly epochs: number; readonly warmupEpochs: number }): { epochs: number; warmupEpochs: number } {
+  return { epochs, warmupEpochs: (recipe.warmupEpochs * epochs) / recipe.epochs };
+}
+
+/** What training took, the teacher's with it: steps, images shown (both of a pair) and arithmetic. */
+function budget({ config, teacherConfig, data }: MeasuredRun): CellValues {
+  const phases: readonly (readonly [Config, Phase])[] =
+    config.training.mode === 'mae' ? [[config, 'mae']] : [[teacherConfig, 'teacher'], [config, 'imae']];
+  const sums = { steps: 0, images: 0, flops: 0 };
+  for (const [of, phase] of phases) {
+    const { steps } = planPhase(of, phase, data.train.count);
+    sums.steps += steps;
+    sums.images += steps * of.training.batch * (phase === 'imae' ? 2 : 1);
+    sums.flops += steps * stepFlops(stepShape(of, phase));
+  }
+  return { 'budget.steps': sums.steps, 'budget.images': sums.images, 'budget.tflop': sums.flops / 1e12 };
+}

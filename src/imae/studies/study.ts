@@ -1,0 +1,39 @@
+import type { FigureSection } from '../../files/figures';
+import type { Config } from '../config';
+import type { PartialSettings } from '../options';
+import type { Table } from './table';
+
+/** What a cell is asked once it is trained. */
+export type Measure = 'unmixing' | 'separability' | 'probe' | 'finetune';
+
+/** One setting of a study's grid, trained with every seed. */
+export interface StudyCell {
+  /** For folders and results: letters, digits, dots and dashes. */
+  readonly name: string;
+  readonly title: string;
+  /** Over the base configuration. */
+  readonly settings: PartialSettings;
+  /** Where the cell lies on the axis of what is varied, if that is a number. */
+  readonly x?: number;
+  /** What others are compared with. */
+  readonly reference?: boolean;
+}
+
+/** A question that a grid of runs answers. */
+export interface Study {
+  readonly name: string;
+  /** In one line, for the help. */
+  readonly question: string;
+  /** What is varied and how to read the figures, for the head of the page. */
+  readonly lead: readonly string[];
+  /** In the order of the figures. */
+  readonly measures: readonly Measure[];
+  /**
+   * @param base what every cell shares
+   * @param trainingImages of the set
+   * @throws UserError where the base leaves no room for the grid
+   */
+  cells(base: Config, trainingImages: number): readonly StudyCell[];
+  /** @param caption configuration, image budget, seeds and adapter, for every caption */
+  sections(table: Table, caption: string): readonly FigureSection[];
+}

@@ -1,0 +1,162 @@
+import type { BarsFigure, FigureLine, LinesFigure, TableFigure } from '../../files/figures';
+import type { StudyCell } from './study';
+
+/** What one run of a cell came to: numbers by name, such as `score.subordinate@0.3`. */
+export type CellValues = Readonly<Record<string, number>>;
+
+/** A mean over seeds, with the 95 % interval of Student's t where there are several. */
+export interface OverSeeds {
+  readonly value: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly seeds: number;
+}
+
+/** Two-sided 95 % quantiles of Student's t, by degrees of freedom from 1. */
+const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+const NORMAL = 1.96;
+
+export function overSeeds(values: readonly number[]): OverSeeds | undefined {
+  const seeds = values.length;
+  if (seeds === 0) return undefined;
+  const value = values.reduce((sum, each) => sum + each, 0) / seeds;
+  if (seeds === 1) return { value, seeds };
+  const variance = values.reduce((sum, each) => sum + (each - value) * (each - value), 0) / (seeds - 1);
+  const half = (STUDENT[seeds - 2] ?? NORMAL) * Math.sqrt(variance / seeds);
+  return { value, low: value - half, high: value + half, seeds };
+}
+
+/** The cells of a study and what their runs came to, as far as they are done. */
+export class Table {
+  constructor(
+    readonly cells: readonly StudyCell[],
+    readonly alphas: readonly number[],
+    /** Of each cell by its name, a run a seed. */
+    private readonly results: ReadonlyMap<string, readonly CellValues[]>,
+  ) {}
+
+  at(cell: StudyCell, name: string): OverSeeds | undefined {
+    return overSeeds((this.results.get(cell.name) ?? []).flatMap((values) => values[name] ?? []));
+  }
+
+  /** The mean over α of what is measured at each: of every seed by itself, then over them. */
+  overAlphas(cell: StudyCell, name: string): OverSeeds | undefined {
+    const means = (this.results.get(cell.name) ?? []).flatMap((values) => {
+      const all = this.alphas.flatMap((alpha) => values[`${name}@${alpha}`] ?? []);
+      return all.length === this.alphas.length ? [all.reduce((sum, each) => sum + each, 0) / all.length] : [];
+    });
+    return overSeeds(means);
+  }
+
+  has(name: string): boolean {
+    return this.cells.some((cell) => this.at(cell, name) ?? this.overAlphas(cell, name));
+  }
+}
+
+interface Titled {
+  readonly title: string;
+  readonly caption: string;
+  /** What is measured, with its unit. */
+  readonly y: string;
+  readonly span?: readonly [number, number];
+}
+
+/** A line a cell over α, and lines to compare with. */
+export function overAlpha(
+  table: Table,
+  name: string,
+  { title, caption, y, span }: Titled,
+  references: readonly { readonly title: string; readonly name: string }[] = [],
+): LinesFigure {
+  const { alphas, cells } = table;
+  const line = (cell: StudyCell, key: string): Pick<FigureLine, 'values' | 'low' | 'high'> => {
+    const found = alphas.map((alpha) => table.at(cell, `${key}@${alpha}`));
+    const ends = { low: found.map((each) => each?.low ?? null), high: found.map((each) => each?.high ?? null) };
+    return { values: found.map((each) => each?.value ?? null), ...(found.some((each) => each?.low !== undefined) ? ends : {}) };
+  };
+  return {
+    kind: 'lines',
+    title,
+    caption,
+    x: { title: 'α, weight of the subordinate', values: alphas },
+    y: { title: y, ...(span ? { span } : {}) },
+    lines: [
+      ...cells.map((cell) => ({ title: cell.title, ...line(cell, name), ...(cell.reference ? { reference: true } : {}) })),
+      // What is compared with hardly differs between cells: the first that has it speaks for all.
+      ...references.flatMap((reference) => {
+        const cell = cells.find((each) => alphas.some((alpha) => table.at(each, `${reference.name}@${alpha}`)));
+        return cell ? [{ title: reference.title, ...line(cell, reference.name), reference: true }] : [];
+      }),
+    ],
+  };
+}
+
+/** A bar a cell: of a value, or of the mean over α of one that is measured at each. */
+export function overCells(table: Table, name: string, { title, caption, y, span }: Titled): BarsFigure {
+  return {
+    kind: 'bars',
+    title,
+    caption,
+    value: { title: y, ...(span ? { span } : {}) },
+    bars: table.cells.flatMap((cell) => {
+      const found = table.at(cell, name) ?? table.overAlphas(cell, name);
+      if (!found) return [];
+      const { value, low, high } = found;
+      return [{ title: cell.title, value, ...(low === undefined || high === undefined ? {} : { low, high }), ...(cell.reference ? { reference: true } : {}) }];
+    }),
+  };
+}
+
+/** A line a value over what is varied, where that is a number; cells without a place are levels to compare with. */
+export function overSetting(
+  table: Table,
+  names: readonly { readonly title: string; readonly name: string }[],
+  x: string,
+  { title, caption, y, span }: Titled,
+): LinesFigure {
+  const placed = table.cells.filter((cell) => cell.x !== undefined);
+  const levels = table.cells.filter((cell) => cell.x === undefined);
+  const lookUp = (cell: StudyCell, name: string): OverSeeds | undefined => table.at(cell, name) ?? table.overAlphas(cell, name);
+  return {
+    kind: 'lines',
+    title,
+    caption,
+    x: { title: x, values: placed.map((cell) => cell.x ?? 0) },
+    y: { title: y, ...(span ? { span } : {}) },
+    lines: names.flatMap(({ title: named, name }) => {
+      const found = placed.map((cell) => lookUp(cell, name));
+      const ends = { low: found.map((each) => each?.low ?? null), high: found.map((each) => each?.high ?? null) };
+      return [
+        { title: named, values: found.map((each) => each?.value ?? null), ...(found.some((each) => each?.low !== undefined) ? ends : {}) },
+        ...levels.flatMap((cell): FigureLine[] => {
+          const level = lookUp(cell, name);
+          return level ? [{ title: `${named}, ${cell.title}`, values: placed.map(() => level.value), reference: true }] : [];
+        }),
+      ];
+    }),
+  };
+}
+
+/** A row a cell, a column a value; means over α where a value is measured at each. */
+export function tableOf(
+  table: Table,
+  columns: readonly { readonly title: string; readonly name: string; readonly digits?: number }[],
+  { title, caption }: Pick<Titled, 'title' | 'caption'>,
+): TableFigure {
+  const shown = columns.filter(({ name }) => table.has(name));
+  const text = (found: OverSeeds | undefined, digits = 3): string => {
+    if (!found) return '–';
+    const { value, high } = found;
+    return high === undefined ? value.toFixed(digits) : `${value.toFixed(digits)} ± ${(high - value).toFixed(digits)}`;
+  };
+  return {
+    kind: 'table',
+    title,
+    caption,
+    columns: [{ title: 'cell' }, ...shown.map((column) => ({ title: column.title, numeric: true })), { title: 'seeds', numeric: true }],
+    rows: table.cells.map((cell) => {
+      const found = shown.map(({ name }) => table.at(cell, name) ?? table.overAlphas(cell, name));
+      return [cell.title, ...found.map((each, at) => text(each, shown[at]?.digits)), String(Math.max(0, ...found.map((each) => each?.seeds ?? 0)))];
+    }),
+  };
+}

@@ -1,0 +1,4 @@
+import { answerQuestions } from './decoders';
+
+// Started by the process that wants images, with a channel to it.
+answerQuestions();

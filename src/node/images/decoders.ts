@@ -1,0 +1,104 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../../files/userError';
+import { BrokenImageError, decodeImage } from './decode';
+import { Turnstile } from './turnstile';
+
+/** Decodes image files, some at once. */
+export interface Decoders {
+  /** The file at a path in the stored form: see `decodeImage`. @throws BrokenImageError */
+  decode(path: string, side: number): Promise<Uint8Array>;
+}
+
+/** Threads that this process decodes on: Node.js reads the variable as it starts, and cannot have more later. */
+const THREADS_HERE = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+
+/** @param workers files that are decoded at once */
+export function openDecoders(workers: number | 'auto'): Decoders {
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  const turnstile = new Turnstile(count);
+  const { decode } = count <= THREADS_HERE ? { decode: decodeImage } : new DecoderProcess(count);
+  return { decode: (path, side) => turnstile.pass(() => decode(path, side)) };
+}
+
+/** What the process is asked. */
+export interface DecodeQuestion {
+  readonly id: number;
+  readonly path: string;
+  readonly side: number;
+}
+
+export type DecodeAnswer = { readonly id: number } & (
+  | { readonly image: Uint8Array }
+  | { readonly broken: string }
+);
+
+interface Waiting {
+  readonly path: string;
+  readonly resolve: (image: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A process beside this one, with as many threads as are wanted. It is started with the first file, and ends with this one. */
+class DecoderProcess {
+  private child: ChildProcess | undefined;
+  private readonly waiting = new Map<number, Waiting>();
+  private id = 0;
+
+  constructor(private readonly threads: number) {}
+
+  readonly decode = (path: string, side: number): Promise<Uint8Array> =>
+    new Promise((resolve, reject) => {
+      this.child ??= this.start();
+      const question: DecodeQuestion = { id: ++this.id, path, side };
+      this.waiting.set(question.id, { path, resolve, reject });
+      this.child.channel?.ref();
+      this.child.send(question);
+    });
+
+  private start(): ChildProcess {
+    const child = fork(PROGRAM, {
+      serialization: 'advanced',
+      execArgv: [],
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(this.threads) },
+    });
+    child.unref();
+    child.on('message', (answer: DecodeAnswer) => {
+      const asked = this.waiting.get(answer.id);
+      this.waiting.delete(answer.id);
+      if (this.waiting.size === 0) child.channel?.unref(); // nothing to stay for
+      if (!asked) return;
+      if ('image' in answer) asked.resolve(answer.image);
+      else asked.reject(new BrokenImageError(asked.path, answer.broken));
+    });
+    const ended = (why: string): void => {
+      this.child = undefined;
+      const paths = [...this.waiting.values()].map(({ path }) => path);
+      const error = new UserError(`The process that decodes images ended (${why}) at one of ${paths.join(', ')}. Give --workers ${THREADS_HERE} to do without it.`);
+      for (const { reject } of this.waiting.values()) reject(error);
+      this.waiting.clear();
+    };
+    child.on('error', ({ message }) => ended(message));
+    child.on('exit', (code, signal) => ended(signal ?? `code ${code ?? 0}`));
+    return child;
+  }
+}
+
+/** The bundled program, from dist/ or from src/node/images. */
+const PROGRAM = import.meta.dirname.endsWith('dist')
+  ? join(import.meta.dirname, 'decoder.js')
+  : join(import.meta.dirname, '..', '..', '..', 'dist', 'decoder.js');
+
+/** What the process does. */
+export function answerQuestions(): void {
+  const send = (answer: DecodeAnswer): void => void process.send?.(answer);
+  process.on('SIGINT', () => undefined); // a terminal tells it to both; the other one ends this
+  process.on('disconnect', () => process.exit());
+  process.on('message', ({ id, path, side }: DecodeQuestion) => {
+    decodeImage(path, side).then(
+      (image) => send({ id, image }),
+      (error: unknown) => send({ id, broken: error instanceof BrokenImageError ? error.why : String(error) }),
+    );
+  });
+}
