@@ -22,7 +22,8 @@ const MOST_CONFUSIONS = 20;
 export function classificationSections(judged: readonly [Judged, ...Judged[]], classes: readonly string[], caption: string): FigureSection[] {
   const [first] = judged;
   const { count } = first.result;
-  const tested = `${count} test images, whole, 95 % intervals over images. ${caption}`;
+  const plain = `${count} test images, whole. ${caption}`;
+  const tested = `95 % intervals over images. ${plain}`;
   const accuracy: Figure[] = [
     ...curves(judged, classes.length, `Judged on ${count} test images after every epoch. ${caption}`),
     {
@@ -53,7 +54,7 @@ export function classificationSections(judged: readonly [Judged, ...Judged[]], c
   ];
   return [
     { id: 'accuracy', title: 'Accuracy', figures: accuracy },
-    { id: 'classes', title: `${first.title}, class by class`, figures: [classBars(first, classes, tested), confusions(first, classes, tested)] },
+    { id: 'classes', title: `Class by class: ${first.title}`, figures: [classBars(first, classes, tested), confusions(first, classes, plain)] },
   ];
 }
 

@@ -90,8 +90,8 @@ function makeParser<O extends CommandOptions>({ name, about, operands, options, 
     });
   const add = (flags: string, help: string): ParserOption => {
     const option = new ParserOption(flags, help);
-    // The parser would store --top-k as topK; keep one spelling, the flag's.
-    option.attributeName = () => option.name();
+    // The parser would store --top-k as topK; keep one spelling, the flag's, which --no-flag turns off.
+    option.attributeName = () => option.name().replace(option.negate ? /^no-/ : '', '');
     parser.addOption(option);
     return option;
   };
