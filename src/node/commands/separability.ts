@@ -16,7 +16,7 @@ const alphas = list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'
 /** Whether the latent of a mixture is linearly separable. */
 export const separability = makeCommand({
   name: 'evaluate separability',
-  about: 'is the latent of one image linearly in the latent of a mixture? M_ls and R² over α, in three forms',
+  about: 'is each image linearly in the latent of a mixture? M_ls and R² over α',
   options: {
     run: commandOption(nullable(text('RUN', 'the folder of a run'), 'none'), null, 'run that left the i-MAE, its teacher and its images'),
     checkpoint: commandOption(file, null, 'i-MAE by its file, in place of --run'),
