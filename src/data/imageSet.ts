@@ -20,6 +20,8 @@ export interface SetFacts {
   readonly std: readonly number[];
   /** Stands for the images where a run asks whether they are the same; without it, a digest of them does. */
   readonly identity?: string;
+  /** What has decoded image files, where that was not Node: a name, as `Chrome`. Their pixels are others then. */
+  readonly decoder?: string;
 }
 
 /** Images in memory. */

@@ -57,6 +57,15 @@ describe('the identity of a run', () => {
     expect(await refusal(tinyConfig(), TINY_DATA, undefined)).toMatch(/^--teacher: .*another teacher/);
   });
 
+  it('says where the pixels of image files differ by what decoded them', async () => {
+    const seenBy = (decoder: string): typeof TINY_DATA => ({ ...TINY_DATA, train: { ...TINY_DATA.train, decoder } });
+    const state = stateOf(await identify(tinyConfig(), seenBy('Chrome'), undefined));
+    assertSameRun(state, await identify(tinyConfig(), seenBy('Chrome'), undefined));
+    const inNode = await identify(tinyConfig(), TINY_DATA, undefined);
+    expect(() => assertSameRun(state, inNode)).toThrow(/decoded by Chrome, which gives other pixels than Node: .* in Chrome alone/);
+    expect(() => assertSameRun(stateOf(inNode), { ...inNode, data: `${inNode.data} decoded by Firefox` })).toThrow(/decoded by Node, .* than Firefox/);
+  });
+
   it('must be in the checkpoint', async () => {
     const foreign = { name: 'foreign.safetensors', file: { tensors: new Map(), metadata: {} } };
     const now = await identify(tinyConfig(), TINY_DATA, undefined);

@@ -48,10 +48,14 @@ export function identifySettings(config: Config): Record<string, string> {
   return settings;
 }
 
-/** A digest of all images and labels of a set's two parts. */
-export async function identifyData(data: TrainTest): Promise<string> {
-  return `${await digestImages(data.train)} ${await digestImages(data.test)}`;
+/** A digest of all images and labels of a set's two parts, and what has decoded them where that was not Node. */
+export async function identifyData({ train, test }: TrainTest): Promise<string> {
+  const decoder = train.decoder === undefined ? '' : `${DECODED_BY}${train.decoder}`;
+  return `${await digestImages(train)} ${await digestImages(test)}${decoder}`;
 }
+
+const DECODED_BY = ' decoded by ';
+const decoderOf = (data: string): string => data.split(DECODED_BY)[1] ?? 'Node';
 
 /** @param teacher the one that the user gave, not one that the run trains itself */
 export async function identify(config: Config, data: TrainTest, teacher: NamedFile | undefined): Promise<RunIdentity> {
@@ -82,6 +86,12 @@ export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, chang
     );
   }
   const restore = 'Give the one that the run was begun with, or start a new run.';
+  if (decoderOf(then.data) !== decoderOf(now.data)) {
+    throw new UserError(
+      `--data: the image files of this run were decoded by ${decoderOf(then.data)}, which gives other pixels than ${decoderOf(now.data)}: ` +
+        `it goes on, bit for bit, in ${decoderOf(then.data)} alone.`,
+    );
+  }
   if (then.data !== now.data) throw new UserError(`--data: these are other images than the run has seen so far. ${restore}`);
   if (then.teacher !== now.teacher) throw new UserError(`--teacher: this is another teacher than the run has had so far. ${restore}`);
 }

@@ -18,7 +18,7 @@ export function builtInSize({ model }: Config): SetSize {
   return { name: 'shapes', width: model.image, height: model.image, channels: 3, count: BUILT_IN.trainCount };
 }
 
-type SetSize = Pick<ImageSet, 'name' | 'width' | 'height' | 'channels' | 'count'>;
+export type SetSize = Pick<ImageSet, 'name' | 'width' | 'height' | 'channels' | 'count'>;
 
 /** @throws UserError (usage) where the training images are not of the model's size, or fewer than a batch */
 export function assertFits(config: Config, { name, width, height, channels, count }: SetSize): void {

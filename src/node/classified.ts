@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { UNWATCHED, type LoadWatcher } from '../data/fileSet';
 import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import { counted, formatNumber } from '../files/format';
@@ -12,7 +13,7 @@ import type { NamedFile } from '../imae/run';
 import { BUILT_IN } from '../imae/trainingData';
 import { commandOption, neededOption } from './commands/command';
 import { FolderStore, readNamed } from './folderStore';
-import { loadTree, UNWATCHED, type LoadWatcher } from './images/fileSet';
+import { loadTree } from './images/loadTree';
 import { findImageSet } from './loadImageSet';
 import type { Progress } from './progress';
 import { RunFolder } from './runFolder';

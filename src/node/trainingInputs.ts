@@ -1,3 +1,5 @@
+import { UNWATCHED, type FileSet, type LoadWatcher } from '../data/fileSet';
+import type { FoundSet } from '../data/foundSet';
 import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { assertTeacherFits } from '../imae/checkpoint';
@@ -7,8 +9,8 @@ import { maeSpecs } from '../imae/mae';
 import type { NamedFile } from '../imae/run';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/trainingData';
 import { readNamed } from './folderStore';
-import { loadTree, UNWATCHED, type FileSet, type LoadWatcher } from './images/fileSet';
-import { findImageSet, type FoundSet } from './loadImageSet';
+import { loadTree } from './images/loadTree';
+import { findImageSet } from './loadImageSet';
 
 /** Images to train on, and the files among them that could not be decoded. */
 export type LoadedData = TrainTest & Partial<Pick<FileSet, 'broken'>>;
@@ -36,7 +38,7 @@ async function find({ data, preset }: Config): Promise<FoundSet> {
 async function loadFound(config: Config, found: FoundSet, watcher: LoadWatcher): Promise<LoadedData> {
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
-  assertFits(config, treeSize(config, tree.name, tree.train.paths.length)); // before hours of decoding
+  assertFits(config, treeSize(config, tree.root.name, tree.train.paths.length)); // before hours of decoding
   for (const note of tree.notes) watcher.note(note);
   const { decodeSize, broken, stream, workers, statistics } = config.data;
   return await loadTree(tree, { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' }, watcher);
@@ -55,7 +57,7 @@ export async function countTrainingImages(config: Config): Promise<number | unde
     const found = await findImageSet(set);
     if (found.kind === 'tree') {
       const { length } = found.tree.train.paths;
-      assertFits(config, treeSize(config, found.tree.name, length));
+      assertFits(config, treeSize(config, found.tree.root.name, length));
       return length;
     }
     const sets = await found.load();

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BrokenImageError, decodeImage, imageSize } from './decode';
+import { BrokenImageError } from '../../data/brokenFiles';
+import { decodeImage, imageSize } from './decode';
 import { CMYK_JPEG, GREY_JPEG, halves, plain, png, turned, type Colour } from './testImages';
 
 const RED: Colour = [220, 30, 40];

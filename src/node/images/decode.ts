@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { UserError } from '../../files/userError';
+import { BrokenImageError } from '../../data/brokenFiles';
 import { errorCode, reason } from '../failure';
 
 /*
@@ -14,17 +14,6 @@ import { errorCode, reason } from '../failure';
 // Each file is read once, and there are more of them than threads.
 sharp.cache(false);
 sharp.concurrency(1);
-
-/** An image file that cannot be decoded. */
-export class BrokenImageError extends UserError {
-  constructor(
-    readonly path: string,
-    /** Without a full stop. */
-    readonly why: string,
-  ) {
-    super(`${path} cannot be decoded: ${why}.`);
-  }
-}
 
 /**
  * An image file in the stored form: 3 × `side` × `side` bytes.

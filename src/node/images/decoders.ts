@@ -1,9 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { BrokenImageError } from '../../data/brokenFiles';
+import { Turnstile } from '../../data/turnstile';
 import { UserError } from '../../files/userError';
-import { BrokenImageError, decodeImage } from './decode';
-import { Turnstile } from './turnstile';
+import { decodeImage } from './decode';
 
 /** Decodes image files, some at once. */
 export interface Decoders {

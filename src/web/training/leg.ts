@@ -32,6 +32,8 @@ export interface Figures {
 /** What a leg tells while it is under way, in order. Bytes are given away. */
 export type TrainingEvent =
   | { readonly kind: 'preparing'; readonly what: string }
+  | { readonly kind: 'note'; readonly text: string }
+  | { readonly kind: 'broken'; readonly path: string; readonly why: string }
   | { readonly kind: 'adapter'; readonly name: string; readonly software: boolean }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly plan: PhasePlan; readonly start: number }
   | { readonly kind: 'progress'; readonly lines: readonly MetricsLine[]; readonly figures?: Figures }

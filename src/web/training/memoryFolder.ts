@@ -3,6 +3,7 @@ import { UserError } from '../../files/userError';
 import { resolveConfig, type Config, type Phase } from '../../imae/config';
 import {
   appendedLine,
+  BROKEN_IMAGES,
   checkpointFiles,
   CHECKPOINTS,
   completeCheckpoints,
@@ -43,6 +44,7 @@ export class MemoryFolder {
   private configText = '';
   private metricsText = '';
   private sessionsText = '';
+  private brokenText = '';
   /** Checkpoints and panels, by their paths. */
   private readonly binary = new Map<string, Uint8Array>();
   private comesAgain = false;
@@ -69,6 +71,7 @@ export class MemoryFolder {
     folder.configText = text(CONFIG);
     folder.metricsText = text(METRICS);
     folder.sessionsText = text(SESSIONS);
+    folder.brokenText = text(BROKEN_IMAGES);
     for (const [path, bytes] of files) {
       if (!path.startsWith(root)) continue;
       const [part, file, ...deeper] = path.slice(root.length).split('/');
@@ -83,7 +86,7 @@ export class MemoryFolder {
   /** Every file, by its path in the folder. */
   files(): Map<string, Uint8Array> {
     const encoder = new TextEncoder();
-    const texts = Object.entries({ [CONFIG]: this.configText, [METRICS]: this.metricsText, [SESSIONS]: this.sessionsText });
+    const texts = Object.entries({ [CONFIG]: this.configText, [METRICS]: this.metricsText, [SESSIONS]: this.sessionsText, [BROKEN_IMAGES]: this.brokenText });
     return new Map([...texts.filter(([, text]) => text !== '').map(([path, text]) => [path, encoder.encode(text)] as const), ...this.binary]);
   }
 
@@ -126,6 +129,17 @@ export class MemoryFolder {
 
   appendSession(line: SessionLine): void {
     this.sessionsText += appendedLine(this.sessionsText, line);
+  }
+
+  /** Notes an image file that could not be decoded, once. */
+  noteBroken(path: string, why: string): void {
+    const line = `${path}: ${why}\n`;
+    if (!this.brokenText.includes(line)) this.brokenText += line;
+  }
+
+  /** The image files that could not be decoded and have others in their place, a line each. */
+  get broken(): readonly string[] {
+    return this.brokenText.split('\n').filter((line) => line !== '');
   }
 
   /** Keeps a sheet of panels. */

@@ -1,32 +1,44 @@
 import { UserError } from '../../files/userError';
 import { phasesOf, planIfKnown, resolveConfig, type Config } from '../../imae/config';
-import { assertFits, BUILT_IN, builtInSize } from '../../imae/trainingData';
+import { assertFits, builtInSize, type SetSize } from '../../imae/trainingData';
+import type { KnownImages } from './givenImages';
+
+/** Whether a run's images are files that somebody has to give, not the built-in drawings. */
+export function asksForImages({ data }: Config): boolean {
+  return data.set !== 'shapes';
+}
+
+/** What the training images of a run are, before they are drawn or decoded. @param images those that were given, where it asks for some */
+export function trainingSize(config: Config, images: KnownImages | undefined): SetSize {
+  if (!images) return builtInSize(config);
+  const { name, count, side = config.model.image } = images;
+  return { name, count, width: side, height: side, channels: 3 };
+}
 
 /**
  * Looks whether a page can train what a configuration asks for.
  *
  * @param source what messages call the configuration
- * @throws UserError where it needs files of a disk, or does not fit the built-in images
+ * @param images those that were given; without, where it asks for some, it cannot be told yet whether they fit
+ * @throws UserError where its teacher is a file, or it does not fit its images
  */
-export function assertForPage(config: Config, source: string): void {
-  const { data, teacher } = config;
-  if (data.set !== 'shapes') {
-    const images = data.set === null ? 'images from a disk' : `the images ${data.set}`;
-    throw new UserError(`${source} asks for ${images}. This page trains on the built-in drawings ("data": {"set": "shapes"}); train it in Node.`);
-  }
+export function assertForPage(config: Config, source: string, images?: KnownImages): void {
+  const { teacher } = config;
   if (teacher.checkpoint !== null) {
     throw new UserError(`${source} takes its teacher from the file ${teacher.checkpoint}, which a page cannot read. Train it in Node.`);
   }
-  assertFits(config, builtInSize(config));
+  if (images || !asksForImages(config)) assertFits(config, trainingSize(config, images));
 }
 
 /**
  * The configuration with logging as a page wants it, where something is to be seen all the time. What differs from its
  * preset was meant, and stays. A run's bits do not depend on it.
+ *
+ * @param count training images
  */
-export function withLiveLogging(config: Config): Config {
+export function withLiveLogging(config: Config, count: number): Config {
   const { logging } = resolveConfig([{ source: 'preset', values: { preset: config.preset } }]);
-  const steps = Math.max(...phasesOf(config).map((phase) => planIfKnown(config, phase, BUILT_IN.trainCount)?.steps ?? 0));
+  const steps = Math.max(...phasesOf(config).map((phase) => planIfKnown(config, phase, count)?.steps ?? 0));
   const live: Config['logging'] = {
     logEvery: Math.max(1, Math.round(steps / 1000)),
     scoreEvery: Math.max(10, Math.round(steps / 20)),

@@ -1,4 +1,4 @@
-import type { TrainTest } from '../../data/imageSet';
+import { UNWATCHED, type LoadWatcher } from '../../data/fileSet';
 import { UserError } from '../../files/userError';
 import { isSoftware, nameAdapter, type Engine } from '../../gpu/engine';
 import { EngineError } from '../../gpu/errors';
@@ -6,7 +6,11 @@ import type { Config } from '../../imae/config';
 import { rehearse } from '../../imae/phaseResources';
 import { checkResumption, DivergedError, type RunResult } from '../../imae/run';
 import { assertTrainable, BUILT_IN, drawBuiltIn } from '../../imae/trainingData';
+import type { Decoders } from './decoders';
+import { findImages, type GivenImages, type KnownImages } from './givenImages';
 import { runOptions, trainLeg, type Leg, type Surroundings, type TrainingEvent } from './leg';
+import { asksForImages } from './pageConfig';
+import { loadImages, lookAt, type LoadedImages } from './trainingImages';
 
 /** How a leg ended. What was told before is whole in any case. */
 export type LegEnd =
@@ -22,6 +26,8 @@ export interface TrainingService {
   train(leg: Leg, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd>;
   /** Ends the leg under way with a checkpoint. */
   requestStop(): void;
+  /** Takes the images on which runs are trained from now on that ask for some. @throws UserError where there are none among the files */
+  use(images: GivenImages): Promise<KnownImages>;
   /** Looks whether a run can go on as `leg` says. @throws UserError */
   check(leg: Leg): Promise<void>;
 }
@@ -31,6 +37,7 @@ export interface Platform {
   /** @throws UserError where there is no GPU */
   readonly openEngine: (options: { readonly plain: boolean }) => Promise<Engine>;
   readonly drawPicture: Surroundings['drawPicture'];
+  readonly openDecoders: (workers: number | 'auto') => Decoders;
   /** Prepares an event to be given away, with the bytes in it. */
   readonly giveAway?: (event: TrainingEvent) => TrainingEvent;
 }
@@ -38,7 +45,8 @@ export interface Platform {
 /** Trains legs of runs, one after the other, with one engine, which stays open between them and holds no buffers then. */
 export class Training implements TrainingService {
   private engine: { readonly of: string; readonly engine: Engine } | undefined;
-  private data: { readonly of: string; readonly sets: TrainTest } | undefined;
+  private found: ReturnType<typeof findImages> | undefined;
+  private data: { readonly of: string; readonly sets: LoadedImages; readonly close: () => void } | undefined;
   private stop = false;
 
   constructor(private readonly platform: Platform) {}
@@ -53,8 +61,11 @@ export class Training implements TrainingService {
       const known = this.engine;
       const engine = await this.opened(config);
       await tell({ kind: 'adapter', name: nameAdapter(engine.info), software: isSoftware(engine.info) });
-      await tell({ kind: 'preparing', what: `drawing ${(BUILT_IN.trainCount + BUILT_IN.testCount).toLocaleString('en')} images` });
-      const data = this.drawn(config);
+      const data = await this.loaded(config, true, watching(tell));
+      const { broken } = data;
+      const tellBroken = ({ path, why }: { readonly path: string; readonly why: string }): void => void tell({ kind: 'broken', path, why });
+      broken?.all.forEach(tellBroken);
+      if (broken) broken.listener = tellBroken;
       await tell({ kind: 'preparing', what: 'compiling kernels' });
       if (known?.engine !== engine) await rehearse(engine, config, data);
       const result = await trainLeg(engine, data, leg, { send: tell, drawPicture, stopRequested: () => this.stop });
@@ -70,7 +81,13 @@ export class Training implements TrainingService {
   }
 
   async check(leg: Leg): Promise<void> {
-    await checkResumption(leg.config, this.drawn(leg.config), runOptions(leg));
+    await checkResumption(leg.config, await this.loaded(leg.config, false, UNWATCHED), runOptions(leg));
+  }
+
+  async use(images: GivenImages): Promise<KnownImages> {
+    this.found = findImages(images);
+    this.found.catch(() => undefined); // thrown where it is waited for
+    return await lookAt(await this.found);
   }
 
   /** Gives the GPU back. */
@@ -90,12 +107,57 @@ export class Training implements TrainingService {
     return engine;
   }
 
-  private drawn(config: Config): TrainTest {
-    const of = `${config.model.image} ${config.training.seed}`;
-    if (this.data?.of !== of) this.data = { of, sets: drawBuiltIn(config) };
+  /** @param toTrain see `loadImages` */
+  private async loaded(config: Config, toTrain: boolean, watcher: LoadWatcher): Promise<LoadedImages> {
+    const { model, training, data } = config;
+    const of = JSON.stringify(asksForImages(config) ? [model.image, data, toTrain] : [model.image, training.seed]);
+    if (this.data?.of !== of) {
+      this.data?.close();
+      this.data = undefined;
+      this.data = { of, ...(asksForImages(config) ? await this.given(config, toTrain, watcher) : this.drawn(config, watcher)) };
+    }
     assertTrainable(config, this.data.sets);
     return this.data.sets;
   }
+
+  private drawn(config: Config, watcher: LoadWatcher): { readonly sets: LoadedImages; readonly close: () => void } {
+    watcher.begin('drawings', BUILT_IN.trainCount + BUILT_IN.testCount);
+    return { sets: drawBuiltIn(config), close: () => undefined };
+  }
+
+  private async given(config: Config, toTrain: boolean, watcher: LoadWatcher): Promise<{ readonly sets: LoadedImages; readonly close: () => void }> {
+    if (!this.found) throw new UserError(`The images of this run (${config.data.set ?? 'none'}) were not given. Drop their folder on the page.`);
+    let decoders: Decoders | undefined;
+    const open = (): Decoders => (decoders = this.platform.openDecoders(config.data.workers));
+    const close = (): void => decoders?.close();
+    try {
+      return { sets: await loadImages(await this.found, config, open, watcher, toTrain), close };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+}
+
+/** Milliseconds between two reports of how far the loading is. */
+const INTERVAL = 200;
+
+function watching(tell: (event: TrainingEvent) => Promise<void>): LoadWatcher {
+  let [what, count, told] = ['', 0, 0];
+  const say = (text: string): void => void tell({ kind: 'preparing', what: text });
+  return {
+    note: (text) => void tell({ kind: 'note', text }),
+    begin: (title, images) => {
+      [what, count] = [title, images];
+      say(`making ready ${count.toLocaleString('en')} ${what}`);
+    },
+    done: (images) => {
+      const now = performance.now();
+      if (now - told < INTERVAL) return;
+      told = now;
+      say(`decoding ${what}: ${images.toLocaleString('en')} of ${count.toLocaleString('en')}`);
+    },
+  };
 }
 
 function failure(error: unknown): LegEnd {

@@ -1,6 +1,7 @@
 import { expose, transfer } from 'comlink';
 import { drawPanels, layoutPanels, type PanelSheet } from '../../files/panels';
 import { openBrowserEngine } from '../device';
+import { openDecoders } from '../training/decoders';
 import type { TrainingEvent } from '../training/leg';
 import { Training } from '../training/service';
 
@@ -35,4 +36,4 @@ function giveAway(event: TrainingEvent): TrainingEvent {
   }
 }
 
-expose(new Training({ openEngine: openBrowserEngine, drawPicture, giveAway }));
+expose(new Training({ openEngine: openBrowserEngine, drawPicture, openDecoders, giveAway }));

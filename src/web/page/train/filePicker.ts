@@ -4,7 +4,7 @@ import type { Given } from './openRun';
 /** A button that opens files or a folder; what was picked is made something of by `give`, for `open`. */
 export function filePicker(
   title: string,
-  kind: { readonly accept: string } | { readonly webkitdirectory: true },
+  kind: { readonly accept: string } | { readonly webkitdirectory: true } | { readonly multiple: true },
   give: (files: readonly File[]) => Given | undefined,
   open: (give: () => Given | undefined) => Promise<void>,
 ): HTMLElement {

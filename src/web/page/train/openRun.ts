@@ -1,21 +1,18 @@
 import { UserError } from '../../../files/userError';
-import { CONFIG, METRICS, SESSIONS } from '../../../imae/runFiles';
+import { BROKEN_IMAGES, CONFIG, METRICS, SESSIONS } from '../../../imae/runFiles';
+import { ARCHIVE } from '../../../data/foundSet';
+import type { GivenImages, PlacedFile } from '../../training/givenImages';
 import type { Files } from '../../training/memoryFolder';
 
-/** What somebody gave to be opened: a zip or a config.json as it is, or the files of a folder. */
+/** What somebody gave to be opened: a zip or a config.json as it is, the files of a run's folder, or images to train on. */
 export type Given =
   | { readonly kind: 'zip'; readonly file: File }
   | { readonly kind: 'config'; readonly file: File }
-  | { readonly kind: 'folder'; readonly name: string; readonly files: readonly PlacedFile[] };
-
-/** A file and where it lies, from the folder that was given, with its name in front. */
-interface PlacedFile {
-  readonly path: string;
-  readonly file: File;
-}
+  | { readonly kind: 'folder'; readonly name: string; readonly files: readonly PlacedFile[] }
+  | ({ readonly kind: 'images' } & GivenImages);
 
 /** Of a folder, which may hold anything, only these are read. */
-const OF_A_RUN = new RegExp(`(^|/)(${[CONFIG, METRICS, SESSIONS].join('|')}|checkpoints/[^/]+\\.safetensors|panels/[^/]+\\.png)$`);
+const OF_A_RUN = new RegExp(`(^|/)(${[CONFIG, METRICS, SESSIONS, BROKEN_IMAGES].join('|')}|checkpoints/[^/]+\\.safetensors|panels/[^/]+\\.png)$`);
 
 /** What a file picker gave. @throws UserError where it is nothing of ours */
 export function givenFile(file: File): Given {
@@ -25,7 +22,8 @@ export function givenFile(file: File): Given {
   if (/\.safetensors$/i.test(name)) {
     throw new UserError(`${name} is a model without the run that it is of, which cannot be trained on. Open it in Unmix, or open the whole run here.`);
   }
-  throw new UserError(`${name} is neither a run (a .zip, or the folder itself) nor a config.json.`);
+  if (ARCHIVE.test(name) || OF_IMAGES.test(name)) return asImages([{ path: name, file }]);
+  throw new UserError(`${name} is neither a run (a .zip, or the folder itself) nor a config.json, nor images to train on (their folder, or an archive of CIFAR).`);
 }
 
 /** What a folder picker gave. @throws UserError where it is empty */
@@ -36,15 +34,47 @@ export function givenFolder(files: Iterable<File>): Given {
   return { kind: 'folder', name, files: placed };
 }
 
-/** What was dropped on the page: one file, or one folder. @throws UserError where it is something else */
+/** What a picker of images gave: a folder, or files. */
+export function givenImages(files: Iterable<File>): Given | undefined {
+  const placed = [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+  return placed.length > 0 ? asImages(placed) : undefined;
+}
+
+/** @param files with the name of their folder in front, where it is one */
+function asImages(files: readonly PlacedFile[]): Given {
+  const [top, below] = files[0]?.path.split('/') ?? [];
+  const isFolder = below !== undefined && files.every(({ path }) => path.startsWith(`${top ?? ''}/`));
+  if (isFolder) return { kind: 'images', name: nameOfSet(top ?? ''), files: files.map(({ path, file }) => ({ path: path.slice(path.indexOf('/') + 1), file })) };
+  const others = files.length > 1 ? ` and ${files.length - 1} more` : '';
+  return { kind: 'images', name: nameOfSet(`${files[0]?.file.name ?? ''}${others}`), files };
+}
+
+/** "shapes" are the built-in drawings. */
+const nameOfSet = (name: string): string => (name === 'shapes' ? './shapes' : name);
+
+/** A file of CIFAR, alone. */
+const OF_IMAGES = /\.(bin|jpe?g|png|webp)$|^(data_batch_\d+|test_batch|batches\.meta|train|test|meta)$/i;
+const isOfRuns = (name: string): boolean => /\.(zip|json|safetensors)$/i.test(name);
+
+/** What was dropped on the page: a file or a folder, or several of images. @throws UserError where it is something else */
 export async function givenByDrop(items: DataTransferItemList): Promise<Given> {
   // What is dropped can be asked for only now, before anything is waited for.
   const dropped = [...items].filter(({ kind }) => kind === 'file').map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const [first, ...others] = dropped;
   if (!first) throw new UserError('What was dropped is no file.');
-  if (others.length > 0) throw new UserError('Drop one thing: the zip of a run, its folder, or a config.json.');
+  if (others.length > 0) {
+    if (dropped.some(({ file }) => file !== null && isOfRuns(file.name))) {
+      throw new UserError('Drop one thing: the zip of a run, its folder, or a config.json; several only where all are images.');
+    }
+    const placed = await Promise.all(dropped.map(async ({ entry, file }) => (entry?.isDirectory ? await filesBelow(entry as FileSystemDirectoryEntry, entry.name) : file ? [{ path: file.name, file }] : [])));
+    return asImages(placed.flat());
+  }
   const { entry, file } = first;
-  if (entry?.isDirectory) return { kind: 'folder', name: entry.name, files: await filesBelow(entry as FileSystemDirectoryEntry, entry.name) };
+  if (entry?.isDirectory) {
+    const files = await filesBelow(entry as FileSystemDirectoryEntry, entry.name);
+    const isRun = files.length === 0 || files.some(({ path }) => path.endsWith(`/${CONFIG}`));
+    return isRun ? { kind: 'folder', name: entry.name, files } : asImages(files);
+  }
   if (!file) throw new UserError('What was dropped cannot be read.');
   return givenFile(file);
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../gpu/engine';
 import type { Config } from '../../../imae/config';
 import { tinyConfig } from '../../../imae/testRun';
+import { BUILT_IN } from '../../../imae/trainingData';
 import { openEngine } from '../../../node/dawn';
 import { MemoryFolder, type Files } from '../../training/memoryFolder';
 import { Training } from '../../training/service';
@@ -29,6 +30,9 @@ function startTrainer(): Trainer {
       return engine;
     },
     drawPicture: () => Promise.resolve(new Uint8Array([1, 2, 3])),
+    openDecoders: () => {
+      throw new Error('There are no image files.');
+    },
     giveAway: (event) => structuredClone(event),
   });
   return {
@@ -54,6 +58,7 @@ function watched(folder: MemoryFolder, using: Config = config, start: (failed: (
   const run = new PageRun(folder, using, {
     startTrainer: start,
     platform: 'Test 1',
+    trainingImages: BUILT_IN.trainCount,
     changed: () => {
       for (const listener of [...listeners]) listener();
     },

@@ -7,7 +7,6 @@ import { sessionEnd, type SessionEnd } from '../../../files/session';
 import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type Phase, type PhasePlan } from '../../../imae/config';
 import { OPTIONS } from '../../../imae/options';
 import { CONFIG, type Moment } from '../../../imae/runFiles';
-import { BUILT_IN } from '../../../imae/trainingData';
 import type { Figures, Leg, TrainingEvent } from '../../training/leg';
 import type { MemoryFolder } from '../../training/memoryFolder';
 import type { LegEnd, Reason, TrainingService } from '../../training/service';
@@ -29,6 +28,8 @@ export interface RunHost {
   readonly startTrainer: (failed: (message: string) => void) => Trainer;
   /** What it runs in: `Chrome 147`. */
   readonly platform: string;
+  /** Training images. */
+  readonly trainingImages: number;
   /** Is told whenever something has changed. */
   readonly changed: () => void;
 }
@@ -61,6 +62,8 @@ export class PageRun {
   adapterBefore: string | undefined;
   /** Of the last step that was told; between legs, no GPU memory is held. */
   figures: Figures | undefined;
+  /** What is to be known of its images. */
+  readonly notes = new Set<string>();
   private current: Standing;
   /** Where it stands, or will go on. */
   private at: Moment;
@@ -247,6 +250,13 @@ export class PageRun {
       case 'preparing':
         if (this.current.kind === 'preparing') this.current = { kind: 'preparing', what: event.what };
         break;
+      case 'note':
+        this.notes.add(event.text);
+        break;
+      case 'broken':
+        folder.noteBroken(event.path, event.why);
+        this.version++;
+        break;
       case 'adapter': {
         const before = folder.sessions().at(-1)?.adapter;
         this.adapterBefore = before === event.name ? undefined : before;
@@ -301,7 +311,7 @@ export class PageRun {
       software: this.adapter?.software ?? false,
       platform: this.host.platform,
       palimpsest: packageJson.version,
-      trainingImages: BUILT_IN.trainCount,
+      trainingImages: this.host.trainingImages,
       ...(changes.size > 0 ? { changes: [...changes].map(([setting, { from, to }]) => `${setting} ${to} in the place of ${from}`) } : {}),
     });
     this.version++;
@@ -345,7 +355,7 @@ export class PageRun {
   }
 
   private plan(phase: Phase): PhasePlan {
-    return planPhase(this.config, phase, BUILT_IN.trainCount);
+    return planPhase(this.config, phase, this.host.trainingImages);
   }
 }
 

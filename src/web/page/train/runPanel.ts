@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration, formatNumber, formatRate, formatSetting } from '../../../files/format';
+import { counted, formatBytes, formatDuration, formatNumber, formatRate, formatSetting } from '../../../files/format';
 import { shellQuoted } from '../../../files/shell';
 import { UserError } from '../../../files/userError';
 import type { Phase } from '../../../imae/config';
@@ -8,7 +8,9 @@ import { command } from '../../components/command';
 import { element } from '../../components/dom';
 import { phaseBars } from '../../components/phaseBars';
 import { softwareWarning } from '../../components/softwareWarning';
+import type { KnownImages } from '../../training/givenImages';
 import type { PageRun, Standing } from './pageRun';
+import { withoutFlag } from './withoutFlag';
 
 /** What can be done with a run beside training it. */
 export interface RunActions {
@@ -131,11 +133,16 @@ export class RunPanel {
     [this.goButton, this.lookButton, this.newButton].find((button) => !button.hidden)?.focus();
   }
 
-  /** Says that the run was saved, and how to go on with it in Node. */
-  showSaved(name: string): void {
+  /** Says that the run was saved, and how to go on with it in Node. @param images those that were given */
+  showSaved(name: string, images: KnownImages | undefined): void {
+    if (images?.side === undefined && images) {
+      this.saved.replaceChildren(element('p', {}, `Saved as ${name}.zip. This page goes on with it, in this browser: others, and Node, decode image files to other pixels.`));
+      return;
+    }
+    const data = images ? ' --data PATH' : '';
     this.saved.replaceChildren(
       element('p', {}, `Saved as ${name}.zip. Unpack it, and Node goes on with it, bit for bit on the same adapter and driver:`),
-      command(`node train.js --resume ${shellQuoted(name)}`),
+      command(`node train.js --resume ${shellQuoted(name)}${data}`),
     );
   }
 
@@ -188,11 +195,14 @@ export class RunPanel {
     show('Step', now ? stepTime(run.batch / now.imagesPerSecond) : NONE);
     show('GPU memory', now ? formatBytes(now.liveBytes) : NONE);
     show('Adapter', adapter ? `${adapter.software ? 'SOFTWARE: ' : ''}${adapter.name}` : NONE);
-    const notes = [adapter?.software ? 'software' : '', run.adapterBefore ?? ''].join();
+    const { broken } = run.folder;
+    const about = [...run.notes, ...(broken.length > 0 ? [describeBroken(broken)] : [])];
+    const notes = [adapter?.software ? 'software' : '', run.adapterBefore ?? '', ...about].join();
     if (notes === this.notes.dataset['of']) return;
     this.notes.dataset['of'] = notes;
     this.notes.replaceChildren(
       ...(adapter?.software ? [softwareWarning(adapter.name)] : []),
+      ...about.map((text) => element('p', { class: 'note' }, text)),
       ...(run.adapterBefore === undefined
         ? []
         : [element('p', { class: 'note' }, `It was trained on ${run.adapterBefore} before: on another adapter or driver a run goes on, but not bit for bit.`)]),
@@ -227,6 +237,14 @@ export class RunPanel {
   }
 }
 
+/** Broken files that are named; of more, the number. */
+const NAMED = 3;
+
+function describeBroken(lines: readonly string[]): string {
+  const more = lines.length > NAMED ? `; and ${lines.length - NAMED} more` : '';
+  return `${counted(lines.length, 'image file')} could not be decoded, and others of the class are in their place (broken-images.txt of the run lists them): ${lines.slice(0, NAMED).join('; ')}${more}.`;
+}
+
 /** What happened, and what to do. */
 function failureText({ why, message }: Extract<Standing, { kind: 'failed' }>, last: Moment | undefined): string[] {
   const place = last && `${PHASE_TITLES[last.phase]}, step ${last.step.toLocaleString('en')}`;
@@ -238,7 +256,7 @@ function failureText({ why, message }: Extract<Standing, { kind: 'failed' }>, la
     engine: `${kept} Continue tries again from there.`,
     defect: `${kept} Continue tries again from there. Where it happens again, it is a defect of this program.`,
   }[why];
-  return [message, advice];
+  return [withoutFlag(message), advice];
 }
 
 function titleOf(phase: Phase): string {

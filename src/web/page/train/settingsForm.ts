@@ -1,16 +1,16 @@
 import { formatBytes, formatCount } from '../../../files/format';
 import { UserError } from '../../../files/userError';
 import { countParameters, estimateMemory, stepFlops, stepShape } from '../../../imae/accounting';
-import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type ConfigLayer } from '../../../imae/config';
+import { peakLearningRate, phasesOf, planIfKnown, planPhase, resolveConfig, type Config, type ConfigLayer } from '../../../imae/config';
 import { describePlan, PHASE_TITLES } from '../../../imae/describe';
 import type { MaskKind } from '../../../imae/masks';
 import type { PartialSettings } from '../../../imae/options';
 import { PRESETS, type PresetName } from '../../../imae/presets';
-import { BUILT_IN } from '../../../imae/trainingData';
 import { element } from '../../components/dom';
-import { assertForPage, withLiveLogging } from '../../training/pageConfig';
+import { asksForImages, assertForPage, trainingSize, withLiveLogging } from '../../training/pageConfig';
+import { ImagesField, type ReadyImages } from './imagesField';
 
-/** The presets that can be trained on the built-in drawings within reason. */
+/** The presets that a page can train within reason. */
 const OFFERED = ['demo', 'cifar', 'tiny-imagenet'] as const satisfies readonly PresetName[];
 /** The choice of a preset that stands for a file. */
 const FILE = 'file';
@@ -23,15 +23,17 @@ interface Field<T = number | string> {
   readonly step?: number | 'any';
   /** The words, where it is one of them. */
   readonly words?: readonly T[];
-  /** What the configuration says; undefined where it has no such thing. */
-  read(config: Config): T | undefined;
+  /** What the configuration says, with so many training images; undefined where it has no such thing. */
+  read(config: Config, count: number | undefined): T | undefined;
   write(value: T): PartialSettings;
 }
 
-const steps = (config: Config, phase: 'teacher' | 'imae'): number | undefined =>
-  phasesOf(config).includes(phase) ? planPhase(config, phase, BUILT_IN.trainCount).steps : undefined;
+const steps = (config: Config, phase: 'teacher' | 'imae', count: number | undefined): number | undefined =>
+  phasesOf(config).includes(phase) ? planIfKnown(config, phase, count)?.steps : undefined;
 
 const MASKS = ['random', 'block', 'grid', 'variance', 'attention'] as const satisfies readonly MaskKind[];
+
+const BROKEN = ['stop', 'skip'] as const;
 
 const field = <T extends number | string>(made: Field<T>): Field => made;
 
@@ -40,14 +42,14 @@ const FIELDS: readonly Field[] = [
     label: 'Teacher, steps',
     hint: 'a vanilla MAE, trained first',
     step: 1,
-    read: (config) => steps(config, 'teacher'),
+    read: (config, count) => steps(config, 'teacher', count),
     write: (count) => ({ teacher: { budget: { steps: count } } }),
   }),
   field({
     label: 'i-MAE, steps',
     hint: 'starts from the teacher',
     step: 1,
-    read: (config) => steps(config, 'imae'),
+    read: (config, count) => steps(config, 'imae', count),
     write: (count) => ({ training: { budget: { steps: count } } }),
   }),
   field({
@@ -86,6 +88,13 @@ const FIELDS: readonly Field[] = [
     write: (lr) => ({ optimizer: { learningRate: { lr } } }),
   }),
   field({
+    label: 'Broken images',
+    hint: 'files that cannot be decoded: stop, or skip and name them',
+    words: BROKEN,
+    read: (config) => (asksForImages(config) ? config.data.broken : undefined),
+    write: (broken) => ({ data: { broken } }),
+  }),
+  field({
     label: 'Seed',
     hint: 'same seed, same bits',
     step: 1,
@@ -100,6 +109,7 @@ export class SettingsForm {
   private base: ConfigLayer = presetLayer('demo');
   /** What somebody has changed; all else is the preset's or the file's own. */
   private readonly changed = new Map<Field, number | string>();
+  private readonly imagesField: ImagesField;
   private readonly inputs = new Map<Field, HTMLInputElement | HTMLSelectElement>();
   private readonly presets = element('select', { id: 'train-preset', onchange: () => this.choosePreset(), 'aria-describedby': 'train-about' });
   private readonly about = element('p', { id: 'train-about', class: 'note' });
@@ -107,8 +117,12 @@ export class SettingsForm {
   private readonly message = element('p', { class: 'message bad', role: 'alert' });
   private readonly start = element('button', { class: 'primary' }, 'Start training');
 
-  /** @param onStart is given a configuration that a page can train */
-  constructor(onStart: (config: Config) => void) {
+  /**
+   * @param pickers buttons that open images
+   * @param onStart is given a configuration that a page can train, and the images for it where they are no drawings
+   */
+  constructor(pickers: readonly HTMLElement[], onStart: (config: Config, images: ReadyImages | undefined) => void) {
+    this.imagesField = new ImagesField(pickers, () => this.refill());
     for (const preset of OFFERED) this.presets.append(element('option', { value: preset }, preset));
     const fields = FIELDS.map((field, index) => {
       const id = `train-field-${index}`;
@@ -128,11 +142,12 @@ export class SettingsForm {
         onsubmit: (event) => {
           event.preventDefault();
           const config = this.config();
-          if (config) onStart(config);
+          if (config) onStart(config, this.images);
         },
       },
       element('div', { class: 'field' }, element('label', { for: 'train-preset' }, 'Preset'), this.presets),
       this.about,
+      this.imagesField.element,
       element('div', { class: 'fields' }, fields),
       this.summary,
       this.message,
@@ -148,7 +163,9 @@ export class SettingsForm {
    */
   open(source: string, values: unknown): void {
     const layer = { source, values };
-    assertForPage(resolveConfig([layer]), source);
+    const config = resolveConfig([layer]);
+    assertForPage(config, source);
+    this.imagesField.ask(config.data.set);
     this.base = layer;
     this.changed.clear();
     this.presets.querySelector(`[value=${FILE}]`)?.remove();
@@ -162,21 +179,46 @@ export class SettingsForm {
     this.presets.focus();
   }
 
+  /** The images that were given and are chosen. */
+  get images(): ReadyImages | undefined {
+    return this.imagesField.images;
+  }
+
+  /** Trains on these from now on. */
+  give(images: ReadyImages): void {
+    this.imagesField.give(images);
+    this.refill();
+  }
+
+  /** What stands below what somebody has changed: the preset's or the file's settings, and the images. */
+  private get layers(): readonly ConfigLayer[] {
+    const { set } = this.imagesField;
+    return [this.base, ...(set === undefined ? [] : [{ source: 'this form', values: { data: { set } } }])];
+  }
+
+  /** Training images; undefined where they were not given yet. */
+  private count(config: Config): number | undefined {
+    return asksForImages(config) && !this.images ? undefined : trainingSize(config, this.images?.known).count;
+  }
+
   private choosePreset(): void {
     const preset = OFFERED.find((name) => name === this.presets.value);
     if (!preset) return;
     this.base = presetLayer(preset);
     this.presets.querySelector(`[value=${FILE}]`)?.remove();
     this.changed.clear();
+    if (this.imagesField.set === undefined) this.imagesField.ask('shapes');
     this.refill();
   }
 
   /** Shows what the preset or the file says. */
   private refill(): void {
-    const config = resolveConfig([this.base]);
+    const config = resolveConfig(this.layers);
+    const count = this.count(config);
+    this.imagesField.describe();
     this.about.textContent = this.presets.value === FILE ? 'Settings of this file; what stands below may still be changed.' : PRESETS[config.preset].about;
     for (const [field, input] of this.inputs) {
-      const value = field.read(config);
+      const value = this.changed.get(field) ?? field.read(config, count);
       input.value = value === undefined ? '' : String(value);
       if (input.parentElement) input.parentElement.hidden = value === undefined;
     }
@@ -185,7 +227,8 @@ export class SettingsForm {
 
   private read(field: Field, input: HTMLInputElement | HTMLSelectElement): void {
     const value = input instanceof HTMLInputElement ? input.valueAsNumber : input.value;
-    if (value === field.read(resolveConfig([this.base]))) this.changed.delete(field);
+    const config = resolveConfig(this.layers);
+    if (value === field.read(config, this.count(config))) this.changed.delete(field);
     else this.changed.set(field, value);
     this.describe();
   }
@@ -193,14 +236,16 @@ export class SettingsForm {
   /** The configuration; undefined where it is not allowed, and a message says why. */
   private config(): Config | undefined {
     const settings: Record<string, object> = {};
+    const { known } = this.images ?? {};
     for (const [field, value] of this.changed) {
       for (const [section, values] of Object.entries(field.write(value))) settings[section] = { ...settings[section], ...values };
     }
     try {
-      const config = resolveConfig([this.base, { source: 'this form', values: settings }]);
-      assertForPage(config, 'This form');
-      this.message.textContent = '';
-      return withLiveLogging(config);
+      const config = resolveConfig([...this.layers, { source: 'this form', values: settings }]);
+      assertForPage(config, 'This form', known);
+      const count = this.count(config);
+      this.message.textContent = count === undefined ? wanted(this.base.source, config) : '';
+      return count === undefined ? undefined : withLiveLogging(config, count);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.message.textContent = error.message;
@@ -213,21 +258,25 @@ export class SettingsForm {
     const config = this.config();
     this.start.disabled = !config;
     this.summary.hidden = !config;
-    if (config) this.summary.replaceChildren(...planRows(config).flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
+    if (config) this.summary.replaceChildren(...planRows(config, this.count(config) ?? 0).flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
   }
 }
 
 function presetLayer(preset: PresetName): ConfigLayer {
-  return { source: preset, values: { preset, data: { set: 'shapes' } } };
+  return { source: preset, values: { preset } };
+}
+
+function wanted(source: string, { data }: Config): string {
+  return `${source} asks for ${data.set === null ? 'images' : `the images ${data.set}`}. Drop their folder here or open it, or choose the built-in drawings.`;
 }
 
 /** For each phase its length, and what the largest takes. */
-function planRows(config: Config): (readonly [string, string])[] {
+function planRows(config: Config, count: number): (readonly [string, string])[] {
   const { batch, accumulate } = config.training;
   const phases = phasesOf(config).map((phase) => {
     const shape = stepShape(config, phase);
-    const plan = planPhase(config, phase, BUILT_IN.trainCount);
-    const imageBytes = BUILT_IN.trainCount * shape.size.channels * shape.size.image ** 2;
+    const plan = planPhase(config, phase, count);
+    const imageBytes = count * shape.size.channels * shape.size.image ** 2;
     const memory = estimateMemory({ ...shape, batch: batch / accumulate }, imageBytes).total;
     return { phase, plan, memory, flops: stepFlops(shape) * plan.steps, parameters: countParameters(shape.size, shape.branches).trained };
   });

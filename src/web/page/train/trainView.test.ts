@@ -152,7 +152,8 @@ it('refuses with one message what is no run, and settings that are not allowed',
   const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
   writeFileSync(join(folder, 'config.json'), '{"preset":"cifar","data":{"set":"/data/cifar"}}');
   await page.getByLabel('Open a run folder').setInputFiles(folder);
-  await expect.poll(() => alert.innerText()).toContain(`${basename(folder)} asks for the images /data/cifar. This page trains on the built-in drawings`);
+  await page.getByRole('heading', { name: `${basename(folder)} wants its images` }).waitFor();
+  await page.getByRole('button', { name: 'Not now' }).click();
   rmSync(folder, { recursive: true });
 
   await dropOn(page, 'mine.json', '{"training":{"budget":{"steps":77}}}');

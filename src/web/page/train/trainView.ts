@@ -10,7 +10,8 @@ import '../../components/run.css';
 import { softwareWarning } from '../../components/softwareWarning';
 import { requestBrowserAdapter } from '../../device';
 import { MemoryFolder, parseJson, type Files } from '../../training/memoryFolder';
-import { assertForPage, withLiveLogging } from '../../training/pageConfig';
+import { asksForImages, assertForPage, trainingSize, withLiveLogging } from '../../training/pageConfig';
+import type { GivenImages, KnownImages } from '../../training/givenImages';
 import type { TrainingService } from '../../training/service';
 import type { RunFilesService } from '../../workers/runFiles';
 import type { PageContext } from '../page';
@@ -18,12 +19,14 @@ import { startWorker } from '../remote';
 import type { View } from '../view';
 import { filePicker } from './filePicker';
 import { LivePanels } from './livePanels';
-import { givenByDrop, givenFile, givenFolder, readFolder, type Given } from './openRun';
+import type { ReadyImages } from './imagesField';
+import { givenByDrop, givenFile, givenFolder, givenImages, readFolder, type Given } from './openRun';
 import { PageRun } from './pageRun';
 import { RunCharts } from './runCharts';
 import { RunPanel } from './runPanel';
 import { SettingsForm } from './settingsForm';
 import './train.css';
+import { withoutFlag } from './withoutFlag';
 import { withWorker } from './withWorker';
 
 /** The view that trains: a form for a new run, or the run there is. */
@@ -34,11 +37,14 @@ export function trainView(context: PageContext): View {
 
 class TrainView {
   readonly element: HTMLElement;
-  private readonly form = new SettingsForm((config) => this.begin(config));
+  private readonly form = new SettingsForm(this.imagePickers(), (config, images) => this.begin(config, images));
   private readonly adapter = element('div', { class: 'adapter' });
   private readonly message = element('p', { class: 'card message bad', role: 'alert', hidden: true });
   private readonly busy = element('p', { class: 'note', role: 'status' });
   private readonly newRun: HTMLElement;
+  /** A run that waits for its images to be given. */
+  private waiting: { readonly folder: MemoryFolder; readonly config: Config } | undefined;
+  private readonly waitingPlace = element('section', { class: 'card open', 'aria-label': 'Images of a run', hidden: true });
   private readonly runPlace = element('div', { class: 'run' });
   private run: PageRun | undefined;
   private shown: { readonly panel: RunPanel; readonly panels: LivePanels; readonly panelsPart: HTMLElement; readonly charts: RunCharts } | undefined;
@@ -53,7 +59,7 @@ class TrainView {
         'p',
         { class: 'lead' },
         'In this browser, on its GPU, by the same code as in Node. First a masked autoencoder learns to complete images (the teacher); then ' +
-          'i-MAE learns to see two images in the blend of both. The images are built-in drawings, made here from the seed.',
+          'i-MAE learns to see two images in the blend of both. The images are built-in drawings, made here from the seed, or your own.',
       ),
       this.adapter,
       this.form.element,
@@ -77,6 +83,7 @@ class TrainView {
       element('h1', {}, 'Train i-MAE'),
       this.busy,
       this.message,
+      this.waitingPlace,
       this.newRun,
       this.runPlace,
     );
@@ -120,29 +127,43 @@ class TrainView {
     }
   }
 
-  private begin(config: Config): void {
-    const run = this.makeRun(new MemoryFolder(runName(new Date(), config.preset)), config);
-    this.show(run);
+  private imagePickers(): HTMLElement[] {
+    return [
+      filePicker('Open a folder of images', { webkitdirectory: true }, (files) => givenImages(files), (give) => this.opening(give)),
+      filePicker('Open files of CIFAR', { multiple: true }, (files) => givenImages(files), (give) => this.opening(give)),
+    ];
+  }
+
+  private begin(config: Config, images: ReadyImages | undefined): void {
+    const run = this.makeRun(new MemoryFolder(runName(new Date(), config.preset)), config, images);
+    this.show(run, images);
     run.go();
   }
 
-  private makeRun(folder: MemoryFolder, config: Config): PageRun {
+  private makeRun(folder: MemoryFolder, config: Config, images: ReadyImages | undefined): PageRun {
     const run: PageRun = new PageRun(folder, config, {
-      startTrainer: (failed) => startWorker<TrainingService>('training', failed),
+      startTrainer: (failed) => {
+        const worker = startWorker<TrainingService>('training', failed);
+        // What is wrong with them is said where they are wanted.
+        if (images) worker.api.use(images.given).catch(() => undefined);
+        return worker;
+      },
       platform: describeBrowser(navigator.userAgent),
+      trainingImages: trainingSize(config, images?.known).count,
       changed: () => this.changed(run),
     });
     return run;
   }
 
   /** Brings a run into sight in the place of the form. */
-  private show(run: PageRun): void {
+  private show(run: PageRun, images: ReadyImages | undefined): void {
     this.run?.dispose();
     this.run = run;
     this.wasFinished = run.standing.kind === 'finished';
     this.say('');
+    this.waitFor(undefined);
     const panel = new RunPanel(run, {
-      download: () => void this.save(run),
+      download: () => void this.save(run, images),
       look: () => this.lookAt(run),
       startAnew: () => void this.startAnew(),
     });
@@ -183,7 +204,7 @@ class TrainView {
     if (this.handOver(run)) this.context.show('unmix');
   }
 
-  private async save(run: PageRun): Promise<void> {
+  private async save(run: PageRun, images: ReadyImages | undefined): Promise<void> {
     const { folder, made } = run;
     const name = folder.name;
     this.say('');
@@ -192,7 +213,7 @@ class TrainView {
       const zip = await withWorker<RunFilesService, Uint8Array>('runFiles', async ({ api }) => await api.zip(name, folder.files()));
       download(`${name}.zip`, zip, 'application/zip');
       run.saved(made);
-      if (run === this.run) this.shown?.panel.showSaved(name);
+      if (run === this.run) this.shown?.panel.showSaved(name, images?.known);
     } catch (error) {
       this.say(`The run could not be packed: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
@@ -236,6 +257,7 @@ class TrainView {
       const given = await give();
       if (!given) return;
       if (given.kind === 'config') await this.openConfig(given.file);
+      else if (given.kind === 'images') await this.openImages(given);
       else await this.openRun(given);
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error));
@@ -251,7 +273,7 @@ class TrainView {
     this.throwAway();
   }
 
-  private async openRun(given: Exclude<Given, { kind: 'config' }>): Promise<void> {
+  private async openRun(given: Extract<Given, { kind: 'zip' | 'folder' }>): Promise<void> {
     const name = given.kind === 'zip' ? given.file.name : given.name;
     this.busy.textContent = `Looking at ${name} …`;
     const files: Files =
@@ -261,10 +283,55 @@ class TrainView {
     const folder = MemoryFolder.from(name.replace(/\.zip$/i, ''), files);
     const config = folder.readConfig();
     assertForPage(config, folder.name);
-    const resume = folder.lastCheckpoint();
-    await withWorker<TrainingService, unknown>('training', async ({ api }) => await api.check({ config, ...(resume ? { resume } : {}) }));
+    if (!asksForImages(config)) await this.goOnWith(folder, config, undefined);
+    else this.waitFor({ folder, config });
+  }
+
+  /** Takes images that were given for the run that waits for some, or for a new one. */
+  private async openImages(given: GivenImages): Promise<void> {
+    this.busy.textContent = `Looking at ${given.name} …`;
+    const known = await withWorker<TrainingService, KnownImages>('training', async ({ api }) => await api.use(given));
+    const images = { given, known };
+    if (this.waiting) {
+      await this.goOnWith(this.waiting.folder, this.waiting.config, images);
+      return;
+    }
     this.busy.textContent = '';
-    if (await this.mayThrowAway()) this.show(this.makeRun(folder, withLiveLogging(config)));
+    if (!(await this.mayThrowAway())) return;
+    this.form.give(images);
+    this.throwAway();
+  }
+
+  /** @throws UserError where the run cannot go on, or not with these images */
+  private async goOnWith(folder: MemoryFolder, config: Config, images: ReadyImages | undefined): Promise<void> {
+    this.busy.textContent = `Looking at ${folder.name} …`;
+    const resume = folder.lastCheckpoint();
+    await withWorker<TrainingService, unknown>('training', async ({ api }) => {
+      if (images) await api.use(images.given);
+      await api.check({ config, ...(resume ? { resume } : {}) });
+    });
+    this.busy.textContent = '';
+    const { count } = trainingSize(config, images?.known);
+    if (await this.mayThrowAway()) this.show(this.makeRun(folder, withLiveLogging(config, count), images), images);
+  }
+
+  /** Asks for the images of a run, or no more. */
+  private waitFor(waiting: { readonly folder: MemoryFolder; readonly config: Config } | undefined): void {
+    this.waiting = waiting;
+    this.waitingPlace.hidden = !waiting;
+    if (!waiting) return;
+    const { folder, config } = waiting;
+    this.waitingPlace.replaceChildren(
+      element('h2', {}, `${folder.name} wants its images`),
+      element('p', {}, `It is trained on ${config.data.set ?? 'images of a disk'}, which a page cannot find by itself. Drop that folder or archive here, or open it:`),
+      element(
+        'div',
+        { class: 'actions' },
+        this.imagePickers(),
+        element('button', { type: 'button', onclick: () => this.waitFor(undefined) }, 'Not now'),
+      ),
+    );
+    this.waitingPlace.scrollIntoView({ block: 'nearest' });
   }
 
   private dragOver(event: DragEvent, isOver: boolean): void {
@@ -281,7 +348,7 @@ class TrainView {
 
   /** A message about what was tried; an empty one takes it away. */
   private say(text: string): void {
-    this.message.textContent = text;
+    this.message.textContent = withoutFlag(text);
     this.message.hidden = text === '';
   }
 }

@@ -1,14 +1,9 @@
-import { constants } from 'node:buffer';
-import { join } from 'node:path';
-import { ChannelCounts, channelStatistics, imageBytes, spreadIndices, type ImageSet, type SetFacts, type TrainTest } from '../../data/imageSet';
-import { digest } from '../../files/digest';
-import { counted, formatBytes } from '../../files/format';
-import { UserError } from '../../files/userError';
-import { freeMemory } from '../memory';
-import { BrokenFiles } from './brokenFiles';
-import { BrokenImageError, imageSize } from './decode';
-import { openDecoders, type Decoders } from './decoders';
-import type { ImageFiles, ImageTree } from './tree';
+import { digest } from '../files/digest';
+import { counted, formatBytes } from '../files/format';
+import { UserError } from '../files/userError';
+import { BrokenFiles, BrokenImageError } from './brokenFiles';
+import { ChannelCounts, channelStatistics, imageBytes, spreadIndices, type ImageSet, type SetFacts, type TrainTest } from './imageSet';
+import type { ImageFiles, ImageTree } from './imageTree';
 
 /** How image files become a set. */
 export interface FileSetOptions {
@@ -17,9 +12,29 @@ export interface FileSetOptions {
   readonly decodeSize: number | 'auto';
   readonly broken: 'stop' | 'skip';
   readonly stream: 'auto' | 'yes' | 'no';
-  readonly workers: number | 'auto';
   /** Whether the set's own mean and deviation are wanted: a streamed set has to be looked at as a whole for it. */
   readonly ownStatistics: boolean;
+}
+
+/** What decodes the files of a tree, by their paths in it, and where their images are to be kept. */
+export interface FileReader {
+  /** A file in the stored form, 3 × `side` × `side` bytes: see `decodeImage` of Node. @throws BrokenImageError */
+  decode(path: string, side: number): Promise<Uint8Array>;
+  /** Its sides, upright. @throws BrokenImageError */
+  size(path: string): Promise<{ readonly width: number; readonly height: number }>;
+  /** What decodes, where that is not Node: its pixels differ from Node's. */
+  readonly decoder?: string;
+  readonly memory: MemoryRoom;
+}
+
+/** In bytes. */
+export interface MemoryRoom {
+  /** What a set may take; beyond, it is streamed. */
+  readonly free: number;
+  /** What can be held at once in any case. */
+  readonly most: number;
+  /** What held-out images may take: they are kept in memory, and those beyond it left out. The same on every machine. */
+  readonly heldOut: number;
 }
 
 /** Who watches a set being loaded. */
@@ -43,31 +58,28 @@ const CHANNELS = 3;
 const STORED_LARGER = 8 / 7;
 /** Files whose size is looked at, to learn what kind of set it is. */
 const LOOKED_AT = 64;
-/** What held-out images may take: they are kept in memory, and those beyond it left out. The same on every machine. */
-const HELD_OUT_BYTES = 2 ** 31;
-/** The share of free memory that a set may take; beyond, it is streamed. */
-const MEMORY_SHARE = 0.5;
 
 /** Images of a set read as a whole that are under way at once; how many are decoded at once, the decoders say. */
 const UNDER_WAY = 64;
 
 /** Loads a tree of image files, or makes it ready to be streamed. @throws UserError */
-export async function loadTree(tree: ImageTree, options: FileSetOptions, watcher: LoadWatcher = UNWATCHED): Promise<FileSet> {
-  const side = await storedSide(tree, options, watcher);
+export async function loadFiles(tree: ImageTree, files: FileReader, options: FileSetOptions, watcher: LoadWatcher): Promise<FileSet> {
+  const side = await storedSide(tree, files, options, watcher);
   const broken = new BrokenFiles();
-  const reader = { side, broken, skips: options.broken === 'skip', decoders: openDecoders(options.workers) };
+  const reader = { side, broken, skips: options.broken === 'skip', files };
   const train = new FileImages(tree, tree.train, reader);
-  const held = new FileImages(tree, heldOut(tree, side, watcher), reader);
+  const held = new FileImages(tree, heldOut(tree, side, files.memory.heldOut, watcher), reader);
   const shape = { width: side, height: side, channels: CHANNELS };
-  const facts = async ({ files }: FileImages): Promise<Omit<SetFacts, 'mean' | 'std'>> => ({
+  const facts = async ({ listed }: FileImages): Promise<Omit<SetFacts, 'mean' | 'std'>> => ({
     ...shape,
-    name: tree.name,
+    name: tree.root.name,
     classes: tree.classes,
-    count: files.paths.length,
-    labels: files.labels,
-    identity: await identityOf(files, side),
+    count: listed.paths.length,
+    labels: listed.labels,
+    identity: await identityOf(listed, side),
+    ...(files.decoder === undefined ? {} : { decoder: files.decoder }),
   });
-  const isKept = keepsInMemory(train, options);
+  const isKept = keepsInMemory(train, files.memory, options);
   const testImages = await held.readAll('held-out images', watcher);
   let statistics: Pick<SetFacts, 'mean' | 'std'> = { mean: [NaN, NaN, NaN], std: [NaN, NaN, NaN] };
   let trainImages: Uint8Array | undefined;
@@ -86,14 +98,13 @@ export async function loadTree(tree: ImageTree, options: FileSetOptions, watcher
   };
 }
 
-async function storedSide(tree: ImageTree, { image, decodeSize }: FileSetOptions, watcher: LoadWatcher): Promise<number> {
+async function storedSide({ train }: ImageTree, files: FileReader, { image, decodeSize }: FileSetOptions, watcher: LoadWatcher): Promise<number> {
   if (decodeSize !== 'auto' && decodeSize < image) {
     throw new UserError(`--decode-size ${decodeSize} is smaller than the model's images of ${image} × ${image}. Give ${image} or more, or a smaller --image.`, {
       usage: true,
     });
   }
-  const { root, train } = tree;
-  const looks = [...spreadIndices(train.paths.length, LOOKED_AT)].map((index) => imageSize(join(root, train.paths[index] as string)));
+  const looks = [...spreadIndices(train.paths.length, LOOKED_AT)].map((index) => files.size(train.paths[index] as string));
   const sizes = (await Promise.allSettled(looks)).flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const sides = sizes.map(({ width, height }) => Math.min(width, height));
   const isLarger = sides.some((side) => side > image);
@@ -103,11 +114,10 @@ async function storedSide(tree: ImageTree, { image, decodeSize }: FileSetOptions
   return side;
 }
 
-function heldOut(tree: ImageTree, side: number, watcher: LoadWatcher): ImageFiles {
-  const { test } = tree;
-  const most = Math.floor(HELD_OUT_BYTES / (CHANNELS * side * side));
+function heldOut({ test }: ImageTree, side: number, bytes: number, watcher: LoadWatcher): ImageFiles {
+  const most = Math.floor(bytes / (CHANNELS * side * side));
   if (test.paths.length <= most) return test;
-  watcher.note(`${most} of the ${test.paths.length} held-out images are used, evenly spread: as many as ${formatBytes(HELD_OUT_BYTES)} hold`);
+  watcher.note(`${most} of the ${test.paths.length} held-out images are used, evenly spread: as many as ${formatBytes(bytes)} hold`);
   const chosen = spreadIndices(test.paths.length, most);
   return {
     paths: [...chosen].map((index) => test.paths[index] as string),
@@ -116,15 +126,15 @@ function heldOut(tree: ImageTree, side: number, watcher: LoadWatcher): ImageFile
   };
 }
 
-function keepsInMemory({ bytes }: FileImages, { stream }: FileSetOptions): boolean {
+function keepsInMemory({ bytes }: FileImages, { free, most }: MemoryRoom, { stream }: FileSetOptions): boolean {
   if (stream === 'yes') return false;
-  if (stream === 'no' && bytes > constants.MAX_LENGTH) {
+  if (stream === 'no' && bytes > most) {
     throw new UserError(
-      `--stream no: the images take ${formatBytes(bytes)}, more than Node.js can hold at once (${formatBytes(constants.MAX_LENGTH)}). ` +
+      `--stream no: the images take ${formatBytes(bytes)}, more than can be held at once here (${formatBytes(most)}). ` +
         'Leave it out, or give a smaller --decode-size.',
     );
   }
-  return stream === 'no' || bytes <= Math.min(constants.MAX_LENGTH, MEMORY_SHARE * freeMemory());
+  return stream === 'no' || bytes <= Math.min(most, free);
 }
 
 /**
@@ -142,7 +152,7 @@ interface Reader {
   readonly broken: BrokenFiles;
   /** Whether a broken file has another image put in its place. */
   readonly skips: boolean;
-  readonly decoders: Decoders;
+  readonly files: FileReader;
 }
 
 /** The images of some files of a tree, decoded when they are wanted. */
@@ -152,11 +162,11 @@ class FileImages {
 
   constructor(
     private readonly tree: ImageTree,
-    readonly files: ImageFiles,
+    readonly listed: ImageFiles,
     private readonly reader: Reader,
   ) {
     this.imageBytes = imageBytes({ width: reader.side, height: reader.side, channels: CHANNELS });
-    this.bytes = files.paths.length * this.imageBytes;
+    this.bytes = listed.paths.length * this.imageBytes;
   }
 
   /** @throws UserError that names a broken file, where those stop the run */
@@ -173,7 +183,7 @@ class FileImages {
 
   /** @throws UserError that names the first broken file and says how many there are, where those stop the run */
   async readAll(what: string, watcher: LoadWatcher): Promise<Uint8Array> {
-    const { length } = this.files.paths;
+    const { length } = this.listed.paths;
     const out = new Uint8Array(this.bytes);
     await this.each(what, watcher, (image, index) => out.set(image, index * this.imageBytes), length);
     return out;
@@ -182,7 +192,7 @@ class FileImages {
   async statistics(watcher: LoadWatcher): Promise<Pick<SetFacts, 'mean' | 'std'>> {
     const { side } = this.reader;
     const counts = new ChannelCounts({ width: side, height: side, channels: CHANNELS });
-    await this.each('images for their mean and deviation', watcher, (image) => counts.add(image), this.files.paths.length);
+    await this.each('images for their mean and deviation', watcher, (image) => counts.add(image), this.listed.paths.length);
     return counts.statistics();
   }
 
@@ -216,12 +226,11 @@ class FileImages {
   private async image(index: number): Promise<Uint8Array> {
     for (let at = index, tried = 0; ; at = this.nextOfClass(at), tried++) {
       if (tried > 0 && at === index) {
-        const name = this.tree.classes[this.files.labels[index] ?? 0] ?? '';
-        throw new UserError(`--data: no image of the class ${name} in ${this.tree.root} can be decoded. Delete the class, or bring its files back.`);
+        const name = this.tree.classes[this.listed.labels[index] ?? 0] ?? '';
+        throw new UserError(`--data: no image of the class ${name} in ${this.tree.root.path} can be decoded. Delete the class, or bring its files back.`);
       }
       try {
-        const path = join(this.tree.root, this.files.paths[at] as string);
-        return await this.reader.decoders.decode(path, this.reader.side);
+        return await this.reader.files.decode(this.listed.paths[at] as string, this.reader.side);
       } catch (error) {
         if (!(error instanceof BrokenImageError) || !this.reader.skips) throw error;
         this.reader.broken.add(error);
@@ -231,7 +240,7 @@ class FileImages {
 
   /** The next image of its class, after the last the first: a class's images lie one behind the other. */
   private nextOfClass(index: number): number {
-    const { labels } = this.files;
+    const { labels } = this.listed;
     const label = labels[index];
     return labels[index + 1] === label ? index + 1 : labels.indexOf(label as number);
   }

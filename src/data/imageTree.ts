@@ -1,14 +1,12 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
-import { purposes, RandomStream } from '../../data/philox';
-import { counted } from '../../files/format';
-import { UserError } from '../../files/userError';
-import { reason } from '../failure';
+import { counted } from '../files/format';
+import { UserError } from '../files/userError';
+import { purposes, RandomStream } from './philox';
 import { Turnstile } from './turnstile';
 
 /*
  * Trees of image files with a folder a class: `train/CLASS/…` beside `val/CLASS/…` (ImageNet), Tiny-ImageNet's own layout,
  * whose validation images lie in one folder beside a list of their classes, or `CLASS/…` alone, of which a part is held out.
+ * Paths have slashes, and are the same on every system: what a set is, and what is held out of it, follows from them.
  */
 
 /** Some files of a tree. */
@@ -22,8 +20,7 @@ export interface ImageFiles {
 }
 
 export interface ImageTree {
-  readonly root: string;
-  readonly name: string;
+  readonly root: FileTree;
   readonly classes: readonly string[];
   readonly train: ImageFiles;
   readonly test: ImageFiles;
@@ -48,31 +45,48 @@ interface ClassFiles {
   readonly paths: readonly string[];
 }
 
-/** What lies in a folder; symbolic links are followed. */
-interface Entries {
+/** The names of what lies in a folder, sorted. */
+export interface Entries {
   readonly folders: readonly string[];
   readonly files: readonly string[];
 }
 
+/** A folder with all that lies below it, on a disk or dropped on a page. Paths are from it; '' is itself. */
+export interface FileTree {
+  /** What messages call it. */
+  readonly path: string;
+  readonly name: string;
+  /** @throws UserError where it cannot be read; as all of these */
+  list(folder: string): Promise<Entries>;
+  /** Bytes of a file. */
+  size(path: string): Promise<number>;
+  text(path: string): Promise<string>;
+  /** A folder of it. */
+  below(folder: string): FileTree;
+}
+
+const join = (...parts: readonly string[]): string => parts.filter((part) => part !== '').join('/');
+
 /**
- * The tree of image files at a path, or in the only folder there that holds one.
+ * The tree of image files that a folder is, or that the only folder in it is that holds one.
  *
  * @returns undefined where nothing there looks like one
  * @throws UserError where there is one that cannot be used: what is wrong with it
  */
-export async function findImageTree(path: string): Promise<ImageTree | undefined> {
-  const root = await list(path);
-  if (isSplit(root)) return await readSplit(path);
-  const inside = await Promise.all(root.folders.map(async (folder) => ({ folder: join(path, folder), entries: await list(join(path, folder)) })));
-  if (inside.some(({ entries }) => entries.files.some(isImage))) return await readWhole(path, root);
+export async function findImageTree(root: FileTree): Promise<ImageTree | undefined> {
+  const here = await root.list('');
+  if (isSplit(here)) return await readSplit(root);
+  const inside = await Promise.all(here.folders.map(async (folder) => ({ folder, entries: await root.list(folder) })));
+  if (inside.some(({ entries }) => entries.files.some(isImage))) return await holdOut(root, await classesIn(root, '', here.folders));
   const splits = inside.filter(({ entries }) => isSplit(entries));
   if (splits.length > 1) {
-    throw new UserError(`--data: ${path} holds several image sets (${splits.map(({ folder }) => folder).join(', ')}). Name the folder of one.`);
+    const names = splits.map(({ folder }) => join(root.path, folder)).join(', ');
+    throw new UserError(`--data: ${root.path} holds several image sets (${names}). Name the folder of one.`);
   }
-  if (splits[0]) return await readSplit(splits[0].folder);
-  if (root.files.some(isImage)) {
+  if (splits[0]) return await readSplit(root.below(splits[0].folder));
+  if (here.files.some(isImage)) {
     throw new UserError(
-      `--data: ${path} holds images, but no folders of classes. Put the images of each class into a folder of its own; ` +
+      `--data: ${root.path} holds images, but no folders of classes. Put the images of each class into a folder of its own; ` +
         'without classes, all into one folder.',
     );
   }
@@ -82,50 +96,36 @@ export async function findImageTree(path: string): Promise<ImageTree | undefined
 const isImage = (name: string): boolean => IMAGE.test(name) && !name.startsWith('.');
 const isSplit = ({ folders }: Entries): boolean => folders.includes('train');
 
-async function list(folder: string): Promise<Entries> {
-  const folders: string[] = [];
-  const files: string[] = [];
-  try {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => entry) : entry;
-      (target.isDirectory() ? folders : files).push(entry.name);
-    }
-  } catch (error) {
-    throw new UserError(`--data: the folder ${folder} cannot be read: ${reason(error)}.`);
-  }
-  return { folders: folders.sort(), files: files.sort() };
-}
-
-async function readSplit(root: string): Promise<ImageTree> {
-  const { folders } = await list(root);
+async function readSplit(root: FileTree): Promise<ImageTree> {
+  const { folders } = await root.list('');
   const train = await readClasses(root, 'train');
   const held = HELD_OUT_NAMES.find((name) => folders.includes(name));
   if (held === undefined) return await holdOut(root, train);
   const names = train.map(({ name }) => name);
-  const { files } = await list(join(root, held));
+  const { files } = await root.list(held);
   const test = files.includes(ANNOTATIONS) ? await readAnnotated(root, held) : await readClasses(root, held);
   const stranger = test.find(({ name }) => !names.includes(name));
-  if (stranger) throw new UserError(`--data: ${join(root, held)} has images of the class ${stranger.name}, which ${join(root, 'train')} has not.`);
+  if (stranger) {
+    throw new UserError(`--data: ${join(root.path, held)} has images of the class ${stranger.name}, which ${join(root.path, 'train')} has not.`);
+  }
   return await makeTree(root, names, train, test, []);
 }
 
-async function readWhole(root: string, { folders }: Entries): Promise<ImageTree> {
-  return await holdOut(root, await classesIn(root, '', folders));
-}
-
-/** The classes under `root/part`, each a folder. */
-async function readClasses(root: string, part: string): Promise<ClassFiles[]> {
-  const { folders, files } = await list(join(root, part));
+/** The classes under a part of the tree, each a folder. */
+async function readClasses(root: FileTree, part: string): Promise<ClassFiles[]> {
+  const { folders, files } = await root.list(part);
   if (folders.length > 0) return await classesIn(root, part, folders);
   const flat = files.some(isImage) ? 'holds images that are in no folder of a class' : 'holds no folders of classes';
   throw new UserError(
-    `--data: ${join(root, part)} ${flat}. Put the images of each class into a folder of its own, ${join(part, 'CLASS')}; only ` +
+    `--data: ${join(root.path, part)} ${flat}. Put the images of each class into a folder of its own, ${join(part, 'CLASS')}; only ` +
       `Tiny-ImageNet's val, with its ${ANNOTATIONS}, may be flat.`,
   );
 }
 
-async function classesIn(root: string, part: string, folders: readonly string[]): Promise<ClassFiles[]> {
-  if (folders.length > MOST_CLASSES) throw new UserError(`--data: ${join(root, part)} has ${folders.length} classes; ${MOST_CLASSES} are possible.`);
+async function classesIn(root: FileTree, part: string, folders: readonly string[]): Promise<ClassFiles[]> {
+  if (folders.length > MOST_CLASSES) {
+    throw new UserError(`--data: ${join(root.path, part)} has ${folders.length} classes; ${MOST_CLASSES} are possible.`);
+  }
   const turnstile = new Turnstile(AT_ONCE);
   const classes = await Promise.all(
     folders.map((name) => turnstile.pass(async () => ({ name, paths: await imagesUnder(root, join(part, name)) }))),
@@ -133,28 +133,28 @@ async function classesIn(root: string, part: string, folders: readonly string[])
   const empty = classes.filter(({ paths }) => paths.length === 0);
   if (empty[0]) {
     const more = empty.length > 1 ? ` (and ${counted(empty.length - 1, 'more folder')})` : '';
-    throw new UserError(`--data: the folder ${join(root, part, empty[0].name)}${more} holds no JPEG, PNG or WebP file. Add images, or delete it.`);
+    throw new UserError(`--data: the folder ${join(root.path, part, empty[0].name)}${more} holds no JPEG, PNG or WebP file. Add images, or delete it.`);
   }
   return classes;
 }
 
-async function imagesUnder(root: string, folder: string): Promise<string[]> {
-  const { folders, files } = await list(join(root, folder));
+async function imagesUnder(root: FileTree, folder: string): Promise<string[]> {
+  const { folders, files } = await root.list(folder);
   const below: string[] = [];
   for (const each of folders) below.push(...(await imagesUnder(root, join(folder, each))));
   return [...files.filter(isImage).map((name) => join(folder, name)), ...below];
 }
 
 /** Tiny-ImageNet's validation images: a line each of `val_annotations.txt` names the file, its class, and a box. */
-async function readAnnotated(root: string, part: string): Promise<ClassFiles[]> {
-  const listing = join(root, part, ANNOTATIONS);
+async function readAnnotated(root: FileTree, part: string): Promise<ClassFiles[]> {
+  const listing = join(root.path, part, ANNOTATIONS);
   const there = new Set(await imagesUnder(root, join(part, 'images')));
   const paths = new Map<string, string[]>();
-  for (const [index, line] of (await readLines(listing)).entries()) {
+  for (const [index, line] of (await readLines(root, join(part, ANNOTATIONS))).entries()) {
     const [file, name] = line.split('\t');
     if (!file || !name) throw new UserError(`--data: ${listing}, line ${index + 1}: a file and its class are wanted, with tabs between, not "${line}".`);
     const path = join(part, 'images', file);
-    if (!there.has(path)) throw new UserError(`--data: ${listing}, line ${index + 1}, names ${join(root, path)}, which is not there.`);
+    if (!there.has(path)) throw new UserError(`--data: ${listing}, line ${index + 1}, names ${join(root.path, path)}, which is not there.`);
     const known = paths.get(name) ?? [];
     paths.set(name, known);
     known.push(path);
@@ -164,7 +164,7 @@ async function readAnnotated(root: string, part: string): Promise<ClassFiles[]> 
 }
 
 /** Holds a tenth of each class out, at least one image of those that have two, always the same ones. */
-async function holdOut(root: string, classes: readonly ClassFiles[]): Promise<ImageTree> {
+async function holdOut(root: FileTree, classes: readonly ClassFiles[]): Promise<ImageTree> {
   const train: ClassFiles[] = [];
   const test: ClassFiles[] = [];
   for (const [index, { name, paths }] of classes.entries()) {
@@ -173,12 +173,12 @@ async function holdOut(root: string, classes: readonly ClassFiles[]): Promise<Im
     train.push({ name, paths: paths.filter((_, at) => !chosen.has(at)) });
     if (count > 0) test.push({ name, paths: paths.filter((_, at) => chosen.has(at)) });
   }
-  const note = `${root} has no val or test folder: a tenth of each class is held out, the same images in every run`;
+  const note = `${root.path} has no val or test folder: a tenth of each class is held out, the same images in every run`;
   return await makeTree(root, classes.map(({ name }) => name), train, test, [note]);
 }
 
 async function makeTree(
-  root: string,
+  root: FileTree,
   names: readonly string[],
   train: readonly ClassFiles[],
   test: readonly ClassFiles[],
@@ -188,7 +188,6 @@ async function makeTree(
   const place = new Map(names.map((name, index) => [name, index]));
   return {
     root,
-    name: basename(resolve(root)),
     classes: names.map((name) => called.get(name) ?? name),
     train: await asFiles(root, train, place),
     test: await asFiles(root, test, place),
@@ -196,38 +195,26 @@ async function makeTree(
   };
 }
 
-async function asFiles(root: string, classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): Promise<ImageFiles> {
+async function asFiles(root: FileTree, classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): Promise<ImageFiles> {
   const paths = classes.flatMap((each) => each.paths);
   const labels = Uint16Array.from(classes.flatMap(({ name, paths: { length } }) => new Array<number>(length).fill(place.get(name) ?? 0)));
   const turnstile = new Turnstile(AT_ONCE);
-  const size = async (path: string): Promise<number> => {
-    try {
-      return (await stat(join(root, path))).size;
-    } catch (error) {
-      throw new UserError(`--data: ${join(root, path)} cannot be read: ${reason(error)}.`);
-    }
-  };
-  const sizes = await Promise.all(paths.map((path) => turnstile.pass(() => size(path))));
-  // The same tree has the same paths on every system.
-  return { paths: paths.map((path) => path.split(sep).join('/')), labels, sizes: Float64Array.from(sizes) };
+  const sizes = await Promise.all(paths.map((path) => turnstile.pass(() => root.size(path))));
+  return { paths, labels, sizes: Float64Array.from(sizes) };
 }
 
-async function classNames(root: string): Promise<ReadonlyMap<string, string>> {
-  const { files } = await list(root);
+async function classNames(root: FileTree): Promise<ReadonlyMap<string, string>> {
+  const { files } = await root.list('');
   const file = NAME_FILES.find((name) => files.includes(name));
   if (file === undefined) return new Map();
   const names = new Map<string, string>();
-  for (const line of await readLines(join(root, file))) {
+  for (const line of await readLines(root, file)) {
     const [, folder, name] = /^(\S+)\s+(.+)$/.exec(line) ?? [];
     if (folder !== undefined && name !== undefined) names.set(folder, name);
   }
   return names;
 }
 
-async function readLines(path: string): Promise<string[]> {
-  try {
-    return (await readFile(path, 'utf8')).split('\n').map((line) => line.trimEnd()).filter((line) => line !== '');
-  } catch (error) {
-    throw new UserError(`--data: ${path} cannot be read: ${reason(error)}.`);
-  }
+async function readLines(root: FileTree, path: string): Promise<string[]> {
+  return (await root.text(path)).split('\n').map((line) => line.trimEnd()).filter((line) => line !== '');
 }

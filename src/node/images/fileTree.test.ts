@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findImageTree, type ImageTree } from './tree';
+import { findImageTree, type ImageTree } from '../../data/imageTree';
+import { TreeOnDisk } from './fileTree';
 import { writeTree } from './testImages';
 
 let folder = '';
@@ -16,7 +17,7 @@ const files = (...paths: string[]): Record<string, string> => Object.fromEntries
 
 async function found(tree: Readonly<Record<string, string>>): Promise<ImageTree> {
   await writeTree(folder, tree);
-  return (await findImageTree(folder)) as ImageTree;
+  return (await findImageTree(new TreeOnDisk(folder))) as ImageTree;
 }
 
 const listed = ({ paths, labels }: ImageTree['train']): string[] => paths.map((path, index) => `${labels[index] ?? ''} ${path}`);
@@ -50,7 +51,7 @@ describe('findImageTree', () => {
     const count = (part: ImageTree['train'], label: number): number => part.labels.filter((each) => each === label).length;
     expect([0, 1, 2].map((label) => [count(tree.train, label), count(tree.test, label)])).toEqual([[27, 3], [1, 1], [1, 0]]);
     expect([...tree.train.paths, ...tree.test.paths].sort()).toEqual([...numbered('cats', 30), ...numbered('dogs', 2), ...numbered('one', 1)]);
-    expect(await findImageTree(folder)).toEqual(tree);
+    expect(await findImageTree(new TreeOnDisk(folder))).toEqual(tree);
     expect(tree.notes.join()).toMatch(/no val or test folder: a tenth of each class is held out/);
   });
 
@@ -63,7 +64,7 @@ describe('findImageTree', () => {
 
   it('finds nothing where there are no images', async () => {
     await writeTree(folder, files('a/x.txt', 'y.pdf'));
-    expect(await findImageTree(folder)).toBeUndefined();
+    expect(await findImageTree(new TreeOnDisk(folder))).toBeUndefined();
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
@@ -79,12 +80,12 @@ describe('findImageTree', () => {
     ['an empty list of annotations', { ...files('train/a/1.png', 'val/images/2.png'), 'val/val_annotations.txt': '' }, /val_annotations\.txt names no images/],
   ])('says what is wrong with %s', async (_, tree, message) => {
     await writeTree(folder, tree);
-    await expect(findImageTree(folder)).rejects.toThrow(message);
+    await expect(findImageTree(new TreeOnDisk(folder))).rejects.toThrow(message);
   });
 
   it('says that a folder of classes is empty', async () => {
     await writeTree(folder, files('train/a/1.png'));
     await mkdir(join(folder, 'val'));
-    await expect(findImageTree(folder)).rejects.toThrow(/val holds no folders of classes/);
+    await expect(findImageTree(new TreeOnDisk(folder))).rejects.toThrow(/val holds no folders of classes/);
   });
 });

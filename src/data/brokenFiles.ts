@@ -1,3 +1,5 @@
+import { UserError } from '../files/userError';
+
 /** An image file that could not be decoded. */
 export interface BrokenFile {
   readonly path: string;
@@ -19,5 +21,16 @@ export class BrokenFiles {
 
   get all(): readonly BrokenFile[] {
     return [...this.found.values()];
+  }
+}
+
+/** An image file that cannot be decoded. */
+export class BrokenImageError extends UserError {
+  constructor(
+    readonly path: string,
+    /** Without a full stop. */
+    readonly why: string,
+  ) {
+    super(`${path} cannot be decoded: ${why}.`);
   }
 }

@@ -3,10 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UNWATCHED, type FileSet } from '../../data/fileSet';
+import { findImageTree, type ImageTree } from '../../data/imageTree';
 import { channelStatistics, digestImages, isInMemory, readImages, type ImageSet } from '../../data/imageSet';
-import { loadTree, UNWATCHED, type FileSet, type FileSetOptions } from './fileSet';
+import { TreeOnDisk } from './fileTree';
+import { loadTree } from './loadTree';
 import { plain, png, writeTree, type Colour } from './testImages';
-import { findImageTree, type ImageTree } from './tree';
+
+type FileSetOptions = Parameters<typeof loadTree>[1];
 
 const OPTIONS: FileSetOptions = { image: 8, decodeSize: 'auto', broken: 'stop', stream: 'auto', workers: 'auto', ownStatistics: true };
 const COUNT = 12;
@@ -30,7 +34,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function load(options: Partial<FileSetOptions> = {}, notes: string[] = []): Promise<FileSet> {
-  const tree = (await findImageTree(folder)) as ImageTree;
+  const tree = (await findImageTree(new TreeOnDisk(folder))) as ImageTree;
   return await loadTree(tree, { ...OPTIONS, ...options }, { ...UNWATCHED, note: (text) => notes.push(text) });
 }
 
@@ -39,7 +43,7 @@ const all = Uint32Array.from({ length: COUNT }, (_, index) => index);
 describe('a set of image files', () => {
   it('has images, labels and statistics, and tells how far it is', async () => {
     const seen: string[] = [];
-    const tree = (await findImageTree(folder)) as ImageTree;
+    const tree = (await findImageTree(new TreeOnDisk(folder))) as ImageTree;
     const { train, test } = await loadTree(tree, OPTIONS, { note: (text) => seen.push(text), begin: (what, count) => seen.push(`${count} ${what}`), done: (count) => seen.push(String(count)) });
     expect(isInMemory(train)).toBe(true);
     expect(train).toMatchObject({ count: COUNT, width: 8, height: 8, channels: 3, classes: ['a', 'b'] });

@@ -1,0 +1,16 @@
+import { expose, transfer } from 'comlink';
+import { decodeImage, imageSize } from '../training/decodeImage';
+
+/* A worker that decodes image files beside the one that trains. */
+
+const decoding = {
+  async decode(file: Blob, side: number): Promise<Uint8Array> {
+    const image = await decodeImage(file, side);
+    return transfer(image, [image.buffer as ArrayBuffer]);
+  },
+  size: imageSize,
+};
+
+export type DecodingService = typeof decoding;
+
+expose(decoding);
