@@ -135,7 +135,13 @@ interface Case {
 /** Wrong calls. */
 const USAGE: readonly Case[] = [
   { args: '--stpes 3', says: /'--stpes'.*Did you mean --steps\?/ },
-  { args: 'cifar', says: /'cifar' does not belong to an option/ },
+  { args: 'cifar', says: /'cifar' is no command.* Training takes only options/ },
+  { args: 'evaluate', says: /'evaluate' is no command\. Did you mean evaluate separability or evaluate unmixing\?/ },
+  { args: 'study nothing', says: /There is no study 'nothing'\. Studies are alpha/ },
+  { args: 'study alpha --shard 9/8', says: /--shard: "9\/8" is not allowed/ },
+  { args: 'probe', says: /--checkpoint is missing/ },
+  { args: 'knn --checkpoint nowhere', says: /nowhere cannot be read/ },
+  { args: 'export nowhere --out x', says: /--out: x does not end in \.safetensors/ },
   { args: '--steps', says: /--steps.* argument missing/ },
   { args: '--steps 0', says: /^--steps: 0 .*Give a whole number from 1/ },
   { args: '--steps 1.5', says: /^--steps: 1.5 .*whole number/ },

@@ -8,6 +8,7 @@ import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag, type Headi
 import { PRESET_NAMES, PRESETS } from '../imae/presets';
 import { COMMANDS } from './commands/index';
 import { reason } from './failure';
+import { hanging } from './wrap';
 
 /** What a command line asks for. */
 export interface CommandLine {
@@ -27,11 +28,13 @@ export interface CommandLine {
 
 const FLAGS: readonly Flag[] = OPTION_LIST.flatMap(flagsOf);
 const COMMAND_LINE = 'command line';
+/** At most so many characters a line of the help. */
+const HELP_WIDTH = 110;
 
 /** Made when it is asked for: commands may read a command line themselves. */
 const examples = (): string => `
 Commands:
-${COMMANDS.map(({ name, about }) => `  ${name.padEnd(22)} ${about}`).join('\n')}
+${COMMANDS.flatMap(({ name, about }) => hanging(`  ${name.padEnd(22)} `, about, HELP_WIDTH)).join('\n')}
   each with a --help of its own: node train.js NAME --help
 
 Presets:
@@ -99,7 +102,7 @@ function makeCommand(): Command {
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns || 110, 110), optionTerm });
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns || HELP_WIDTH, HELP_WIDTH), optionTerm });
 
   for (const heading of HEADINGS) {
     if (heading === 'Data') {

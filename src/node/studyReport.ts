@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { counted } from '../files/format';
-import { describeBase, findStudy, planRuns } from '../imae/studies/plan';
+import { describeBase, findStudy, planRuns, type StudyPlan } from '../imae/studies/plan';
 import { Table, type CellValues } from '../imae/studies/table';
 import { writeWhole } from './durableFile';
 import { FIGURES_FILE, writeFigures } from './figureFile';
@@ -37,9 +37,14 @@ export function writeStudyReport(folder: StudyFolder, { plan, data }: StudyFile,
       { name: 'runs', value: `${counted(cells.length, 'cell')} × ${counted(plan.seeds.length, 'seed')}, ${done.length} done` },
       { name: 'configuration', value: describeBase(plan, data.name, data.trainingImages) },
       { name: 'α', value: plan.alphas.join(', ') },
-      ...(study.measures.includes('probe') ? [{ name: 'linear probe', value: `${plan.probeEpochs} epochs, LARS, class token` }] : []),
+      ...(study.measures.includes('probe') ? [{ name: 'linear probe', value: describeProbe(plan) }] : []),
       ...(study.measures.includes('finetune') ? [{ name: 'fine-tuning', value: `${plan.finetuneEpochs} epochs, mean pool` }] : []),
     ],
     sections: done.length > 0 ? study.sections(table, caption) : [],
   });
+}
+
+function describeProbe({ probeEpochs, probeBlr, probeCrop }: StudyPlan): string {
+  const views = probeCrop ? `random resized crops ${probeCrop.join('–')} and flips` : 'whole images';
+  return `${probeEpochs} epochs, LARS, blr ${probeBlr}, class token, ${views}`;
 }

@@ -18,6 +18,9 @@ export interface MeasureSettings {
   readonly images: number;
   readonly fitImages: number;
   readonly probeEpochs: number;
+  readonly probeBlr: number;
+  /** Random resized crops, and flips with them; null sees images whole, so that features are computed once. */
+  readonly probeCrop: readonly [number, number] | null;
   readonly finetuneEpochs: number;
 }
 
@@ -85,8 +88,9 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
     return values;
   },
 
-  probe: async (engine, { model, data, config }, { probeEpochs: epochs }) => {
-    const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
+  probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }) => {
+    const views = { crop, flip: crop !== null };
+    const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), ...views, blr, seed: config.training.seed, batch: CLASSIFIER_BATCH };
     const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: SILENT });
     return { 'probe.top1': top1, 'probe.top5': top5 };
   },

@@ -17,6 +17,8 @@ const plan = (study: string, more: Partial<StudyPlan> = {}): StudyPlan => ({
   images: 10,
   fitImages: 10,
   probeEpochs: 1,
+  probeBlr: 0.1,
+  probeCrop: [0.08, 1],
   finetuneEpochs: 1,
   ...more,
 });

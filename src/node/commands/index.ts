@@ -28,9 +28,10 @@ export function findCommand(args: readonly string[]): { readonly command: Comman
     if (words.every((word, index) => args[index] === word)) return { command, rest: args.slice(words.length) };
   }
   const names = COMMANDS.map(({ name }) => name);
-  const near = nearest(first, names);
+  const near = nearest(first, names.map((name) => name.split(' ')[0] ?? name));
+  const meant = names.filter((name) => name.split(' ')[0] === near).join(' or ');
   throw new UserError(
-    `'${first}' is no command.${near === undefined ? '' : ` Did you mean ${near}?`} Training takes only options, such as --data. ` +
+    `'${first}' is no command.${meant === '' ? '' : ` Did you mean ${meant}?`} Training takes only options, such as --data. ` +
       `Commands are ${names.join(', ')}.`,
     { usage: true },
   );

@@ -6,7 +6,7 @@ import { describeAdapter } from '../../gpu/engine';
 import { resolveConfig, type Config } from '../../imae/config';
 import { FINETUNE_DEFAULTS } from '../../imae/finetune';
 import { identifyData } from '../../imae/identity';
-import { integer, list, nullable, number, text, type Kind } from '../../imae/optionKinds';
+import { integer, list, nullable, number, pair, text, type Kind } from '../../imae/optionKinds';
 import { staysOnGpu } from '../../imae/stepImages';
 import { STUDIES } from '../../imae/studies/index';
 import { findStudy, planRuns, runFlopsOf, shardOf, studyFlops, type Shard, type StudyPlan } from '../../imae/studies/plan';
@@ -46,6 +46,12 @@ export const study = makeCommand({
     images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures that runs are measured on'),
     'fit-images': commandOption(integer({ min: 2 }), 2000, 'mixtures of training images that linear maps are fitted on'),
     'probe-epochs': commandOption(number({ above: 0 }), PROBE_DEFAULTS.epochs, 'length of the linear probe, where the study has one'),
+    'probe-blr': commandOption(number({ above: 0 }), PROBE_DEFAULTS.blr, 'its learning rate for 256 images; sets much smaller than ImageNet need 1 to 10'),
+    'probe-crop': commandOption(
+      nullable(pair({ above: 0, max: 1, ascending: true }), 'none'),
+      PROBE_DEFAULTS.crop,
+      'its random resized crops, with flips; none sees images whole, and computes their features once',
+    ),
     'finetune-epochs': commandOption(number({ min: 0 }), FINETUNE_DEFAULTS.epochs, 'length of fine-tuning, where the study has it; 0 leaves it out'),
     shard: commandOption(nullable(shardKind, 'all'), null, 'runs every N-th run only, from the I-th: other machines run the rest'),
     merge: commandOption(nullable(text('OUT', 'a new or an empty folder'), 'none'), null, 'joins the folders of shards into a new one, with one report'),
@@ -77,6 +83,8 @@ export const study = makeCommand({
       images,
       fitImages: values['fit-images'],
       probeEpochs: values['probe-epochs'],
+      probeBlr: values['probe-blr'],
+      probeCrop: values['probe-crop'],
       finetuneEpochs: values['finetune-epochs'],
     };
     const out = values.out ?? undefined;
