@@ -22,6 +22,7 @@ import mlp from './mlp.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
 import pool from './pool.bench';
+import randAugment from './randAugment.bench';
 import reduce from './reduce.bench';
 import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
@@ -56,6 +57,7 @@ export const suites: readonly BenchSuite[] = [
   patchify,
   philox,
   pool,
+  randAugment,
   reduce,
   sameBits,
   softmax,

@@ -23,6 +23,7 @@ import mlp from './mlp.test';
 import patchify from './patchify.test';
 import philox from './philox.test';
 import pool from './pool.test';
+import randAugment from './randAugment.test';
 import reduce from './reduce.test';
 import sameBits from './sameBits.test';
 import softmax from './softmax.test';
@@ -58,6 +59,7 @@ export const suites: readonly KernelSuite[] = [
   patchify,
   philox,
   pool,
+  randAugment,
   reduce,
   sameBits,
   softmax,

@@ -21,6 +21,7 @@ import mixture from './mixture.wgsl';
 import patchify from './patchify.wgsl';
 import philox from './philox.wgsl';
 import pool from './pool.wgsl';
+import randAugment from './randAugment.wgsl';
 import reduce from './reduce.wgsl';
 import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
@@ -53,6 +54,7 @@ export const shaders = {
   patchify,
   philox,
   pool,
+  randAugment,
   reduce,
   sameBits,
   softmax,

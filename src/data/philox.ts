@@ -26,6 +26,7 @@ export const purposes = {
   dropPath: 14,
   noise: 15,
   bootstrap: 16,
+  randAugment: 17,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];

@@ -53,6 +53,11 @@ describe('fine-tuning', () => {
     expect(await losses(2)).not.toEqual(first);
   });
 
+  it('learns from other images without RandAugment', async () => {
+    const loss = async (randAugment: boolean): Promise<number | undefined> => (await run({ epochs: 1, warmupEpochs: 0, randAugment })).curve[0]?.loss;
+    expect(await loss(false)).not.toBe(await loss(true));
+  });
+
   it('is at chance where labels mean nothing', async () => {
     const { top1 } = await run({ epochs: 2 }, { data: shuffledLabels(COLOURED) });
     // Three deviations of 33 images' share by chance.

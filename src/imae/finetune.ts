@@ -9,6 +9,7 @@ import { Parameters, type ParameterSpec } from '../nn/parameters';
 import { crossEntropy } from '../ops/crossEntropy';
 import { mixImages } from '../ops/mixImages';
 import { pool } from '../ops/pool';
+import { OPERATION_VALUES, randAugment } from '../ops/randAugment';
 import { AdamW } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
 import { power } from '../tensor/exactMath';
@@ -20,6 +21,8 @@ import { readEncoder } from './encoderSource';
 import { assertClassifiable, imagesOf, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
 import { learn, scheduleOf, targetsOf, type Lesson } from './learning';
 import { encoderSpecs, encodeTokens } from './mae';
+import type { Normalisation } from './normalisation';
+import { drawOperations, LAYERS } from './randAugment';
 import { drawErased, drawMix, drawPaths } from './regularise';
 import type { NamedFile } from './run';
 
@@ -46,10 +49,12 @@ export interface FinetuneSettings {
   /** Smallest and largest share of a random resized crop; null takes whole images. */
   readonly crop: readonly [number, number] | null;
   readonly flip: boolean;
+  /** Whether images are changed by RandAugment. */
+  readonly randAugment: boolean;
   readonly seed: number;
 }
 
-/** MAE's recipe for ViT-B (He et al. 2021), but for the batch, which is 1,024 there, and RandAugment, which is not there. */
+/** MAE's recipe for ViT-B (He et al. 2021), but for the batch, which is 1,024 there. */
 export const FINETUNE_DEFAULTS: FinetuneSettings = {
   pool: 'mean',
   epochs: 100,
@@ -66,6 +71,7 @@ export const FINETUNE_DEFAULTS: FinetuneSettings = {
   clipNorm: 0,
   crop: [0.08, 1],
   flip: true,
+  randAugment: true,
   seed: 0,
 };
 
@@ -164,7 +170,8 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
     const resident = own(imagesOf(engine, train, batch));
     const graph = new Graph(engine);
     const view = viewImages(graph, train, resident, batch, { size, normalisation });
-    const mixing = recordMixing(graph, view.images, settings);
+    const augmented = recordRandAugment(graph, view.images, settings, normalisation);
+    const mixing = recordMixing(graph, augmented.images, settings);
     const paths = settings.dropPath > 0 ? graph.input('drop path', [2 * size.depth, batch]) : undefined;
     const targets = graph.input('targets', [batch, classes]);
     const loss = crossEntropy(graph, classify(graph, parameters, size, which, mixing.images, paths), targets);
@@ -188,6 +195,10 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
         await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
         for (const placed of resident.place([indices])) program.write(view.indices, placed);
         program.write(view.crops, drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height));
+        if (augmented.layers.length > 0) {
+          const drawn = drawOperations(seed, step, batch, size.image);
+          for (const [layer, operations] of augmented.layers.entries()) program.write(operations, drawn[layer] as Float32Array);
+        }
         const mix = drawMix(seed, step, settings, size.image);
         if (mixing.inputs) {
           program.write(mixing.inputs.mix, Float32Array.from(mix.pixels));
@@ -207,6 +218,17 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
   } finally {
     for (const resource of owned.reverse()) resource.dispose();
   }
+}
+
+/** Changes images by RandAugment, where the settings ask for it: `layers` are the operations of each of its layers. */
+function recordRandAugment(
+  graph: Graph,
+  images: Tensor,
+  { randAugment: isOn, batch }: FinetuneSettings,
+  { mean, std }: Normalisation,
+): { readonly images: Tensor; readonly layers: readonly Tensor[] } {
+  const layers = Array.from({ length: isOn ? LAYERS : 0 }, (_, layer) => graph.input(`operations ${layer}`, [batch, OPERATION_VALUES]));
+  return { images: layers.reduce((changed, operations) => randAugment(graph, changed, { operations, mean, std }), images), layers };
 }
 
 /** Mixes and erases images, where the settings ask for either. */

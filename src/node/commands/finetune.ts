@@ -39,6 +39,7 @@ export const finetune = makeCommand({
     'clip-norm': commandOption(number({ min: 0 }), D.clipNorm, 'largest norm of the whole gradient; 0 clips nothing'),
     crop: commandOption(nullable(pair({ above: 0, max: 1, ascending: true }), 'none'), D.crop, 'random resized crop, share of the area'),
     flip: commandOption(toggle(), D.flip, 'mirror half of the images'),
+    'rand-augment': commandOption(toggle(), D.randAugment, 'change colours and geometry by RandAugment: two operations an image, each half of the time'),
   },
   examples: [
     'node train.js finetune --checkpoint runs/2025-01-31_12-00-00-cifar --epochs 50',
@@ -57,6 +58,7 @@ export const finetune = makeCommand({
       dropPath: values['drop-path'],
       labelSmoothing: values['label-smoothing'],
       clipNorm: values['clip-norm'],
+      randAugment: values['rand-augment'],
     };
     const command = trainCommand(['finetune', ...process.argv.slice(3)]);
     return await runEvaluation({ name: 'finetune', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
@@ -90,8 +92,8 @@ export const finetune = makeCommand({
 });
 
 function describe(settings: FinetuneSettings): string {
-  const { pool, epochs, warmupEpochs, batch, blr, weightDecay, layerDecay, dropPath, labelSmoothing, mixup, cutmix, erase, crop, flip } = settings;
-  const views = [crop ? `random resized crops ${crop.join('–')}` : 'whole images', ...(flip ? ['flips'] : [])].join(', ');
+  const { pool, epochs, warmupEpochs, batch, blr, weightDecay, layerDecay, dropPath, labelSmoothing, mixup, cutmix, erase, crop, flip, randAugment } = settings;
+  const views = [crop ? `random resized crops ${crop.join('–')}` : 'whole images', ...(flip ? ['flips'] : []), ...(randAugment ? ['RandAugment'] : [])].join(', ');
   return (
     `${pool === 'class' ? 'Class token' : 'Mean of patch tokens'}; AdamW, blr ${blr}, batch ${batch}, ${epochs} epochs, warm-up ${Number(warmupEpochs.toFixed(2))}, ` +
     `weight decay ${weightDecay}, layer decay ${layerDecay}, drop path ${dropPath}, label smoothing ${labelSmoothing}, mixup ${mixup}, ` +
