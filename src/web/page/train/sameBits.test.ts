@@ -32,7 +32,7 @@ beforeAll(async () => {
   writeFileSync(configFile, JSON.stringify(CONFIG));
   const { code, err } = await spawnTrain(['--config', configFile, '--adapter', 'swiftshader', '--out', inNode]);
   expect([err, code]).toEqual(['', 0]);
-});
+}, 240_000); // SwiftShader compiles every kernel of both phases first
 afterAll(() => rmSync(base, { recursive: true }));
 
 /** What a run leaves, without what clocks measured. */
