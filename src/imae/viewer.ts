@@ -243,7 +243,7 @@ function compose(looks: readonly Float32Array[], orders: readonly Uint32Array[],
 }
 
 /** [C, H, W] bytes → normalised pixels. */
-export function normalise(pixels: Uint8Array, { mean, std }: Normalisation): Float32Array {
+export function normalise(pixels: ArrayLike<number>, { mean, std }: Normalisation): Float32Array {
   const plane = pixels.length / mean.length;
   return Float32Array.from(pixels, (value, i) => {
     const channel = Math.floor(i / plane);

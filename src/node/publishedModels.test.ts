@@ -77,6 +77,8 @@ describe('export', () => {
       out: expect.stringMatching(/^model .*mae\.pth: 18 tensors used; left over: mask_token, .*\nassumed   ImageNet's mean and deviation\nwritten .*: encoder, 18 tensors in float32\n$/) as string,
     });
     expect(readSafetensors(readFileSync(out)).tensors.size).toBe(18);
+    const again = await call(exportCommand, MAE, '--heads', '2', '--out', out);
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining('which would be lost. Give another name')]);
   });
 
   it.each<[string[], number, RegExp]>([

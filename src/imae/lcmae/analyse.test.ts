@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/compare';
+import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../gpu/engine';
 import { Parameters } from '../../nn/parameters';
 import { openEngine } from '../../node/dawn';
@@ -184,5 +185,14 @@ describe('an analysis', () => {
       const sections = analysisSections(analysis, 'A test.');
       expect(sections.map(({ figures }) => figures.length)).toEqual([2, 1, 2, 3, 1, 2, 1]);
       for (const figure of sections.flatMap(({ figures }) => figures)) expect(figure.caption).toMatch(/A test\.$/);
+    }));
+
+  it('scales images that are stored larger than the model takes them, as photographs are', () =>
+    withModel(async () => {
+      const facts: ModelFacts = { size: SIZE, branches: 1, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, normPix: false };
+      const { test } = makeShapesTrainTest({ trainCount: 1, testCount: 4, size: SIZE.image + 3, seed: 0 });
+      const { images, trained } = await analyse(engine, model, facts, test, { images: 3, ratios: [0.5], progress: () => undefined });
+      expect(images).toBe(3);
+      expect(trained[0]?.errorOfAll).toBeGreaterThan(0);
     }));
 });

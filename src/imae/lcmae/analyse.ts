@@ -1,5 +1,6 @@
 import type { ImageSet } from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
+import { scaleSquare } from '../../data/scale';
 import type { Engine } from '../../gpu/engine';
 import { attentionRow } from '../attentionRow';
 import { patchCount, visiblePatches } from '../config';
@@ -83,7 +84,10 @@ export async function analyse(engine: Engine, model: Model, facts: ModelFacts, s
   const { ratios, progress } = options;
   const chosen = RandomStream.at(0, purposes.evaluation, 0x30000).permutation(set.count).slice(0, options.images);
   const bytes = set.channels * set.height * set.width;
-  const images = Array.from(chosen, (at) => normalise(set.images.subarray(at * bytes, (at + 1) * bytes), facts.normalisation));
+  const images = Array.from(chosen, (at) => {
+    const stored = set.images.subarray(at * bytes, (at + 1) * bytes); // larger than the model's, as photographs are kept
+    return normalise(scaleSquare(stored, set, model.size.image), facts.normalisation);
+  });
   const measured: AtRatio[][] = [];
   let done = 0;
   const step = (): void => progress(++done, 2 * PARTS * ratios.length);

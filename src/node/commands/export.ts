@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { counted } from '../../files/format';
 import { UserError } from '../../files/userError';
 import { exportModel } from '../../imae/exportModel';
@@ -26,6 +27,7 @@ export const exportCommand = makeCommand({
     const { out, part } = values;
     if (!out.endsWith('.safetensors')) throw new UserError(`--out: ${out} does not end in .safetensors, which is what is written. Name it so.`, { usage: true });
     assertWritable('--out', out);
+    if (existsSync(out)) throw new UserError(`--out: there is a file ${out} already, which would be lost. Give another name, or delete it.`, { usage: true });
     const model = readModel(path, 'RUN');
     const { bytes, facts, report } = exportModel(model, part, saidBy(values));
     writeWhole(out, bytes);
