@@ -1,5 +1,4 @@
 import { digest } from '../files/digest';
-import { UserError } from '../files/userError';
 import { square } from '../tensor/exactMath';
 
 /** What is known of images that are all of one size, wherever they are. */
@@ -51,15 +50,6 @@ export type ImageShape = Pick<SetFacts, 'width' | 'height' | 'channels'>;
 
 export function isInMemory(set: TrainingSet): set is ImageSet {
   return 'images' in set;
-}
-
-/** The set, for work that needs all of its images in memory. @throws UserError where it is streamed */
-export function inMemory(set: TrainingSet): ImageSet {
-  if (isInMemory(set)) return set;
-  throw new UserError(
-    `${set.name} is too large to be held in memory, and this needs all of its images there. Give a smaller --decode-size, ` +
-      'fewer images, or --stream no on a machine with more memory.',
-  );
 }
 
 /** The bytes of some images of any set, one behind the other. */

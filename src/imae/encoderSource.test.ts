@@ -5,13 +5,14 @@ import { readSafetensors, storedTensor, tensorFloat32, type Safetensors, type St
 import { readTensorFile } from '../files/tensorFile';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
+import { Parameters } from '../nn/parameters';
 import { Graph } from '../tensor/graph';
 import { assertTeacherFits } from './checkpoint';
 import type { ModelSize } from './config';
-import { openEncoder, readEncoder, type OpenEncoderOptions } from './encoderSource';
+import { readEncoder } from './encoderSource';
 import { exportModel } from './exportModel';
 import { describeLoad } from './loadReport';
-import { encode, maeSpecs, type Branches } from './mae';
+import { encode, encoderSpecs, maeSpecs, type Branches } from './mae';
 import { describeModel } from './modelFile';
 import { IMAGENET } from './normalisation';
 import type { NamedFile } from './run';
@@ -48,8 +49,11 @@ afterAll(() => engine.dispose());
 
 describe('the encoder of a published file', () => {
   /** Features of an image whose byte i is 37·i mod 256. */
-  async function features(file: NamedFile, options: OpenEncoderOptions): Promise<Float32Array> {
-    const { size, parameters, normalisation } = await openEncoder(engine, file, { heads: 2, ...options });
+  async function features(file: NamedFile, { frozen = true, ...said }: { readonly image?: number; readonly frozen?: boolean }): Promise<Float32Array> {
+    const { size, normalisation, values: valuesOf } = readEncoder(file, { heads: 2, ...said });
+    const specs = encoderSpecs(size);
+    const parameters = new Parameters(engine, file.name, specs, { frozen });
+    for (const { name, shape } of specs) parameters.write(name, valuesOf(name, shape));
     const { mean, std } = normalisation;
     const plane = size.image ** 2;
     const pixels = Float32Array.from({ length: 3 * plane }, (_, i) => {

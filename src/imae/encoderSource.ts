@@ -1,9 +1,6 @@
 import type { Safetensors } from '../files/safetensors';
-import type { Engine } from '../gpu/engine';
-import { Parameters } from '../nn/parameters';
 import type { Shape } from '../tensor/shape';
-import type { Precision } from '../tensor/tensor';
-import { loadModel, parameterValues } from './checkpoint';
+import { parameterValues } from './checkpoint';
 import { reportLoad, type LoadReport } from './loadReport';
 import { encoderSpecs } from './mae';
 import { describeEncoder, type EncoderFacts, type Said } from './modelFile';
@@ -51,45 +48,4 @@ function withNorm(file: Safetensors): Safetensors {
     if (tensor) tensors.set(`norm.${part}`, tensor);
   }
   return { ...file, tensors };
-}
-
-export interface OpenEncoderOptions extends Pick<Said, 'image' | 'heads'> {
-  /** Nothing is trained; yes by default. */
-  readonly frozen?: boolean;
-  readonly precision?: Precision;
-}
-
-/** An encoder on the GPU: give `size` and `parameters` to `encode`. */
-export interface OpenedEncoder extends EncoderFacts {
-  readonly report: LoadReport;
-  /** Whoever opens it disposes of them. */
-  readonly parameters: Parameters;
-}
-
-/**
- * Opens the encoder of a file of any kind: see `readEncoder`.
- *
- * @throws UserError as `readEncoder`; EngineError where the device has no room for it
- */
-export async function openEncoder(
-  engine: Engine,
-  { name: source, file }: NamedFile,
-  { image, heads, frozen = true, precision }: OpenEncoderOptions = {},
-): Promise<OpenedEncoder> {
-  const whole = withNorm(file);
-  const facts = describeEncoder(whole, source, {
-    ...(image === undefined ? {} : { image }),
-    ...(heads === undefined ? {} : { heads }),
-  });
-  const specs = encoderSpecs(facts.size);
-  const parameters = new Parameters(engine, source, specs, { frozen, ...(precision ? { precision } : {}) });
-  try {
-    loadModel({ parameters }, whole, source);
-    await parameters.updateHalves();
-    await engine.settle();
-    return { ...facts, report: reportLoad(file, specs), parameters };
-  } catch (error) {
-    parameters.dispose();
-    throw error;
-  }
 }
