@@ -15,6 +15,7 @@ import { Parameters } from '../../nn/parameters';
 import { configOf, withData } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../folderStore';
+import { showParts } from '../progress';
 import { RunFolder } from '../runFolder';
 import { trainCommand } from '../session';
 import { loadData } from '../trainingInputs';
@@ -56,15 +57,12 @@ export const analyse = makeCommand({
       try {
         const model = { size, branches, parameters };
         loadModel(model, file.file, file.name);
-        const begun = performance.now();
         const analysis = await analyseModel(engine, model, facts, test, {
           images: values.images,
           ratios: values['mask-ratios'],
-          progress: (done, total) => {
-            const left = ((performance.now() - begun) / done) * (total - done);
-            progress.note('measured', `${done}/${total}${done < total ? `, ${Math.ceil(left / 1000)} s left` : ''}`);
-          },
+          progress: showParts(progress, 'analyse'),
         });
+        progress.stop();
         console.log(`result    ${summary(analysis)}`);
         return {
           result: { checkpoint: file.name, data: test.name, ...analysis },

@@ -7,6 +7,7 @@ import { SEPARABILITY_LEAD, separabilitySections } from '../../imae/separability
 import { describeEvaluated, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../folderStore';
+import { showParts } from '../progress';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
 
@@ -57,10 +58,9 @@ export const separability = makeCommand({
         baselines,
         data,
         settings,
-        progress: (done, total) => {
-          if (done === 1 || done % 8 === 0 || done === total) progress.note('batches', `${done}/${total}`);
-        },
+        progress: showParts(progress, 'latents'),
       });
+      progress.stop();
       console.log(`result    ${summary(result)}`);
       return {
         result,

@@ -4,6 +4,7 @@ import { unmixingOver } from '../../imae/unmixingOver';
 import { UNMIXING_LEAD, unmixingSection } from '../../imae/unmixingFigures';
 import { describeEvaluated, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
+import { showParts } from '../progress';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
 
@@ -25,8 +26,10 @@ export const unmixing = makeCommand({
     const evaluated = await readEvaluated({ ...values, teacher: null });
     const { imae, config, data } = evaluated;
     const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
-    return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine) => {
-      const rows = await unmixingOver(engine, config, imae, data, values, evaluated.teacher);
+    return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
+      const { alphas, images } = values;
+      const rows = await unmixingOver(engine, config, imae, data, { alphas, images, teacher: evaluated.teacher, progress: showParts(progress, 'unmixing') });
+      progress.stop();
       const caption = `${data.train.name}, ${values.images} held-out mixtures, mask ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
       return {
         result: { rows },
