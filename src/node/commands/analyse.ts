@@ -74,7 +74,7 @@ export const analyse = makeCommand({
               { name: 'model', value: name },
               { name: 'data', value: `${test.name}, ${values.images} held-out images` },
               { name: 'mask ratios', value: values['mask-ratios'].join(', ') },
-              { name: 'random weights', value: 'the same architecture, initialised as before training, seed 0' },
+              { name: 'random weights', value: 'the same architecture, drawn as before a training, but others than any run begins with' },
             ],
             sections: analysisSections(analysis, `In the spirit of LC-MAE. ${name}; ${test.name}. Adapter: ${nameAdapter(engine.info)}.`),
           },
