@@ -10,6 +10,7 @@ import { readNamed } from '../folderStore';
 import { showParts } from '../progress';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
+import { IMAGES_OPTIONS } from './images';
 
 const file = nullable(text('FILE', 'a .safetensors file'), 'none');
 const alphas = list(number({ above: 0, max: 0.5 }), 'weights of the subordinate');
@@ -27,7 +28,7 @@ export const separability = makeCommand({
       null,
       'vanilla MAEs to compare with, such as one of the same budget (--only mae)',
     ),
-    data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of --run'),
+    ...IMAGES_OPTIONS,
     alphas: commandOption(alphas, [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
     'fit-images': commandOption(integer({ min: 2 }), 2000, 'mixtures of training images that maps are fitted on'),
     images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures that are reported'),
