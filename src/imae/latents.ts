@@ -8,8 +8,9 @@ import { invertPermutation } from '../ops/mask';
 import { mixture } from '../ops/mixture';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount } from './config';
+import { patchCount, visiblePatches } from './config';
 import { disentangle, encode, type Masks } from './mae';
+import { recordMasks, type MaskKind } from './masks';
 import type { Normalisation } from './normalisation';
 import type { Model } from './objective';
 
@@ -25,6 +26,14 @@ export interface Latents {
   readonly z: readonly Float32Array[];
 }
 
+interface RecordedMasks {
+  readonly program: TensorProgram;
+  readonly first: Tensor;
+  readonly second: Tensor;
+  readonly counter: Tensor;
+  readonly idsShuffle: Tensor;
+}
+
 interface Recorded {
   readonly program: TensorProgram;
   readonly inputs: { readonly first: Tensor; readonly second: Tensor; readonly idsShuffle: Tensor; readonly alpha?: Tensor };
@@ -37,12 +46,13 @@ export class LatentReader {
     private readonly images: ResidentImages,
     private readonly alone: Recorded,
     private readonly blended: Recorded,
+    private readonly masks: RecordedMasks,
     readonly batch: number,
   ) {}
 
   /**
    * @param models what encodes the images by themselves, and what encodes mixtures; all take the same images and patches
-   * @param keep patches that are visible
+   * @param mask what is hidden of a pair, and how much: by attention, rather what `models.alone` attends to
    * @param batch pairs at once
    */
   static async create(
@@ -50,21 +60,35 @@ export class LatentReader {
     set: ImageSet,
     statistics: Normalisation,
     models: { readonly alone: Model; readonly mixed: readonly Model[] },
-    { keep, batch }: { readonly keep: number; readonly batch: number },
+    { mask, maskRatio, batch }: { readonly mask: MaskKind; readonly maskRatio: number; readonly batch: number },
   ): Promise<LatentReader> {
     const images = new ResidentImages(engine, set);
     const { size } = models.alone;
-    const record = async (of: 'images' | 'mixtures'): Promise<Recorded> => {
-      const graph = new Graph(engine);
+    const keep = visiblePatches(size, maskRatio);
+    const pairsOf = (graph: Graph) => {
       const box = [...wholeCrop(set.width, set.height), 0];
       const crops = graph.input('boxes', [batch, 5], 'f32', Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0));
-      const [first, second] = [graph.input('first', [batch], 'u32'), graph.input('second', [batch], 'u32')];
-      const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-      const masks: Masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
+      const [first, second] = [graph.input('first', [batch], 'u32'), graph.input('second', [batch], 'u32')] as const;
       const view = (indices: Tensor): Tensor =>
         augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+      return { first, second, images: [view(first), view(second)] as const };
+    };
+    const recordOrders = async (): Promise<RecordedMasks> => {
+      const graph = new Graph(engine);
+      const { first, second, images: pair } = pairsOf(graph);
+      const counter = graph.input('mask counter', [5], 'u32');
+      const { mixed } = mixture(graph, ...pair, graph.input('alpha', [1], 'f32', Float32Array.of(0.5)));
+      const { idsShuffle } = recordMasks(graph, { model: size, masking: { maskRatio } }, { kind: mask, seen: mixed, counter, teacher: models.alone });
+      graph.output(idsShuffle);
+      return { program: await graph.compile(), first, second, counter, idsShuffle };
+    };
+    const record = async (of: 'images' | 'mixtures'): Promise<Recorded> => {
+      const graph = new Graph(engine);
+      const { first, second, images: pair } = pairsOf(graph);
+      const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
+      const masks: Masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
       const alpha = of === 'mixtures' ? graph.input('alpha', [1]) : undefined;
-      const seen = alpha ? mixture(graph, view(first), view(second), alpha).mixed : concat(graph, [view(first), view(second)]);
+      const seen = alpha ? mixture(graph, ...pair, alpha).mixed : concat(graph, pair);
       const outputs = (alpha ? models.mixed : [models.alone]).map((model) => {
         const h = encode(graph, model.parameters, model.size, seen, masks);
         return { model, h, z: disentangle(graph, model.parameters, model.branches, h) };
@@ -74,11 +98,28 @@ export class LatentReader {
       return { program, inputs: { first, second, idsShuffle, ...(alpha ? { alpha } : {}) }, outputs };
     };
     try {
-      return new LatentReader(images, await record('images'), await record('mixtures'), batch);
+      return new LatentReader(images, await record('images'), await record('mixtures'), await recordOrders(), batch);
     } catch (error) {
       images.dispose();
       throw error;
     }
+  }
+
+  /**
+   * The patches of each pair in an order; the first are visible. Masks that look at what they hide look at the mixture of
+   * both halves, so that one serves for every α.
+   *
+   * @param pairs at most `batch`
+   * @param counter [5], as of `drawMasks`
+   */
+  async orders(pairs: readonly ImagePair[], counter: Uint32Array): Promise<Uint32Array[]> {
+    const { program, idsShuffle } = this.masks;
+    this.writePairs(program, this.masks, pairs);
+    program.write(this.masks.counter, counter);
+    program.run();
+    const ids = (await program.read(idsShuffle)) as Uint32Array;
+    const length = ids.length / this.batch;
+    return pairs.map((_, index) => ids.slice(index * length, (index + 1) * length));
   }
 
   /**
@@ -119,17 +160,22 @@ export class LatentReader {
 
   /** A batch that is not full is filled with its own pairs again. */
   private run({ program, inputs }: Recorded, pairs: readonly ImagePair[], orders: readonly Uint32Array[]): void {
-    const filled = Array.from({ length: this.batch }, (_, index) => index % pairs.length);
     const length = orders[0]?.length ?? 0;
     const ids = new Uint32Array(this.batch * length);
-    for (const [index, which] of filled.entries()) ids.set(orders[which] as Uint32Array, index * length);
-    program.write(inputs.first, Uint32Array.from(filled, (which) => (pairs[which] as ImagePair).first));
-    program.write(inputs.second, Uint32Array.from(filled, (which) => (pairs[which] as ImagePair).second));
+    for (let index = 0; index < this.batch; index++) ids.set(orders[index % pairs.length] as Uint32Array, index * length);
+    this.writePairs(program, inputs, pairs);
     program.write(inputs.idsShuffle, ids);
     program.run();
   }
 
+  private writePairs(program: TensorProgram, { first, second }: Pick<RecordedMasks, 'first' | 'second'>, pairs: readonly ImagePair[]): void {
+    const filled = Array.from({ length: this.batch }, (_, index) => pairs[index % pairs.length] as ImagePair);
+    program.write(first, Uint32Array.from(filled, (pair) => pair.first));
+    program.write(second, Uint32Array.from(filled, (pair) => pair.second));
+  }
+
   dispose(): void {
+    this.masks.program.dispose();
     this.alone.program.dispose();
     this.blended.program.dispose();
     this.images.dispose();

@@ -11,6 +11,8 @@ import { MemoryStore, TINY_DATA, tinyConfig, tinyRun } from './testRun';
 let engine: Engine;
 let teacher: NamedFile;
 let imae: NamedFile;
+/** Rows under random masks. */
+let masked: readonly SeparabilityRow[];
 
 beforeAll(async () => {
   engine = await openEngine();
@@ -30,7 +32,7 @@ function untrained({ file }: NamedFile): NamedFile {
   return { name: 'untrained', file: readSafetensors(writeSafetensors(tensors, { ...file.metadata, phase: 'imae' })) };
 }
 
-const SETTINGS = { fitImages: 48, images: 24, alphas: [0.2], maskRatio: 0.5, seed: 0 };
+const SETTINGS = { fitImages: 48, images: 24, alphas: [0.2], mask: 'random', maskRatio: 0.5, seed: 0 } as const;
 
 function rowOf({ fitted }: SeparabilityResult, id: string, target: Side, tokens: SeparabilityRow['tokens'] = 'patches'): SeparabilityRow {
   return fitted.find((row) => row.source.id === id && row.target === target && row.tokens === tokens) as SeparabilityRow;
@@ -75,8 +77,16 @@ describe('evaluateSeparability', () => {
     }
     expect(result.branches).toHaveLength(6);
     // Bit for bit.
+    masked = result.fitted;
     const again = await evaluateSeparability(engine, { imae, teacher, baselines: [], data: TINY_DATA, settings: SETTINGS });
     expect(again).toEqual(result);
+  });
+
+  it.each(['block', 'grid', 'variance', 'attention'] as const)('hides by %s, too', async (mask) => {
+    const { fitted } = await evaluateSeparability(engine, { imae, teacher, baselines: [], data: TINY_DATA, settings: { ...SETTINGS, mask } });
+    const [result, random] = [fitted, masked].map((rows) => rowOf({ fitted: rows } as SeparabilityResult, 'imae', 'dominant'));
+    expect(result?.r2.value).toBeGreaterThan(0.1); // the dominant is plain to see
+    expect(result).not.toEqual(random);
   });
 
   it('refuses models that do not agree', async () => {

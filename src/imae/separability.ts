@@ -1,5 +1,5 @@
 import { sampleInMemory, type ImageSet, type TrainTest } from '../data/imageSet';
-import { purposes, RandomStream } from '../data/philox';
+import { philoxKey, purposes } from '../data/philox';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
 import { Parameters } from '../nn/parameters';
@@ -9,6 +9,7 @@ import { patchCount, visiblePatches, type ModelSize } from './config';
 import { LatentReader, type ImagePair, type Latents } from './latents';
 import { LeastSquares, squaredErrors, type LinearMap } from './leastSquares';
 import { maeSpecs } from './mae';
+import type { MaskKind } from './masks';
 import { describeModel, type ModelFacts } from './modelFile';
 import type { Model } from './objective';
 import { PlaceMeans } from './placeMeans';
@@ -74,6 +75,7 @@ export interface SeparabilitySettings {
   readonly images: number;
   /** Weights of the subordinate, up to ½. */
   readonly alphas: readonly number[];
+  readonly mask: MaskKind;
   readonly maskRatio: number;
   readonly seed: number;
 }
@@ -99,8 +101,8 @@ export interface SeparabilityOptions {
 }
 
 const BATCH = 64;
-/** Of the streams that masks are drawn from: one a split, and one for groups that share a mask. */
-const MASKS = { fit: 1, heldOut: 2, shared: 3 } as const;
+/** Of the steps that masks are drawn at: one a split, and one for groups that share a mask. */
+const MASKS = { fit: 0x101, heldOut: 0x102, shared: 0x103 } as const;
 
 /**
  * Measures the linear separability of an i-MAE's latents, in all three forms, at each α and for both images.
@@ -132,7 +134,7 @@ export async function evaluateSeparability(engine: Engine, options: Separability
     // Each image is in as many pairs of a set as another: a streamed one gives as many images as there are pairs.
     const train = await sampleInMemory(data.train, settings.fitImages);
     for (const set of [train, data.test]) {
-      const reader = await LatentReader.create(engine, set, facts.normalisation, { alone, mixed }, { keep, batch: BATCH });
+      const reader = await LatentReader.create(engine, set, facts.normalisation, { alone, mixed }, { mask: settings.mask, maskRatio: settings.maskRatio, batch: BATCH });
       owned.push(reader);
       readers.push(reader);
     }
@@ -347,7 +349,7 @@ class Evaluation {
     const pairs = heldOutPairs(set, count, () => 0);
     for (let from = 0; from < count; from += reader.batch) {
       const part = pairs.slice(from, from + reader.batch);
-      const orders = part.map((_, index) => RandomStream.at(settings.seed, purposes.evaluation, masks * 2 ** 24 + from + index).permutation(this.length));
+      const orders = await reader.orders(part, Uint32Array.of(...philoxKey(settings.seed), purposes.evaluation, masks, from));
       await work(part, orders, from);
       progress?.(++this.done, batches(settings.fitImages) + 2 * batches(settings.images));
     }

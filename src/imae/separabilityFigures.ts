@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<Side, string>> = { subordinate: 'subordinate (weigh
 export function separabilitySections(result: SeparabilityResult, context: string): FigureSection[] {
   const { settings, candidates } = result;
   const count = (value: number): string => value.toLocaleString('en');
-  const measured = `Images: ${result.data}; maps fitted on ${count(settings.fitImages)} mixtures of training images, shown on ${count(settings.images)} held-out ones, mask ratio ${settings.maskRatio}, one mask a pair. Bands: 95 % intervals over held-out pairs (bootstrap), the fit held fixed. ${context}`;
+  const measured = `Images: ${result.data}; maps fitted on ${count(settings.fitImages)} mixtures of training images, shown on ${count(settings.images)} held-out ones, ${settings.mask} masks, ratio ${settings.maskRatio}, one mask a pair. Bands: 95 % intervals over held-out pairs (bootstrap), the fit held fixed. ${context}`;
   const lines = (form: 'encoder' | 'branch', side: Side): LinesFigure => ({
     kind: 'lines',
     title: form === 'encoder' ? `Separability of the ${side}, fitted from each encoder’s output` : `Separability of the ${side}, fitted from its branch`,

@@ -78,8 +78,8 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
   },
 
   separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }, progress) => {
-    const { maskRatio } = config.masking;
-    const settings = { alphas, images, fitImages, maskRatio, seed: config.training.seed };
+    const { mask, maskRatio } = config.masking;
+    const settings = { alphas, images, fitImages, mask, maskRatio, seed: config.training.seed };
     const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings, progress });
     const values: Record<string, number> = {};
     for (const { source, target, alpha, tokens, r2 } of fitted) {

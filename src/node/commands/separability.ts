@@ -49,7 +49,8 @@ export const separability = makeCommand({
       const model = readNamed(path);
       return [{ title: `MAE ${basename(path, '.safetensors')}`, model }];
     });
-    const settings = { fitImages: values['fit-images'], images: values.images, alphas: values.alphas, seed: values.seed, maskRatio: config.masking.maskRatio };
+    const { mask, maskRatio } = config.masking;
+    const settings = { fitImages: values['fit-images'], images: values.images, alphas: values.alphas, seed: values.seed, mask, maskRatio };
     const command = trainCommand(['evaluate', 'separability', ...process.argv.slice(4)]);
     return await runEvaluation({ name: 'separability', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
       progress.note('models', `${imae.name}, teacher ${teacher.name}`);
