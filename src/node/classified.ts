@@ -91,14 +91,15 @@ const SHOWN = 20;
 /** Shows how a classifier comes along. */
 export function showLearning(progress: Progress, title: string, batch: number): LearningWatcher {
   let began = 0;
+  let first = 0;
   return {
-    begin: (steps) => {
-      began = performance.now();
-      progress.phase(title, steps);
+    begin: (steps, start) => {
+      [began, first] = [performance.now(), start];
+      progress.phase(title, steps, start);
     },
     step: (done, steps, loss) => {
       if (done % Math.ceil(steps / SHOWN) !== 0 && done !== steps) return;
-      progress.step(done, { loss, imagesPerSecond: (1000 * done * batch) / (performance.now() - began) });
+      progress.step(done, { loss, imagesPerSecond: (1000 * (done - first) * batch) / (performance.now() - began) });
     },
     epoch: ({ epoch, loss, top1, top5 }) =>
       progress.note(title, `epoch ${epoch}  loss ${formatNumber(loss)}  top-1 ${percent(top1)}  top-5 ${percent(top5)}`),
