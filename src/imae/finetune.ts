@@ -94,7 +94,7 @@ export interface FinetuneSitting extends Pick<Sitting, 'stopRequested' | 'isDue'
   /** What the bits follow from: a checkpoint goes on under no other. */
   readonly identity: string;
   /** The checkpoint to go on from; absent at the beginning. */
-  readonly resume?: SavedState;
+  readonly resume?: SavedState | undefined;
   /** Keeps a checkpoint. */
   save(step: number, model: Uint8Array, state: Uint8Array): void;
 }

@@ -7,6 +7,8 @@ import type { Phase } from './config';
  */
 
 export const CONFIG = 'config.json';
+/** In its place in the folder of a fine-tuning. */
+export const FINETUNE = 'finetune.json';
 export const METRICS = 'metrics.jsonl';
 export const SESSIONS = 'sessions.jsonl';
 export const KERNELS = 'kernels.json';
