@@ -96,6 +96,9 @@ it('says what it cannot go on with', async () => {
   await expectRefused(2, '--checkpoint is missing');
   await expectRefused(2, '--resume: there is no', '--resume', at('nothing'));
   await expectRefused(2, 'is no folder of a fine-tuning, it has no finetune.json', '--resume', base);
+  mkdirSync(at('spoilt'));
+  writeFileSync(join(at('spoilt'), 'finetune.json'), '{"format": 1}');
+  await expectRefused(1, 'finetune.json cannot be read: it has no options', '--resume', at('spoilt'));
   const checkpoints = join(at('damaged'), 'checkpoints');
   const last = readdirSync(checkpoints).filter((name) => name.endsWith('.state.safetensors')).map((name) => Number(/\d+/.exec(name)?.[0])).sort((a, b) => b - a)[0] ?? 0;
   const model = join(checkpoints, `classifier-${last}.safetensors`);

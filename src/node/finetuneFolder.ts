@@ -12,7 +12,7 @@ import { RunFolder } from './runFolder';
 
 const FORMAT = 1;
 const KIND = { file: FINETUNE, what: 'folder of a fine-tuning', maker: 'node train.js finetune' };
-/** The most of the time that saving may take, but for the first epoch's: checkpoints of large models after short epochs would take most of it. */
+/** Share of the time that saving may take: a checkpoint of a large model after each of many short epochs would take most of it. */
 const SAVING_SHARE = 0.05;
 
 /** What a fine-tuning was begun with, as `finetune.json`. */
@@ -35,8 +35,13 @@ export class FinetuneFolder {
   static plan(out: string | undefined, file: FinetuneFile): FinetuneFolder {
     return new FinetuneFolder(() => {
       const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: 'finetune' });
-      folder.writeFile(FINETUNE, `${JSON.stringify({ format: FORMAT, ...file }, null, 1)}\n`);
-      return folder;
+      try {
+        folder.writeFile(FINETUNE, `${JSON.stringify({ format: FORMAT, ...file }, null, 1)}\n`);
+        return folder;
+      } catch (error) {
+        folder.close();
+        throw error;
+      }
     });
   }
 
@@ -116,6 +121,7 @@ function readFile(path: string): FinetuneFile {
   try {
     const { format, ...file } = JSON.parse(readFileSync(path, 'utf8')) as FinetuneFile & { readonly format: unknown };
     if (format !== FORMAT) throw new UserError(`${path} is of format ${String(format)}, this version reads ${FORMAT}. Begin anew.`);
+    if (typeof file.options !== 'object') throw new Error('it has no options');
     return file;
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -4,13 +4,13 @@ import { UserError } from '../../files/userError';
 import { nameAdapter, type Engine } from '../../gpu/engine';
 import { digestTensors } from '../../imae/checkpoint';
 import type { LearningWatcher } from '../../imae/classification';
-import { classificationSections, percent } from '../../imae/classificationFigures';
+import { accuracyWords, classificationSections } from '../../imae/classificationFigures';
 import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSettings, type FinetuneSitting } from '../../imae/finetune';
 import { identifyData } from '../../imae/identity';
 import { LearningStopped } from '../../imae/learning';
 import { choice, integer, nullable, number, orWord, pair, text, toggle } from '../../imae/optionKinds';
 import type { SavedState } from '../../imae/run';
-import { classifiedOptions, noteModel, readClassified, showLearning, type Classified } from '../classified';
+import { assertBatch, classifiedOptions, noteModel, readClassified, showLearning, type Classified } from '../classified';
 import { leaveResults, withEngine, type Found } from '../evaluation';
 import { FinetuneFolder, type FinetuneFile } from '../finetuneFolder';
 import { Interrupt } from '../interrupt';
@@ -19,6 +19,7 @@ import { RunFolder } from '../runFolder';
 import { trainCommand } from '../session';
 import { withAdvice } from '../trainingRun';
 import { commandOption, makeCommand, type CommandOption, type ValuesOf } from './command';
+import { IMAGES_OPTIONS } from './images';
 
 const share = number({ min: 0, below: 1 });
 const D = FINETUNE_DEFAULTS;
@@ -53,8 +54,8 @@ const OPTIONS = {
 
 type Values = ValuesOf<typeof OPTIONS>;
 
-/** Where model and images lie and what computes may be another when a fine-tuning goes on: digests tell whether they are the same. */
-const FREE: ReadonlySet<string> = new Set(['checkpoint', 'data', 'adapter', 'resume']);
+/** What may be another when a fine-tuning goes on: what computes, and where model and images lie. Digests tell whether those are the same. */
+const FREE: ReadonlySet<string> = new Set(['checkpoint', ...Object.keys(IMAGES_OPTIONS), 'adapter', 'resume']);
 /** What each call says for itself. */
 const OWN: ReadonlySet<string> = new Set(['adapter', 'resume', 'out']);
 
@@ -134,6 +135,7 @@ async function start(values: Values, resumed?: Resumed): Promise<number> {
     throw new UserError('--checkpoint is missing: give the folder of a run, or a file; or --resume FOLDER, to go on with a fine-tuning.', { usage: true });
   }
   if (!resumed) RunFolder.assertCreatable(out ?? undefined);
+  assertBatch(values);
   const classified = await readClassified({ ...values, checkpoint });
   const digests = { model: await digestTensors(classified.model.file), data: await identifyData(classified.data) };
   if (resumed) assertSame(resumed.file, digests);
@@ -189,7 +191,8 @@ async function train(values: Values, { model, data, about }: Classified, { engin
   const { from } = values;
   const settings = settingsOf(values);
   const title = from === 'random' ? 'from random weights' : 'fine-tuned';
-  const shown = showLearning(progress, title, settings.batch);
+  const { classes } = data.train;
+  const shown = showLearning(progress, title, settings.batch, classes.length);
   const watcher: LearningWatcher = {
     ...shown,
     begin: (steps, first) => {
@@ -199,10 +202,10 @@ async function train(values: Values, { model, data, about }: Classified, { engin
   };
   const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher, sitting });
   progress.stop();
-  console.log(`${title}  top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+  console.log(`${title}  ${accuracyWords(result, classes.length)}`);
   const recipe = describe(settings);
   return {
-    result: { model: model.name, from, settings, classes: data.train.classes, ...result },
+    result: { model: model.name, from, settings, classes, ...result },
     files: { 'classifier.safetensors': classifier },
     page: {
       title: 'Fine-tuning',
@@ -212,7 +215,7 @@ async function train(values: Values, { model, data, about }: Classified, { engin
         { name: 'data', value: data.train.name },
         { name: 'recipe', value: recipe },
       ],
-      sections: classificationSections([{ title, reference: false, result }], data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
+      sections: classificationSections([{ title, reference: false, result }], classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
     },
   };
 }
