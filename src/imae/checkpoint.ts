@@ -22,7 +22,7 @@ import type { NamedFile } from './run';
  * @param values what `parameters.read()` gave
  */
 export function saveModel(
-  { parameters }: Model,
+  { parameters }: Pick<Model, 'parameters'>,
   values: ReadonlyMap<string, Float32Array>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
@@ -65,11 +65,14 @@ export async function digestTensors({ tensors }: Pick<Safetensors, 'tensors'>): 
  */
 export async function assertIntact(model: NamedFile, state: NamedFile): Promise<void> {
   for (const [part, { name, file }] of Object.entries({ model, state })) {
-    if ((await digestTensors(file)) === state.file.metadata[part]) continue;
-    throw new UserError(
-      `${name} is damaged: it is not what was saved. Delete it: --resume then goes on from the checkpoint before, if there is one.`,
-    );
+    if ((await digestTensors(file)) !== state.file.metadata[part]) throw damaged(name);
   }
+}
+
+export function damaged(name: string): UserError {
+  return new UserError(
+    `${name} is damaged: it is not what was saved. Delete it: --resume then goes on from the checkpoint before, if there is one.`,
+  );
 }
 
 /**

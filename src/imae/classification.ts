@@ -26,7 +26,8 @@ export interface CurvePoint {
 
 /** Is told how a classifier's training comes along. */
 export interface LearningWatcher {
-  begin(steps: number): void;
+  /** @param start steps done already, of one that goes on */
+  begin(steps: number, start: number): void;
   step(done: number, steps: number, loss: number): void;
   epoch(point: CurvePoint): void;
 }

@@ -141,6 +141,8 @@ const IN_FLIGHT = 2;
  * Runs a program `count` times, with few under way at once, and gives `each` what every run left in `output`, in order.
  *
  * @param before writes what the run needs, once that is there
+ * @param stopRequested asked before each run: where it says so, those under way are finished and no more are begun
+ * @returns runs that were done
  */
 export async function runEach(
   program: TensorProgram,
@@ -148,12 +150,13 @@ export async function runEach(
   count: number,
   before: (run: number) => void | Promise<void>,
   each: (values: Float32Array, run: number) => void,
-): Promise<void> {
+  stopRequested: () => boolean = () => false,
+): Promise<number> {
   const pending: Promise<Float32Array>[] = [];
   let done = 0;
   const finish = async (): Promise<void> => each(await (pending.shift() as Promise<Float32Array>), done++);
   try {
-    for (let run = 0; run < count; run++) {
+    for (let run = 0; run < count && !stopRequested(); run++) {
       await before(run);
       program.run();
       const values = program.read(output) as Promise<Float32Array>;
@@ -165,6 +168,7 @@ export async function runEach(
   } finally {
     await Promise.allSettled(pending);
   }
+  return done;
 }
 
 /**

@@ -15,16 +15,19 @@ import { gradientNorm } from '../optim/gradientNorm';
 import { power } from '../tensor/exactMath';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
+import { saveModel } from './checkpoint';
 import type { Learned, LearningWatcher } from './classification';
 import type { EncoderSize } from './config';
 import { readEncoder } from './encoderSource';
 import { assertClassifiable, imagesOf, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
-import { learn, scheduleOf, targetsOf, type Lesson } from './learning';
+import { learn, scheduleOf, targetsOf, type Lesson, type Sitting } from './learning';
+import { restoreLearning, saveLearning, type Learner } from './learningState';
 import { encoderSpecs, encodeTokens } from './mae';
+import { normalisationMetadata } from './modelFile';
 import type { Normalisation } from './normalisation';
 import { drawOperations, LAYERS } from './randAugment';
 import { drawErased, drawMix, drawPaths } from './regularise';
-import type { NamedFile } from './run';
+import type { NamedFile, SavedState } from './run';
 
 export interface FinetuneSettings {
   /** `mean`: the mean of the patch tokens through `fc_norm`; `class`: the class token through `norm`. */
@@ -82,11 +85,23 @@ export interface FinetuneRun {
   readonly data: TrainTest;
   readonly settings: FinetuneSettings;
   readonly watcher: LearningWatcher;
+  /** Lets it be left and gone on with; without, it trains to its end. */
+  readonly sitting?: FinetuneSitting;
 }
 
-/** What fine-tuning came to, and the classifier: its parameters by published names, of their shapes. */
+/** Lets fine-tuning be left, and gone on with to the same bits. */
+export interface FinetuneSitting extends Pick<Sitting, 'stopRequested' | 'isDue'> {
+  /** What the bits follow from: a checkpoint goes on under no other. */
+  readonly identity: string;
+  /** The checkpoint to go on from; absent at the beginning. */
+  readonly resume?: SavedState | undefined;
+  /** Keeps a checkpoint. */
+  save(step: number, model: Uint8Array, state: Uint8Array): void;
+}
+
+/** What fine-tuning came to, and the classifier as a safetensors file: its parameters by their published names. */
 export interface Finetuned extends Learned {
-  readonly classifier: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+  readonly classifier: Uint8Array;
 }
 
 const BETAS = [0.9, 0.999] as const;
@@ -130,9 +145,10 @@ export function classify(graph: Graph, parameters: Parameters, size: EncoderSize
 /**
  * Trains an encoder and a linear layer on it to classify.
  *
- * @throws UserError where model and images don't fit, or the settings each other; EngineError `out-of-memory`
+ * @throws UserError where model and images don't fit, or the settings each other, or a checkpoint is damaged or of another
+ *   training; EngineError `out-of-memory`; LearningStopped where the sitting ends it
  */
-export async function runFinetune(engine: Engine, { model, from, data, settings, watcher }: FinetuneRun): Promise<Finetuned> {
+export async function runFinetune(engine: Engine, { model, from, data, settings, watcher, sitting }: FinetuneRun): Promise<Finetuned> {
   const { train, test } = data;
   const { batch, seed } = settings;
   const which = settings.pool;
@@ -211,13 +227,29 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       writeRate: (rate, step) => program.write(hyper, optimizer.hyper(rate, step + 1)),
       scores: () => tester.scores(),
     };
-    const learned = await learn(lesson, test, watcher);
-    const read = await parameters.read();
-    const classifier = new Map([...read].map(([name, values]) => [name, { shape: parameters.get(name).shape, data: values }]));
-    return { ...learned, classifier };
+    const metadata = {
+      ...normalisationMetadata(normalisation),
+      ...{ phase: 'classifier', pool: which, heads: String(size.heads), classes: JSON.stringify(train.classes) },
+    };
+    const learned = await learn(lesson, test, watcher, sitting && (await sit(sitting, { parameters, optimizer }, metadata)));
+    return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
     for (const resource of owned.reverse()) resource.dispose();
   }
+}
+
+/** @throws UserError as `restoreLearning` */
+async function sit(sitting: FinetuneSitting, learner: Learner, metadata: Readonly<Record<string, string>>): Promise<Sitting> {
+  const { identity, resume } = sitting;
+  return {
+    ...(resume ? { from: await restoreLearning(learner, resume, identity) } : {}),
+    stopRequested: () => sitting.stopRequested(),
+    isDue: () => sitting.isDue(),
+    save: async (at) => {
+      const { model, state } = await saveLearning(learner, metadata, identity, at);
+      sitting.save(at.step, model, state);
+    },
+  };
 }
 
 /** Changes images by RandAugment, where the settings ask for it: `layers` are the operations of each of its layers. */

@@ -5,7 +5,7 @@ import { UserError } from '../files/userError';
 import { learningRateAt, type Schedule } from '../optim/schedule';
 import type { TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { judge, type CurvePoint, type Learned, type LearningWatcher } from './classification';
+import { judge, type Classification, type CurvePoint, type Learned, type LearningWatcher } from './classification';
 import { runEach } from './features';
 
 /** How long a classifier is trained, and how fast. */
@@ -42,25 +42,57 @@ export interface Lesson {
   scores(): Promise<Float32Array>;
 }
 
+/** Where a training stands: what going on takes beside weights and the optimizer's moments. */
+export interface LearningState {
+  /** Steps done. */
+  readonly step: number;
+  /** Sum of the losses of the epoch under way, or of one that is done and not yet judged. */
+  readonly lossSum: number;
+  /** Of the epochs that are done and judged. */
+  readonly curve: readonly CurvePoint[];
+}
+
+const BEGINNING: LearningState = { step: 0, lossSum: 0, curve: [] };
+
+/** Lets a training be left, and gone on with. */
+export interface Sitting {
+  /** Where it was left; absent at the beginning. */
+  readonly from?: LearningState;
+  /** Asked between steps: true saves and leaves. */
+  stopRequested(): boolean;
+  /** Whether what an epoch came to is to be saved. */
+  isDue(): boolean;
+  save(at: LearningState): Promise<void>;
+}
+
+/** A training was left before its end, because `stopRequested` said so; all is saved. */
+export class LearningStopped extends Error {
+  /** @param step steps done */
+  constructor(readonly step: number) {
+    super(`Stopped after step ${step}.`);
+  }
+}
+
 /**
  * Trains a classifier to its end, and judges it on the test images after each epoch.
  *
- * @throws UserError where the loss is no finite number any more
+ * @throws UserError where the loss is no finite number any more; LearningStopped where a sitting ends it
  */
-export async function learn(lesson: Lesson, test: ImageSet, watcher: LearningWatcher): Promise<Learned> {
+export async function learn(lesson: Lesson, test: ImageSet, watcher: LearningWatcher, sitting?: Sitting): Promise<Learned> {
   const { program, loss, schedule, epochs } = lesson;
   const { steps } = schedule;
   const perEpoch = steps / epochs;
-  watcher.begin(steps);
-  const curve: CurvePoint[] = [];
-  let judged = judge(new Float32Array(0), [], test.classes.length);
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const first = epoch * perEpoch;
-    let sum = 0;
-    await runEach(
+  let { step, lossSum } = sitting?.from ?? BEGINNING;
+  const curve = [...(sitting?.from ?? BEGINNING).curve];
+  watcher.begin(steps, step);
+  const judgeNow = async (): Promise<Classification> => judge(await lesson.scores(), test.labels, test.classes.length);
+  let judged: Classification | undefined;
+  for (let epoch = curve.length; epoch < epochs; epoch++) {
+    const first = step;
+    step += await runEach(
       program,
       loss,
-      perEpoch,
+      (epoch + 1) * perEpoch - first,
       async (run) => {
         await lesson.prepare(first + run);
         lesson.writeRate(learningRateAt(schedule, first + run), first + run);
@@ -68,16 +100,23 @@ export async function learn(lesson: Lesson, test: ImageSet, watcher: LearningWat
       (values, run) => {
         const value = values[0] as number;
         if (!Number.isFinite(value)) throw tooFast(first + run, schedule);
-        sum += value;
+        lossSum += value;
         watcher.step(first + run + 1, steps, value);
       },
+      () => sitting?.stopRequested() ?? false,
     );
-    judged = judge(await lesson.scores(), test.labels, test.classes.length);
-    const point = { epoch: epoch + 1, loss: sum / perEpoch, top1: judged.top1, top5: judged.top5 };
+    if (sitting?.stopRequested()) {
+      await sitting.save({ step, lossSum, curve });
+      throw new LearningStopped(step);
+    }
+    judged = await judgeNow();
+    const point = { epoch: epoch + 1, loss: lossSum / perEpoch, top1: judged.top1, top5: judged.top5 };
+    lossSum = 0;
     curve.push(point);
     watcher.epoch(point);
+    if (sitting?.isDue()) await sitting.save({ step, lossSum, curve });
   }
-  return { ...judged, curve };
+  return { ...(judged ?? (await judgeNow())), curve };
 }
 
 function tooFast(step: number, { peak }: Schedule): UserError {

@@ -22,13 +22,17 @@ export interface NamedFile {
   readonly file: Safetensors;
 }
 
+/** The two files of a checkpoint: the model, and all else that going on takes. */
+export interface SavedState {
+  readonly model: NamedFile;
+  readonly state: NamedFile;
+}
+
 /** Where a phase stands. */
-export interface ResumePoint {
+export interface ResumePoint extends SavedState {
   readonly phase: Phase;
   /** Steps done. */
   readonly step: number;
-  readonly model: NamedFile;
-  readonly state: NamedFile;
 }
 
 /** Where a run leaves what it makes. */

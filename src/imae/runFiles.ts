@@ -7,6 +7,8 @@ import type { Phase } from './config';
  */
 
 export const CONFIG = 'config.json';
+/** In its place in the folder of a fine-tuning. */
+export const FINETUNE = 'finetune.json';
 export const METRICS = 'metrics.jsonl';
 export const SESSIONS = 'sessions.jsonl';
 export const KERNELS = 'kernels.json';
@@ -16,15 +18,18 @@ export const BROKEN_IMAGES = 'broken-images.txt';
 export const CHECKPOINTS = 'checkpoints';
 export const PANELS = 'panels';
 
+/** What checkpoints are of: a phase of a run, or the classifier that fine-tuning trains. */
+export type Trained = Phase | 'classifier';
+
 /** The phases of a run in the order in which they are trained. */
-const PHASE_ORDER: readonly Phase[] = ['teacher', 'imae', 'mae', 'lcmae'];
-const NAME = /^(teacher|imae|mae|lcmae)-(\d+)(\.state)?\.safetensors$/;
+const PHASE_ORDER: readonly Trained[] = ['teacher', 'imae', 'mae', 'lcmae', 'classifier'];
+const NAME = /^(teacher|imae|mae|lcmae|classifier)-(\d+)(\.state)?\.safetensors$/;
 /** Checkpoints of a phase that stay while it is trained. */
 const KEPT = 2;
 
 /** A place in a run: a phase, and the optimizer steps of it that are done, so the next step to run. */
-export interface Moment {
-  readonly phase: Phase;
+export interface Moment<P extends Trained = Phase> {
+  readonly phase: P;
   readonly step: number;
 }
 
@@ -34,7 +39,7 @@ export interface MetricsLine extends Moment {
 }
 
 /** Whether `a` comes before `b` in a run. */
-export function isBefore(a: Moment, b: Moment): boolean {
+export function isBefore(a: Moment<Trained>, b: Moment<Trained>): boolean {
   return a.phase === b.phase ? a.step < b.step : PHASE_ORDER.indexOf(a.phase) < PHASE_ORDER.indexOf(b.phase);
 }
 
@@ -46,7 +51,7 @@ export function runName(now: Date, preset: string): string {
 }
 
 /** The names of a checkpoint's two files: the model alone, with the published parameter names, and all else that resuming needs. */
-export function checkpointFiles({ phase, step }: Moment): { readonly model: string; readonly state: string } {
+export function checkpointFiles({ phase, step }: Moment<Trained>): { readonly model: string; readonly state: string } {
   return { model: `${phase}-${step}.safetensors`, state: `${phase}-${step}.state.safetensors` };
 }
 
@@ -55,20 +60,23 @@ export function isCheckpointFile(name: string): boolean {
   return NAME.test(name);
 }
 
-/** The complete checkpoints among files, oldest first: those of which the state, which is written last, is there. */
-export function completeCheckpoints(names: Iterable<string>): readonly Moment[] {
+/**
+ * The complete checkpoints among files, oldest first: those of which the state, which is written last, is there. A folder
+ * holds phases, or a classifier, never both.
+ */
+export function completeCheckpoints<P extends Trained = Phase>(names: Iterable<string>): readonly Moment<P>[] {
   const known = new Set(names);
   return [...known]
     .map((name) => NAME.exec(name))
     .filter((match) => match?.[3] !== undefined)
-    .map((match) => ({ phase: match?.[1] as Phase, step: Number(match?.[2]) }))
+    .map((match) => ({ phase: match?.[1] as P, step: Number(match?.[2]) }))
     .filter((moment) => known.has(checkpointFiles(moment).model))
     .sort((a, b) => (isBefore(a, b) ? -1 : 1));
 }
 
 /** The files of those checkpoints that stay: the last two of the phase under way, and the last one of each other phase. */
-export function keptCheckpointFiles(names: Iterable<string>, current: Phase): ReadonlySet<string> {
-  const complete = completeCheckpoints(names);
+export function keptCheckpointFiles(names: Iterable<string>, current: Trained): ReadonlySet<string> {
+  const complete = completeCheckpoints<Trained>(names);
   const kept = PHASE_ORDER.flatMap((phase) =>
     complete.filter((moment) => moment.phase === phase).slice(phase === current ? -KEPT : -1),
   );

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Phase } from '../imae/config';
-import { checkpointFiles, completeCheckpoints, isCheckpointFile, keptCheckpointFiles, type Moment } from '../imae/runFiles';
+import { checkpointFiles, completeCheckpoints, isCheckpointFile, keptCheckpointFiles, type Moment, type Trained } from '../imae/runFiles';
 import { TEMPORARY, writeWhole } from './durableFile';
 
 /** A checkpoint on disk. */
-export interface Checkpoint extends Moment {
+export interface Checkpoint<P extends Trained = Phase> extends Moment<P> {
   /** The model alone, with the published parameter names. */
   readonly modelPath: string;
   /** All else that resuming needs. */
@@ -13,8 +13,8 @@ export interface Checkpoint extends Moment {
 }
 
 /** The complete checkpoints in a folder, oldest first. */
-export function listCheckpoints(folder: string): readonly Checkpoint[] {
-  return completeCheckpoints(namesIn(folder)).map((moment) => pathsOf(folder, moment));
+export function listCheckpoints<P extends Trained = Phase>(folder: string): readonly Checkpoint<P>[] {
+  return completeCheckpoints<P>(namesIn(folder)).map((moment) => pathsOf(folder, moment));
 }
 
 /**
@@ -23,7 +23,7 @@ export function listCheckpoints(folder: string): readonly Checkpoint[] {
  *
  * @throws StorageError
  */
-export function saveCheckpoint(folder: string, moment: Moment, model: Uint8Array, state: Uint8Array): Checkpoint {
+export function saveCheckpoint<P extends Trained>(folder: string, moment: Moment<P>, model: Uint8Array, state: Uint8Array): Checkpoint<P> {
   const checkpoint = pathsOf(folder, moment);
   writeWhole(checkpoint.modelPath, model);
   writeWhole(checkpoint.statePath, state);
@@ -35,12 +35,12 @@ function namesIn(folder: string): readonly string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-function pathsOf(folder: string, moment: Moment): Checkpoint {
+function pathsOf<P extends Trained>(folder: string, moment: Moment<P>): Checkpoint<P> {
   const { model, state } = checkpointFiles(moment);
   return { ...moment, modelPath: join(folder, model), statePath: join(folder, state) };
 }
 
-function deleteOld(folder: string, current: Phase): void {
+function deleteOld(folder: string, current: Trained): void {
   const names = namesIn(folder);
   const kept = keptCheckpointFiles(names, current);
   for (const name of names) {

@@ -96,14 +96,15 @@ const SHOWN = 20;
 /** Shows how a classifier comes along. */
 export function showLearning(progress: Progress, title: string, batch: number, classes: number): LearningWatcher {
   let began = 0;
+  let first = 0;
   return {
-    begin: (steps) => {
-      began = performance.now();
-      progress.phase(title, steps);
+    begin: (steps, start) => {
+      [began, first] = [performance.now(), start];
+      progress.phase(title, steps, start);
     },
     step: (done, steps, loss) => {
       if (done % Math.ceil(steps / SHOWN) !== 0 && done !== steps) return;
-      progress.step(done, { loss, imagesPerSecond: (1000 * done * batch) / (performance.now() - began) });
+      progress.step(done, { loss, imagesPerSecond: (1000 * (done - first) * batch) / (performance.now() - began) });
     },
     epoch: ({ epoch, loss, ...accuracy }) =>
       progress.note(title, `epoch ${epoch}  loss ${formatNumber(loss)}  ${accuracyWords(accuracy, classes)}`),

@@ -5,6 +5,9 @@ import { writeFigures, FIGURES_FILE } from './figureFile';
 import { createProgress, type Progress } from './progress';
 import { RunFolder } from './runFolder';
 
+/** What an evaluation found, for machines. */
+export const RESULT = 'result.json';
+
 /** What an evaluation found: for machines, and for people. */
 export interface Found {
   readonly result: object;
@@ -27,25 +30,40 @@ export async function runEvaluation(
 ): Promise<number> {
   const { name, out, adapter, command } = options;
   RunFolder.assertCreatable(out ?? undefined);
-  const progress = createProgress({ logEvery: 1 });
-  const engine = await openEngine({ adapterName: adapter });
-  try {
-    progress.note('adapter', describeAdapter(engine.info));
-    const { result, page, files = {} } = await evaluate(engine, progress);
+  return await withEngine(adapter, async (engine, progress) => {
+    const found = await evaluate(engine, progress);
     progress.stop();
-    const about = { made: new Date().toISOString(), adapter: nameAdapter(engine.info), software: isSoftware(engine.info), command };
     const folder = RunFolder.create({ ...(out === null ? {} : { out }), preset: name });
     try {
-      const path = folder.writeFile('result.json', `${JSON.stringify({ ...about, ...result }, null, 1)}\n`);
-      progress.note('figures', `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`);
-      for (const [file, bytes] of Object.entries(files)) progress.note('file', folder.writeFile(file, bytes));
-      progress.note('result', path);
+      leaveResults(folder, found, { engine, progress, command });
     } finally {
       folder.close();
     }
     return 0;
+  });
+}
+
+/** Opens an adapter for something that shows how it comes along. */
+export async function withEngine<T>(adapter: string, work: (engine: Engine, progress: Progress) => Promise<T>): Promise<T> {
+  const progress = createProgress({ logEvery: 1 });
+  const engine = await openEngine({ adapterName: adapter });
+  try {
+    progress.note('adapter', describeAdapter(engine.info));
+    return await work(engine, progress);
   } finally {
     progress.stop();
     engine.dispose();
   }
+}
+
+/** Writes what was found into a folder: `result.json` comes last, so that where it is, all is. @throws StorageError */
+export function leaveResults(
+  folder: RunFolder,
+  { result, page, files = {} }: Found,
+  { engine, progress, command }: { readonly engine: Engine; readonly progress: Progress; readonly command: string },
+): void {
+  const about = { made: new Date().toISOString(), adapter: nameAdapter(engine.info), software: isSoftware(engine.info), command };
+  progress.note('figures', `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`);
+  for (const [file, bytes] of Object.entries(files)) progress.note('file', folder.writeFile(file, bytes));
+  progress.note('result', folder.writeFile(RESULT, `${JSON.stringify({ ...about, ...result }, null, 1)}\n`));
 }

@@ -1,7 +1,8 @@
 import { UserError } from '../files/userError';
 import type { Phase } from '../imae/config';
-import type { NamedFile, ResumePoint, RunStore } from '../imae/run';
-import { PANELS } from '../imae/runFiles';
+import type { NamedFile, ResumePoint, RunStore, SavedState } from '../imae/run';
+import { PANELS, type Moment, type Trained } from '../imae/runFiles';
+import type { Checkpoint } from './checkpoints';
 import { panelsPng } from './picture';
 import { readTensors } from './readTensors';
 import type { RunFolder } from './runFolder';
@@ -54,8 +55,11 @@ export function readNamed(path: string): NamedFile {
  */
 export function resumePoint(folder: RunFolder): ResumePoint | undefined {
   const last = folder.checkpoints().at(-1);
-  if (!last) return undefined;
-  const { phase, step, modelPath, statePath } = last;
+  return last && readCheckpoint(last);
+}
+
+/** @throws UserError where a file of it is damaged */
+export function readCheckpoint<P extends Trained>({ phase, step, modelPath, statePath }: Checkpoint<P>): Moment<P> & SavedState {
   try {
     return { phase, step, model: readNamed(modelPath), state: readNamed(statePath) };
   } catch (error) {

@@ -2,11 +2,21 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path';
 import { readSessions, type Session, type SessionLine } from '../files/session';
 import { UserError } from '../files/userError';
-import { appendedLine, CHECKPOINTS, CONFIG, METRICS, metricsBefore, runName, SESSIONS, type MetricsLine, type Moment } from '../imae/runFiles';
+import { appendedLine, CHECKPOINTS, CONFIG, FINETUNE, METRICS, metricsBefore, runName, SESSIONS, type MetricsLine, type Moment } from '../imae/runFiles';
 import { listCheckpoints, saveCheckpoint, type Checkpoint } from './checkpoints';
 import { appendWhole, makeFolder, nearestExisting, TEMPORARY, writeWhole, writing } from './durableFile';
 import { errorCode, reason } from './failure';
 import { LOCK_FILE, RunLock } from './runLock';
+
+/** What a folder is, and the file that shows it. */
+export interface FolderKind {
+  readonly file: string;
+  readonly what: string;
+  /** Who leaves such folders. */
+  readonly maker: string;
+}
+
+const RUN: FolderKind = { file: CONFIG, what: 'run folder', maker: 'a run' };
 
 /**
  * The folder of a run: `config.json`, `metrics.jsonl`, `sessions.jsonl`, `kernels.json`, `report.html`, `checkpoints/` and
@@ -67,16 +77,17 @@ export class RunFolder {
    * Opens the folder of a run, for reading.
    *
    * @param flag that named it, for messages
+   * @param kind of folder that it has to be
    * @throws UserError where it is none
    */
-  static open(path: string, flag = '--resume'): RunFolder {
-    if (existsSync(join(path, CONFIG))) return new RunFolder(path.replace(/(?<=.)[/\\]+$/, ''));
+  static open(path: string, flag = '--resume', kind: FolderKind = RUN): RunFolder {
+    if (existsSync(join(path, kind.file))) return new RunFolder(path.replace(/(?<=.)[/\\]+$/, ''));
     const what = !existsSync(path)
       ? `there is no ${path}, or it may not be read`
       : statSync(path).isDirectory()
-        ? `${path} is no run folder, it has no ${CONFIG}`
-        : `${path} is a file, not a run folder`;
-    throw new UserError(`${flag}: ${what}. Give a folder that a run has left, as runs/….`, { usage: true });
+        ? `${path} is no ${kind.what}, it has no ${kind.file}`
+        : `${path} is a file, not a ${kind.what}`;
+    throw new UserError(`${flag}: ${what}. Give a folder that ${kind.maker} has left, as runs/….`, { usage: true });
   }
 
   /**
@@ -208,6 +219,9 @@ function assertEmpty(path: string): void {
   const content = readdirSync(path).filter((name) => !name.startsWith(LOCK_FILE) && name !== CONFIG + TEMPORARY);
   if (content.includes(CONFIG)) {
     throw usage(`--out: ${path} holds a run already. Give a new folder, or go on with that run by --resume ${path}.`);
+  }
+  if (content.includes(FINETUNE)) {
+    throw usage(`--out: ${path} holds a fine-tuning already. Give a new folder, or go on with that one by finetune --resume ${path}.`);
   }
   if (content.length > 0) {
     throw usage(`--out: ${path} is not empty (${content[0] ?? ''} …). Give a new or an empty folder.`);

@@ -65,7 +65,7 @@ export class TrainingRun implements RunWatcher {
     } catch (error) {
       progress.stop();
       await this.leave('failed', reason(error)).catch(() => undefined); // on a full disk, the first failure says it all
-      throw this.withAdvice(error);
+      throw withAdvice(error, resumeCommand(folder.path));
     } finally {
       folder.close();
     }
@@ -145,15 +145,6 @@ export class TrainingRun implements RunWatcher {
     progress.note('note', `this run was on ${before} before: on another adapter or driver it goes on, but not bit for bit`);
   }
 
-  /** What was saved is not lost where disk or device fail. */
-  private withAdvice(error: unknown): unknown {
-    if (!(error instanceof StorageError || error instanceof EngineError)) return error;
-    const { path } = this.setup.folder;
-    return new UserError(
-      `${error.message} What was written before is kept: when that is mended, go on with ${resumeCommand(path)}`,
-    );
-  }
-
   private report({ stopped, score }: RunResult): void {
     const { folder } = this.setup;
     if (stopped) {
@@ -164,6 +155,12 @@ export class TrainingRun implements RunWatcher {
     if (score) console.log(`result    ${scoreTable(score)}`);
     reportFiles(folder);
   }
+}
+
+/** What was saved is not lost where disk or device fail. @param goOn the command that goes on */
+export function withAdvice(error: unknown, goOn: string): unknown {
+  if (!(error instanceof StorageError || error instanceof EngineError)) return error;
+  return new UserError(`${error.message} What was written before is kept: when that is mended, go on with ${goOn}`);
 }
 
 /** Says where a run's results are. */

@@ -37,7 +37,8 @@ export interface CommandSpec<O extends CommandOptions> {
   readonly passesOn?: boolean;
   /** Lines under the options in the help. */
   readonly examples: readonly string[];
-  readonly run: (values: ValuesOf<O>, operands: readonly string[], passed: readonly string[]) => Promise<number>;
+  /** `given` are the flags, without dashes, that stand on the command line. */
+  readonly run: (values: ValuesOf<O>, operands: readonly string[], passed: readonly string[], given: ReadonlySet<string>) => Promise<number>;
 }
 
 /** An option whose kind and default stand in one place. */
@@ -67,7 +68,7 @@ export function makeCommand<const O extends CommandOptions>(spec: CommandSpec<O>
         }
         const first = spec.passesOn ? parser.args.findIndex((text) => text.startsWith('-')) : -1;
         const [operands, passed] = first < 0 ? [parser.args, []] : [parser.args.slice(0, first), parser.args.slice(first)];
-        return await spec.run(valuesOf(spec, given), operandsOf(spec, operands), passed);
+        return await spec.run(valuesOf(spec, given), operandsOf(spec, operands), passed, new Set(Object.keys(given)));
       } catch (error) {
         return reportFailure(error, args.includes('--debug'));
       }
