@@ -21,6 +21,7 @@ export interface ChartedPhase {
 }
 
 const STEPS = 'steps done';
+const NO_RESULT = 'Measured on a software adapter: no result of this project.';
 const THIN_DASH = [2, 3];
 const MANY_POINTS = 60;
 /** A running mean reaches over such a part of a curve to each side. */
@@ -40,6 +41,9 @@ interface Shown<T> {
   readonly settings: Omit<ChartSettings, 'x' | 'lines' | 'xTitle' | 'group' | 'onZoom'>;
   readonly lines: (values: T) => readonly ChartLine[];
 }
+
+/** A share at an axis: `25 %`. */
+const percentTick = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
 
 function makeCharts<T>(
   first: T,
@@ -167,7 +171,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       line: 'images a second',
       format: formatRate,
       class: size,
-      note: software ? 'Measured on a software adapter: no result of this project.' : undefined,
+      note: software ? NO_RESULT : undefined,
       span: [0, 0],
     }),
     one('sameClass', {
@@ -175,6 +179,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'share of the logged batches',
       line: 'both images of one class',
       format: formatShare,
+      tick: percentTick,
       class: size,
       span: [0, 1],
     }),
@@ -183,7 +188,9 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'share of the time',
       line: 'the GPU waits for images',
       format: formatShare,
+      tick: percentTick,
       class: size,
+      note: software ? NO_RESULT : undefined,
       span: [0, 1],
     }),
   ].filter((made) => made !== undefined);
