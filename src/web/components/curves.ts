@@ -115,11 +115,18 @@ function trendOf({ values, means }: Curves, name: CurveName): readonly (number |
   return curve && curve.length >= MANY_POINTS ? runningMean(curve, Math.ceil(curve.length / TREND_SHARE)) : undefined;
 }
 
+/** Charts in whole rows: halves, and where one would be left alone, thirds at the end. @param parted whether the loss has a chart of its parts beside it */
+function sizesInRows(parted: boolean, { values }: Curves): (name: CurveName) => 'half' | 'third' {
+  const others = (['lr', 'gradNorm', 'imagesPerSecond', 'sameClass', 'waiting'] as const).filter((name) => values[name]);
+  const isEven = (others.length + (parted ? 2 : 1)) % 2 === 0;
+  const thirds: readonly CurveName[] = isEven ? [] : others.slice(-3);
+  return (name) => (thirds.includes(name) ? 'third' : 'half');
+}
+
 /** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
 export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
   const parts = PARTS.filter(({ name }) => curves.values[name]);
-  // In whole rows.
-  const size = parts.length > 0 && !curves.values.sameClass ? 'third' : 'half';
+  const sizeOf = sizesInRows(parts.length > 0, curves);
   const aligned = curves.values.align !== undefined;
   const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
     curves.values[name] && {
@@ -155,14 +162,14 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'warm-up, then cosine',
       line: 'learning rate',
       format: formatSetting,
-      class: size,
+      class: sizeOf('lr'),
     }),
     one('gradNorm', {
       title: 'Gradient norm',
       unit: 'before clipping',
       line: 'norm of the whole gradient',
       format: formatNumber,
-      class: size,
+      class: sizeOf('gradNorm'),
       logarithmic: true,
     }),
     one('imagesPerSecond', {
@@ -170,7 +177,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'images/s',
       line: 'images a second',
       format: formatRate,
-      class: size,
+      class: sizeOf('imagesPerSecond'),
       note: software ? NO_RESULT : undefined,
       span: [0, 0],
     }),
@@ -180,7 +187,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       line: 'both images of one class',
       format: formatShare,
       tick: percentTick,
-      class: size,
+      class: sizeOf('sameClass'),
       span: [0, 1],
     }),
     one('waiting', {
@@ -189,7 +196,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       line: 'the GPU waits for images',
       format: formatShare,
       tick: percentTick,
-      class: size,
+      class: sizeOf('waiting'),
       note: software ? NO_RESULT : undefined,
       span: [0, 1],
     }),

@@ -2,21 +2,14 @@ import type { MaskKind } from '../../../imae/masks';
 import { element } from '../../components/dom';
 import { SHOWN_MASKS, type ShownMask } from './maskOrder';
 
-const TITLES: Readonly<Record<ShownMask, string>> = {
-  random: 'any patches (random)',
-  block: 'blocks (block)',
-  grid: 'all but a grid (grid)',
-  variance: 'rather the busy ones (variance)',
-};
-
-/** What the mask hides. */
+/** What is hidden, by the names that the option for it has in training. */
 export class MaskSelect {
   readonly element: HTMLElement;
   private readonly select: HTMLSelectElement;
 
   constructor(onChange: () => void) {
-    this.select = element('select', { onchange: onChange }, SHOWN_MASKS.map((kind) => element('option', { value: kind }, TITLES[kind])));
-    this.element = element('label', { class: 'mask-kind' }, element('span', {}, 'hides'), this.select);
+    this.select = element('select', { onchange: onChange }, SHOWN_MASKS.map((kind) => element('option', { value: kind }, kind)));
+    this.element = element('label', { class: 'mask-kind' }, element('span', {}, 'mask'), this.select);
   }
 
   get kind(): ShownMask {

@@ -109,10 +109,14 @@ describe('with the model that ships with the page', () => {
   });
 
   it('hides patches in other ways, as many', async () => {
-    const kind = page.getByLabel('hides');
+    const kind = page.getByRole('combobox', { name: 'mask' });
     expect(await kind.inputValue()).toBe('random');
     for (const mask of ['block', 'grid', 'variance']) {
-      await changes(restored(page, 2), async () => changes(seen(page), async () => void (await kind.selectOption(mask))));
+      await changes(restored(page, 2), () =>
+        changes(seen(page), async () => {
+          await kind.selectOption(mask);
+        }),
+      );
       expect(await seen(page).getAttribute('aria-label')).toBe('The mixture with 4 of 16 patches hidden');
     }
     await kind.selectOption('random');
