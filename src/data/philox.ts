@@ -27,6 +27,7 @@ export const purposes = {
   noise: 15,
   bootstrap: 16,
   randAugment: 17,
+  baseline: 18,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];

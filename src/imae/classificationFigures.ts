@@ -8,6 +8,14 @@ export interface Judged {
   readonly result: Classification & { readonly curve?: readonly CurvePoint[] };
 }
 
+/** Of fewer classes, every image's is among the five likeliest. */
+const LEAST_FOR_FIVE = 6;
+
+/** Both accuracies in words. */
+export function accuracyWords({ top1, top5 }: Pick<Classification, 'top1' | 'top5'>, classes: number): string {
+  return `top-1 ${percent(top1)}${classes < LEAST_FOR_FIVE ? '' : `  top-5 ${percent(top5)}`}`;
+}
+
 /** Classes that a page names one by one; of more, the hardest. */
 const MOST_CLASSES = 30;
 /** Confusions that are named, where there are too many classes for a matrix. */
@@ -24,6 +32,7 @@ export function classificationSections(judged: readonly [Judged, ...Judged[]], c
   const { count } = first.result;
   const plain = `${count} test images, whole. ${caption}`;
   const tested = `95 % intervals over images. ${plain}`;
+  const hasFive = classes.length >= LEAST_FOR_FIVE;
   const accuracy: Figure[] = [
     ...curves(judged, classes.length, `Judged on ${count} test images after every epoch. ${caption}`),
     {
@@ -42,13 +51,13 @@ export function classificationSections(judged: readonly [Judged, ...Judged[]], c
     {
       kind: 'table',
       title: 'Accuracy',
-      caption: `${tested} Chance is ${percent(1 / classes.length)} and ${percent(Math.min(1, 5 / classes.length))}.`,
-      columns: [{ title: '' }, { title: 'top-1', numeric: true }, { title: 'interval', numeric: true }, { title: 'top-5', numeric: true }],
+      caption: `${tested} Chance is ${percent(1 / classes.length)}${hasFive ? ` and ${percent(5 / classes.length)}` : ''}.`,
+      columns: [{ title: '' }, { title: 'top-1', numeric: true }, { title: 'interval', numeric: true }, ...(hasFive ? [{ title: 'top-5', numeric: true }] : [])],
       rows: judged.map(({ title, result: { top1, top5 } }) => [
         title,
         percent(top1),
         shareInterval(top1, count).map(percent).join(' – '),
-        percent(top5),
+        ...(hasFive ? [percent(top5)] : []),
       ]),
     },
   ];

@@ -269,7 +269,7 @@ function merge(into: Record<string, Record<string, unknown>>, layer: PartialSett
 
 /** Checks what one setting alone cannot show. */
 function checkTogether(config: Config): void {
-  const { model, teacher, imae, masking, schedule, training } = config;
+  const { model, teacher, imae, lcmae, masking, schedule, training } = config;
   const name = (section: Section, key: string): string =>
     nameOf(OPTION_LIST.find((entry) => entry.section === section && entry.key === key) as OptionEntry);
 
@@ -333,6 +333,11 @@ function checkTogether(config: Config): void {
     throw usage(
       `${name('teacher', 'checkpoint')}: a given teacher serves i-MAE, but ${name('training', 'mode')} is ${mode}. ` +
         'Give --only imae, or leave the teacher out.',
+    );
+  }
+  if (lcmae.mu !== OPTIONS.lcmae.mu.default && mode !== 'lcmae') {
+    throw usage(
+      `${name('lcmae', 'mu')}: the alignment term is LC-MAE's, but ${name('training', 'mode')} is ${mode}. Give --only lcmae, or leave it out.`,
     );
   }
   if (masking.mask === 'attention' && mode !== 'all' && mode !== 'imae') {

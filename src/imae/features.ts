@@ -52,7 +52,7 @@ export class Featurer {
     const specs = encoderSpecs(size);
     const parameters = new Parameters(engine, 'encoder', specs, { frozen: true });
     try {
-      if (probed === 'random') parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
+      if (probed === 'random') parameters.initialize((index) => RandomStream.at(seed, purposes.baseline, index));
       else for (const { name, shape } of specs) parameters.write(name, source.values(name, shape));
     } catch (error) {
       parameters.dispose();

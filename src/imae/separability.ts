@@ -13,7 +13,7 @@ import { describeModel, type ModelFacts } from './modelFile';
 import type { Model } from './objective';
 import { PlaceMeans } from './placeMeans';
 import type { NamedFile } from './run';
-import { initializeModel } from './trainer';
+import { randomizeModel } from './trainer';
 import { heldOutPairs } from './unmixing';
 
 /*
@@ -121,7 +121,7 @@ export async function evaluateSeparability(engine: Engine, options: Separability
     owned.push(parameters);
     const model = { size, branches, parameters };
     if (file) loadModel(model, file.file, file.name);
-    else initializeModel(model, settings.seed);
+    else randomizeModel(model, settings.seed);
     return model;
   };
   try {

@@ -87,6 +87,11 @@ export function initializeModel({ parameters }: Model, seed: number): void {
   parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
 }
 
+/** Random weights to compare trained ones with: others than any model begins with, whatever its seed. */
+export function randomizeModel({ parameters }: Pick<Model, 'parameters'>, seed: number): void {
+  parameters.initialize((index) => RandomStream.at(seed, purposes.baseline, index));
+}
+
 /**
  * Trains the model of one phase: a program recorded once, run a step at a time; where a batch is computed in parts, one
  * that is run for each part, and one for the update. What a step draws depends on seed and step alone, so that a run which

@@ -138,12 +138,14 @@ export class Unmixer {
    * Takes pairs apart.
    *
    * @param orders of each pair's patches; the first `keep` are visible
+   * @param done is called after each batch
    */
-  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
+  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[], done?: () => void): Promise<Unmixed[]> {
     const results: Unmixed[] = [];
     for (let from = 0; from < pairs.length; from += this.batch) {
       const part = pairs.slice(from, from + this.batch);
       results.push(...(await this.unmixBatch(part, orders.slice(from, from + this.batch))));
+      done?.();
     }
     return results;
   }

@@ -18,12 +18,21 @@ export interface UnmixingAt {
 
 const BATCH = 32;
 
+export interface UnmixingOverOptions {
+  readonly alphas: readonly number[];
+  /** Held-out pairs. */
+  readonly images: number;
+  /** Whom masks by attention follow. */
+  readonly teacher?: NamedFile | undefined;
+  /** Is told after each batch how far it is. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
 /**
  * The unmixing score at each of several α, the same pairs at each, and the same masks where they do not look at
  * the mixture.
  *
  * @param config of the run, whose mask ratio, normalisation and target count
- * @param teacher whom masks by attention follow
  * @throws UserError where a file is no model, or there is no teacher to follow
  */
 export async function unmixingOver(
@@ -31,8 +40,7 @@ export async function unmixingOver(
   config: Config,
   { file, name }: NamedFile,
   data: TrainTest,
-  { alphas, images }: { readonly alphas: readonly number[]; readonly images: number },
-  teacher?: NamedFile,
+  { alphas, images, teacher, progress }: UnmixingOverOptions,
 ): Promise<UnmixingAt[]> {
   if (config.masking.mask === 'attention' && !teacher) {
     throw new UserError(`${name} was trained with masks by its teacher's attention. Give the run, which has the teacher.`, { usage: true });
@@ -48,9 +56,11 @@ export async function unmixingOver(
     unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, { mask: config.masking.mask, teacher: guide });
     const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
     const rows: UnmixingAt[] = [];
+    const total = alphas.length * Math.ceil(images / BATCH);
+    let done = 0;
     for (const alpha of alphas) {
       const pairs = heldOutPairs(data.test, images, () => alpha);
-      const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs));
+      const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs), () => progress?.(++done, total));
       rows.push({ alpha, score: unmixingScore(size, unmixed, mean, config.model) });
     }
     return rows;

@@ -1,22 +1,25 @@
 import { existsSync, statSync } from 'node:fs';
-import { UNWATCHED, type LoadWatcher } from '../data/fileSet';
+import type { LoadWatcher } from '../data/fileSet';
 import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import { counted, formatNumber } from '../files/format';
 import { UserError } from '../files/userError';
 import { someImages, type LearningWatcher } from '../imae/classification';
-import { percent } from '../imae/classificationFigures';
+import { accuracyWords } from '../imae/classificationFigures';
 import { resolveConfig, type Config } from '../imae/config';
 import { readEncoder, type EncoderSource } from '../imae/encoderSource';
 import { nullable, integer, text } from '../imae/optionKinds';
 import type { NamedFile } from '../imae/run';
 import { BUILT_IN } from '../imae/trainingData';
-import { commandOption, neededOption } from './commands/command';
+import { commandOption, neededOption, type ValuesOf } from './commands/command';
+import { IMAGES_OPTIONS, withImages } from './commands/images';
 import { FolderStore, readNamed } from './folderStore';
 import { loadTree } from './images/loadTree';
 import { findImageSet } from './loadImageSet';
+import { loadShown } from './loadShown';
 import type { Progress } from './progress';
 import { RunFolder } from './runFolder';
+import type { LoadedData } from './trainingInputs';
 
 /* What commands that classify images by a model's encoder share. */
 
@@ -31,7 +34,7 @@ export interface Classified {
 
 export const classifiedOptions = {
   checkpoint: neededOption(text('RUN|FILE', 'the folder of a run, or a .safetensors file'), 'model: the last that a run has left, or a file'),
-  data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of the run'),
+  ...IMAGES_OPTIONS,
   images: commandOption(nullable(integer({ min: 2 }), 'all'), null, 'images of each split that are used, drawn by --seed'),
   seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of every random choice'),
   out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of the results; a new one under runs/'),
@@ -39,19 +42,14 @@ export const classifiedOptions = {
 };
 
 /** @throws UserError where there is no such model or image set */
-export async function readClassified(values: {
-  readonly checkpoint: string;
-  readonly data: string | null;
-  readonly images: number | null;
-  readonly seed: number;
-}): Promise<Classified> {
+export async function readClassified(values: ValuesOf<typeof classifiedOptions>): Promise<Classified> {
   const { checkpoint, images, seed } = values;
   const run = existsSync(checkpoint) && statSync(checkpoint).isDirectory() ? readRun(checkpoint) : undefined;
   const model = run?.model ?? readNamed(checkpoint);
   const encoder = readEncoder(model);
-  const path = values.data ?? run?.config.data.set ?? null;
-  if (path === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-  const { train, test } = await loadImages(path, encoder.size.image, run?.config ?? resolveConfig([]));
+  const config = withImages(run?.config ?? resolveConfig([{ source: 'a model’s file', values: { data: { set: null } } }]), values);
+  if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
+  const { train, test } = await loadShown((watcher) => loadImages(config, encoder.size.image, watcher));
   const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
   const { dim, depth, heads, patch } = encoder.size;
   const trained = encoder.step === undefined ? '' : `, ${encoder.phase ?? 'trained'} after ${counted(encoder.step, 'step')}`;
@@ -59,6 +57,12 @@ export async function readClassified(values: {
     `Encoder ${dim}-${depth}-${heads}, patch ${patch}${trained}. ${data.train.name}: ${data.train.count} images to learn from, ` +
     `${data.test.count} to be judged on. Seed ${seed}.`;
   return { model, encoder, data, about };
+}
+
+/** @throws UserError where --images leaves less than a batch: said before anything is decoded */
+export function assertBatch({ images, batch }: { readonly images: number | null; readonly batch: number }): void {
+  if (images === null || images >= batch) return;
+  throw new UserError(`--batch: ${batch} is more than the ${images} images of --images. Give a smaller batch, or more images.`, { usage: true });
 }
 
 function readRun(path: string): { readonly model: NamedFile; readonly config: Config } {
@@ -71,7 +75,8 @@ function readRun(path: string): { readonly model: NamedFile; readonly config: Co
 }
 
 /** Images of any size and number: what a view of them makes is of the model's size. Decoded as a run decodes them. */
-async function loadImages(path: string, image: number, { data, training }: Config, watcher: LoadWatcher = UNWATCHED): Promise<TrainTest> {
+async function loadImages({ data, training }: Config, image: number, watcher: LoadWatcher): Promise<LoadedData> {
+  const path = data.set ?? 'shapes';
   if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
   const found = await findImageSet(path);
   if (found.kind === 'cifar') return await found.load();
@@ -89,7 +94,7 @@ export function noteModel(progress: Progress, { model, encoder: { assumed = [] }
 const SHOWN = 20;
 
 /** Shows how a classifier comes along. */
-export function showLearning(progress: Progress, title: string, batch: number): LearningWatcher {
+export function showLearning(progress: Progress, title: string, batch: number, classes: number): LearningWatcher {
   let began = 0;
   return {
     begin: (steps) => {
@@ -100,7 +105,7 @@ export function showLearning(progress: Progress, title: string, batch: number): 
       if (done % Math.ceil(steps / SHOWN) !== 0 && done !== steps) return;
       progress.step(done, { loss, imagesPerSecond: (1000 * done * batch) / (performance.now() - began) });
     },
-    epoch: ({ epoch, loss, top1, top5 }) =>
-      progress.note(title, `epoch ${epoch}  loss ${formatNumber(loss)}  top-1 ${percent(top1)}  top-5 ${percent(top5)}`),
+    epoch: ({ epoch, loss, ...accuracy }) =>
+      progress.note(title, `epoch ${epoch}  loss ${formatNumber(loss)}  ${accuracyWords(accuracy, classes)}`),
   };
 }

@@ -5,7 +5,11 @@ import { resolveConfig, type Config } from '../imae/config';
 import { describeModel, type ModelFacts } from '../imae/modelFile';
 import { IMAGENET } from '../imae/normalisation';
 import type { NamedFile } from '../imae/run';
+import type { ValuesOf } from './commands/command';
+import type { IMAGES_OPTIONS} from './commands/images';
+import { withImages } from './commands/images';
 import { FolderStore, readNamed } from './folderStore';
+import { loadShown } from './loadShown';
 import { RunFolder } from './runFolder';
 import { loadData } from './trainingInputs';
 
@@ -20,11 +24,10 @@ export interface Evaluated {
 }
 
 /** How the user says what is to be evaluated: a run folder, or files. */
-export interface Wanted {
+export interface Wanted extends ValuesOf<typeof IMAGES_OPTIONS> {
   readonly run: string | null;
   readonly checkpoint: string | null;
   readonly teacher: string | null;
-  readonly data: string | null;
 }
 
 /**
@@ -33,21 +36,21 @@ export interface Wanted {
  * @throws UserError (usage) where neither a run nor a checkpoint is given, or both; as reading them does
  */
 export async function readEvaluated(wanted: Wanted): Promise<Evaluated> {
-  const { run, checkpoint, teacher, data } = wanted;
+  const { run, checkpoint, teacher } = wanted;
   if ((run === null) === (checkpoint === null)) {
     throw new UserError('Give --run, a folder that training has left, or --checkpoint, an i-MAE’s .safetensors file: one of the two.', { usage: true });
   }
   const fromRun = run === null ? undefined : readRunModels(run);
   const imae = fromRun?.imae ?? readNamed(checkpoint ?? '');
   const facts = describeModel(imae.file, imae.name);
-  const config = withData(fromRun?.config ?? configOf(facts), data);
+  const config = withImages(fromRun?.config ?? configOf(facts), wanted);
   if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
   return {
     imae,
     facts,
     teacher: teacher === null ? fromRun?.teacher : readNamed(teacher),
     config,
-    data: await loadData(config),
+    data: await loadShown((watcher) => loadData(config, watcher)),
   };
 }
 
@@ -84,12 +87,6 @@ export function configOf({ size, normPix, normalisation, maskRatio, mask, branch
       },
     },
   ]);
-}
-
-export function withData(config: Config, set: string | null): Config {
-  if (set === null) return config;
-  const { preset, ...settings } = config;
-  return resolveConfig([{ source: 'config', values: { preset, ...settings, data: { ...settings.data, set } } }]);
 }
 
 /** Sizes, budget and seed of a model in one line, for captions. */

@@ -12,6 +12,7 @@ import { reportFailure } from './failure';
 import { resumePoint } from './folderStore';
 import { Interrupt } from './interrupt';
 import { freeMemory } from './memory';
+import { showLoading } from './loadShown';
 import { describeData, makeRunFolder, openTrainingEngine, prepareKernels } from './prepareRun';
 import { profileInto } from './profile';
 import { createProgress } from './progress';
@@ -73,11 +74,7 @@ function alreadyFinished(folder: RunFolder): number {
 /** Everything is looked at before anything is written. */
 async function train(line: CommandLine, config: Config, resumed: RunFolder | undefined, args: readonly string[]): Promise<number> {
   const progress = createProgress({ logEvery: config.logging.logEvery });
-  const data = await loadData(config, {
-    note: (text) => progress.note('data', text),
-    begin: (what, images) => progress.phase('decode', images, 0, what),
-    done: (images) => progress.step(images),
-  });
+  const data = await loadData(config, showLoading(progress));
   progress.stop();
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);

@@ -47,6 +47,16 @@ export function createProgress(options: ProgressOptions): Progress {
   return stream.isTTY ? new BarProgress(stream) : new LineProgress(stream, logEvery);
 }
 
+/** Shows how far work is that tells of its parts: batches, or steps. */
+export function showParts(progress: Progress, title: string): (done: number, total: number) => void {
+  let begun = false;
+  return (done, total) => {
+    if (!begun) progress.phase(title, total, 0, 'parts');
+    begun = true;
+    progress.step(done);
+  };
+}
+
 /** Where a phase stands. */
 class PhaseState {
   private readonly began = performance.now();

@@ -36,6 +36,7 @@ it('is interrupted, goes on, is cut and joined', async () => {
   const merged = await spawnTrain(['study', '--merge', at('joined'), at('part1'), at('part2')]);
   expect(merged.out).toContain('merged    2 of 2 runs');
   expect(resultOf('joined').runs.map(({ cell }) => cell)).toEqual(['two-way', 'subordinate']);
+  expect(readdirSync(join(at('joined'), 'runs'))).toContain('teacher-1-seed-0');
   expect(readdirSync(at('joined'))).toEqual(expect.arrayContaining(['figures.html', 'result.json', 'study.json']));
 
   const other = await spawnTrain(study('part1', '--lambda', '2'));

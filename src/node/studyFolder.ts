@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../files/userError';
 import { resolveConfig } from '../imae/config';
 import { identifySettings } from '../imae/identity';
+import { CONFIG } from '../imae/runFiles';
 import type { StudyPlan } from '../imae/studies/plan';
 import type { CellValues } from '../imae/studies/table';
 import { writeWhole } from './durableFile';
@@ -86,10 +87,22 @@ export class StudyFolder {
     writeWhole(join(this.runPath(name), RESULT), `${JSON.stringify(result, null, 1)}\n`);
   }
 
+  /** The names of all runs, and teachers, whose training has ended. */
+  trained(): string[] {
+    return this.begun().filter((name) => {
+      const path = this.runPath(name);
+      return existsSync(join(path, CONFIG)) && RunFolder.open(path, '--out').sessions().at(-1)?.end?.ended === 'finished';
+    });
+  }
+
+  private begun(): string[] {
+    const runs = join(this.path, RUNS);
+    return existsSync(runs) ? readdirSync(runs) : [];
+  }
+
   /** The names of all runs that have a result. */
   finished(): string[] {
-    const runs = join(this.path, RUNS);
-    return existsSync(runs) ? readdirSync(runs).filter((name) => existsSync(join(runs, name, RESULT))) : [];
+    return this.begun().filter((name) => existsSync(join(this.runPath(name), RESULT)));
   }
 }
 

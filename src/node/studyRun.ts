@@ -5,12 +5,12 @@ import { isSoftware, nameAdapter, type Engine } from '../gpu/engine';
 import { resolveConfig, type Config, type Phase } from '../imae/config';
 import type { NamedFile } from '../imae/run';
 import { CONFIG } from '../imae/runFiles';
-import { measureRun } from '../imae/studies/measure';
+import { measureRun, type MeasureWatcher } from '../imae/studies/measure';
 import { findStudy, type StudyRun, type TeacherRun } from '../imae/studies/plan';
 import { FolderStore, readNamed, resumePoint } from './folderStore';
 import type { Interrupt } from './interrupt';
 import { makeRunFolder, prepareKernels } from './prepareRun';
-import type { Progress } from './progress';
+import { showParts, type Progress } from './progress';
 import { RunFolder } from './runFolder';
 import type { StudyFile, StudyFolder } from './studyFolder';
 import { writeStudyReport } from './studyReport';
@@ -56,13 +56,36 @@ async function completeRun(setup: StudySetup, run: StudyRun): Promise<boolean> {
   const config = run.configFor(teacherPath);
   const phase: Phase = config.training.mode === 'mae' ? 'mae' : 'imae';
   const model = await train(setup, run.name, config, phase, phase === 'imae' ? readNamed(teacherPath) : undefined);
-  if (!model || interrupt.requested) return false;
+  if (!model) return false;
   const measured = { config, model, teacher: readNamed(teacherPath), teacherConfig: run.teacher?.config ?? base, data };
   const { measures } = findStudy(file.plan.study);
-  const values = await measureRun(engine, measured, measures, file.plan, (text) => progress.note('measure', text));
+  const values = await measureRun(engine, measured, measures, file.plan, showMeasuring(progress, interrupt)).catch((error: unknown) => {
+    if (error instanceof Interrupted) return undefined;
+    throw error;
+  });
+  progress.stop();
+  if (!values) return false;
   const { seed, cell } = run;
   folder.writeResult(run.name, { cell: cell.name, seed, values, adapter: nameAdapter(engine.info), software: isSoftware(engine.info) });
   return true;
+}
+
+/** Ends a measure where the user has asked to stop. */
+class Interrupted extends Error {}
+
+function showMeasuring(progress: Progress, interrupt: Interrupt): MeasureWatcher {
+  let show: ReturnType<typeof showParts> | undefined;
+  return {
+    begin: (measure) => {
+      if (interrupt.requested) throw new Interrupted();
+      progress.stop();
+      show = showParts(progress, measure);
+    },
+    step: (done, total) => {
+      if (interrupt.requested) throw new Interrupted();
+      show?.(done, total);
+    },
+  };
 }
 
 /** @returns the path of the trained teacher; undefined where it was interrupted */

@@ -6,7 +6,7 @@ import { attentionRow } from '../attentionRow';
 import { patchCount, visiblePatches } from '../config';
 import type { ModelFacts } from '../modelFile';
 import type { Model } from '../objective';
-import { initializeModel } from '../trainer';
+import { randomizeModel } from '../trainer';
 import { imageToPatches, normalisedPatches } from '../unmixing';
 import { normalise } from '../viewer';
 import { attentionDistance, uniformDistance } from './attentionDistance';
@@ -94,7 +94,7 @@ export async function analyse(engine: Engine, model: Model, facts: ModelFacts, s
   const whole = await WindowedEncoder.create(engine, model);
   try {
     for (const weights of ['trained', 'random']) {
-      if (weights === 'random') initializeModel(model, 0);
+      if (weights === 'random') randomizeModel(model, 0);
       const of: AtRatio[] = [];
       for (const ratio of ratios) of.push(await measure(engine, { model, facts, images, whole, ratio, step }));
       measured.push(of);

@@ -34,8 +34,12 @@ export interface MeasuredRun {
   readonly data: TrainTest;
 }
 
-/** Is told what is being measured. */
-export type MeasureNote = (text: string) => void;
+/** Is told how the measuring comes along; what it throws ends it. */
+export interface MeasureWatcher {
+  begin(measure: Measure): void;
+  /** `done` of `total` parts of the measure are done: batches, or steps. */
+  step(done: number, total: number): void;
+}
 
 /** Smallest batches that make sense; toy sets have fewer images than the published batches. */
 const CLASSIFIER_BATCH = 128;
@@ -46,23 +50,23 @@ export async function measureRun(
   run: MeasuredRun,
   measures: readonly Measure[],
   settings: MeasureSettings,
-  note: MeasureNote,
+  watcher: MeasureWatcher,
 ): Promise<CellValues> {
   const values: Record<string, number> = { ...budget(run) };
   for (const measure of measures) {
     if (measure === 'unmixing' && run.config.training.mode === 'mae') continue; // it does not take mixtures apart
-    note(measure);
-    Object.assign(values, await MEASURES[measure](engine, run, settings));
+    watcher.begin(measure);
+    Object.assign(values, await MEASURES[measure](engine, run, settings, (done, total) => watcher.step(done, total)));
   }
   return values;
 }
 
-type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings) => Promise<CellValues>;
+type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings, step: MeasureWatcher['step']) => Promise<CellValues>;
 
 const MEASURES: Readonly<Record<Measure, Measurement>> = {
-  unmixing: async (engine, { config, model, data }, settings) => {
+  unmixing: async (engine, { config, model, teacher, data }, settings, progress) => {
     const values: Record<string, number> = {};
-    for (const { alpha, score } of await unmixingOver(engine, config, model, data, settings)) {
+    for (const { alpha, score } of await unmixingOver(engine, config, model, data, { ...settings, teacher, progress })) {
       for (const side of SIDES) {
         const errors = score[side];
         if (!errors) continue;
@@ -73,10 +77,10 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
     return values;
   },
 
-  separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }) => {
+  separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }, progress) => {
     const { maskRatio } = config.masking;
     const settings = { alphas, images, fitImages, maskRatio, seed: config.training.seed };
-    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings });
+    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings, progress });
     const values: Record<string, number> = {};
     for (const { source, target, alpha, tokens, r2 } of fitted) {
       if (tokens === 'patches') values[`r2.${source.id}.${target}@${alpha}`] = r2.value;
@@ -88,17 +92,17 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
     return values;
   },
 
-  probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }) => {
+  probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }, step) => {
     const views = { crop, flip: crop !== null };
     const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), ...views, blr, seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: SILENT });
+    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: { ...SILENT, step } });
     return { 'probe.top1': top1, 'probe.top5': top5 };
   },
 
-  finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }) => {
+  finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }, step) => {
     if (epochs === 0) return {};
     const settings = { ...FINETUNE_DEFAULTS, ...lengthOf(epochs, FINETUNE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: SILENT });
+    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: { ...SILENT, step } });
     return { 'finetune.top1': top1, 'finetune.top5': top5 };
   },
 };

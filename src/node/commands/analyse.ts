@@ -12,13 +12,16 @@ import { describeModel, type ModelFacts } from '../../imae/modelFile';
 import { integer, list, nullable, number, text } from '../../imae/optionKinds';
 import type { NamedFile } from '../../imae/run';
 import { Parameters } from '../../nn/parameters';
-import { configOf, withData } from '../evaluated';
+import { configOf } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../folderStore';
+import { showParts } from '../progress';
 import { RunFolder } from '../runFolder';
 import { trainCommand } from '../session';
+import { loadShown } from '../loadShown';
 import { loadData } from '../trainingInputs';
 import { commandOption, makeCommand, neededOption } from './command';
+import { IMAGES_OPTIONS, withImages } from './images';
 
 /** The seven measurements of a vanilla MAE or an LC-MAE. */
 export const analyse = makeCommand({
@@ -26,7 +29,7 @@ export const analyse = makeCommand({
   about: 'seven measurements of what an MAE or LC-MAE has learnt, in the spirit of LC-MAE, beside random weights',
   options: {
     checkpoint: neededOption(text('RUN|FILE', 'the folder of a run or a .safetensors file'), 'what is analysed: a vanilla MAE, a teacher or an LC-MAE'),
-    data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of the run'),
+    ...IMAGES_OPTIONS,
     images: commandOption(integer({ min: 2 }), 64, 'held-out images that are shown'),
     'mask-ratios': commandOption(list(number({ above: 0, below: 1 }), 'mask ratios'), [0.25, 0.5, 0.75], 'shares of the patches that are hidden'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
@@ -40,9 +43,9 @@ export const analyse = makeCommand({
     const { file, config: known } = readModel(values.checkpoint);
     const facts = describeModel(file.file, file.name);
     assertAnalysable(file, facts, values['mask-ratios']);
-    const config = withData(known ?? configOf(facts), values.data);
+    const config = withImages(known ?? configOf(facts), values);
     if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-    const data = await loadData(config);
+    const data = await loadShown((watcher) => loadData(config, watcher));
     const { test } = data;
     if (values.images > test.count) {
       throw new UserError(`--images: ${test.name} has ${counted(test.count, 'held-out image')}. Give as many or fewer.`, { usage: true });
@@ -56,15 +59,12 @@ export const analyse = makeCommand({
       try {
         const model = { size, branches, parameters };
         loadModel(model, file.file, file.name);
-        const begun = performance.now();
         const analysis = await analyseModel(engine, model, facts, test, {
           images: values.images,
           ratios: values['mask-ratios'],
-          progress: (done, total) => {
-            const left = ((performance.now() - begun) / done) * (total - done);
-            progress.note('measured', `${done}/${total}${done < total ? `, ${Math.ceil(left / 1000)} s left` : ''}`);
-          },
+          progress: showParts(progress, 'analyse'),
         });
+        progress.stop();
         console.log(`result    ${summary(analysis)}`);
         return {
           result: { checkpoint: file.name, data: test.name, ...analysis },
@@ -76,7 +76,7 @@ export const analyse = makeCommand({
               { name: 'model', value: name },
               { name: 'data', value: `${test.name}, ${values.images} held-out images` },
               { name: 'mask ratios', value: values['mask-ratios'].join(', ') },
-              { name: 'random weights', value: 'the same architecture, initialised as before training, seed 0' },
+              { name: 'random weights', value: 'the same architecture, drawn as before a training, but others than any run begins with' },
             ],
             sections: analysisSections(analysis, `In the spirit of LC-MAE. ${name}; ${test.name}. Adapter: ${nameAdapter(engine.info)}.`),
           },

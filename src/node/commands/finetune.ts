@@ -1,6 +1,6 @@
 import { storedTensor, writeSafetensors } from '../../files/safetensors';
 import { nameAdapter } from '../../gpu/engine';
-import { classificationSections, percent } from '../../imae/classificationFigures';
+import { accuracyWords, classificationSections } from '../../imae/classificationFigures';
 import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSettings } from '../../imae/finetune';
 import { normalisationMetadata } from '../../imae/modelFile';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
@@ -64,9 +64,9 @@ export const finetune = makeCommand({
     return await runEvaluation({ name: 'finetune', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
       noteModel(progress, classified);
       const title = from === 'random' ? 'from random weights' : 'fine-tuned';
-      const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher: showLearning(progress, title, batch) });
+      const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher: showLearning(progress, title, batch, data.train.classes.length) });
       progress.stop();
-      console.log(`${title}  top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+      console.log(`${title}  ${accuracyWords(result, data.train.classes.length)}`);
       const recipe = describe(settings);
       const tensors = new Map([...classifier].map(([name, { shape, data: values }]) => [name, storedTensor(shape, values)]));
       const metadata = {

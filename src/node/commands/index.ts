@@ -27,6 +27,8 @@ export function findCommand(args: readonly string[]): { readonly command: Comman
     const words = command.name.split(' ');
     if (words.every((word, index) => args[index] === word)) return { command, rest: args.slice(words.length) };
   }
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length > 0 && (args[1] === '--help' || args[1] === '-h')) return { command: helpOf(first, group), rest: [] };
   const names = COMMANDS.map(({ name }) => name);
   const near = nearest(first, names.map((name) => name.split(' ')[0] ?? name));
   const meant = names.filter((name) => name.split(' ')[0] === near).join(' or ');
@@ -35,4 +37,18 @@ export function findCommand(args: readonly string[]): { readonly command: Comman
       `Commands are ${names.join(', ')}.`,
     { usage: true },
   );
+}
+
+/** What `node train.js evaluate --help` says: which there are. */
+function helpOf(name: string, group: readonly Command[]): Command {
+  const lines = group.map((each) => `  node train.js ${each.name.padEnd(24)} ${each.about}`);
+  const about = `Usage: node train.js ${name} NAME [options]\n\n${lines.join('\n')}\n\nEach has its own --help.`;
+  return {
+    name,
+    about,
+    run: () => {
+      console.log(about);
+      return Promise.resolve(0);
+    },
+  };
 }

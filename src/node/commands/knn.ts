@@ -1,6 +1,6 @@
 import { nameAdapter } from '../../gpu/engine';
 import type { Classification } from '../../imae/classification';
-import { classificationSections, percent, type Judged } from '../../imae/classificationFigures';
+import { accuracyWords, classificationSections, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/knn';
 import { choice, integer, toggle } from '../../imae/optionKinds';
@@ -39,7 +39,7 @@ export const knn = makeCommand({
       for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
         const result = await runKnn(engine, { model, probed, data, settings });
         results[probed] = result;
-        progress.note(TITLES[probed], `top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+        progress.note(TITLES[probed], accuracyWords(result, data.train.classes.length));
       }
       const judged = Object.entries(results).map(([probed, result]): Judged => {
         return { title: TITLES[probed as Probed], reference: probed !== 'trained', result };

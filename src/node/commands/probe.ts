@@ -1,10 +1,10 @@
 import { nameAdapter } from '../../gpu/engine';
 import type { Learned } from '../../imae/classification';
-import { classificationSections, percent, type Judged } from '../../imae/classificationFigures';
+import { accuracyWords, classificationSections, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from '../../imae/probe';
-import { classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
+import { assertBatch, classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -43,6 +43,7 @@ export const probe = makeCommand({
     'node train.js probe --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean --crop none --no-flip --epochs 30',
   ],
   run: async (values) => {
+    assertBatch(values);
     const classified = await readClassified(values);
     const { model, data, about } = classified;
     const { pool, epochs, batch, blr, crop, flip, seed } = values;
@@ -53,14 +54,14 @@ export const probe = makeCommand({
       noteModel(progress, classified);
       const results: Partial<Record<Probed, Learned>> = {};
       for (const probed of values.baselines ? (['trained', 'random', 'pixels'] as const) : (['trained'] as const)) {
-        const watcher = showLearning(progress, TITLES[probed], batch);
+        const watcher = showLearning(progress, TITLES[probed], batch, data.train.classes.length);
         results[probed] = await runProbe(engine, { model, probed, data, settings, watcher });
         progress.stop();
       }
       const judged = Object.entries(results).map(([probed, result]): Judged => {
         return { title: TITLES[probed as Probed], reference: probed !== 'trained', result };
       }) as [Judged, ...Judged[]];
-      for (const { title, result } of judged) console.log(`${title.padEnd(16)} top-1 ${percent(result.top1)}  top-5 ${percent(result.top5)}`);
+      for (const { title, result } of judged) console.log(`${title.padEnd(16)} ${accuracyWords(result, data.train.classes.length)}`);
       const recipe = describe(settings);
       return {
         result: { model: model.name, settings, classes: data.train.classes, probes: results },

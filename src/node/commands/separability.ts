@@ -7,8 +7,10 @@ import { SEPARABILITY_LEAD, separabilitySections } from '../../imae/separability
 import { describeEvaluated, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../folderStore';
+import { showParts } from '../progress';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
+import { IMAGES_OPTIONS } from './images';
 
 const file = nullable(text('FILE', 'a .safetensors file'), 'none');
 const alphas = list(number({ above: 0, max: 0.5 }), 'weights of the subordinate');
@@ -26,7 +28,7 @@ export const separability = makeCommand({
       null,
       'vanilla MAEs to compare with, such as one of the same budget (--only mae)',
     ),
-    data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of --run'),
+    ...IMAGES_OPTIONS,
     alphas: commandOption(alphas, [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
     'fit-images': commandOption(integer({ min: 2 }), 2000, 'mixtures of training images that maps are fitted on'),
     images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures that are reported'),
@@ -57,10 +59,9 @@ export const separability = makeCommand({
         baselines,
         data,
         settings,
-        progress: (done, total) => {
-          if (done === 1 || done % 8 === 0 || done === total) progress.note('batches', `${done}/${total}`);
-        },
+        progress: showParts(progress, 'latents'),
       });
+      progress.stop();
       console.log(`result    ${summary(result)}`);
       return {
         result,

@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { counted, formatCount, formatDuration } from '../../files/format';
 import { shellQuoted } from '../../files/shell';
 import { UserError } from '../../files/userError';
@@ -14,6 +14,7 @@ import { PROBE_DEFAULTS } from '../../imae/probe';
 import { parseCommandLine } from '../commandLine';
 import { makeFolder } from '../durableFile';
 import { Interrupt } from '../interrupt';
+import { loadShown } from '../loadShown';
 import { describeData, openTrainingEngine, withFullPaths } from '../prepareRun';
 import { createProgress } from '../progress';
 import { trainCommand } from '../session';
@@ -89,7 +90,7 @@ export const study = makeCommand({
     };
     const out = values.out ?? undefined;
     if (!line.dryRun) StudyFolder.assertUsable(out);
-    const data = await loadData(base);
+    const data = await loadShown((watcher) => loadData(base, watcher));
     const runs = shardOf(planRuns(plan, data.train.count), values.shard ?? undefined);
     if (line.dryRun) {
       console.log(describeStudy(plan, runs, data.train.count));
@@ -137,6 +138,11 @@ function describeStudy(plan: StudyPlan, runs: ReturnType<typeof planRuns>, train
   ].join('\n');
 }
 
+function copyRun(from: StudyFolder, to: StudyFolder, name: string): void {
+  makeFolder(to.runPath(name));
+  cpSync(from.runPath(name), to.runPath(name), { recursive: true });
+}
+
 /** @throws UserError where the folders are of different studies, or none is given */
 function merge(out: string, folders: readonly string[], passed: readonly string[]): number {
   if (passed[0] !== undefined) throw new UserError(`${passed[0]} has no place beside --merge. Give the folders of the shards.`, { usage: true });
@@ -154,9 +160,10 @@ function merge(out: string, folders: readonly string[], passed: readonly string[
         }
         continue;
       }
-      makeFolder(whole.runPath(name));
-      cpSync(folder.runPath(name), whole.runPath(name), { recursive: true });
+      copyRun(folder, whole, name);
     }
+    // Teachers have no result, and each part has trained those that it needs.
+    for (const name of folder.trained()) if (!existsSync(whole.runPath(name))) copyRun(folder, whole, name);
   }
   const command = `node train.js study --merge ${[out, ...folders].map(shellQuoted).join(' ')}`;
   const path = writeStudyReport(whole, first.file, command);

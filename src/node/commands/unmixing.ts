@@ -4,8 +4,10 @@ import { unmixingOver } from '../../imae/unmixingOver';
 import { UNMIXING_LEAD, unmixingSection } from '../../imae/unmixingFigures';
 import { describeEvaluated, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
+import { showParts } from '../progress';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
+import { IMAGES_OPTIONS } from './images';
 
 /** How well mixtures are taken apart, over α. */
 export const unmixing = makeCommand({
@@ -14,7 +16,7 @@ export const unmixing = makeCommand({
   options: {
     run: commandOption(nullable(text('RUN', 'the folder of a run'), 'none'), null, 'run that left the i-MAE and its images'),
     checkpoint: commandOption(nullable(text('FILE', 'a .safetensors file'), 'none'), null, 'i-MAE by its file, in place of --run'),
-    data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of --run'),
+    ...IMAGES_OPTIONS,
     alphas: commandOption(list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'), [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
     images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
@@ -25,8 +27,10 @@ export const unmixing = makeCommand({
     const evaluated = await readEvaluated({ ...values, teacher: null });
     const { imae, config, data } = evaluated;
     const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
-    return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine) => {
-      const rows = await unmixingOver(engine, config, imae, data, values, evaluated.teacher);
+    return await runEvaluation({ name: 'unmixing', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
+      const { alphas, images } = values;
+      const rows = await unmixingOver(engine, config, imae, data, { alphas, images, teacher: evaluated.teacher, progress: showParts(progress, 'unmixing') });
+      progress.stop();
       const caption = `${data.train.name}, ${values.images} held-out mixtures, mask ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
       return {
         result: { rows },

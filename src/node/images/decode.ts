@@ -57,6 +57,8 @@ function inOneLine(message: string): string {
   const [first = ''] = message.split('\n');
   if (first.includes('unsupported image format')) return 'it is no image of a known format';
   if (first.startsWith('Input file is missing')) return 'there is no such file';
+  // What libvips says of one file, another that is decoded at the same time may have said last.
+  if (/^Vips\w+: |^Unknown error|premature end|corrupt/i.test(first)) return 'its data are damaged or end too early';
   return first.replace(/^Input (file|buffer) (has|is|contains)/, 'it $2').replace(/\.$/, '');
 }
 
