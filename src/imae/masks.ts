@@ -1,7 +1,7 @@
 import { classAttention, drawMasks, patchVariance, type MaskChoice, type Masks } from '../ops/mask';
 import type { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { patchCount, visiblePatches, type Config, type Phase } from './config';
+import { patchCount, visiblePatches, type Config, type ModelSize, type Phase } from './config';
 import { classQkv } from './mae';
 import type { Model } from './objective';
 
@@ -28,8 +28,14 @@ export interface MaskSource {
   readonly teacher?: Model | undefined;
 }
 
+/** What the shape of a mask follows from. */
+export interface MaskedBy {
+  readonly model: Pick<ModelSize, 'image' | 'patch'>;
+  readonly masking: Pick<Config['masking'], 'maskRatio'>;
+}
+
 /** Records masks for what a model of the configuration is shown. */
-export function recordMasks(graph: Graph, { model, masking }: Config, source: MaskSource): Masks {
+export function recordMasks(graph: Graph, { model, masking }: MaskedBy, source: MaskSource): Masks {
   const { seen, counter } = source;
   const keep = visiblePatches(model, masking.maskRatio);
   return drawMasks(graph, { batch: seen.shape[0] ?? 0, length: patchCount(model), keep, counter, choice: choose(graph, model.patch, source) });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/compare';
+import { purposes, RandomStream } from '../../data/philox';
 import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../gpu/engine';
 import { Parameters } from '../../nn/parameters';
@@ -17,12 +18,17 @@ import { initializeModel } from '../trainer';
 import { analyse } from './analyse';
 import { analysisSections } from './analysisFigures';
 import { WindowedEncoder } from './dualRole';
-import { Looks, randomOrders, type Look } from './looks';
+import { Looks, type Look } from './looks';
+import { Orders } from './orders';
 import { FieldFinder, SightLimiter, summarise, uniformField, type Field } from './receptiveField';
 
 const SIZE = studentSize(tinyConfig({ model: { decoderDepth: 2 } }));
 const LENGTH = patchCount(SIZE);
+const SIDE = Math.sqrt(LENGTH);
 const KEEP = 6;
+/** A random order of patches for each of some images. */
+const randomOrders = (count: number): Uint32Array[] =>
+  Array.from({ length: count }, (_, image) => RandomStream.at(0, purposes.evaluation, image).permutation(LENGTH));
 const PIXELS = SIZE.channels * SIZE.image ** 2;
 
 describe('an analysis', () => {
@@ -78,7 +84,7 @@ describe('an analysis', () => {
   it('sees the same of an image whatever else is shown', () =>
     withModel(async () => {
       const looks = await Looks.create(engine, model, KEEP);
-      const [shown, orders] = [images(18), randomOrders(18, LENGTH, 0)];
+      const [shown, orders] = [images(18), randomOrders(18)];
       const all = await looks.look(shown, orders);
       expect(all).toHaveLength(18);
       expect(all[17]?.features.map(({ length }) => length)).toEqual([0, 0].map(() => (1 + KEEP) * SIZE.dim));
@@ -86,12 +92,29 @@ describe('an analysis', () => {
       looks.dispose();
     }));
 
+  it.each(['random', 'variance'] as const)('draws %s masks, each with an order of its own', async (kind) => {
+    const orders = await Orders.create(engine, SIZE, kind, 1 - KEEP / LENGTH);
+    const half = (patch: number): number => Math.floor((patch % SIDE) / (SIDE / 2));
+    const shown = images(18).map((image) => image.map((value, i) => value * (i % SIZE.image < SIZE.image / 2 ? 0.001 : 1)));
+    const drawn = await orders.draw(shown, 0);
+    const others = await orders.draw(shown, 1);
+    expect(await orders.draw(shown, 0)).toEqual(drawn);
+    orders.dispose();
+    for (const order of drawn) expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
+    expect(others).not.toEqual(drawn);
+    expect(new Set(drawn.map(String)).size).toBeGreaterThan(9);
+    // What is visible: of random masks as much on either side, of masks by variance what is flat.
+    const flat = drawn.reduce((sum, order) => sum + [...order.subarray(0, KEEP)].filter((patch) => half(patch) === 0).length, 0) / (18 * KEEP);
+    if (kind === 'variance') expect(flat).toBeGreaterThan(0.95);
+    else expect(Math.abs(flat - 0.5)).toBeLessThan(0.2); // four deviations of so many draws
+  });
+
   it('the gradient with respect to a pixel is what a change of it does', () =>
     withModel(async () => {
       const finder = await FieldFinder.create(engine, model, KEEP);
       const looks = await Looks.create(engine, model, KEEP);
       const [image] = images(1) as [Float32Array];
-      const orders = randomOrders(1, LENGTH, 0);
+      const orders = randomOrders(1);
       const order = orders[0] as Uint32Array;
       const weights = Float32Array.from(random([(1 + LENGTH) * (PIXELS / LENGTH)], 8).data);
       weights.fill(0, 0, PIXELS / LENGTH);
@@ -124,7 +147,7 @@ describe('an analysis', () => {
       }
       const finder = await FieldFinder.create(engine, model, KEEP);
       const flat = [new Float32Array(PIXELS).fill(0.5)];
-      const [field] = (await finder.find(flat, randomOrders(1, LENGTH, 0))) as [Field];
+      const [field] = (await finder.find(flat, randomOrders(1))) as [Field];
       expect(Math.min(...field.norms)).toBeGreaterThan(0);
       for (const norm of field.norms) expect(norm / (field.norms[0] as number)).toBeCloseTo(1, 4);
       expect(summarise([field], LENGTH).half).toBe(summarise([uniformField(field)], LENGTH).half);
@@ -135,7 +158,7 @@ describe('an analysis', () => {
     withModel(async () => {
       const limiter = await SightLimiter.create(engine, model, KEEP);
       const looks = await Looks.create(engine, model, KEEP);
-      const [shown, orders] = [images(3), randomOrders(3, LENGTH, 0)];
+      const [shown, orders] = [images(3), randomOrders(3)];
       const targets = shown.map((image) => imageToPatches(SIZE, image));
       const width = PIXELS / LENGTH;
       let wanted = 0;
@@ -170,7 +193,7 @@ describe('an analysis', () => {
     withModel(async () => {
       const facts: ModelFacts = { size: SIZE, branches: 1, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, normPix: false };
       const told: number[] = [];
-      const analysis = await analyse(engine, model, facts, TINY_DATA.test, { images: 5, ratios: [0.5, 0.75], progress: (done) => told.push(done) });
+      const analysis = await analyse(engine, model, facts, TINY_DATA.test, { images: 5, mask: 'random', ratios: [0.5, 0.75], progress: (done) => told.push(done) });
       expect(told).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
       for (const at of [...analysis.trained, ...analysis.random]) {
         expect(at.identity.worst).toBeLessThan(1e-9);
@@ -191,7 +214,7 @@ describe('an analysis', () => {
     withModel(async () => {
       const facts: ModelFacts = { size: SIZE, branches: 1, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, normPix: false };
       const { test } = makeShapesTrainTest({ trainCount: 1, testCount: 4, size: SIZE.image + 3, seed: 0 });
-      const { images, trained } = await analyse(engine, model, facts, test, { images: 3, ratios: [0.5], progress: () => undefined });
+      const { images, trained } = await analyse(engine, model, facts, test, { images: 3, mask: 'block', ratios: [0.5], progress: () => undefined });
       expect(images).toBe(3);
       expect(trained[0]?.errorOfAll).toBeGreaterThan(0);
     }));

@@ -4,6 +4,7 @@ import { scaleSquare } from '../../data/scale';
 import type { Engine } from '../../gpu/engine';
 import { attentionRow } from '../attentionRow';
 import { patchCount, visiblePatches } from '../config';
+import type { MaskKind } from '../masks';
 import type { ModelFacts } from '../modelFile';
 import type { Model } from '../objective';
 import { randomizeModel } from '../trainer';
@@ -14,7 +15,8 @@ import { centred, effectiveRank, linearCka, type Rows } from './consistency';
 import { WindowedEncoder } from './dualRole';
 import { localContrastiveIdentity, type Identity } from './identity';
 import { maskInvariance, meanOfPatches, type Invariance } from './invariance';
-import { Looks, randomOrders, type Look } from './looks';
+import { Looks, type Look } from './looks';
+import { Orders } from './orders';
 import { mean, radii } from './places';
 import { positionOrContent, type PositionContent } from './positionContent';
 import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary } from './receptiveField';
@@ -23,6 +25,9 @@ import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary }
  * The seven measurements, in the spirit of Understanding Masked Autoencoders From a Local Contrastive Perspective (2023), whose
  * own settings are not known: made of a trained model, and in the same way of the same architecture with random weights.
  */
+
+/** Masks that need no teacher. */
+export type AnalysedMask = Exclude<MaskKind, 'attention'>;
 
 /** Masks under which each image is seen, to compare its features. */
 const MASKS = 4;
@@ -59,6 +64,7 @@ export interface AtRatio {
 
 export interface Analysis {
   readonly images: number;
+  readonly mask: AnalysedMask;
   readonly radii: readonly number[];
   readonly trained: readonly AtRatio[];
   readonly random: readonly AtRatio[];
@@ -66,6 +72,7 @@ export interface Analysis {
 
 export interface AnalyseOptions {
   readonly images: number;
+  readonly mask: AnalysedMask;
   readonly ratios: readonly number[];
   /** Is told of each part that is done. */
   readonly progress: (done: number, total: number) => void;
@@ -81,7 +88,7 @@ const PARTS = 4;
  * @param set whose images are shown: chosen at random, the same for every model
  */
 export async function analyse(engine: Engine, model: Model, facts: ModelFacts, set: ImageSet, options: AnalyseOptions): Promise<Analysis> {
-  const { ratios, progress } = options;
+  const { ratios, mask, progress } = options;
   const chosen = RandomStream.at(0, purposes.evaluation, 0x30000).permutation(set.count).slice(0, options.images);
   const bytes = set.channels * set.height * set.width;
   const images = Array.from(chosen, (at) => {
@@ -96,14 +103,14 @@ export async function analyse(engine: Engine, model: Model, facts: ModelFacts, s
     for (const weights of ['trained', 'random']) {
       if (weights === 'random') randomizeModel(model, 0);
       const of: AtRatio[] = [];
-      for (const ratio of ratios) of.push(await measure(engine, { model, facts, images, whole, ratio, step }));
+      for (const ratio of ratios) of.push(await measure(engine, { model, facts, images, whole, mask, ratio, step }));
       measured.push(of);
     }
   } finally {
     whole.dispose();
   }
   const [trained = [], random = []] = measured;
-  return { images: images.length, radii: radii(patchCount(model.size)), trained, random };
+  return { images: images.length, mask, radii: radii(patchCount(model.size)), trained, random };
 }
 
 interface Subject {
@@ -112,20 +119,24 @@ interface Subject {
   /** [C, H, W] each, normalised. */
   readonly images: readonly Float32Array[];
   readonly whole: WindowedEncoder;
+  readonly mask: AnalysedMask;
   readonly ratio: number;
   readonly step: () => void;
 }
 
 async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
-  const { model, ratio } = subject;
+  const { model, images, mask: kind, ratio } = subject;
   const visible = visiblePatches(model.size, ratio);
   const looks = await Looks.create(engine, model, visible);
+  const drawn = await Orders.create(engine, model.size, kind, ratio);
   try {
     const masks: Look[][] = [];
-    const orders = Array.from({ length: MASKS }, (_, mask) => randomOrders(subject.images.length, patchCount(model.size), mask));
-    for (const of of orders) masks.push(await looks.look(subject.images, of));
+    const orders: Uint32Array[][] = [];
+    for (let mask = 0; mask < MASKS; mask++) orders.push(await drawn.draw(images, mask));
+    for (const of of orders) masks.push(await looks.look(images, of));
     subject.step();
-    const shared = await looks.look(subject.images, randomOrders(subject.images.length, patchCount(model.size), MASKS, true));
+    const [one] = (await drawn.draw(images.slice(0, 1), MASKS)) as [Uint32Array];
+    const shared = await looks.look(images, images.map(() => one));
     const features = ofFeatures(subject, masks);
     const attention = ofAttention(subject, masks[0] as Look[], shared, visible);
     subject.step();
@@ -135,6 +146,7 @@ async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
     subject.step();
     return { ratio, visible, ...features, ...attention, ...field, ...windows };
   } finally {
+    drawn.dispose();
     looks.dispose();
   }
 }

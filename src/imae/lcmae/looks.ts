@@ -1,4 +1,3 @@
-import { purposes, RandomStream } from '../../data/philox';
 import type { Engine } from '../../gpu/engine';
 import { invertPermutation } from '../../ops/mask';
 import { Graph, type TensorProgram } from '../../tensor/graph';
@@ -110,11 +109,4 @@ export function split(batch: Float32Array): Float32Array[] {
 /** [1 + L, n] → [L, n]. */
 export function withoutClass(rows: Float32Array, length: number): Float32Array {
   return rows.subarray(rows.length / (length + 1));
-}
-
-/** Random orders of L patches: mask `mask` of each of `count` images, or of all of them the same. */
-export function randomOrders(count: number, length: number, mask: number, shared = false): Uint32Array[] {
-  const at = (index: number): Uint32Array => RandomStream.at(mask, purposes.evaluation, 0x10000 + index).permutation(length);
-  const first = at(0);
-  return Array.from({ length: count }, (_, index) => (shared ? first : at(index)));
 }

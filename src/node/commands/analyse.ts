@@ -9,7 +9,7 @@ import { analyse as analyseModel, type Analysis } from '../../imae/lcmae/analyse
 import { ANALYSIS_LEAD, analysisSections } from '../../imae/lcmae/analysisFigures';
 import { maeSpecs } from '../../imae/mae';
 import { describeModel, type ModelFacts } from '../../imae/modelFile';
-import { integer, list, nullable, number, text } from '../../imae/optionKinds';
+import { choice, integer, list, nullable, number, text } from '../../imae/optionKinds';
 import type { NamedFile } from '../../imae/run';
 import { Parameters } from '../../nn/parameters';
 import { configOf } from '../evaluated';
@@ -32,6 +32,7 @@ export const analyse = makeCommand({
     ...IMAGES_OPTIONS,
     images: commandOption(integer({ min: 2 }), 64, 'held-out images that are shown'),
     'mask-ratios': commandOption(list(number({ above: 0, below: 1 }), 'mask ratios'), [0.25, 0.5, 0.75], 'shares of the patches that are hidden'),
+    mask: commandOption(nullable(choice('random', 'block', 'grid', 'variance'), 'auto'), null, 'what is hidden, as in training; auto: as the model was trained'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
   },
@@ -52,6 +53,8 @@ export const analyse = makeCommand({
     }
     const command = trainCommand(['analyse', ...process.argv.slice(3)]);
     const name = describe(facts, config);
+    const trainedWith = config.masking.mask;
+    const mask = values.mask ?? (trainedWith === 'attention' ? 'random' : trainedWith); // a teacher hides any patches
     return await runEvaluation({ name: 'analyse', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
       progress.note('model', `${file.name}: ${name}`);
       const { size, branches } = facts;
@@ -61,6 +64,7 @@ export const analyse = makeCommand({
         loadModel(model, file.file, file.name);
         const analysis = await analyseModel(engine, model, facts, test, {
           images: values.images,
+          mask,
           ratios: values['mask-ratios'],
           progress: showParts(progress, 'analyse'),
         });
@@ -75,10 +79,10 @@ export const analyse = makeCommand({
               { name: 'checkpoint', value: file.name },
               { name: 'model', value: name },
               { name: 'data', value: `${test.name}, ${values.images} held-out images` },
-              { name: 'mask ratios', value: values['mask-ratios'].join(', ') },
+              { name: 'masks', value: `${mask}, ratios ${values['mask-ratios'].join(', ')}` },
               { name: 'random weights', value: 'the same architecture, drawn as before a training, but others than any run begins with' },
             ],
-            sections: analysisSections(analysis, `In the spirit of LC-MAE. ${name}; ${test.name}. Adapter: ${nameAdapter(engine.info)}.`),
+            sections: analysisSections(analysis, `In the spirit of LC-MAE. ${name}; ${test.name}; ${mask} masks. Adapter: ${nameAdapter(engine.info)}.`),
           },
         };
       } finally {
