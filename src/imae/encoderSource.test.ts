@@ -148,7 +148,7 @@ describe('what a published file does not say', () => {
   });
 
   it('an encoder alone is no model', () => {
-    expect(() => describeModel(changed(PUBLISHED.file, /^(decoder_|mask_token)/).file, 'x', HEADS)).toThrow("x is not a model of this program: it has no 'mask_token', and so at most an encoder");
+    expect(() => describeModel(changed(PUBLISHED.file, /^(decoder_|mask_token)/).file, 'x', HEADS)).toThrow("x holds an encoder alone, without the decoder ('mask_token' and what follows it) that paints images again. Give the whole model");
   });
 });
 

@@ -71,8 +71,8 @@ export function describeModel(file: Safetensors, source: string, said: Said = {}
   const { assumed = [], size: encoder, ...facts } = describe(file, source, said);
   if (!file.tensors.has('mask_token')) {
     throw new UserError(
-      `${source} is not a model of this program: it has no 'mask_token', and so at most an encoder. ` +
-        'Give the whole model, as a checkpoint teacher-…, imae-… or mae-…, or a published one with its decoder.',
+      `${source} holds an encoder alone, without the decoder ('mask_token' and what follows it) that paints images again. ` +
+        'Give the whole model: a checkpoint teacher-…, imae-… or mae-…, or a published one with its decoder (of MAE, mae_visualize_… or ….full.pth).',
     );
   }
   const [, , decoderDim = 0] = shapeOf(file, 'mask_token', 3, source);

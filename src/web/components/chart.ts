@@ -34,6 +34,8 @@ export interface ChartSettings {
   readonly lines: readonly ChartLine[];
   /** A value in the legend. */
   readonly format: (value: number) => string;
+  /** A value at the axis; as a number by default. */
+  readonly tick?: (value: number) => string;
   /** Whether the axis can be made logarithmic, or is so at first. */
   readonly logarithmic?: boolean | 'first';
   readonly logarithmicX?: boolean;
@@ -248,7 +250,7 @@ function drawMark(plot: uPlot, at: number): void {
 }
 
 function options(
-  { x, xTitle, lines, span, group, onZoom, logarithmicX }: ChartSettings,
+  { x, xTitle, lines, span, group, onZoom, logarithmicX, tick: tickOf = tickText }: ChartSettings,
   logarithmic: boolean,
   width: number,
   read: (index: number | null | undefined) => void,
@@ -304,7 +306,7 @@ function options(
         ...axis,
         gap: 6,
         space: 34,
-        values: (_, ticks) => ticks.map((tick: number | null) => (tick === null ? '' : tickText(tick))),
+        values: (_, ticks) => ticks.map((tick: number | null) => (tick === null ? '' : tickOf(tick))),
         size: (_, texts: string[] | null) =>
           12 + DIGIT_WIDTH * Math.max(2, ...(texts ?? []).map((text) => text.length)),
       },

@@ -21,6 +21,7 @@ export interface ChartedPhase {
 }
 
 const STEPS = 'steps done';
+const NO_RESULT = 'Measured on a software adapter: no result of this project.';
 const THIN_DASH = [2, 3];
 const MANY_POINTS = 60;
 /** A running mean reaches over such a part of a curve to each side. */
@@ -40,6 +41,9 @@ interface Shown<T> {
   readonly settings: Omit<ChartSettings, 'x' | 'lines' | 'xTitle' | 'group' | 'onZoom'>;
   readonly lines: (values: T) => readonly ChartLine[];
 }
+
+/** A share at an axis: `25 %`. */
+const percentTick = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
 
 function makeCharts<T>(
   first: T,
@@ -111,11 +115,18 @@ function trendOf({ values, means }: Curves, name: CurveName): readonly (number |
   return curve && curve.length >= MANY_POINTS ? runningMean(curve, Math.ceil(curve.length / TREND_SHARE)) : undefined;
 }
 
+/** Charts in whole rows: halves, and where one would be left alone, thirds at the end. @param parted whether the loss has a chart of its parts beside it */
+function sizesInRows(parted: boolean, { values }: Curves): (name: CurveName) => 'half' | 'third' {
+  const others = (['lr', 'gradNorm', 'imagesPerSecond', 'sameClass', 'waiting'] as const).filter((name) => values[name]);
+  const isEven = (others.length + (parted ? 2 : 1)) % 2 === 0;
+  const thirds: readonly CurveName[] = isEven ? [] : others.slice(-3);
+  return (name) => (thirds.includes(name) ? 'third' : 'half');
+}
+
 /** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
 export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
   const parts = PARTS.filter(({ name }) => curves.values[name]);
-  // In whole rows.
-  const size = parts.length > 0 && !curves.values.sameClass ? 'third' : 'half';
+  const sizeOf = sizesInRows(parts.length > 0, curves);
   const aligned = curves.values.align !== undefined;
   const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
     curves.values[name] && {
@@ -151,14 +162,14 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'warm-up, then cosine',
       line: 'learning rate',
       format: formatSetting,
-      class: size,
+      class: sizeOf('lr'),
     }),
     one('gradNorm', {
       title: 'Gradient norm',
       unit: 'before clipping',
       line: 'norm of the whole gradient',
       format: formatNumber,
-      class: size,
+      class: sizeOf('gradNorm'),
       logarithmic: true,
     }),
     one('imagesPerSecond', {
@@ -166,8 +177,8 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'images/s',
       line: 'images a second',
       format: formatRate,
-      class: size,
-      note: software ? 'Measured on a software adapter: no result of this project.' : undefined,
+      class: sizeOf('imagesPerSecond'),
+      note: software ? NO_RESULT : undefined,
       span: [0, 0],
     }),
     one('sameClass', {
@@ -175,7 +186,8 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'share of the logged batches',
       line: 'both images of one class',
       format: formatShare,
-      class: size,
+      tick: percentTick,
+      class: sizeOf('sameClass'),
       span: [0, 1],
     }),
     one('waiting', {
@@ -183,7 +195,9 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       unit: 'share of the time',
       line: 'the GPU waits for images',
       format: formatShare,
-      class: size,
+      tick: percentTick,
+      class: sizeOf('waiting'),
+      note: software ? NO_RESULT : undefined,
       span: [0, 1],
     }),
   ].filter((made) => made !== undefined);

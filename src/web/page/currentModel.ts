@@ -2,9 +2,13 @@
 export interface ModelInHand {
   /** What the page calls it: `the model shipped with this page`, `teacher-300.safetensors`. */
   readonly name: string;
-  /** A .safetensors file. */
-  readonly bytes: Uint8Array;
+  /** The content of a file of tensors: at hand, or to be read from the disk as far as it is wanted. */
+  readonly content: Uint8Array | Blob;
 }
+
+/** What files of models are called: safetensors, and what PyTorch saves. */
+export const MODEL_ENDINGS = ['.safetensors', '.pth', '.pt', '.ckpt'] as const;
+export const OF_A_MODEL = new RegExp(`(${MODEL_ENDINGS.map((ending) => `\\${ending}`).join('|')})$`, 'i');
 
 type Listener = (model: ModelInHand) => void;
 

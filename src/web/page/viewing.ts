@@ -112,5 +112,5 @@ async function fetchShipped(): Promise<ModelInHand> {
     const why = response ? `the server says ${response.status}` : 'there is no connection';
     throw new Error(`demo.safetensors, the model that ships with this page, could not be loaded: ${why}. Try again, or open a model of your own.`);
   }
-  return { name: SHIPPED_NAME, bytes: new Uint8Array(await response.arrayBuffer()) };
+  return { name: SHIPPED_NAME, content: new Uint8Array(await response.arrayBuffer()) };
 }

@@ -1,6 +1,6 @@
 import { expose, transfer } from 'comlink';
 import { makeShapes } from '../../data/shapes';
-import { readSafetensors } from '../../files/safetensors';
+import { readTensorFile } from '../../files/tensorFile';
 import { UserError } from '../../files/userError';
 import { describeAdapter } from '../../gpu/engine';
 import { BlendInspector } from '../../imae/blendInspector';
@@ -10,6 +10,7 @@ import { Viewer } from '../../imae/viewer';
 import { pictureOf, type Picture } from '../../imae/viewerPictures';
 import { openBrowserEngine } from '../device';
 import type { ModelInHand } from '../page/currentModel';
+import { sourceOf } from '../page/fileSource';
 import type { InspectionQuestion, OpenedModel, RestoredImage, UnmixingQuestion, ViewingApi } from '../page/viewingApi';
 
 /** Of how many images the mean image is, and up to which side it is drawn: that takes some 0.1 s. */
@@ -29,9 +30,9 @@ class ViewingWorker implements ViewingApi {
     this.engine.catch(() => undefined); // thrown where a model is opened
   }
 
-  async open({ name, bytes }: ModelInHand): Promise<OpenedModel> {
+  async open({ name, content }: ModelInHand): Promise<OpenedModel> {
     const engine = await this.engine;
-    const file = readSafetensors(bytes, name);
+    const file = readTensorFile(sourceOf(content, name), name);
     const viewer = await measured('open model', () => Viewer.load(engine, file, name));
     const { facts, task } = viewer;
     const { channels } = facts.size;

@@ -8,6 +8,7 @@ import { ModelPanel } from '../mixture/modelPanel';
 import { Notice, type Remedy } from '../../components/notice';
 import { takeFiles } from '../../components/files';
 import type { View } from '../view';
+import { withoutFlags } from '../withoutFlags';
 import type { OpenedModel } from '../viewingApi';
 import { AttentionPanel } from './attentionPanel';
 import './inside.css';
@@ -106,7 +107,7 @@ class InsideView implements View {
     this.notice.hide();
     this.status.textContent = `Opening ${file.name} …`;
     try {
-      await this.context.viewing.give({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+      await this.context.viewing.give({ name: file.name, content: file });
     } catch (error) {
       this.complain(error, DISMISS);
     }
@@ -211,6 +212,6 @@ class InsideView implements View {
 
   private complain(error: unknown, remedy: Remedy): void {
     this.status.textContent = '';
-    this.notice.show(error, remedy);
+    this.notice.show(withoutFlags(error instanceof Error ? error.message : String(error)), remedy);
   }
 }

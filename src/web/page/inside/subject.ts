@@ -1,9 +1,11 @@
-import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
 import type { ModelFacts } from '../../../imae/modelFile';
+import { IMAGENET, type Normalisation } from '../../../imae/normalisation';
 import type { Blend, Task } from '../../../imae/viewer';
 import { element } from '../../components/dom';
 import { FIRST_MIX, pairOf } from '../mixture/images';
+import { maskOrder } from '../mixture/maskOrder';
+import { MaskSelect } from '../mixture/maskSelect';
 import { blend, tile, toImageData } from '../mixture/paint';
 import { alphaSlider, MaskSlider, percent } from '../mixture/sliders';
 import { ownImage } from './latents';
@@ -33,8 +35,10 @@ export class Subject {
     this.change();
   });
   private readonly maskSlider = new MaskSlider(() => this.change());
+  private readonly maskSelect = new MaskSelect(() => this.change());
 
   private size: Pick<ModelSize, 'image' | 'channels' | 'patch'> = { image: 1, channels: 3, patch: 1 };
+  private normalisation: Normalisation = IMAGENET;
   private task: Task = 'both';
   private pair: number = FIRST_MIX.pair;
   private turn: number = FIRST_MIX.order;
@@ -59,6 +63,7 @@ export class Subject {
       this.patches.element,
       this.classToken,
       this.maskSlider.element,
+      this.maskSelect.element,
       element(
         'div',
         { class: 'row' },
@@ -77,11 +82,13 @@ export class Subject {
   /** Fits everything to a model. */
   setModel(facts: ModelFacts, task: Task): void {
     this.size = facts.size;
+    this.normalisation = facts.normalisation;
     this.task = task;
     this.maskSlider.fit(this.length, facts.maskRatio ?? FIRST_MIX.ratio);
+    this.maskSelect.fit(facts.mask);
     this.alphaSlider.set(this.alpha);
     this.patches.layOut(this.grid);
-    this.chosen = nearestToCentre(this.order().subarray(0, this.maskSlider.keep), this.grid);
+    this.chosen = nearestToCentre(this.mixed().order.subarray(0, this.maskSlider.keep), this.grid);
     this.markChosen();
     this.change();
   }
@@ -101,8 +108,14 @@ export class Subject {
     return this.grid ** 2;
   }
 
-  private order(): Uint32Array {
-    return RandomStream.at(0, purposes.mask, this.turn).permutation(this.length);
+  /** The pair at the model's size, blended, and the patches in the order of the mask. */
+  private mixed(): { images: readonly [Uint8Array, Uint8Array]; mixture: Uint8ClampedArray; order: Uint32Array } {
+    const { alpha, normalisation, size } = this;
+    const [one, two] = pairOf(this.pair);
+    const images = [one.bytes(size), two.bytes(size)] as const;
+    const mixture = blend(...images, alpha);
+    const order = maskOrder(this.maskSelect.kind, this.turn, { size, mixture, normalisation, keep: this.maskSlider.keep });
+    return { images, mixture, order };
   }
 
   private markChosen(): void {
@@ -113,8 +126,7 @@ export class Subject {
   private change(): void {
     const { alpha, length, size } = this;
     const pair = pairOf(this.pair);
-    const images = [pair[0].bytes(size), pair[1].bytes(size)] as const;
-    const order = this.order();
+    const { images, mixture, order } = this.mixed();
     const { keep } = this.maskSlider;
     const hidden = Array.from({ length }, () => false);
     for (const place of order.subarray(keep)) hidden[place] = true;
@@ -123,7 +135,7 @@ export class Subject {
       shown.show(toImageData(images[slot as 0 | 1], size), `Image ${slot + 1}: ${source.title}`);
       this.describeRole(slot as 0 | 1);
     }
-    const picture = toImageData(blend(...images, alpha), size);
+    const picture = toImageData(mixture, size);
     this.patches.show(picture, hidden);
     this.told.onMixture({ blend: { images, alpha, order, keep }, picture, hidden, grid: this.grid }, this.chosen);
   }

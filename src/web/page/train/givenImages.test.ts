@@ -83,6 +83,38 @@ it('trains on a folder of image files, names broken ones, and goes on when the f
   expect(errors.filter((text) => !text.includes('404'))).toEqual([]);
 });
 
+/** Drops files or folders of the disk on the page, as a hand does: in other ways no folder can be dropped. */
+async function dropFromDisk(page: Page, ...files: string[]): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, x: 200, y: 300, data });
+  await session.detach();
+}
+
+it('takes a folder that is dropped, and says what is wrong with what holds no images', async () => {
+  const { page, errors } = await openTab(setting.browser);
+  await page.goto(`${setting.url}#train`);
+  await dropFromDisk(page, folder);
+  await expect.poll(() => hint(page), { timeout: TIME }).toMatch(/^22 training images in 2 classes$/);
+  const chosen = page.getByLabel('Images', { exact: true }).locator('option:checked');
+  expect(await chosen.innerText()).toBe(basename(folder));
+  // More entries than a browser gives at a time.
+  const large = mkdtempSync(join(tmpdir(), 'palimpsest-large-'));
+  await writeTree(large, Object.fromEntries(Array.from({ length: 230 }, (_, at) => [`${at % 2 === 0 ? 'cats' : 'dogs'}/${at}.png`, plain(16, [at, 2, 3])])));
+  await dropFromDisk(page, large);
+  await expect.poll(() => hint(page), { timeout: TIME }).toMatch(/^\d+ training images in 2 classes; /);
+  expect(Number.parseInt(await hint(page))).toBeGreaterThan(200);
+  const alert = page.getByRole('alert').filter({ hasText: /\w/ });
+  await dropFromDisk(page, join(folder, 'train'), join(folder, 'val'));
+  await expect.poll(() => hint(page), { timeout: TIME }).toBe('22 training images in 2 classes');
+  expect(await chosen.innerText()).toBe('train and 1 more');
+  await writeTree(large, { 'notes/readme.txt': 'none' });
+  await dropFromDisk(page, join(large, 'notes'));
+  await expect.poll(() => alert.first().innerText()).toMatch(/^notes holds no image set: it contains readme\.txt/);
+  rmSync(large, { recursive: true });
+  expect(errors).toEqual([]);
+});
+
 it('decodes and scales nearly as Node does: files that are stored as they are, to the bit', async () => {
   const config = tinyConfig({ data: { set: folder, broken: 'skip', decodeSize: 16 } });
   const { train } = await loadData(config);

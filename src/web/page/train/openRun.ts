@@ -3,6 +3,7 @@ import { BROKEN_IMAGES, CONFIG, METRICS, SESSIONS } from '../../../imae/runFiles
 import { ARCHIVE } from '../../../data/foundSet';
 import type { GivenImages, PlacedFile } from '../../training/givenImages';
 import type { Files } from '../../training/memoryFolder';
+import { OF_A_MODEL } from '../currentModel';
 
 /** What somebody gave to be opened: a zip or a config.json as it is, the files of a run's folder, or images to train on. */
 export type Given =
@@ -19,7 +20,7 @@ export function givenFile(file: File): Given {
   const { name } = file;
   if (/\.zip$/i.test(name)) return { kind: 'zip', file };
   if (/\.json$/i.test(name)) return { kind: 'config', file };
-  if (/\.safetensors$/i.test(name)) {
+  if (OF_A_MODEL.test(name)) {
     throw new UserError(`${name} is a model without the run that it is of, which cannot be trained on. Open it in Unmix, or open the whole run here.`);
   }
   if (ARCHIVE.test(name) || OF_IMAGES.test(name)) return asImages([{ path: name, file }]);
@@ -54,10 +55,15 @@ const nameOfSet = (name: string): string => (name === 'shapes' ? './shapes' : na
 
 /** A file of CIFAR, alone. */
 const OF_IMAGES = /\.(bin|jpe?g|png|webp)$|^(data_batch_\d+|test_batch|batches\.meta|train|test|meta)$/i;
-const isOfRuns = (name: string): boolean => /\.(zip|json|safetensors)$/i.test(name);
+const isOfRuns = (name: string): boolean => /\.(zip|json)$/i.test(name) || OF_A_MODEL.test(name);
 
-/** What was dropped on the page: a file or a folder, or several of images. @throws UserError where it is something else */
-export async function givenByDrop(items: DataTransferItemList): Promise<Given> {
+/**
+ * What was dropped on the page: a file or a folder, or several of images.
+ *
+ * @param found is told how many files a folder was seen to hold so far: large ones take a while
+ * @throws UserError where it is something else, or a folder cannot be read
+ */
+export async function givenByDrop(items: DataTransferItemList, found: (folder: string, files: number) => void): Promise<Given> {
   // What is dropped can be asked for only now, before anything is waited for.
   const dropped = [...items].filter(({ kind }) => kind === 'file').map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const [first, ...others] = dropped;
@@ -66,12 +72,12 @@ export async function givenByDrop(items: DataTransferItemList): Promise<Given> {
     if (dropped.some(({ file }) => file !== null && isOfRuns(file.name))) {
       throw new UserError('Drop one thing: the zip of a run, its folder, or a config.json; several only where all are images.');
     }
-    const placed = await Promise.all(dropped.map(async ({ entry, file }) => (entry?.isDirectory ? await filesBelow(entry as FileSystemDirectoryEntry, entry.name) : file ? [{ path: file.name, file }] : [])));
-    return asImages(placed.flat());
+    const placed = await Promise.all(dropped.map(async ({ entry, file }) => (entry?.isDirectory ? await filesOf(entry as FileSystemDirectoryEntry, found) : file ? [{ path: file.name, file }] : [])));
+    return { kind: 'images', name: `${first.entry?.name ?? first.file?.name ?? ''} and ${others.length} more`, files: placed.flat() };
   }
   const { entry, file } = first;
   if (entry?.isDirectory) {
-    const files = await filesBelow(entry as FileSystemDirectoryEntry, entry.name);
+    const files = await filesOf(entry as FileSystemDirectoryEntry, found);
     const isRun = files.length === 0 || files.some(({ path }) => path.endsWith(`/${CONFIG}`));
     return isRun ? { kind: 'folder', name: entry.name, files } : asImages(files);
   }
@@ -85,16 +91,35 @@ export async function readFolder(files: readonly PlacedFile[]): Promise<Files> {
   return new Map(await Promise.all(wanted.map(async ({ path, file }) => [path, new Uint8Array(await file.arrayBuffer())] as const)));
 }
 
-async function filesBelow(folder: FileSystemDirectoryEntry, path: string): Promise<PlacedFile[]> {
+/** All files of a dropped folder, with its name in front of their paths. */
+async function filesOf(folder: FileSystemDirectoryEntry, found: (folder: string, files: number) => void): Promise<PlacedFile[]> {
+  let count = 0;
+  try {
+    return await filesBelow(folder, folder.name, (more) => found(folder.name, (count += more)));
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+    throw new UserError(`The folder ${folder.name} cannot be read: ${why}. Drop it again, or open it by the button.`);
+  }
+}
+
+async function filesBelow(folder: FileSystemDirectoryEntry, path: string, found: (more: number) => void): Promise<PlacedFile[]> {
   const reader = folder.createReader();
-  const found: PlacedFile[] = [];
+  const placed: PlacedFile[] = [];
   for (;;) {
+    // A browser gives them in parts, and an empty one at the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (entries.length === 0) return found;
+    if (entries.length === 0) return placed;
+    const files = entries.filter(({ isFile }) => isFile) as FileSystemFileEntry[];
+    placed.push(...(await Promise.all(files.map((entry) => placedFile(entry, path)))));
+    found(files.length);
     for (const entry of entries) {
-      const place = `${path}/${entry.name}`;
-      if (entry.isDirectory) found.push(...(await filesBelow(entry as FileSystemDirectoryEntry, place)));
-      else found.push({ path: place, file: await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)) });
+      if (!entry.isDirectory) continue;
+      // One by one: so many arguments as a folder may hold files, no call takes.
+      for (const each of await filesBelow(entry as FileSystemDirectoryEntry, `${path}/${entry.name}`, found)) placed.push(each);
     }
   }
+}
+
+async function placedFile(entry: FileSystemFileEntry, folder: string): Promise<PlacedFile> {
+  return { path: `${folder}/${entry.name}`, file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) };
 }

@@ -10,7 +10,7 @@ import { phaseBars } from '../../components/phaseBars';
 import { softwareWarning } from '../../components/softwareWarning';
 import type { KnownImages } from '../../training/givenImages';
 import type { PageRun, Standing } from './pageRun';
-import { withoutFlag } from './withoutFlag';
+import { withoutFlags } from '../withoutFlags';
 
 /** What can be done with a run beside training it. */
 export interface RunActions {
@@ -256,7 +256,7 @@ function failureText({ why, message }: Extract<Standing, { kind: 'failed' }>, la
     engine: `${kept} Continue tries again from there.`,
     defect: `${kept} Continue tries again from there. Where it happens again, it is a defect of this program.`,
   }[why];
-  return [withoutFlag(message), advice];
+  return [withoutFlags(message), advice];
 }
 
 function titleOf(phase: Phase): string {

@@ -1,3 +1,4 @@
+import { counted } from '../../../files/format';
 import { UserError } from '../../../files/userError';
 import { isSoftware, nameAdapter } from '../../../gpu/engine';
 import type { Config } from '../../../imae/config';
@@ -26,7 +27,7 @@ import { RunCharts } from './runCharts';
 import { RunPanel } from './runPanel';
 import { SettingsForm } from './settingsForm';
 import './train.css';
-import { withoutFlag } from './withoutFlag';
+import { withoutFlags } from '../withoutFlags';
 import { withWorker } from './withWorker';
 
 /** The view that trains: a form for a new run, or the run there is. */
@@ -196,7 +197,7 @@ class TrainView {
     const last = folder.finished('imae');
     if (!last) return false;
     // A copy: whoever takes it may give it away, and the folder needs its own.
-    this.context.model.set({ name: `imae-${last.step} of ${folder.name}`, bytes: last.model.bytes.slice() });
+    this.context.model.set({ name: `imae-${last.step} of ${folder.name}`, content: last.model.bytes.slice() });
     return true;
   }
 
@@ -343,12 +344,14 @@ class TrainView {
   private drop(event: DragEvent): void {
     this.dragOver(event, false);
     const items = event.dataTransfer?.items;
-    if (items && !this.element.hidden) void this.opening(() => givenByDrop(items));
+    if (!items || this.element.hidden) return;
+    void this.opening(() => givenByDrop(items, (folder, files) => (this.busy.textContent = `Reading the folder ${folder}: ${counted(files, 'file')} …`)));
   }
 
   /** A message about what was tried; an empty one takes it away. */
   private say(text: string): void {
-    this.message.textContent = withoutFlag(text);
+    this.message.textContent = withoutFlags(text);
     this.message.hidden = text === '';
+    if (text !== '') this.message.scrollIntoView({ block: 'nearest' }); // the buttons lie far below on a small screen
   }
 }

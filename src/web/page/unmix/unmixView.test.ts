@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveModel, trainedAs } from '../../../imae/checkpoint';
@@ -107,6 +108,20 @@ describe('with the model that ships with the page', () => {
     await mask.press('ArrowLeft');
   });
 
+  it('hides patches in other ways, as many', async () => {
+    const kind = page.getByRole('combobox', { name: 'mask' });
+    expect(await kind.inputValue()).toBe('random');
+    for (const mask of ['block', 'grid', 'variance']) {
+      await changes(restored(page, 2), () =>
+        changes(seen(page), async () => {
+          await kind.selectOption(mask);
+        }),
+      );
+      expect(await seen(page).getAttribute('aria-label')).toBe('The mixture with 4 of 16 patches hidden');
+    }
+    await kind.selectOption('random');
+  });
+
   it('shows other patches, other pairs and raw reconstructions', async () => {
     await changes(seen(page), () => page.getByRole('button', { name: 'Other patches' }).click());
     await changes(restored(page, 1), () => page.getByText('Raw', { exact: true }).click());
@@ -151,6 +166,9 @@ describe('with the model that ships with the page', () => {
     const vanilla = await tinyModel('teacher');
     await file.setInputFiles({ name: 'cut.safetensors', mimeType: '', buffer: vanilla.subarray(0, 5000) });
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/cut.safetensors.*cut short/);
+    // What PyTorch saved is read, too, of the disk as it is: this one does not say enough, and no option of a command line is asked for.
+    await file.setInputFiles(join(import.meta.dirname, '../../../imae/testFiles/mae.pth'));
+    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^mae\.pth does not say in its metadata how many heads it has, .* Give a checkpoint that this program saved\./);
     await changes(restored(page, 1), () => page.getByRole('slider', { name: 'α, the weight of image 1' }).press('PageUp'));
     expect(await page.getByText(/the model shipped with this page: /).count()).toBe(1);
 

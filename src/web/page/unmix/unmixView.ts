@@ -1,13 +1,17 @@
-import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
+import { IMAGENET } from '../../../imae/normalisation';
 import { lookCount } from '../../../imae/turns';
 import { element } from '../../components/dom';
+import { OF_A_MODEL } from '../currentModel';
 import type { PageContext } from '../page';
 import type { View } from '../view';
 import { isShipped } from '../viewing';
+import { withoutFlags } from '../withoutFlags';
 import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
 import { FIRST_MIX, ownImage, pairOf, type Source } from '../mixture/images';
 import { Latest } from '../../components/latest';
+import { maskOrder } from '../mixture/maskOrder';
+import { MaskSelect } from '../mixture/maskSelect';
 import { ModelPanel } from '../mixture/modelPanel';
 import { Notice, type Remedy } from '../../components/notice';
 import { blend } from '../mixture/paint';
@@ -48,6 +52,7 @@ class UnmixView implements View {
     this.update();
   });
   private readonly maskSlider = new MaskSlider(() => this.update());
+  private readonly maskSelect = new MaskSelect(() => this.update());
   private unmixing = this.newQueue();
 
   private pair: number = FIRST_MIX.pair;
@@ -71,6 +76,7 @@ class UnmixView implements View {
       mixtureControls: [this.alphaSlider.element],
       maskControls: [
         this.maskSlider.element,
+        this.maskSelect.element,
         button('Other patches', () => {
           this.order++;
           this.update();
@@ -149,9 +155,9 @@ class UnmixView implements View {
   private async take(file: File, slot: Slot): Promise<void> {
     this.notice.hide();
     try {
-      if (file.name.endsWith('.safetensors')) {
+      if (OF_A_MODEL.test(file.name)) {
         this.status.textContent = `Opening ${file.name} …`;
-        await this.context.viewing.give({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+        await this.context.viewing.give({ name: file.name, content: file });
       } else {
         this.setImage(slot, await ownImage(file));
       }
@@ -180,6 +186,7 @@ class UnmixView implements View {
   private adapt(ratio: number): void {
     const { opened } = this;
     this.maskSlider.fit(this.patches, ratio);
+    this.maskSelect.fit(opened?.facts.mask);
     this.alphaSlider.set(this.alpha);
     this.strip.clear();
     this.scores.clear();
@@ -198,14 +205,17 @@ class UnmixView implements View {
     const { alpha, images, opened, patches, size } = this;
     try {
       const bytes = [images[0].bytes(size), images[1].bytes(size)] as const;
-      const order = RandomStream.at(0, purposes.mask, this.order).permutation(patches);
+      const mixture = blend(...bytes, alpha);
+      const { keep } = this.maskSlider;
+      const normalisation = opened?.facts.normalisation ?? IMAGENET;
+      const order = maskOrder(this.maskSelect.kind, this.order, { size, mixture, normalisation, keep });
       const hidden = Array.from({ length: patches }, () => false);
-      for (const place of order.subarray(this.maskSlider.keep)) hidden[place] = true;
+      for (const place of order.subarray(keep)) hidden[place] = true;
       const titles = [images[0].title, images[1].title] as const;
-      this.strip.show({ size, images: bytes, titles, mixture: blend(...bytes, alpha), alpha, hidden });
+      this.strip.show({ size, images: bytes, titles, mixture, alpha, hidden });
       this.describePictures();
       if (!opened || this.failed) return;
-      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep: this.maskSlider.keep, builtIn: this.builtIn }, of: opened });
+      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep, builtIn: this.builtIn }, of: opened });
     } catch (error) {
       this.complain(error, DISMISS);
     }
@@ -268,7 +278,7 @@ class UnmixView implements View {
 
   private complain(error: unknown, remedy: Remedy): void {
     this.status.textContent = '';
-    this.notice.show(error, remedy);
+    this.notice.show(withoutFlags(error instanceof Error ? error.message : String(error)), remedy);
   }
 }
 
