@@ -1,6 +1,6 @@
-import { purposes, RandomStream } from '../data/philox';
 import type { PanelImage, PanelSheet } from '../files/panels';
 import { patchCount, visiblePatches, type ModelSize } from './config';
+import type { FreeMask } from './maskOrders';
 import type { ModelFacts } from './modelFile';
 import { COLUMNS } from './panelColumns';
 import { hatch, patchesToImage } from './pictures';
@@ -17,6 +17,7 @@ export interface NamedPicture {
 export interface ReconstructionSettings {
   /** Weight of the first picture. */
   readonly alpha: number;
+  readonly mask: FreeMask;
   readonly maskRatio: number;
   readonly seed: number;
 }
@@ -50,16 +51,16 @@ export async function reconstructPictures(
   settings: ReconstructionSettings,
 ): Promise<Reconstructed> {
   const { size } = viewer.model;
-  const { maskRatio, seed } = settings;
+  const { mask, maskRatio, seed } = settings;
   const [first, second = first] = pictures;
   const isPair = pictures.length === 2;
   const alpha = isPair ? settings.alpha : 0.5;
-  const order = RandomStream.at(seed, purposes.mask, 0).permutation(patchCount(size));
+  const order = await viewer.drawOrder(mask, maskRatio, mixtureOf(viewer, [first.pixels, second.pixels], alpha), seed);
   const keep = visiblePatches(size, maskRatio);
   const blend: Blend = { images: [first.pixels, second.pixels], alpha, order, keep };
   const results = await viewer.takeApart(blend);
   const nameOf = ({ of }: Reconstruction): string => (of === 'mixture' ? (isPair ? 'the mixture' : first.name) : of === 0 ? first.name : second.name);
-  const hidden = `${patchCount(size) - keep} of ${patchCount(size)} patches hidden, seed ${seed}`;
+  const hidden = `${patchCount(size) - keep} of ${patchCount(size)} patches hidden, ${mask} mask, seed ${seed}`;
   return {
     sheet: {
       title: isPair ? `${alpha} × ${first.name} + ${round(1 - alpha)} × ${second.name}` : first.name,
@@ -71,13 +72,19 @@ export async function reconstructPictures(
   };
 }
 
+/** [C, H, W], normalised: what the model is shown. */
+function mixtureOf({ facts }: Viewer, [first, second]: readonly [Uint8Array, Uint8Array], alpha: number): Float32Array {
+  const other = normalise(second, facts.normalisation);
+  return normalise(first, facts.normalisation).map((value, i) => alpha * value + (1 - alpha) * (other[i] as number));
+}
+
 function panelsOf(viewer: Viewer, blend: Blend, results: readonly Reconstruction[], isPair: boolean): Pick<PanelSheet, 'columns' | 'rows'> {
   const { size } = viewer.model;
   const { normalisation } = viewer.facts;
   const image = (patches: Float32Array): PanelImage => patchesToImage(size, patches, normalisation);
   const picture = (pixels: Float32Array): PanelImage => image(imageToPatches(size, pixels));
   const clean = blend.images.map((pixels) => normalise(pixels, normalisation)) as [Float32Array, Float32Array];
-  const mixed = clean[0].map((value, i) => blend.alpha * value + (1 - blend.alpha) * (clean[1][i] as number));
+  const mixed = mixtureOf(viewer, blend.images, blend.alpha);
   const removed = removedOf(size, blend);
   const [subordinate, dominant] = results;
   if (!subordinate) throw new RangeError('There is nothing to show.');

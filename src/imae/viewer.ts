@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/tensor';
 import { loadModel } from './checkpoint';
 import { patchCount } from './config';
 import { maeSpecs } from './mae';
+import { MaskOrders, type FreeMask } from './maskOrders';
 import { describeModel, type ModelFacts, type Said } from './modelFile';
 import type { Normalisation } from './normalisation';
 import { reconstruct, type Model } from './objective';
@@ -114,6 +115,16 @@ export class Viewer {
     const { branches, phase } = this.facts;
     if (branches === 2) return 'both';
     return phase === 'imae' ? 'subordinate' : 'mixture';
+  }
+
+  /** The patches of an image in an order; the first are visible. @param seen [C, H, W], normalised @param seed of the mask */
+  async drawOrder(mask: FreeMask, maskRatio: number, seen: Float32Array, seed: number): Promise<Uint32Array> {
+    const orders = await MaskOrders.create(this.engine, this.model.size, mask, maskRatio);
+    try {
+      return (await orders.draw([seen], seed))[0] as Uint32Array;
+    } finally {
+      orders.dispose();
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import { patchCount, studentSize } from '../config';
 import { maeSpecs } from '../mae';
 import type { ModelFacts } from '../modelFile';
 import type { Model } from '../objective';
+import { MaskOrders } from '../maskOrders';
 import { imageToPatches } from '../unmixing';
 import { TINY_DATA, tinyConfig } from '../testRun';
 import { initializeModel } from '../trainer';
@@ -19,7 +20,6 @@ import { analyse } from './analyse';
 import { analysisSections } from './analysisFigures';
 import { WindowedEncoder } from './dualRole';
 import { Looks, type Look } from './looks';
-import { Orders } from './orders';
 import { FieldFinder, SightLimiter, summarise, uniformField, type Field } from './receptiveField';
 
 const SIZE = studentSize(tinyConfig({ model: { decoderDepth: 2 } }));
@@ -93,7 +93,7 @@ describe('an analysis', () => {
     }));
 
   it.each(['random', 'variance'] as const)('draws %s masks, each with an order of its own', async (kind) => {
-    const orders = await Orders.create(engine, SIZE, kind, 1 - KEEP / LENGTH);
+    const orders = await MaskOrders.create(engine, SIZE, kind, 1 - KEEP / LENGTH);
     const half = (patch: number): number => Math.floor((patch % SIDE) / (SIDE / 2));
     const shown = images(18).map((image) => image.map((value, i) => value * (i % SIZE.image < SIZE.image / 2 ? 0.001 : 1)));
     const drawn = await orders.draw(shown, 0);

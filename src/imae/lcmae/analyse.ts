@@ -4,7 +4,7 @@ import { scaleSquare } from '../../data/scale';
 import type { Engine } from '../../gpu/engine';
 import { attentionRow } from '../attentionRow';
 import { patchCount, visiblePatches } from '../config';
-import type { MaskKind } from '../masks';
+import { MaskOrders, type FreeMask } from '../maskOrders';
 import type { ModelFacts } from '../modelFile';
 import type { Model } from '../objective';
 import { randomizeModel } from '../trainer';
@@ -16,7 +16,6 @@ import { WindowedEncoder } from './dualRole';
 import { localContrastiveIdentity, type Identity } from './identity';
 import { maskInvariance, meanOfPatches, type Invariance } from './invariance';
 import { Looks, type Look } from './looks';
-import { Orders } from './orders';
 import { mean, radii } from './places';
 import { positionOrContent, type PositionContent } from './positionContent';
 import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary } from './receptiveField';
@@ -25,9 +24,6 @@ import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary }
  * The seven measurements, in the spirit of Understanding Masked Autoencoders From a Local Contrastive Perspective (2023), whose
  * own settings are not known: made of a trained model, and in the same way of the same architecture with random weights.
  */
-
-/** Masks that need no teacher. */
-export type AnalysedMask = Exclude<MaskKind, 'attention'>;
 
 /** Masks under which each image is seen, to compare its features. */
 const MASKS = 4;
@@ -64,7 +60,7 @@ export interface AtRatio {
 
 export interface Analysis {
   readonly images: number;
-  readonly mask: AnalysedMask;
+  readonly mask: FreeMask;
   readonly radii: readonly number[];
   readonly trained: readonly AtRatio[];
   readonly random: readonly AtRatio[];
@@ -72,7 +68,7 @@ export interface Analysis {
 
 export interface AnalyseOptions {
   readonly images: number;
-  readonly mask: AnalysedMask;
+  readonly mask: FreeMask;
   readonly ratios: readonly number[];
   /** Is told of each part that is done. */
   readonly progress: (done: number, total: number) => void;
@@ -119,7 +115,7 @@ interface Subject {
   /** [C, H, W] each, normalised. */
   readonly images: readonly Float32Array[];
   readonly whole: WindowedEncoder;
-  readonly mask: AnalysedMask;
+  readonly mask: FreeMask;
   readonly ratio: number;
   readonly step: () => void;
 }
@@ -128,7 +124,7 @@ async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
   const { model, images, mask: kind, ratio } = subject;
   const visible = visiblePatches(model.size, ratio);
   const looks = await Looks.create(engine, model, visible);
-  const drawn = await Orders.create(engine, model.size, kind, ratio);
+  const drawn = await MaskOrders.create(engine, model.size, kind, ratio);
   try {
     const masks: Look[][] = [];
     const orders: Uint32Array[][] = [];

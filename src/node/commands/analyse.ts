@@ -8,6 +8,7 @@ import { PHASE_TITLES } from '../../imae/describe';
 import { analyse as analyseModel, type Analysis } from '../../imae/lcmae/analyse';
 import { ANALYSIS_LEAD, analysisSections } from '../../imae/lcmae/analysisFigures';
 import { maeSpecs } from '../../imae/mae';
+import { FREE_MASKS, freeMaskOf } from '../../imae/maskOrders';
 import { describeModel, type ModelFacts } from '../../imae/modelFile';
 import { choice, integer, list, nullable, number, text } from '../../imae/optionKinds';
 import type { NamedFile } from '../../imae/run';
@@ -32,7 +33,7 @@ export const analyse = makeCommand({
     ...IMAGES_OPTIONS,
     images: commandOption(integer({ min: 2 }), 64, 'held-out images that are shown'),
     'mask-ratios': commandOption(list(number({ above: 0, below: 1 }), 'mask ratios'), [0.25, 0.5, 0.75], 'shares of the patches that are hidden'),
-    mask: commandOption(nullable(choice('random', 'block', 'grid', 'variance'), 'auto'), null, 'what is hidden, as in training; auto: as the model was trained'),
+    mask: commandOption(nullable(choice(...FREE_MASKS), 'auto'), null, 'what is hidden, as in training; auto: as the model was trained'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
   },
@@ -53,8 +54,7 @@ export const analyse = makeCommand({
     }
     const command = trainCommand(['analyse', ...process.argv.slice(3)]);
     const name = describe(facts, config);
-    const trainedWith = config.masking.mask;
-    const mask = values.mask ?? (trainedWith === 'attention' ? 'random' : trainedWith); // a teacher hides any patches
+    const mask = values.mask ?? freeMaskOf(config.masking.mask);
     return await runEvaluation({ name: 'analyse', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
       progress.note('model', `${file.name}: ${name}`);
       const { size, branches } = facts;

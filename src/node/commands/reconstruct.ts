@@ -3,8 +3,9 @@ import { describeAdapter } from '../../gpu/engine';
 import { visiblePatches, patchCount } from '../../imae/config';
 import { describeLoad, reportLoad } from '../../imae/loadReport';
 import { maeSpecs } from '../../imae/mae';
+import { FREE_MASKS, freeMaskOf } from '../../imae/maskOrders';
 import { describeModel, type ModelFacts, type Said } from '../../imae/modelFile';
-import { integer, nullable, number, text } from '../../imae/optionKinds';
+import { choice, integer, nullable, number, text } from '../../imae/optionKinds';
 import { errorWords, reconstructPictures, usualMaskRatio, type NamedPicture } from '../../imae/reconstruction';
 import type { NamedFile } from '../../imae/run';
 import { runName } from '../../imae/runFiles';
@@ -26,6 +27,7 @@ export const reconstruct = makeCommand({
     checkpoint: neededOption(text('RUN|FILE', "a model's file or a run folder"), "the model: ours or a published one (.safetensors, .pth), or a run's last"),
     alpha: commandOption(number({ min: 0, max: 1 }), 0.3, 'weight of A in the mixture; B has the rest'),
     'mask-ratio': commandOption(nullable(number({ above: 0, below: 1 }), 'auto'), null, 'share of the patches that are hidden; as in training, else 0.5 (one picture: 0.75)'),
+    mask: commandOption(nullable(choice(...FREE_MASKS), 'auto'), null, 'what is hidden; as in training, else random'),
     seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of the mask'),
     image: commandOption(nullable(integer({ min: 1 }), 'auto'), null, "side in pixels that pictures are scaled to; the model's own. Its positions are interpolated"),
     out: commandOption(nullable(text('PICTURE.png', 'a file name that ends in .png'), 'runs/…'), null, 'the picture to write'),
@@ -53,7 +55,7 @@ export const reconstruct = makeCommand({
       console.log(`model     ${model.name}: ${describeLoad(reportLoad(model.file, maeSpecs(facts.size, facts.branches)))}`);
       for (const note of notes) console.log(`assumed   ${note}`);
       const viewer = await Viewer.load(engine, model.file, model.name, { said: told });
-      const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], { alpha, maskRatio, seed });
+      const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], { alpha, mask: values.mask ?? freeMaskOf(facts.mask), maskRatio, seed });
       for (const { of, errors: found } of errors) console.log(`error     ${errorWords(of, found)}`);
       writeWhole(out, await panelsPng(sheet));
       console.log(`written   ${out}`);

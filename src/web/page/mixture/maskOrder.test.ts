@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { IMAGENET } from '../../../imae/normalisation';
-import { maskOrder, SHOWN_MASKS, type Masked } from './maskOrder';
+import { FREE_MASKS } from '../../../imae/maskOrders';
+import { maskOrder, type Masked } from './maskOrder';
 
 const size = { image: 24, channels: 3, patch: 3 };
 /** The left half is plain, the right one is all edges. */
@@ -8,7 +9,7 @@ const mixture = Uint8Array.from({ length: 3 * 24 * 24 }, (_, at) => (at % 24 < 1
 const masked: Masked = { size, mixture, normalisation: IMAGENET, keep: 48 };
 const hiddenOf = (order: Uint32Array): { x: number; y: number }[] => [...order.subarray(masked.keep)].map((place) => ({ x: place % 8, y: Math.floor(place / 8) }));
 
-it.each(SHOWN_MASKS)('%s: all patches once, and others in another turn', (kind) => {
+it.each(FREE_MASKS)('%s: all patches once, and others in another turn', (kind) => {
   const [one, two] = [maskOrder(kind, 1, masked), maskOrder(kind, 2, masked)];
   expect([...one].sort((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, place) => place));
   expect([...two]).not.toEqual([...one]);

@@ -1,12 +1,8 @@
 import { drawBlockMasks, drawGridMasks, patchVariance, weightedScores, type MaskCounter } from '../../../../kernels-test/mask.reference';
 import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config';
-import type { MaskKind } from '../../../imae/masks';
+import type { FreeMask } from '../../../imae/maskOrders';
 import type { Normalisation } from '../../../imae/normalisation';
-
-/** The masks that a page can draw: those by attention need a teacher. */
-export const SHOWN_MASKS = ['random', 'block', 'grid', 'variance'] as const satisfies readonly MaskKind[];
-export type ShownMask = (typeof SHOWN_MASKS)[number];
 
 /** What a mask is drawn for. */
 export interface Masked {
@@ -19,7 +15,7 @@ export interface Masked {
 }
 
 /** The patches in some order, of which the first `keep` are visible: by the reference that the kernels are tested against. @param turn another one, another mask */
-export function maskOrder(kind: ShownMask, turn: number, { size, mixture, normalisation, keep }: Masked): Uint32Array {
+export function maskOrder(kind: FreeMask, turn: number, { size, mixture, normalisation, keep }: Masked): Uint32Array {
   const { image, channels, patch } = size;
   const length = (image / patch) ** 2;
   const counter: MaskCounter = [0, 0, purposes.mask, turn, 0];

@@ -1,6 +1,6 @@
 import type { MaskKind } from '../../../imae/masks';
 import { element } from '../../components/dom';
-import { SHOWN_MASKS, type ShownMask } from './maskOrder';
+import { FREE_MASKS, freeMaskOf, type FreeMask } from '../../../imae/maskOrders';
 
 /** What is hidden, by the names that the option for it has in training. */
 export class MaskSelect {
@@ -8,16 +8,16 @@ export class MaskSelect {
   private readonly select: HTMLSelectElement;
 
   constructor(onChange: () => void) {
-    this.select = element('select', { onchange: onChange }, SHOWN_MASKS.map((kind) => element('option', { value: kind }, kind)));
+    this.select = element('select', { onchange: onChange }, FREE_MASKS.map((kind) => element('option', { value: kind }, kind)));
     this.element = element('label', { class: 'mask-kind' }, element('span', {}, 'mask'), this.select);
   }
 
-  get kind(): ShownMask {
-    return SHOWN_MASKS.find((kind) => kind === this.select.value) ?? 'random';
+  get kind(): FreeMask {
+    return FREE_MASKS.find((kind) => kind === this.select.value) ?? 'random';
   }
 
   /** Chooses what a model was trained with, where a page can draw it; else any patches. */
   fit(mask: MaskKind | undefined): void {
-    this.select.value = SHOWN_MASKS.find((kind) => kind === mask) ?? 'random';
+    this.select.value = freeMaskOf(mask);
   }
 }
