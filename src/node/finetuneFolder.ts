@@ -1,20 +1,14 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../files/userError';
-import type { FinetuneSitting } from '../imae/finetune';
-import type { SavedState } from '../imae/run';
 import { CHECKPOINTS, FINETUNE } from '../imae/runFiles';
-import { listCheckpoints, saveCheckpoint } from './checkpoints';
+import { ClassifierCheckpoints } from './classifierCheckpoints';
 import { RESULT } from './evaluation';
 import { reason } from './failure';
-import { readCheckpoint } from './folderStore';
 import { RunFolder } from './runFolder';
 
 const FORMAT = 1;
 const KIND = { file: FINETUNE, what: 'folder of a fine-tuning', maker: 'node train.js finetune' };
-/** Share of the time that saving may take: a checkpoint of a large model after each of many short epochs would take most of it. */
-const SAVING_SHARE = 0.05;
-
 /** What a fine-tuning was begun with, as `finetune.json`. */
 export interface FinetuneFile {
   /** Values of the command's options, by their flags. */
@@ -27,6 +21,7 @@ export interface FinetuneFile {
 
 /** The folder of a fine-tuning: `finetune.json` and `checkpoints/` until it is done, then the results. */
 export class FinetuneFolder {
+  readonly checkpoints = new ClassifierCheckpoints(() => join(this.path, CHECKPOINTS));
   private made: RunFolder | undefined;
 
   private constructor(private readonly make: () => RunFolder) {}
@@ -71,37 +66,10 @@ export class FinetuneFolder {
     return existsSync(join(this.path, RESULT));
   }
 
-  /** The last checkpoint; undefined before the first. @throws UserError where it is damaged */
-  last(): (SavedState & { readonly step: number }) | undefined {
-    const last = listCheckpoints<'classifier'>(this.checkpoints).at(-1);
-    return last && readCheckpoint(last);
-  }
-
-  /** What saves into it. @param stopRequested asked between steps */
-  sitting(identity: string, resume: SavedState | undefined, stopRequested: () => boolean): FinetuneSitting {
-    let saved = performance.now();
-    let took = 0;
-    let asked = saved;
-    return {
-      identity,
-      resume,
-      stopRequested,
-      isDue: () => {
-        asked = performance.now();
-        return took <= SAVING_SHARE * (asked - saved);
-      },
-      save: (step, model, state) => {
-        saveCheckpoint(this.checkpoints, { phase: 'classifier', step }, model, state);
-        saved = performance.now();
-        took = saved - asked;
-      },
-    };
-  }
-
   /** Leaves the results, and no checkpoints any more. */
   finish(leave: (folder: RunFolder) => void): void {
     leave(this.folder);
-    rmSync(this.checkpoints, { recursive: true, force: true });
+    this.checkpoints.remove();
   }
 
   close(): void {
@@ -110,10 +78,6 @@ export class FinetuneFolder {
 
   private get folder(): RunFolder {
     return (this.made ??= this.make());
-  }
-
-  private get checkpoints(): string {
-    return join(this.path, CHECKPOINTS);
   }
 }
 

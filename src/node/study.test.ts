@@ -55,3 +55,19 @@ it('its runs can be evaluated by themselves', async () => {
   expect(unmixing).toMatchObject({ code: 0, err: '' });
   expect((JSON.parse(readFileSync(join(at('unmixing'), 'result.json'), 'utf8')) as { rows: readonly object[] }).rows).toHaveLength(5);
 }, 180_000);
+
+it('goes on in the middle of a fine-tuning', async () => {
+  const args = ['study', 'semantics', '--config', at('tiny.json'), '--alphas', '0.3', '--images', '20', '--probe-epochs', '1', '--finetune-epochs', '2', '--shard', '1/6', '--out', at('semantics')];
+  const interrupted = await spawnTrain(args, { whenSaid: [[/finetune +13\/128/, (child) => child.kill('SIGINT')]] });
+  expect(interrupted.code).toBe(130);
+  const run = join(at('semantics'), 'runs', 'random-seed-0');
+  const steps = readdirSync(join(run, 'finetuning')).map((name) => Number(/^classifier-(\d+)\./.exec(name)?.[1]));
+  expect(Math.max(...steps)).toBeGreaterThanOrEqual(13);
+  expect(Math.max(...steps)).toBeLessThan(128);
+
+  const { code, out } = await spawnTrain(args);
+  expect(code).toBe(0);
+  expect(out).not.toMatch(/finetune +13\/128/); // it is done already
+  expect(readdirSync(run)).not.toContain('finetuning');
+  expect(Object.keys(resultOf('semantics').runs[0]?.values ?? {})).toEqual(expect.arrayContaining(['probe.top1', 'finetune.top1']));
+}, 180_000);

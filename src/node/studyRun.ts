@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { TrainTest } from '../data/imageSet';
 import { isSoftware, nameAdapter, type Engine } from '../gpu/engine';
 import { resolveConfig, type Config, type Phase } from '../imae/config';
+import { LearningStopped } from '../imae/learning';
 import type { NamedFile } from '../imae/run';
 import { CONFIG } from '../imae/runFiles';
 import { measureRun, type MeasureWatcher } from '../imae/studies/measure';
 import { findStudy, type StudyRun, type TeacherRun } from '../imae/studies/plan';
+import { ClassifierCheckpoints } from './classifierCheckpoints';
 import { FolderStore, readNamed, resumePoint } from './folderStore';
 import type { Interrupt } from './interrupt';
 import { makeRunFolder, prepareKernels } from './prepareRun';
@@ -59,30 +61,37 @@ async function completeRun(setup: StudySetup, run: StudyRun): Promise<boolean> {
   if (!model) return false;
   const measured = { config, model, teacher: readNamed(teacherPath), teacherConfig: run.teacher?.config ?? base, data };
   const { measures } = findStudy(file.plan.study);
-  const values = await measureRun(engine, measured, measures, file.plan, showMeasuring(progress, interrupt)).catch((error: unknown) => {
-    if (error instanceof Interrupted) return undefined;
+  const checkpoints = new ClassifierCheckpoints(() => join(folder.runPath(run.name), 'finetuning'));
+  const identity = JSON.stringify({ run: run.name, epochs: file.plan.finetuneEpochs, data: file.data.digest });
+  const finetuning = checkpoints.sitting(identity, checkpoints.last(), () => interrupt.requested);
+  const watcher = { ...showMeasuring(progress, interrupt), finetuning };
+  const values = await measureRun(engine, measured, measures, file.plan, watcher).catch((error: unknown) => {
+    if (error instanceof Interrupted || error instanceof LearningStopped) return undefined;
     throw error;
   });
   progress.stop();
   if (!values) return false;
+  checkpoints.remove();
   const { seed, cell } = run;
   folder.writeResult(run.name, { cell: cell.name, seed, values, adapter: nameAdapter(engine.info), software: isSoftware(engine.info) });
   return true;
 }
 
-/** Ends a measure where the user has asked to stop. */
+/** Ends a measure where the user has asked to stop; fine-tuning ends by itself, since it saves what it has. */
 class Interrupted extends Error {}
 
 function showMeasuring(progress: Progress, interrupt: Interrupt): MeasureWatcher {
   let show: ReturnType<typeof showParts> | undefined;
+  let saves = false;
   return {
     begin: (measure) => {
       if (interrupt.requested) throw new Interrupted();
       progress.stop();
       show = showParts(progress, measure);
+      saves = measure === 'finetune';
     },
     step: (done, total) => {
-      if (interrupt.requested) throw new Interrupted();
+      if (interrupt.requested && !saves) throw new Interrupted();
       show?.(done, total);
     },
   };

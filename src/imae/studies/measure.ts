@@ -3,7 +3,7 @@ import type { Engine } from '../../gpu/engine';
 import { stepFlops, stepShape } from '../accounting';
 import type { LearningWatcher } from '../classification';
 import { planPhase, type Config, type Phase } from '../config';
-import { FINETUNE_DEFAULTS, runFinetune } from '../finetune';
+import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSitting } from '../finetune';
 import { PROBE_DEFAULTS, runProbe } from '../probe';
 import type { NamedFile } from '../run';
 import { evaluateSeparability, SIDES } from '../separability';
@@ -39,6 +39,8 @@ export interface MeasureWatcher {
   begin(measure: Measure): void;
   /** `done` of `total` parts of the measure are done: batches, or steps. */
   step(done: number, total: number): void;
+  /** Where given, fine-tuning is saved, can be stopped, and goes on. */
+  readonly finetuning?: FinetuneSitting;
 }
 
 /** Smallest batches that make sense; toy sets have fewer images than the published batches. */
@@ -56,17 +58,17 @@ export async function measureRun(
   for (const measure of measures) {
     if (measure === 'unmixing' && run.config.training.mode === 'mae') continue; // it does not take mixtures apart
     watcher.begin(measure);
-    Object.assign(values, await MEASURES[measure](engine, run, settings, (done, total) => watcher.step(done, total)));
+    Object.assign(values, await MEASURES[measure](engine, run, settings, watcher));
   }
   return values;
 }
 
-type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings, step: MeasureWatcher['step']) => Promise<CellValues>;
+type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings, watcher: Omit<MeasureWatcher, 'begin'>) => Promise<CellValues>;
 
 const MEASURES: Readonly<Record<Measure, Measurement>> = {
-  unmixing: async (engine, { config, model, teacher, data }, settings, progress) => {
+  unmixing: async (engine, { config, model, teacher, data }, settings, { step }) => {
     const values: Record<string, number> = {};
-    for (const { alpha, score } of await unmixingOver(engine, config, model, data, { ...settings, teacher, progress })) {
+    for (const { alpha, score } of await unmixingOver(engine, config, model, data, { ...settings, teacher, progress: step })) {
       for (const side of SIDES) {
         const errors = score[side];
         if (!errors) continue;
@@ -77,10 +79,10 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
     return values;
   },
 
-  separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }, progress) => {
+  separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }, { step }) => {
     const { mask, maskRatio } = config.masking;
     const settings = { alphas, images, fitImages, mask, maskRatio, seed: config.training.seed };
-    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings, progress });
+    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings, progress: step });
     const values: Record<string, number> = {};
     for (const { source, target, alpha, tokens, r2 } of fitted) {
       if (tokens === 'patches') values[`r2.${source.id}.${target}@${alpha}`] = r2.value;
@@ -92,17 +94,17 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
     return values;
   },
 
-  probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }, step) => {
+  probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }, { step }) => {
     const views = { crop, flip: crop !== null };
     const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), ...views, blr, seed: config.training.seed, batch: CLASSIFIER_BATCH };
     const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: { ...SILENT, step } });
     return { 'probe.top1': top1, 'probe.top5': top5 };
   },
 
-  finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }, step) => {
+  finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }, { step, finetuning }) => {
     if (epochs === 0) return {};
     const settings = { ...FINETUNE_DEFAULTS, ...lengthOf(epochs, FINETUNE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: { ...SILENT, step } });
+    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: { ...SILENT, step }, ...(finetuning ? { sitting: finetuning } : {}) });
     return { 'finetune.top1': top1, 'finetune.top5': top5 };
   },
 };

@@ -148,7 +148,7 @@ async function start(values: Values, resumed?: Resumed): Promise<number> {
     try {
       const resume = resumed && checkpointOf(resumed, file.adapter, progress);
       const identity = JSON.stringify({ from: values.from, settings: settingsOf(values), ...digests });
-      const sitting = folder.sitting(identity, resume, () => interrupt?.requested ?? false);
+      const sitting = folder.checkpoints.sitting(identity, resume, () => interrupt?.requested ?? false);
       const begun = (): void => {
         progress.note('folder', folder.begin());
         interrupt = new Interrupt((label, said) => progress.note(label, said)); // until now, nothing is to be saved
@@ -170,7 +170,7 @@ async function start(values: Values, resumed?: Resumed): Promise<number> {
 
 /** Where a fine-tuning is gone on with; undefined where it is to begin anew. @throws UserError where the checkpoint is damaged */
 function checkpointOf({ folder, file }: Resumed, adapter: string, progress: Progress): SavedState | undefined {
-  const last = folder.last();
+  const last = folder.checkpoints.last();
   progress.note('resume', last ? `after ${counted(last.step, 'step')}, the last complete checkpoint` : 'from the beginning: there is no complete checkpoint');
   if (file.adapter !== adapter) {
     progress.note('note', `it was begun on ${file.adapter}: on another adapter or driver it goes on, but not bit for bit`);
