@@ -38,7 +38,7 @@ export function writeStudyReport(folder: StudyFolder, { plan, data }: StudyFile,
       { name: 'configuration', value: describeBase(plan, data.name, data.trainingImages) },
       { name: 'α', value: plan.alphas.join(', ') },
       ...(study.measures.includes('probe') ? [{ name: 'linear probe', value: describeProbe(plan) }] : []),
-      ...(study.measures.includes('finetune') ? [{ name: 'fine-tuning', value: `${plan.finetuneEpochs} epochs, mean pool` }] : []),
+      ...(study.measures.includes('finetune') ? [{ name: 'fine-tuning', value: plan.finetuneEpochs === 0 ? 'left out' : `${plan.finetuneEpochs} epochs, mean pool` }] : []),
     ],
     sections: done.length > 0 ? study.sections(table, caption) : [],
   });

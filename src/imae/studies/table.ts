@@ -107,8 +107,9 @@ export function overCells(table: Table, name: string, { title, caption, y, span 
     bars: table.cells.flatMap((cell) => {
       const found = table.at(cell, name) ?? table.overAlphas(cell, name);
       if (!found) return [];
-      const { value, low, high } = found;
-      return [{ title: cell.title, value, ...(low === undefined || high === undefined ? {} : { low, high }), ...(cell.reference ? { reference: true } : {}) }];
+      const { value, low, high, seeds } = found;
+      const interval = seeds < SEEDS_OF_BAND || low === undefined || high === undefined ? {} : { low, high };
+      return [{ title: cell.title, value, ...interval, ...(cell.reference ? { reference: true } : {}) }];
     }),
   };
 }
@@ -152,7 +153,8 @@ export function tableOf(
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;
-    return high === undefined || high === value ? value.toFixed(digits) : `${value.toFixed(digits)} ± ${(high - value).toFixed(digits)}`;
+    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return high === undefined || high === value ? mean : `${mean} ± ${(high - value).toFixed(digits)}`;
   };
   return {
     kind: 'table',
