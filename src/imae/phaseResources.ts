@@ -1,4 +1,5 @@
-import type { TrainTest } from '../data/imageSet';
+import { imageBytes, type TrainTest } from '../data/imageSet';
+import { formatBytes } from '../files/format';
 import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import { UserError } from '../files/userError';
@@ -7,6 +8,7 @@ import { needsTeacher, phasesOf, type Config, type Phase } from './config';
 import { PHASE_TITLES } from './describe';
 import { maskOf } from './masks';
 import type { Model } from './objective';
+import { staysOnGpu } from './stepImages';
 import { makeModel, Trainer } from './trainer';
 import { Unmixer } from './unmixing';
 
@@ -59,7 +61,10 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
     const short = error.code === 'out-of-memory' ? 'budget' : 'binding';
     throw new UserError(
       `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
-        adviseOnMemory(config, phase, data.train.count, room, short),
+        adviseOnMemory(config, phase, data.train.count, room, short) +
+        (short === 'budget' && staysOnGpu(engine, config, data.train)
+          ? ` --stream yes takes its images, ${formatBytes(data.train.count * imageBytes(data.train))}, off the GPU.`
+          : ''),
     );
   }
 }

@@ -100,9 +100,14 @@ export class Parameters {
   }
 
   private allocate(bytes: number, what: string): DeviceBuffer {
-    const buffer = this.engine.allocate(bytes, `${this.label} ${what}`);
-    this.buffers.push(buffer);
-    return buffer;
+    try {
+      const buffer = this.engine.allocate(bytes, `${this.label} ${what}`);
+      this.buffers.push(buffer);
+      return buffer;
+    } catch (error) {
+      this.dispose(); // the constructor fails: nobody else can let go of what it has so far
+      throw error;
+    }
   }
 
   private makeArena(specs: readonly ParameterSpec[]): Arena {
