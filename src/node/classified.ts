@@ -4,8 +4,9 @@ import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import { counted, formatNumber } from '../files/format';
 import { UserError } from '../files/userError';
+import { nameAdapter, type Engine } from '../gpu/engine';
 import { someImages, type LearningWatcher } from '../imae/classification';
-import { accuracyWords } from '../imae/classificationFigures';
+import { accuracyWords, classificationSections, type Judged } from '../imae/classificationFigures';
 import { resolveConfig, type Config } from '../imae/config';
 import { readEncoder, type EncoderSource } from '../imae/encoderSource';
 import { nullable, integer, text } from '../imae/optionKinds';
@@ -13,6 +14,7 @@ import type { NamedFile } from '../imae/run';
 import { BUILT_IN } from '../imae/trainingData';
 import { commandOption, neededOption, type ValuesOf } from './commands/command';
 import { IMAGES_OPTIONS, withImages } from './commands/images';
+import type { Found } from './evaluation';
 import { FolderStore, readNamed } from './folderStore';
 import { loadTree } from './images/loadTree';
 import { findImageSet } from './loadImageSet';
@@ -82,6 +84,25 @@ async function loadImages({ data, training }: Config, image: number, watcher: Lo
   if (found.kind === 'cifar') return await found.load();
   const { decodeSize, broken, stream, workers } = data;
   return await loadTree(found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
+}
+
+/** The page of a command that classifies. @param judged what is compared, the model's own first */
+export function classifiedPage(
+  { info }: Engine,
+  { model, data, about }: Classified,
+  { title, lead, recipe }: { readonly title: string; readonly lead: readonly string[]; readonly recipe: string },
+  judged: readonly [Judged, ...Judged[]],
+): Found['page'] {
+  return {
+    title,
+    lead,
+    settings: [
+      { name: 'model', value: model.name },
+      { name: 'data', value: data.train.name },
+      { name: 'recipe', value: recipe },
+    ],
+    sections: classificationSections(judged, data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(info)}.`),
+  };
 }
 
 /** Says which model it is, and what of it is taken to be so because its file does not say. */

@@ -4,13 +4,13 @@ import { UserError } from '../../files/userError';
 import { nameAdapter, type Engine } from '../../gpu/engine';
 import { digestTensors } from '../../imae/checkpoint';
 import type { LearningWatcher } from '../../imae/classification';
-import { accuracyWords, classificationSections } from '../../imae/classificationFigures';
+import { accuracyWords } from '../../imae/classificationFigures';
 import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSettings, type FinetuneSitting } from '../../imae/finetune';
 import { identifyData } from '../../imae/identity';
 import { LearningStopped } from '../../imae/learning';
 import { choice, integer, nullable, number, orWord, pair, text, toggle } from '../../imae/optionKinds';
 import type { SavedState } from '../../imae/run';
-import { assertBatch, classifiedOptions, noteModel, readClassified, showLearning, type Classified } from '../classified';
+import { assertBatch, classifiedOptions, classifiedPage, noteModel, readClassified, showLearning, type Classified } from '../classified';
 import { leaveResults, withEngine, type Found } from '../evaluation';
 import { FinetuneFolder, type FinetuneFile } from '../finetuneFolder';
 import { Interrupt } from '../interrupt';
@@ -187,7 +187,8 @@ interface Session {
 }
 
 /** @throws UserError, LearningStopped, EngineError as `runFinetune` */
-async function train(values: Values, { model, data, about }: Classified, { engine, progress, sitting, begun }: Session): Promise<Found> {
+async function train(values: Values, classified: Classified, { engine, progress, sitting, begun }: Session): Promise<Found> {
+  const { model, data } = classified;
   const { from } = values;
   const settings = settingsOf(values);
   const title = from === 'random' ? 'from random weights' : 'fine-tuned';
@@ -207,16 +208,7 @@ async function train(values: Values, { model, data, about }: Classified, { engin
   return {
     result: { model: model.name, from, settings, classes, ...result },
     files: { 'classifier.safetensors': classifier },
-    page: {
-      title: 'Fine-tuning',
-      lead: LEAD,
-      settings: [
-        { name: 'model', value: model.name },
-        { name: 'data', value: data.train.name },
-        { name: 'recipe', value: recipe },
-      ],
-      sections: classificationSections([{ title, reference: false, result }], classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
-    },
+    page: classifiedPage(engine, classified, { title: 'Fine-tuning', lead: LEAD, recipe }, [{ title, reference: false, result }]),
   };
 }
 

@@ -1,10 +1,9 @@
-import { nameAdapter } from '../../gpu/engine';
 import type { Classification } from '../../imae/classification';
-import { accuracyWords, classificationSections, type Judged } from '../../imae/classificationFigures';
+import { accuracyWords, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/knn';
 import { choice, integer, toggle } from '../../imae/optionKinds';
-import { classifiedOptions, noteModel, readClassified } from '../classified';
+import { classifiedOptions, classifiedPage, noteModel, readClassified } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -29,7 +28,7 @@ export const knn = makeCommand({
   examples: ['node train.js knn --checkpoint runs/2025-01-31_12-00-00-cifar', 'node train.js knn --checkpoint imae-2200.safetensors --data cifar-10-binary.tar.gz --pool mean'],
   run: async (values) => {
     const classified = await readClassified(values);
-    const { model, data, about } = classified;
+    const { model, data } = classified;
     const { pool, k, batch, seed } = values;
     const settings: KnnSettings = { pool, k, batch, seed };
     const command = trainCommand(['knn', ...process.argv.slice(3)]);
@@ -47,16 +46,7 @@ export const knn = makeCommand({
       const recipe = `${pool === 'class' ? 'Class token' : 'Mean of patch tokens'}, ${k} nearest by cosine.`;
       return {
         result: { model: model.name, settings, classes: data.train.classes, neighbours: results },
-        page: {
-          title: 'Nearest neighbours',
-          lead: LEAD,
-          settings: [
-            { name: 'model', value: model.name },
-            { name: 'data', value: data.train.name },
-            { name: 'recipe', value: recipe },
-          ],
-          sections: classificationSections(judged, data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
-        },
+        page: classifiedPage(engine, classified, { title: 'Nearest neighbours', lead: LEAD, recipe }, judged),
       };
     });
   },

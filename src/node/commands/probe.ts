@@ -1,10 +1,9 @@
-import { nameAdapter } from '../../gpu/engine';
 import type { Learned } from '../../imae/classification';
-import { accuracyWords, classificationSections, type Judged } from '../../imae/classificationFigures';
+import { accuracyWords, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from '../../imae/probe';
-import { assertBatch, classifiedOptions, noteModel, readClassified, showLearning } from '../classified';
+import { assertBatch, classifiedOptions, classifiedPage, noteModel, readClassified, showLearning } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -45,7 +44,7 @@ export const probe = makeCommand({
   run: async (values) => {
     assertBatch(values);
     const classified = await readClassified(values);
-    const { model, data, about } = classified;
+    const { model, data } = classified;
     const { pool, epochs, batch, blr, crop, flip, seed } = values;
     const warmup = values['warmup-epochs'];
     const settings: ProbeSettings = { pool, epochs, batch, blr, crop, flip, seed, warmupEpochs: warmup === 'auto' ? epochs / 9 : warmup };
@@ -65,16 +64,7 @@ export const probe = makeCommand({
       const recipe = describe(settings);
       return {
         result: { model: model.name, settings, classes: data.train.classes, probes: results },
-        page: {
-          title: 'Linear probe',
-          lead: LEAD,
-          settings: [
-            { name: 'model', value: model.name },
-            { name: 'data', value: data.train.name },
-            { name: 'recipe', value: recipe },
-          ],
-          sections: classificationSections(judged, data.train.classes, `${about} ${recipe} Adapter: ${nameAdapter(engine.info)}.`),
-        },
+        page: classifiedPage(engine, classified, { title: 'Linear probe', lead: LEAD, recipe }, judged),
       };
     });
   },
