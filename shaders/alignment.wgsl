@@ -45,19 +45,9 @@ fn main(
   let inside = sample < sizes.samples;
   let both = inside && isRemoved(sample, l) && isRemoved(sizes.samples + sample, l);
   let count = select(0u, PATCH_SIZE, both);
-  var mean = 0.0;
-  var rstd = 1.0;
+  var moments = vec2f(0.0, 1.0);
   //#if NORM_PIX
-  var sum = 0.0;
-  for (var e = lane; e < count; e += LANES) { sum += images[imageIndex(sample, l, e)]; }
-  mean = laneSum(local, LANES, sum) / f32(PATCH_SIZE);
-
-  var deviations = 0.0;
-  for (var e = lane; e < count; e += LANES) {
-    let centred = images[imageIndex(sample, l, e)] - mean;
-    deviations += centred * centred;
-  }
-  rstd = 1.0 / sqrt(laneSum(local, LANES, deviations) / f32(PATCH_SIZE - 1u) + 1e-6);
+  moments = patchMoments(local, LANES, sample, l, count);
   //#end
 
   let baseA = (row + sample + 1u) * PATCH_SIZE;
@@ -67,7 +57,7 @@ fn main(
   for (var e = lane; e < count; e += LANES) {
     let a = prediction[baseA + e];
     let b = prediction[baseB + e];
-    let error = 0.5 * (a + b) - (images[imageIndex(sample, l, e)] - mean) * rstd;
+    let error = 0.5 * (a + b) - (images[imageIndex(sample, l, e)] - moments.x) * moments.y;
     apart += (a - b) * (a - b);
     off += error * error;
   }

@@ -30,6 +30,21 @@ fn imageIndex(sample: u32, l: u32, e: u32) -> u32 {
   return ((sample * CHANNELS + e % CHANNELS) * sizes.height + y) * sizes.width + x;
 }
 
+// Mean and 1 / deviation of a patch that `lanes` invocations share; `count` is 0 where there is none.
+fn patchMoments(local: u32, lanes: u32, sample: u32, l: u32, count: u32) -> vec2f {
+  let lane = local % lanes;
+  var sum = 0.0;
+  for (var e = lane; e < count; e += lanes) { sum += images[imageIndex(sample, l, e)]; }
+  let mean = laneSum(local, lanes, sum) / f32(PATCH_SIZE);
+
+  var deviations = 0.0;
+  for (var e = lane; e < count; e += lanes) {
+    let centred = images[imageIndex(sample, l, e)] - mean;
+    deviations += centred * centred;
+  }
+  return vec2f(mean, 1.0 / sqrt(laneSum(local, lanes, deviations) / f32(PATCH_SIZE - 1u) + 1e-6));
+}
+
 //#kernel maskedMseErrors
 //#param PATCH: u32
 //#param CHANNELS: u32
@@ -57,32 +72,22 @@ fn main(
   let l = row % sizes.length;
   let inside = sample < sizes.samples;
   let count = select(0u, PATCH_SIZE, inside && isRemoved(sample, l));
-  var mean = 0.0;
-  var rstd = 1.0;
+  var moments = vec2f(0.0, 1.0);
   //#if NORM_PIX
-  var sum = 0.0;
-  for (var e = lane; e < count; e += LANES) { sum += images[imageIndex(sample, l, e)]; }
-  mean = laneSum(local, LANES, sum) / f32(PATCH_SIZE);
-
-  var deviations = 0.0;
-  for (var e = lane; e < count; e += LANES) {
-    let centred = images[imageIndex(sample, l, e)] - mean;
-    deviations += centred * centred;
-  }
-  rstd = 1.0 / sqrt(laneSum(local, LANES, deviations) / f32(PATCH_SIZE - 1u) + 1e-6);
+  moments = patchMoments(local, LANES, sample, l, count);
   //#end
 
   let base = (row + sample + 1u) * PATCH_SIZE;
   var squares = 0.0;
   for (var e = lane; e < count; e += LANES) {
-    let difference = prediction[base + e] - (images[imageIndex(sample, l, e)] - mean) * rstd;
+    let difference = prediction[base + e] - (images[imageIndex(sample, l, e)] - moments.x) * moments.y;
     squares += difference * difference;
   }
   let error = laneSum(local, LANES, squares) / f32(PATCH_SIZE);
   if (lane == 0u && inside) {
     errors[row] = error;
     //#if NORM_PIX
-    statistics[row] = vec2f(mean, rstd);
+    statistics[row] = moments;
     //#end
   }
 }
