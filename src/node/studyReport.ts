@@ -18,9 +18,9 @@ export function writeStudyReport(folder: StudyFolder, { plan, data }: StudyFile,
     const result = folder.result(run.name);
     return result ? [{ run, result }] : [];
   });
-  const values = new Map<string, CellValues[]>();
-  for (const { run, result } of done) values.set(run.cell.name, [...(values.get(run.cell.name) ?? []), result.values]);
   const cells = study.cells(plan.base, data.trainingImages);
+  const values = new Map(cells.map(({ name }) => [name, new Map<number, CellValues>()]));
+  for (const { run, result } of done) values.get(run.cell.name)?.set(run.seed, result.values);
   const table = new Table(cells, plan.alphas, values);
   const adapters = [...new Set(done.map(({ result }) => result.adapter))];
   const unfinished = done.length < runs.length ? [`So far ${done.length} of ${counted(runs.length, 'run')} ${done.length === 1 ? 'is' : 'are'} done.`] : [];

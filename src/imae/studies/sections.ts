@@ -1,5 +1,5 @@
 import type { FigureSection } from '../../files/figures';
-import { overAlpha, overCells, tableOf, type Table } from './table';
+import { differencesOf, overAlpha, overCells, tableOf, type Table } from './table';
 
 const SIDES = ['subordinate', 'dominant'] as const;
 const SCORE = '1 − error ÷ error of the mean image';
@@ -70,33 +70,38 @@ export function accuracySections(table: Table, caption: string): FigureSection[]
   ];
 }
 
-/** Everything that was measured, a row a cell. */
+const MEASURED = [
+  { title: 'score, subordinate', name: 'score.subordinate' },
+  { title: 'score, dominant', name: 'score.dominant' },
+  { title: 'R², subordinate', name: 'r2.imae.subordinate' },
+  { title: 'R², dominant', name: 'r2.imae.dominant' },
+  { title: 'retrieval, subordinate', name: 'nearest.subordinate' },
+  { title: 'retrieval, dominant', name: 'nearest.dominant' },
+  { title: 'probe, top-1', name: 'probe.top1' },
+  { title: 'probe, top-5', name: 'probe.top5' },
+  { title: 'fine-tuning, top-1', name: 'finetune.top1' },
+];
+
+const BUDGET = [
+  { title: 'steps', name: 'budget.steps', digits: 0 },
+  { title: 'images shown', name: 'budget.images', digits: 0 },
+  { title: 'TFLOP', name: 'budget.tflop', digits: 2 },
+];
+
+/** Everything that was measured, a row a cell, and what differs from the cell that others are compared with. */
 export function tableSection(table: Table, caption: string): FigureSection {
   return {
     id: 'table',
     title: 'The table',
     figures: [
-      tableOf(
-        table,
-        [
-          { title: 'score, subordinate', name: 'score.subordinate' },
-          { title: 'score, dominant', name: 'score.dominant' },
-          { title: 'R², subordinate', name: 'r2.imae.subordinate' },
-          { title: 'R², dominant', name: 'r2.imae.dominant' },
-          { title: 'retrieval, subordinate', name: 'nearest.subordinate' },
-          { title: 'retrieval, dominant', name: 'nearest.dominant' },
-          { title: 'probe, top-1', name: 'probe.top1' },
-          { title: 'probe, top-5', name: 'probe.top5' },
-          { title: 'fine-tuning, top-1', name: 'finetune.top1' },
-          { title: 'steps', name: 'budget.steps', digits: 0 },
-          { title: 'images shown', name: 'budget.images', digits: 0 },
-          { title: 'TFLOP', name: 'budget.tflop', digits: 2 },
-        ],
-        {
-          title: 'All cells',
-          caption: `Scores, R² and retrieval are means over α. Budgets are of teacher and i-MAE together; images shown count both of a pair. ${caption}`,
-        },
-      ),
+      tableOf(table, [...MEASURED, ...BUDGET], {
+        title: 'All cells',
+        caption: `Scores, R² and retrieval are means over α. Budgets are of teacher and i-MAE together; images shown count both of a pair. ${caption}`,
+      }),
+      ...differencesOf(table, MEASURED, {
+        title: `Differences from ${table.reference?.title ?? ''}`,
+        caption: `Seed by seed: runs of one seed share their teacher and the order of images. ${caption}`,
+      }),
     ],
   };
 }

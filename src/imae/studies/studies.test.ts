@@ -5,7 +5,7 @@ import { stepFlops, stepShape } from '../accounting';
 import { STUDIES } from './index';
 import { findStudy, planRuns, shardOf, studyFlops, type StudyPlan } from './plan';
 import type { StudyCell } from './study';
-import { overAlpha, overCells, overSeeds, overSetting, Table, tableOf } from './table';
+import { differencesOf, overAlpha, overCells, overSeeds, overSetting, Table, tableOf, type CellValues } from './table';
 
 const IMAGES = 8192;
 const base = resolveConfig([{ source: 'test', values: { data: { set: 'shapes' } } }]);
@@ -110,8 +110,8 @@ describe('a table', () => {
   const cell = (name: string, x?: number): StudyCell => ({ name, title: `cell ${name}`, settings: {}, ...(x === undefined ? {} : { x }) });
   const cells = [cell('a', 1), cell('b', 2), cell('c')];
   const results = new Map([
-    ['a', [{ 's@0.1': 1, 's@0.5': 3, t: 10 }, { 's@0.1': 3, 's@0.5': 5, t: 12 }, { 's@0.1': 2, 's@0.5': 4, t: 11 }]],
-    ['c', [{ 's@0.1': 7, 's@0.5': 9, t: 5 }]],
+    ['a', new Map([[0, { 's@0.1': 1, 's@0.5': 3, t: 10 }], [1, { 's@0.1': 3, 's@0.5': 5, t: 12 }], [2, { 's@0.1': 2, 's@0.5': 4, t: 11 }]])],
+    ['c', new Map([[1, { 's@0.1': 7, 's@0.5': 9, t: 5 }]])],
   ]);
   const table = new Table(cells, [0.1, 0.5], results);
   const titled = { title: 'T', caption: 'C', y: 'Y' };
@@ -136,6 +136,15 @@ describe('a table', () => {
       expect.objectContaining({ title: 'named', values: [11, null] }),
       { title: 'named, cell c', values: [5, 5], reference: true },
     ]);
+  });
+
+  it('compares with the reference seed by seed', () => {
+    const compared = new Table([{ ...cell('a'), reference: true }, cell('c'), cell('b')], [0.1, 0.5], results);
+    const [figure] = differencesOf(compared, [{ title: 'tee', name: 't' }, { title: 'ess', name: 's', digits: 1 }], titled);
+    expect(figure?.rows).toEqual([['cell c', '-7.000', '+4.0', '1'], ['cell b', '–', '–', '0']]); // of seed 1 alone
+    const constant = new Map([['a', results.get('a') ?? new Map<number, CellValues>()], ['c', new Map([[2, { t: 12 }], [0, { t: 11 }], [1, { t: 13 }]])]]);
+    expect(new Table(compared.cells, [], constant).difference(cell('c'), 't')).toEqual({ value: 1, low: 1, high: 1, seeds: 3 });
+    expect(differencesOf(table, [{ title: 'tee', name: 't' }], titled)).toEqual([]);
   });
 
   it('tells all in rows', () => {

@@ -31,25 +31,45 @@ export class Table {
   constructor(
     readonly cells: readonly StudyCell[],
     readonly alphas: readonly number[],
-    /** Of each cell by its name, a run a seed. */
-    private readonly results: ReadonlyMap<string, readonly CellValues[]>,
+    /** Of each cell by its name, the run of each seed. */
+    private readonly results: ReadonlyMap<string, ReadonlyMap<number, CellValues>>,
   ) {}
 
-  at(cell: StudyCell, name: string): OverSeeds | undefined {
-    return overSeeds((this.results.get(cell.name) ?? []).flatMap((values) => values[name] ?? []));
+  /** What others are compared with, where there is such a cell. */
+  get reference(): StudyCell | undefined {
+    return this.cells.find(({ reference }) => reference);
   }
 
-  /** The mean over α of what is measured at each: of every seed by itself, then over them. */
-  overAlphas(cell: StudyCell, name: string): OverSeeds | undefined {
-    const means = (this.results.get(cell.name) ?? []).flatMap((values) => {
-      const all = this.alphas.flatMap((alpha) => values[`${name}@${alpha}`] ?? []);
-      return all.length === this.alphas.length ? [all.reduce((sum, each) => sum + each, 0) / all.length] : [];
-    });
-    return overSeeds(means);
+  /** A value; of one that is measured at each α, the mean over them, of every seed by itself. */
+  at(cell: StudyCell, name: string): OverSeeds | undefined {
+    return overSeeds([...this.bySeed(cell, name).values()]);
+  }
+
+  /** A value less that of the reference, seed by seed: what the two have in common by their seed falls out. */
+  difference(cell: StudyCell, name: string): OverSeeds | undefined {
+    const reference = this.reference && this.bySeed(this.reference, name);
+    return overSeeds([...this.bySeed(cell, name)].flatMap(([seed, value]) => {
+      const other = reference?.get(seed);
+      return other === undefined ? [] : [value - other];
+    }));
   }
 
   has(name: string): boolean {
-    return this.cells.some((cell) => this.at(cell, name) ?? this.overAlphas(cell, name));
+    return this.cells.some((cell) => this.at(cell, name));
+  }
+
+  private bySeed(cell: StudyCell, name: string): ReadonlyMap<number, number> {
+    const found = new Map<number, number>();
+    for (const [seed, values] of this.results.get(cell.name) ?? []) {
+      const value = values[name] ?? this.overAlphas(values, name);
+      if (value !== undefined) found.set(seed, value);
+    }
+    return found;
+  }
+
+  private overAlphas(values: CellValues, name: string): number | undefined {
+    const all = this.alphas.flatMap((alpha) => values[`${name}@${alpha}`] ?? []);
+    return all.length === this.alphas.length ? all.reduce((sum, each) => sum + each, 0) / all.length : undefined;
   }
 }
 
@@ -105,7 +125,7 @@ export function overCells(table: Table, name: string, { title, caption, y, span 
     caption,
     value: { title: y, ...(span ? { span } : {}) },
     bars: table.cells.flatMap((cell) => {
-      const found = table.at(cell, name) ?? table.overAlphas(cell, name);
+      const found = table.at(cell, name);
       if (!found) return [];
       const { value, low, high, seeds } = found;
       const interval = seeds < SEEDS_OF_BAND || low === undefined || high === undefined ? {} : { low, high };
@@ -123,7 +143,6 @@ export function overSetting(
 ): LinesFigure {
   const placed = table.cells.filter((cell) => cell.x !== undefined);
   const levels = table.cells.filter((cell) => cell.x === undefined);
-  const lookUp = (cell: StudyCell, name: string): OverSeeds | undefined => table.at(cell, name) ?? table.overAlphas(cell, name);
   return {
     kind: 'lines',
     title,
@@ -131,11 +150,11 @@ export function overSetting(
     x: { title: x, values: placed.map((cell) => cell.x ?? 0) },
     y: { title: y, ...(span ? { span } : {}) },
     lines: names.flatMap(({ title: named, name }) => {
-      const found = placed.map((cell) => lookUp(cell, name));
+      const found = placed.map((cell) => table.at(cell, name));
       return [
         { title: named, ...banded(found) },
         ...levels.flatMap((cell): FigureLine[] => {
-          const level = lookUp(cell, name);
+          const level = table.at(cell, name);
           return level ? [{ title: `${named}, ${cell.title}`, values: placed.map(() => level.value), reference: true }] : [];
         }),
       ];
@@ -143,17 +162,37 @@ export function overSetting(
   };
 }
 
+interface Column {
+  readonly title: string;
+  readonly name: string;
+  readonly digits?: number;
+}
+
 /** A row a cell, a column a value; means over α where a value is measured at each. */
-export function tableOf(
+export function tableOf(table: Table, columns: readonly Column[], titled: Pick<Titled, 'title' | 'caption'>): TableFigure {
+  return tableFigure(table, table.cells, columns, (cell, name) => table.at(cell, name), titled);
+}
+
+/** The same less the reference, seed by seed. @returns none where there is no reference */
+export function differencesOf(table: Table, columns: readonly Column[], titled: Pick<Titled, 'title' | 'caption'>): TableFigure[] {
+  const others = table.cells.filter((cell) => cell !== table.reference);
+  if (!table.reference || others.length === 0) return [];
+  return [tableFigure(table, others, columns, (cell, name) => table.difference(cell, name), titled, true)];
+}
+
+function tableFigure(
   table: Table,
-  columns: readonly { readonly title: string; readonly name: string; readonly digits?: number }[],
+  cells: readonly StudyCell[],
+  columns: readonly Column[],
+  at: (cell: StudyCell, name: string) => OverSeeds | undefined,
   { title, caption }: Pick<Titled, 'title' | 'caption'>,
+  isDifference = false,
 ): TableFigure {
   const shown = columns.filter(({ name }) => table.has(name));
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;
-    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: isDifference ? 'exceptZero' : 'auto' });
     return high === undefined || high === value ? mean : `${mean} ± ${(high - value).toFixed(digits)}`;
   };
   return {
@@ -161,9 +200,9 @@ export function tableOf(
     title,
     caption,
     columns: [{ title: 'cell' }, ...shown.map((column) => ({ title: column.title, numeric: true })), { title: 'seeds', numeric: true }],
-    rows: table.cells.map((cell) => {
-      const found = shown.map(({ name }) => table.at(cell, name) ?? table.overAlphas(cell, name));
-      return [cell.title, ...found.map((each, at) => text(each, shown[at]?.digits)), String(Math.max(0, ...found.map((each) => each?.seeds ?? 0)))];
+    rows: cells.map((cell) => {
+      const found = shown.map(({ name }) => at(cell, name));
+      return [cell.title, ...found.map((each, index) => text(each, shown[index]?.digits)), String(Math.max(0, ...found.map((each) => each?.seeds ?? 0)))];
     }),
   };
 }
