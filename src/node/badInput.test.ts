@@ -107,6 +107,9 @@ beforeAll(async () => {
     const checkpoint = lastCheckpoint(run, '.state.safetensors');
     writeFileSync(checkpoint, readFileSync(checkpoint).subarray(0, -7));
   });
+  cpSync(join(base, 'run'), join(base, 'done'), { recursive: true });
+  const final = lastCheckpoint(join(base, 'done'), '.state.safetensors');
+  writeFileSync(final, readFileSync(final).subarray(0, -7));
   interruptedRun('changed-bit', (run) => {
     const checkpoint = lastCheckpoint(run, '4.safetensors');
     const bytes = readFileSync(checkpoint);
@@ -229,6 +232,7 @@ const FAILURES: readonly Case[] = [
   { args: '--resume edited', says: /training\.seed is 6, but the checkpoint was trained with 5/ },
   { args: '--resume broken-config', says: /broken-config\/config\.json cannot be read/ },
   { args: '--resume cut-checkpoint', says: /imae-4\.state\.safetensors.*cut short.*Or delete it/ },
+  { args: '--resume done', says: /done\/checkpoints\/imae-4\.state\.safetensors.*cut short.*Or delete it/ },
   { args: '--resume changed-bit', says: /imae-4\.safetensors is damaged: it is not what was saved/ },
   { args: '--resume other-shape', says: /imae-4\.safetensors is damaged: it is not what was saved/ },
   { args: '--resume held', says: /held is being written by a process on elsewhere/ },

@@ -48,7 +48,7 @@ async function start(line: CommandLine, args: readonly string[]): Promise<number
   ]);
   if (line.dryRun) return await dryRun(config);
   if (!resumed) RunFolder.assertCreatable(line.out);
-  if (resumed?.sessions().at(-1)?.end?.ended === 'finished') return alreadyFinished(resumed);
+  if (resumed && isFinished(resumed)) return alreadyFinished(resumed);
   resumed?.claim();
   try {
     return await train(line, config, resumed, args);
@@ -62,6 +62,15 @@ async function dryRun(config: Config): Promise<number> {
   readTeacher(config);
   console.log(describeRun(config, images, freeMemory()));
   return 0;
+}
+
+/** Whether a run is done, with the model that it came to. @throws UserError where that is damaged */
+function isFinished(folder: RunFolder): boolean {
+  const end = folder.sessions().at(-1)?.end;
+  if (end?.ended !== 'finished') return false;
+  const last = resumePoint(folder);
+  // Who deletes all checkpoints of a run that is done wants the room; who deletes the last one alone wants it anew.
+  return !last || (last.phase === end.phase && last.step === end.step);
 }
 
 function alreadyFinished(folder: RunFolder): number {
