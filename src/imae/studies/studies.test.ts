@@ -141,7 +141,7 @@ describe('a table', () => {
   it('compares with the reference seed by seed', () => {
     const compared = new Table([{ ...cell('a'), reference: true }, cell('c'), cell('b')], [0.1, 0.5], results);
     const [figure] = differencesOf(compared, [{ title: 'tee', name: 't' }, { title: 'ess', name: 's', digits: 1 }], titled);
-    expect(figure?.rows).toEqual([['cell c', '-7.000', '+4.0', '1'], ['cell b', '–', '–', '0']]); // of seed 1 alone
+    expect(figure?.rows).toEqual([['cell c', '−7.000', '+4.0', '1'], ['cell b', '–', '–', '0']]); // of seed 1 alone
     const constant = new Map([['a', results.get('a') ?? new Map<number, CellValues>()], ['c', new Map([[2, { t: 12 }], [0, { t: 11 }], [1, { t: 13 }]])]]);
     expect(new Table(compared.cells, [], constant).difference(cell('c'), 't')).toEqual({ value: 1, low: 1, high: 1, seeds: 3 });
     expect(differencesOf(table, [{ title: 'tee', name: 't' }], titled)).toEqual([]);

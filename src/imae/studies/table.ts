@@ -192,7 +192,7 @@ function tableFigure(
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;
-    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: isDifference ? 'exceptZero' : 'auto' });
+    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: isDifference ? 'exceptZero' : 'auto' }).replace('-', '−');
     return high === undefined || high === value ? mean : `${mean} ± ${(high - value).toFixed(digits)}`;
   };
   return {
