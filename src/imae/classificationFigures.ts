@@ -30,11 +30,12 @@ const MOST_CONFUSIONS = 20;
 export function classificationSections(judged: readonly [Judged, ...Judged[]], classes: readonly string[], caption: string): FigureSection[] {
   const [first] = judged;
   const { count } = first.result;
-  const plain = `${count} test images, whole. ${caption}`;
+  const images = count.toLocaleString('en');
+  const plain = `${images} test images, whole. ${caption}`;
   const tested = `95 % intervals over images. ${plain}`;
   const hasFive = classes.length >= LEAST_FOR_FIVE;
   const accuracy: Figure[] = [
-    ...curves(judged, classes.length, `Judged on ${count} test images after every epoch. ${caption}`),
+    ...curves(judged, classes.length, `Judged on ${images} test images after every epoch. ${caption}`),
     {
       kind: 'bars',
       title: 'Top-1 accuracy',

@@ -4,6 +4,11 @@ import type { Phase, PhasePlan } from './config';
 /** What people call the phases. */
 export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE', lcmae: 'LC-MAE' };
 
+/** What people call the phase that a model's file names; `other` where it names none, or one that is not ours. */
+export function phaseTitle(phase: string | undefined, other: string): string {
+  return Object.entries(PHASE_TITLES).find(([known]) => known === phase)?.[1] ?? other;
+}
+
 /** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
 export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
   const rate = formatSetting(peakLearningRate);

@@ -8,6 +8,7 @@ import { nameAdapter, type Engine } from '../gpu/engine';
 import { someImages, type LearningWatcher } from '../imae/classification';
 import { accuracyWords, classificationSections, type Judged } from '../imae/classificationFigures';
 import { resolveConfig, type Config } from '../imae/config';
+import { phaseTitle } from '../imae/describe';
 import { readEncoder, type EncoderSource } from '../imae/encoderSource';
 import { nullable, integer, text } from '../imae/optionKinds';
 import type { NamedFile } from '../imae/run';
@@ -54,10 +55,10 @@ export async function readClassified(values: ValuesOf<typeof classifiedOptions>)
   const { train, test } = await loadShown((watcher) => loadImages(config, encoder.size.image, watcher));
   const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
   const { dim, depth, heads, patch } = encoder.size;
-  const trained = encoder.step === undefined ? '' : `, ${encoder.phase ?? 'trained'} after ${counted(encoder.step, 'step')}`;
+  const trained = encoder.step === undefined ? '' : `, ${phaseTitle(encoder.phase, 'trained')} after ${counted(encoder.step, 'step')}`;
   const about =
-    `Encoder ${dim}-${depth}-${heads}, patch ${patch}${trained}. ${data.train.name}: ${data.train.count} images to learn from, ` +
-    `${data.test.count} to be judged on. Seed ${seed}.`;
+    `Encoder ${dim}-${depth}-${heads}, patch ${patch}${trained}. ${data.train.name}: ${data.train.count.toLocaleString('en')} images to learn from, ` +
+    `${data.test.count.toLocaleString('en')} to be judged on. Seed ${seed}.`;
   return { model, encoder, data, about };
 }
 

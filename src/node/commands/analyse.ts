@@ -4,7 +4,7 @@ import { UserError } from '../../files/userError';
 import { nameAdapter } from '../../gpu/engine';
 import { loadModel } from '../../imae/checkpoint';
 import { patchCount, resolveConfig, visiblePatches, type Config } from '../../imae/config';
-import { PHASE_TITLES } from '../../imae/describe';
+import { phaseTitle } from '../../imae/describe';
 import { analyse as analyseModel, type Analysis } from '../../imae/lcmae/analyse';
 import { ANALYSIS_LEAD, analysisSections } from '../../imae/lcmae/analysisFigures';
 import { maeSpecs } from '../../imae/mae';
@@ -115,7 +115,7 @@ function assertAnalysable({ name }: NamedFile, { phase, branches, size }: ModelF
 
 function describe({ size, phase, step }: ModelFacts, config: Config): string {
   const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads, patch } = size;
-  const title = Object.entries(PHASE_TITLES).find(([known]) => known === phase)?.[1] ?? 'MAE';
+  const title = phaseTitle(phase, 'MAE');
   const mu = phase === 'lcmae' ? `, μ ${config.lcmae.mu}` : '';
   const steps = step === undefined ? '' : `, ${counted(step, 'step')} of ${counted(config.training.batch, 'image')}`;
   return `${title} ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${mu}${steps}`;
