@@ -1,5 +1,6 @@
 import { digest } from '../files/digest';
 import { square } from '../tensor/exactMath';
+import { purposes, RandomStream } from './philox';
 
 /** What is known of images that are all of one size, wherever they are. */
 export interface SetFacts {
@@ -146,4 +147,9 @@ export function imageRgba(set: ImageSet, index: number): Uint8ClampedArray<Array
     }
   }
   return rgba;
+}
+
+/** `most` of `count` indices, drawn without replacement by the seed, in ascending order; all of them where there are no more. */
+export function someIndices(count: number, most: number, seed: number): Uint32Array {
+  return RandomStream.at(seed, purposes.subset, 0).permutation(count).slice(0, most).sort();
 }

@@ -1,5 +1,6 @@
 import { counted } from '../files/format';
 import { UserError } from '../files/userError';
+import { someIndices } from './imageSet';
 import { purposes, RandomStream } from './philox';
 import { Turnstile } from './turnstile';
 
@@ -26,6 +27,26 @@ export interface ImageTree {
   readonly test: ImageFiles;
   /** What a user should know of it. */
   readonly notes: readonly string[];
+}
+
+/** How many files of each part are enough, drawn by a seed. */
+export interface FewerFiles {
+  readonly train: number;
+  readonly test: number;
+  readonly seed: number;
+}
+
+/** A tree with fewer files, so that no more are decoded than are looked at: those that `someImages` takes of all. */
+export function fewerFiles(tree: ImageTree, { train, test, seed }: FewerFiles): ImageTree {
+  const some = (files: ImageFiles, most: number): ImageFiles => {
+    const chosen = someIndices(files.paths.length, most, seed);
+    return {
+      paths: Array.from(chosen, (index) => files.paths[index] as string),
+      labels: Uint16Array.from(chosen, (index) => files.labels[index] as number),
+      sizes: Float64Array.from(chosen, (index) => files.sizes[index] as number),
+    };
+  };
+  return { ...tree, train: some(tree.train, train), test: some(tree.test, test) };
 }
 
 const IMAGE = /\.(jpe?g|png|webp)$/i;

@@ -147,8 +147,11 @@ export function startFromTeacher({ parameters, branches }: Model, file: Safetens
  */
 export function parameterValues(file: Safetensors, name: string, shape: Shape, source: string): Float32Array {
   const grids = gridsOf(file, name, shape);
-  if (!grids) return tensorFloat32(fittingTensor(file, name, shape, source));
-  return interpolatePositions(tensorFloat32(file.tensors.get(name) as StoredTensor), shape[2] as number, ...grids);
+  const values = tensorFloat32(grids ? (file.tensors.get(name) as StoredTensor) : fittingTensor(file, name, shape, source));
+  if (!values.every(Number.isFinite)) {
+    throw new UserError(`${source} has values in '${name}' that are no finite numbers: it is damaged, or of a training that diverged. Give another checkpoint.`);
+  }
+  return grids ? interpolatePositions(values, shape[2] as number, ...grids) : values;
 }
 
 /** @throws UserError as `parameterValues` */

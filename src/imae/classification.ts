@@ -1,5 +1,4 @@
-import { isInMemory, type TrainingSet } from '../data/imageSet';
-import { purposes, RandomStream } from '../data/philox';
+import { isInMemory, someIndices, type TrainingSet } from '../data/imageSet';
 
 /** How well a classifier does on labelled images. */
 export interface Classification {
@@ -90,7 +89,7 @@ export function shareInterval(share: number, count: number): readonly [low: numb
  */
 export function someImages<S extends TrainingSet>(set: S, most: number, seed: number): S {
   if (set.count <= most) return set;
-  const chosen = RandomStream.at(seed, purposes.subset, 0).permutation(set.count).slice(0, most).sort();
+  const chosen = someIndices(set.count, most, seed);
   const labels = Uint16Array.from(chosen, (image) => set.labels[image] as number);
   if (!isInMemory(set)) {
     const read = (indices: ArrayLike<number>): Promise<Uint8Array> => set.read(Array.from(indices, (index) => chosen[index] as number));

@@ -8,6 +8,9 @@ export interface Judged {
   readonly result: Classification & { readonly curve?: readonly CurvePoint[] };
 }
 
+/** From nothing: small accuracies, of many classes, are to be told apart. */
+const SPAN = [0, 0.1] as const;
+
 /** Of fewer classes, every image's is among the five likeliest. */
 const LEAST_FOR_FIVE = 6;
 
@@ -40,7 +43,7 @@ export function classificationSections(judged: readonly [Judged, ...Judged[]], c
       kind: 'bars',
       title: 'Top-1 accuracy',
       caption: tested,
-      value: { title: 'share of test images', span: [0, 1] },
+      value: { title: 'share of test images', span: SPAN },
       bars: [
         ...judged.map(({ title, reference, result: { top1 } }) => {
           const [low, high] = shareInterval(top1, count);
@@ -77,7 +80,7 @@ function curves(judged: readonly Judged[], classes: number, caption: string): Fi
       title: 'Accuracy over training',
       caption,
       x: { title: 'epochs', values: epochs },
-      y: { title: 'top-1 accuracy, share of test images', span: [0, 1] },
+      y: { title: 'top-1 accuracy, share of test images', span: SPAN },
       lines: [
         ...judged.map(({ title, reference, result: { curve = [] } }) => ({
           title,

@@ -164,16 +164,19 @@ describe('a run', () => {
       expect(store.checkpoints.every(({ model, state }) => hasNumbersOnly(model) && hasNumbersOnly(state))).toBe(true);
     });
 
-    it('a weight that is not finite: there is no good checkpoint yet', async () => {
+    it.each([
+      ['a weight that overflows: there is no good checkpoint yet', 3e38, /Phase imae, step 0: pixelSubordinate is NaN.*There is no checkpoint yet/],
+      ['a weight that is not finite: the file is refused', Infinity, /^t has values in 'blocks\.0\.attn\.proj\.bias' that are no finite numbers/],
+    ])('%s', async (_, value, message) => {
       const broken = withTensor(teacher, 'blocks.0.attn.proj.bias', ({ shape }) =>
-        storedTensor(shape, new Float32Array(16).fill(Infinity)),
+        storedTensor(shape, new Float32Array(16).fill(value)),
       );
       const store = new MemoryStore();
       const refusal = tinyRun(engine, tinyConfig({ teacher: { checkpoint: 't' } }), {
         store,
         teacher: named('t', broken),
       });
-      await expect(refusal).rejects.toThrow(/Phase imae, step 0: pixelSubordinate is NaN.*There is no checkpoint yet/);
+      await expect(refusal).rejects.toThrow(message);
       expect(store).toMatchObject({ checkpoints: [], lines: [] });
     });
 

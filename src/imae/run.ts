@@ -14,7 +14,7 @@ import type { StepProfiler } from './profiler';
 import { completionSheet, shownPairs, unmixingSheet } from './pictures';
 import { SMALLEST_SCALE } from '../optim/lossScaling';
 import { initializeModel, type StepMetrics } from './trainer';
-import { heldOutPairs, meanTarget, unmixingScore, type UnmixingScore } from './unmixing';
+import { heldOutPairs, meanTarget, UnmixingSums, type UnmixingScore } from './unmixing';
 
 /** A saved model with the name under which messages speak of it. */
 export interface NamedFile {
@@ -282,8 +282,9 @@ class PhaseRun {
     const { model, unmixer } = this.resources;
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
-    const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs));
-    const score = unmixingScore(model.size, unmixed, await this.meanTarget(data.train), this.config.model);
+    const sums = new UnmixingSums(model.size, await this.meanTarget(data.train), this.config.model);
+    await unmixer.unmixEach(pairs, await unmixer.orders(pairs), (part) => sums.add(part));
+    const { score } = sums;
     store.appendMetrics({ phase, step, unmixing: score });
     watcher.score(phase, step, score);
     return score;

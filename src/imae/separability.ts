@@ -421,9 +421,9 @@ function assertAlike({ size, normalisation }: ModelFacts, name: string, other: N
 }
 
 function assertSet(size: ModelSize, { train, test }: TrainTest): void {
-  const { width, height, channels, name } = train;
-  if (width !== size.image || height !== size.image || channels !== size.channels) {
-    throw new UserError(`The images of ${name} are ${width} × ${height} with ${channels} channels, the model takes ${size.image} × ${size.image} with ${size.channels}.`);
+  const { channels, name } = train;
+  if (channels !== size.channels) {
+    throw new UserError(`--data: the images of ${name} have ${channels} channels, the model takes ${size.channels}. Give other images, or another model.`);
   }
   for (const set of [train, test]) if (set.count < 2) throw new UserError(`--data: ${name} has fewer than two images in a part; pairs need two.`);
 }

@@ -138,16 +138,19 @@ export class Unmixer {
    * Takes pairs apart.
    *
    * @param orders of each pair's patches; the first `keep` are visible
-   * @param done is called after each batch
    */
-  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[], done?: () => void): Promise<Unmixed[]> {
+  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
     const results: Unmixed[] = [];
+    await this.unmixEach(pairs, orders, (part) => results.push(...part));
+    return results;
+  }
+
+  /** As `unmix`, a batch at a time: for more than should be kept. */
+  async unmixEach(pairs: readonly Pair[], orders: readonly Uint32Array[], use: (unmixed: readonly Unmixed[]) => void): Promise<void> {
     for (let from = 0; from < pairs.length; from += this.batch) {
       const part = pairs.slice(from, from + this.batch);
-      results.push(...(await this.unmixBatch(part, orders.slice(from, from + this.batch))));
-      done?.();
+      use(await this.unmixBatch(part, orders.slice(from, from + this.batch)));
     }
-    return results;
   }
 
   private async unmixBatch(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
@@ -256,54 +259,82 @@ function at(ofPatches: Float64Array, element: number, width: number): number {
   return ofPatches[Math.floor(element / width)] as number;
 }
 
-/**
- * The unmixing score over unmixed pairs.
- *
- * @param mean [L, P·P·C], what is best predicted without looking: see `meanTarget`
- * @param options.normPix compares every patch normalised by its own mean and deviation, as the model was trained to predict
- *   it: put back by the target's, a prediction would be given what it does not know
- */
+/** Sums over removed patches of what a branch and its yardsticks are off by. */
+interface BranchSums {
+  own: number;
+  other: number;
+  mean: number;
+  mixture: number;
+  count: number;
+}
+
+/** Adds up the unmixing score over unmixed pairs, which need not all be kept. */
+export class UnmixingSums {
+  private readonly branches: BranchSums[] = [];
+
+  /**
+   * @param mean [L, P·P·C], what is best predicted without looking: see `meanTarget`
+   * @param options.normPix compares every patch normalised by its own mean and deviation, as the model was trained to predict
+   *   it: put back by the target's, a prediction would be given what it does not know
+   */
+  constructor(
+    private readonly size: Model['size'],
+    private readonly mean: Float32Array,
+    private readonly options: { readonly normPix?: boolean } = {},
+  ) {}
+
+  add(unmixed: readonly Unmixed[]): void {
+    const { size, mean, options, branches } = this;
+    const width = mean.length / patchCount(size);
+    const compared = (patches: Float32Array, by = patches): Float32Array => (options.normPix ? normalised(patches, by, width) : patches);
+    const patchesOf = (pixels: Float32Array): Float32Array => compared(imageToPatches(size, pixels));
+    for (const { predictions, targets, mixed, removed } of unmixed) {
+      const blend = patchesOf(mixed);
+      for (const [branch, predicted] of predictions.entries()) {
+        const sums = (branches[branch] ??= { own: 0, other: 0, mean: 0, mixture: 0, count: 0 });
+        const target = targets[branch] as Float32Array;
+        const prediction = compared(predicted, imageToPatches(size, target));
+        const own = patchesOf(target);
+        const other = patchesOf(targets[1 - branch] as Float32Array);
+        for (let i = 0; i < prediction.length; i++) {
+          if (!removed[Math.floor(i / width)]) continue;
+          const [p, wanted] = [prediction[i] as number, own[i] as number];
+          sums.own += square(p - wanted);
+          sums.other += square(p - (other[i] as number));
+          sums.mean += square((mean[i] as number) - wanted);
+          sums.mixture += square((blend[i] as number) - wanted);
+          sums.count++;
+        }
+      }
+    }
+  }
+
+  /** Over all that was added. */
+  get score(): UnmixingScore {
+    const [subordinate, dominant] = this.branches.map(({ own, other, mean, mixture, count }) => ({
+      own: own / count,
+      other: other / count,
+      mean: mean / count,
+      mixture: mixture / count,
+      score: 1 - own / mean,
+    })) as [BranchScore, BranchScore?];
+    const takenApart = [subordinate, dominant].every(
+      (branch) => !branch || branch.own < Math.min(branch.other, branch.mean, branch.mixture),
+    );
+    return { subordinate, ...(dominant ? { dominant } : {}), takenApart };
+  }
+}
+
+/** The unmixing score over unmixed pairs. @param mean and @param options as of `UnmixingSums` */
 export function unmixingScore(
   size: Model['size'],
   unmixed: readonly Unmixed[],
   mean: Float32Array,
-  { normPix = false }: { readonly normPix?: boolean } = {},
+  options: { readonly normPix?: boolean } = {},
 ): UnmixingScore {
-  const branches = unmixed[0]?.predictions.length ?? 0;
-  const width = mean.length / patchCount(size);
-  const compared = (patches: Float32Array, by = patches): Float32Array => (normPix ? normalised(patches, by, width) : patches);
-  const patchesOf = (pixels: Float32Array): Float32Array => compared(imageToPatches(size, pixels));
-  const [subordinate, dominant] = Array.from({ length: branches }, (_, branch) => {
-    const sums = { own: 0, other: 0, mean: 0, mixture: 0 };
-    let count = 0;
-    for (const { predictions, targets, mixed, removed } of unmixed) {
-      const target = targets[branch] as Float32Array;
-      const prediction = compared(predictions[branch] as Float32Array, imageToPatches(size, target));
-      const own = patchesOf(target);
-      const other = patchesOf(targets[1 - branch] as Float32Array);
-      const blend = patchesOf(mixed);
-      for (let i = 0; i < prediction.length; i++) {
-        if (!removed[Math.floor(i / width)]) continue;
-        const [p, wanted] = [prediction[i] as number, own[i] as number];
-        sums.own += square(p - wanted);
-        sums.other += square(p - (other[i] as number));
-        sums.mean += square((mean[i] as number) - wanted);
-        sums.mixture += square((blend[i] as number) - wanted);
-        count++;
-      }
-    }
-    return {
-      own: sums.own / count,
-      other: sums.other / count,
-      mean: sums.mean / count,
-      mixture: sums.mixture / count,
-      score: 1 - sums.own / sums.mean,
-    };
-  }) as [BranchScore, BranchScore?];
-  const takenApart = [subordinate, dominant].every(
-    (branch) => !branch || branch.own < Math.min(branch.other, branch.mean, branch.mixture),
-  );
-  return { subordinate, ...(dominant ? { dominant } : {}), takenApart };
+  const sums = new UnmixingSums(size, mean, options);
+  sums.add(unmixed);
+  return sums.score;
 }
 
 /** The mean over a set of each pixel at its place, normalised: [C, H, W] at the set's own size. */

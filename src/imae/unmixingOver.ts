@@ -8,7 +8,7 @@ import { maeSpecs } from './mae';
 import { describeModel } from './modelFile';
 import type { Model } from './objective';
 import type { NamedFile } from './run';
-import { heldOutPairs, meanTarget, Unmixer, unmixingScore, type UnmixingScore } from './unmixing';
+import { heldOutPairs, meanTarget, Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
 
 /** The unmixing score of held-out pairs that are all blended with one α. */
 export interface UnmixingAt {
@@ -60,8 +60,12 @@ export async function unmixingOver(
     let done = 0;
     for (const alpha of alphas) {
       const pairs = heldOutPairs(data.test, images, () => alpha);
-      const unmixed = await unmixer.unmix(pairs, await unmixer.orders(pairs), () => progress?.(++done, total));
-      rows.push({ alpha, score: unmixingScore(size, unmixed, mean, config.model) });
+      const sums = new UnmixingSums(size, mean, config.model);
+      await unmixer.unmixEach(pairs, await unmixer.orders(pairs), (part) => {
+        sums.add(part);
+        progress?.(++done, total);
+      });
+      rows.push({ alpha, score: sums.score });
     }
     return rows;
   } finally {

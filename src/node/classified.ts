@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import type { LoadWatcher } from '../data/fileSet';
+import { fewerFiles, type FewerFiles } from '../data/imageTree';
 import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import { counted, formatNumber } from '../files/format';
@@ -52,7 +53,7 @@ export async function readClassified(values: ValuesOf<typeof classifiedOptions>)
   const encoder = readEncoder(model);
   const config = withImages(run?.config ?? resolveConfig([{ source: 'a model’s file', values: { data: { set: null } } }]), values);
   if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-  const { train, test } = await loadShown((watcher) => loadImages(config, encoder.size.image, watcher));
+  const { train, test } = await loadShown((watcher) => loadImages(config, encoder.size.image, images === null ? undefined : { train: images, test: images, seed }, watcher));
   const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
   const { dim, depth, heads, patch } = encoder.size;
   const trained = encoder.step === undefined ? '' : `, ${phaseTitle(encoder.phase, 'trained')} after ${counted(encoder.step, 'step')}`;
@@ -78,13 +79,13 @@ function readRun(path: string): { readonly model: NamedFile; readonly config: Co
 }
 
 /** Images of any size and number: what a view of them makes is of the model's size. Decoded as a run decodes them. */
-async function loadImages({ data, training }: Config, image: number, watcher: LoadWatcher): Promise<LoadedData> {
+async function loadImages({ data, training }: Config, image: number, fewer: FewerFiles | undefined, watcher: LoadWatcher): Promise<LoadedData> {
   const path = data.set ?? 'shapes';
   if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
   const found = await findImageSet(path);
   if (found.kind === 'cifar') return await found.load();
   const { decodeSize, broken, stream, workers } = data;
-  return await loadTree(found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
+  return await loadTree(fewer ? fewerFiles(found.tree, fewer) : found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
 }
 
 /** The page of a command that classifies. @param judged what is compared, the model's own first */
@@ -106,9 +107,15 @@ export function classifiedPage(
   };
 }
 
+/** What `result.json` says of the images. */
+export function describedImages({ train, test }: TrainTest): { readonly data: string; readonly images: { readonly train: number; readonly test: number } } {
+  return { data: train.name, images: { train: train.count, test: test.count } };
+}
+
 /** Says which model it is, and what of it is taken to be so because its file does not say. */
-export function noteModel(progress: Progress, { model, encoder: { assumed = [] } }: Classified): void {
+export function noteModel(progress: Progress, { model, data, encoder: { assumed = [] } }: Classified): void {
   progress.note('model', model.name);
+  progress.note('images', `${data.train.count.toLocaleString('en')} to learn from, ${data.test.count.toLocaleString('en')} to be judged on`);
   for (const rule of assumed) progress.note('assumed', rule);
 }
 

@@ -2,6 +2,7 @@ import type { TrainTest } from '../data/imageSet';
 import { counted } from '../files/format';
 import { UserError } from '../files/userError';
 import { resolveConfig, type Config } from '../imae/config';
+import { phaseTitle } from '../imae/describe';
 import { describeModel, type ModelFacts } from '../imae/modelFile';
 import { IMAGENET } from '../imae/normalisation';
 import type { NamedFile } from '../imae/run';
@@ -11,7 +12,10 @@ import { withImages } from './commands/images';
 import { FolderStore, readNamed } from './folderStore';
 import { loadShown } from './loadShown';
 import { RunFolder } from './runFolder';
-import { loadData } from './trainingInputs';
+import { loadPairable } from './trainingInputs';
+
+/** More say nothing that fewer don't, and intervals would take gigabytes. */
+export const MOST_MIXTURES = 50_000;
 
 /** What an evaluation of an i-MAE works on. */
 export interface Evaluated {
@@ -20,6 +24,8 @@ export interface Evaluated {
   readonly teacher: NamedFile | undefined;
   /** Of the run, or what is known of it by the model's file. */
   readonly config: Config;
+  /** Whether the configuration is that of a run: a file tells of no batch and no seed. */
+  readonly isRun: boolean;
   readonly data: TrainTest;
 }
 
@@ -43,6 +49,9 @@ export async function readEvaluated(wanted: Wanted): Promise<Evaluated> {
   const fromRun = run === null ? undefined : readRunModels(run);
   const imae = fromRun?.imae ?? readNamed(checkpoint ?? '');
   const facts = describeModel(imae.file, imae.name);
+  if (facts.phase !== undefined && facts.phase !== 'imae') {
+    throw new UserError(`--checkpoint: ${imae.name} is a vanilla MAE (${phaseTitle(facts.phase, 'MAE')}), which takes no mixtures apart. Give an i-MAE.`, { usage: true });
+  }
   const config = withImages(fromRun?.config ?? configOf(facts), wanted);
   if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
   return {
@@ -50,7 +59,8 @@ export async function readEvaluated(wanted: Wanted): Promise<Evaluated> {
     facts,
     teacher: teacher === null ? fromRun?.teacher : readNamed(teacher),
     config,
-    data: await loadShown((watcher) => loadData(config, watcher)),
+    isRun: fromRun !== undefined,
+    data: await loadShown((watcher) => loadPairable(config, watcher)),
   };
 }
 
@@ -90,8 +100,8 @@ export function configOf({ size, normPix, normalisation, maskRatio, mask, branch
 }
 
 /** Sizes, budget and seed of a model in one line, for captions. */
-export function describeEvaluated({ facts, config }: Evaluated): string {
+export function describeEvaluated({ facts, config: { training }, isRun }: Evaluated): string {
   const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads, patch } = facts.size;
-  const steps = facts.step === undefined ? '' : `, ${counted(facts.step, 'step')} of ${counted(config.training.batch, 'image')}`;
-  return `i-MAE ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${steps}, seed ${config.training.seed}.`;
+  const steps = facts.step === undefined ? '' : `, ${counted(facts.step, 'step')}${isRun ? ` of ${counted(training.batch, 'image')}` : ''}`;
+  return `i-MAE ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${steps}${isRun ? `, seed ${training.seed}` : ''}.`;
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { FigurePage } from '../files/figures';
 import { describeAdapter, isSoftware, nameAdapter, type Engine } from '../gpu/engine';
 import { openEngine } from './dawn';
@@ -31,7 +32,13 @@ export async function runEvaluation(
   const { name, out, adapter, command } = options;
   RunFolder.assertCreatable(out ?? undefined);
   return await withEngine(adapter, async (engine, progress) => {
-    const found = await evaluate(engine, progress);
+    const stop = (): never => {
+      progress.stop();
+      console.log('stopped   nothing is kept');
+      process.exit(128 + constants.signals.SIGINT);
+    };
+    process.once('SIGINT', stop);
+    const found = await evaluate(engine, progress).finally(() => process.off('SIGINT', stop));
     progress.stop();
     const folder = RunFolder.create({ ...(out === null ? {} : { out }), preset: name });
     try {

@@ -8,7 +8,6 @@ import { UserError } from '../files/userError';
 import { phasesOf, planIfKnown, resolveConfig, type Config, type Phase } from '../imae/config';
 import { PHASE_TITLES } from '../imae/describe';
 import { HEADINGS, OPTION_LIST, SECTION_HEADINGS, type OptionEntry } from '../imae/options';
-import { PRESETS } from '../imae/presets';
 import { reason } from './failure';
 import { PanelReader } from './reportPanels';
 import type { RunFolder } from './runFolder';
@@ -60,7 +59,7 @@ export async function readRun(folder: RunFolder, panels: PanelReader): Promise<R
     name: basename(resolve(folder.path)),
     path: folder.path,
     preset: config.preset,
-    about: PRESETS[config.preset].about,
+    about: aboutModel(config),
     dataSet: config.data.set ?? 'none',
     written: new Date().toISOString(),
     phases: await readPhases(config, sessions, textOf(folder, 'metrics.jsonl'), panels),
@@ -68,6 +67,12 @@ export async function readRun(folder: RunFolder, panels: PanelReader): Promise<R
     configFile: textOf(folder, 'config.json'),
     sessions,
   };
+}
+
+/** `64 px, encoder 384-12-6, decoder 192-6-6, patch 8, mask ratio 0.75` */
+function aboutModel({ model, masking }: Config): string {
+  const { image, patch, dim, depth, heads, decoderDim, decoderDepth, decoderHeads } = model;
+  return `${image} px, encoder ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}, mask ratio ${masking.maskRatio}`;
 }
 
 function textOf(folder: RunFolder, name: string): string {

@@ -1,6 +1,8 @@
 import { UNWATCHED, type FileSet, type LoadWatcher } from '../data/fileSet';
 import type { FoundSet } from '../data/foundSet';
+import { fewerFiles, type FewerFiles } from '../data/imageTree';
 import type { TrainTest } from '../data/imageSet';
+import { counted } from '../files/format';
 import { UserError } from '../files/userError';
 import { assertTeacherFits } from '../imae/checkpoint';
 import { teacherSize, type Config } from '../imae/config';
@@ -21,8 +23,23 @@ export type LoadedData = TrainTest & Partial<Pick<FileSet, 'broken'>>;
  * @throws UserError where they are missing, damaged, not of the model's size, or fewer than a batch
  */
 export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED): Promise<LoadedData> {
-  const sets = config.data.set === 'shapes' ? drawBuiltIn(config) : await loadFound(config, await find(config), watcher);
+  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  if (found?.kind === 'tree') {
+    const { root, train } = found.tree;
+    assertFits(config, treeSize(config, root.name, train.paths.length)); // before hours of decoding
+  }
+  const sets = await loadFound(config, found, watcher);
   assertTrainable(config, sets);
+  return sets;
+}
+
+/** Loads the images that the configuration names to evaluate a model on: of any size, and as few as a pair. @throws UserError where they are missing, damaged or fewer */
+export async function loadPairable(config: Config, watcher: LoadWatcher, most?: FewerFiles): Promise<LoadedData> {
+  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  const sets = await loadFound(config, found?.kind === 'tree' && most ? { ...found, tree: fewerFiles(found.tree, most) } : found, watcher);
+  for (const { name, count } of [sets.train, sets.test]) {
+    if (count < 2) throw new UserError(`--data: ${name} has ${counted(count, 'image')} in a part; two or more are needed.`);
+  }
   return sets;
 }
 
@@ -35,10 +52,11 @@ async function find({ data, preset }: Config): Promise<FoundSet> {
   );
 }
 
-async function loadFound(config: Config, found: FoundSet, watcher: LoadWatcher): Promise<LoadedData> {
+/** @param found undefined: the built-in drawings */
+async function loadFound(config: Config, found: FoundSet | undefined, watcher: LoadWatcher): Promise<LoadedData> {
+  if (!found) return drawBuiltIn(config);
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
-  assertFits(config, treeSize(config, tree.root.name, tree.train.paths.length)); // before hours of decoding
   for (const note of tree.notes) watcher.note(note);
   const { decodeSize, broken, stream, workers, statistics } = config.data;
   return await loadTree(tree, { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' }, watcher);

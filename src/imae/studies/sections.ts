@@ -65,7 +65,7 @@ export function accuracySections(table: Table, caption: string): FigureSection[]
     {
       id: 'accuracy',
       title: 'Classification',
-      figures: kinds.map(({ name, title }) => overCells(table, name, { title, y: 'top-1 accuracy on held-out images', span: [0, 1], caption })),
+      figures: kinds.map(({ name, title }) => overCells(table, name, { title, y: 'top-1 accuracy on held-out images', span: [0, 0.1], caption })),
     },
   ];
 }

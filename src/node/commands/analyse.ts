@@ -20,7 +20,7 @@ import { showParts } from '../progress';
 import { RunFolder } from '../runFolder';
 import { trainCommand } from '../session';
 import { loadShown } from '../loadShown';
-import { loadData } from '../trainingInputs';
+import { loadPairable } from '../trainingInputs';
 import { commandOption, makeCommand, neededOption } from './command';
 import { IMAGES_OPTIONS, withImages } from './images';
 
@@ -47,13 +47,13 @@ export const analyse = makeCommand({
     assertAnalysable(file, facts, values['mask-ratios']);
     const config = withImages(known ?? configOf(facts), values);
     if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-    const data = await loadShown((watcher) => loadData(config, watcher));
+    const data = await loadShown((watcher) => loadPairable(config, watcher, { train: 64, test: values.images, seed: 0 })); // it looks at held-out ones alone
     const { test } = data;
     if (values.images > test.count) {
       throw new UserError(`--images: ${test.name} has ${counted(test.count, 'held-out image')}. Give as many or fewer.`, { usage: true });
     }
     const command = trainCommand(['analyse', ...process.argv.slice(3)]);
-    const name = describe(facts, config);
+    const name = describe(facts, known);
     const mask = values.mask ?? freeMaskOf(config.masking.mask);
     return await runEvaluation({ name: 'analyse', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
       progress.note('model', `${file.name}: ${name}`);
@@ -113,11 +113,11 @@ function assertAnalysable({ name }: NamedFile, { phase, branches, size }: ModelF
   }
 }
 
-function describe({ size, phase, step }: ModelFacts, config: Config): string {
+function describe({ size, phase, step }: ModelFacts, run: Config | undefined): string {
   const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads, patch } = size;
   const title = phaseTitle(phase, 'MAE');
-  const mu = phase === 'lcmae' ? `, μ ${config.lcmae.mu}` : '';
-  const steps = step === undefined ? '' : `, ${counted(step, 'step')} of ${counted(config.training.batch, 'image')}`;
+  const mu = phase === 'lcmae' && run ? `, μ ${run.lcmae.mu}` : '';
+  const steps = step === undefined ? '' : `, ${counted(step, 'step')}${run ? ` of ${counted(run.training.batch, 'image')}` : ''}`;
   return `${title} ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${mu}${steps}`;
 }
 

@@ -10,7 +10,7 @@ import { identifyData } from '../../imae/identity';
 import { LearningStopped } from '../../imae/learning';
 import { choice, integer, nullable, number, orWord, pair, text, toggle } from '../../imae/optionKinds';
 import type { SavedState } from '../../imae/run';
-import { assertBatch, classifiedOptions, classifiedPage, noteModel, readClassified, showLearning, type Classified } from '../classified';
+import { assertBatch, classifiedOptions, classifiedPage, describedImages, noteModel, readClassified, showLearning, type Classified } from '../classified';
 import { leaveResults, withEngine, type Found } from '../evaluation';
 import { FinetuneFolder, type FinetuneFile } from '../finetuneFolder';
 import { Interrupt } from '../interrupt';
@@ -206,7 +206,7 @@ async function train(values: Values, classified: Classified, { engine, progress,
   console.log(`${title}  ${accuracyWords(result, classes.length)}`);
   const recipe = describe(settings);
   return {
-    result: { model: model.name, from, settings, classes, ...result },
+    result: { model: model.name, ...describedImages(data), from, settings, classes, ...result },
     files: { 'classifier.safetensors': classifier },
     page: classifiedPage(engine, classified, { title: 'Fine-tuning', lead: LEAD, recipe }, [{ title, reference: false, result }]),
   };

@@ -32,8 +32,10 @@ export function findCommand(args: readonly string[]): { readonly command: Comman
   const names = COMMANDS.map(({ name }) => name);
   const near = nearest(first, names.map((name) => name.split(' ')[0] ?? name));
   const meant = names.filter((name) => name.split(' ')[0] === near).join(' or ');
+  const [, second] = args;
+  const typed = group.length > 0 && second !== undefined && !second.startsWith('-') ? `${first} ${second}` : first;
   throw new UserError(
-    `'${first}' is no command.${meant === '' ? '' : ` Did you mean ${meant}?`} Training takes only options, such as --data. ` +
+    `'${typed}' is no command.${meant === '' ? '' : ` Did you mean ${meant}?`} Training takes only options, such as --data. ` +
       `Commands are ${names.join(', ')}.`,
     { usage: true },
   );

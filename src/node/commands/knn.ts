@@ -1,9 +1,11 @@
 import type { Classification } from '../../imae/classification';
+import { counted } from '../../files/format';
+import { UserError } from '../../files/userError';
 import { accuracyWords, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/knn';
 import { choice, integer, toggle } from '../../imae/optionKinds';
-import { classifiedOptions, classifiedPage, noteModel, readClassified } from '../classified';
+import { classifiedOptions, classifiedPage, describedImages, noteModel, readClassified } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -29,6 +31,9 @@ export const knn = makeCommand({
   run: async (values) => {
     const classified = await readClassified(values);
     const { model, data } = classified;
+    if (values.k > data.train.count) {
+      throw new UserError(`--k: ${data.train.name} gives ${counted(data.train.count, 'image')} to learn from. Give as many neighbours or fewer.`, { usage: true });
+    }
     const { pool, k, batch, seed } = values;
     const settings: KnnSettings = { pool, k, batch, seed };
     const command = trainCommand(['knn', ...process.argv.slice(3)]);
@@ -45,7 +50,7 @@ export const knn = makeCommand({
       }) as [Judged, ...Judged[]];
       const recipe = `${pool === 'class' ? 'Class token' : 'Mean of patch tokens'}, ${k} nearest by cosine.`;
       return {
-        result: { model: model.name, settings, classes: data.train.classes, neighbours: results },
+        result: { model: model.name, ...describedImages(data), settings, classes: data.train.classes, neighbours: results },
         page: classifiedPage(engine, classified, { title: 'Nearest neighbours', lead: LEAD, recipe }, judged),
       };
     });

@@ -3,7 +3,7 @@ import { accuracyWords, type Judged } from '../../imae/classificationFigures';
 import type { Probed } from '../../imae/features';
 import { choice, integer, nullable, number, orWord, pair, toggle } from '../../imae/optionKinds';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from '../../imae/probe';
-import { assertBatch, classifiedOptions, classifiedPage, noteModel, readClassified, showLearning } from '../classified';
+import { assertBatch, classifiedOptions, classifiedPage, describedImages, noteModel, readClassified, showLearning } from '../classified';
 import { runEvaluation } from '../evaluation';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
@@ -63,7 +63,7 @@ export const probe = makeCommand({
       for (const { title, result } of judged) console.log(`${title.padEnd(16)} ${accuracyWords(result, data.train.classes.length)}`);
       const recipe = describe(settings);
       return {
-        result: { model: model.name, settings, classes: data.train.classes, probes: results },
+        result: { model: model.name, ...describedImages(data), settings, classes: data.train.classes, probes: results },
         page: classifiedPage(engine, classified, { title: 'Linear probe', lead: LEAD, recipe }, judged),
       };
     });

@@ -4,7 +4,7 @@ import { nameAdapter } from '../../gpu/engine';
 import { integer, list, nullable, number, text } from '../../imae/optionKinds';
 import { evaluateSeparability, type SeparabilityResult } from '../../imae/separability';
 import { SEPARABILITY_LEAD, separabilitySections } from '../../imae/separabilityFigures';
-import { describeEvaluated, readEvaluated } from '../evaluated';
+import { describeEvaluated, MOST_MIXTURES, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../folderStore';
 import { showParts } from '../progress';
@@ -30,8 +30,8 @@ export const separability = makeCommand({
     ),
     ...IMAGES_OPTIONS,
     alphas: commandOption(alphas, [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
-    'fit-images': commandOption(integer({ min: 2 }), 2000, 'mixtures of training images that maps are fitted on'),
-    images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures that are reported'),
+    'fit-images': commandOption(integer({ min: 2, max: MOST_MIXTURES }), 2000, 'mixtures of training images that maps are fitted on'),
+    images: commandOption(integer({ min: 2, max: MOST_MIXTURES }), 1000, 'held-out mixtures that are reported'),
     seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of masks, of the random encoder and of the intervals'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),

@@ -23,6 +23,7 @@ import { writeStudyReport } from '../studyReport';
 import { runStudy } from '../studyRun';
 import { loadData } from '../trainingInputs';
 import { commandOption, makeCommand } from './command';
+import { MOST_MIXTURES } from '../evaluated';
 
 const shardKind: Kind<Shard> = {
   expects: 'a part and how many there are, such as 2/8',
@@ -44,8 +45,8 @@ export const study = makeCommand({
   options: {
     seeds: commandOption(list(integer({ min: 0, max: 0xffffffff }), 'seeds'), [0], 'every cell is trained with each of these'),
     alphas: commandOption(list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'), [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate at which runs are measured'),
-    images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures that runs are measured on'),
-    'fit-images': commandOption(integer({ min: 2 }), 2000, 'mixtures of training images that linear maps are fitted on'),
+    images: commandOption(integer({ min: 2, max: MOST_MIXTURES }), 1000, 'held-out mixtures that runs are measured on'),
+    'fit-images': commandOption(integer({ min: 2, max: MOST_MIXTURES }), 2000, 'mixtures of training images that linear maps are fitted on'),
     'probe-epochs': commandOption(number({ above: 0 }), PROBE_DEFAULTS.epochs, 'length of the linear probe, where the study has one'),
     'probe-blr': commandOption(number({ above: 0 }), PROBE_DEFAULTS.blr, 'its learning rate for 256 images; sets much smaller than ImageNet need 1 to 10'),
     'probe-crop': commandOption(

@@ -2,9 +2,10 @@ import { nameAdapter } from '../../gpu/engine';
 import { integer, list, nullable, number, text } from '../../imae/optionKinds';
 import { unmixingOver } from '../../imae/unmixingOver';
 import { UNMIXING_LEAD, unmixingSection } from '../../imae/unmixingFigures';
-import { describeEvaluated, readEvaluated } from '../evaluated';
+import { describeEvaluated, MOST_MIXTURES, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { showParts } from '../progress';
+import { describeScore } from '../score';
 import { trainCommand } from '../session';
 import { commandOption, makeCommand } from './command';
 import { IMAGES_OPTIONS } from './images';
@@ -18,7 +19,7 @@ export const unmixing = makeCommand({
     checkpoint: commandOption(nullable(text('FILE', 'a .safetensors file'), 'none'), null, 'i-MAE by its file, in place of --run'),
     ...IMAGES_OPTIONS,
     alphas: commandOption(list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'), [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
-    images: commandOption(integer({ min: 2 }), 1000, 'held-out mixtures'),
+    images: commandOption(integer({ min: 2, max: MOST_MIXTURES }), 1000, 'held-out mixtures'),
     out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
   },
@@ -31,9 +32,10 @@ export const unmixing = makeCommand({
       const { alphas, images } = values;
       const rows = await unmixingOver(engine, config, imae, data, { alphas, images, teacher: evaluated.teacher, progress: showParts(progress, 'unmixing') });
       progress.stop();
-      const caption = `${data.train.name}, ${values.images} held-out mixtures, mask ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
+      for (const { alpha, score } of rows) console.log(`α ${String(alpha).padEnd(7)} ${describeScore(score)}`);
+      const caption = `${data.train.name}, ${values.images} held-out mixtures, ${config.masking.mask} masks, ratio ${config.masking.maskRatio}. ${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`;
       return {
-        result: { rows },
+        result: { model: imae.name, data: data.train.name, images, maskRatio: config.masking.maskRatio, mask: config.masking.mask, rows },
         page: {
           title: 'Taking mixtures apart',
           lead: UNMIXING_LEAD,
