@@ -134,7 +134,7 @@ export function pair(range: Range & { readonly ascending?: boolean }): Kind<read
 /** One number or more of a kind, none of them twice, written `A,B,…`. */
 export function list(kind: Kind<number>, what: string): Kind<readonly number[]> {
   return {
-    expects: `${what}, written A,B,…, each ${kind.expects}`,
+    expects: `${what}, written A,B,…, no two alike, each ${kind.expects}`,
     placeholder: 'A,B,…',
     read: (value) => {
       if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length) return undefined;

@@ -101,7 +101,11 @@ class PhaseState {
     const figures = this.describeFigures();
     const resumed = this.start > 0 ? ` (from step ${this.start})` : '';
     const outcome =
-      this.step >= this.total ? `${this.total} ${this.unit ?? 'steps'}` : `stopped at ${this.unit ?? 'step'} ${this.step} of ${this.total}`;
+      this.step >= this.total
+        ? `${this.total} ${this.unit ?? 'steps'}`
+        : this.unit === undefined
+          ? `stopped at step ${this.step} of ${this.total}`
+          : `stopped after ${this.step} of ${this.total} ${this.unit}`;
     return `${outcome}${resumed} in ${formatDuration(seconds)}${figures && `  ${figures}`}`;
   }
 }

@@ -110,7 +110,7 @@ async function train(
   phase: Phase,
   teacher: NamedFile | undefined,
 ): Promise<NamedFile | undefined> {
-  const { engine, data, folder, progress, interrupt, args } = setup;
+  const { engine, data, folder, progress, interrupt, args, command: goOn } = setup;
   const path = folder.runPath(name);
   const resumed = existsSync(join(path, CONFIG)) ? RunFolder.open(path, '--out') : undefined;
   const trained = (run: RunFolder): NamedFile | undefined => new FolderStore(run, false, () => undefined).finished(phase);
@@ -122,7 +122,7 @@ async function train(
   const settled = resolveConfig([{ source: 'study', values: config }]);
   await prepareKernels(engine, settled, data, (text) => progress.note('prepare', text), resumed?.path);
   const run = resumed ?? makeRunFolder(settled, path);
-  const training = new TrainingRun({ engine, config: settled, data, folder: run, isResumed: resumed !== undefined, progress, interrupt, args });
+  const training = new TrainingRun({ engine, config: settled, data, folder: run, isResumed: resumed !== undefined, progress, interrupt, args, goOn });
   const exitCode = await training.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) });
   return exitCode === 0 ? trained(run) : undefined;
 }

@@ -31,6 +31,8 @@ export interface TrainingSetup {
   readonly interrupt: Interrupt;
   /** The arguments of the command line. */
   readonly args: readonly string[];
+  /** The command that goes on, where that is not `--resume`: its caller says so. */
+  readonly goOn?: string;
 }
 
 /** Training in a run folder, as the user sees it. */
@@ -65,7 +67,7 @@ export class TrainingRun implements RunWatcher {
     } catch (error) {
       progress.stop();
       await this.leave('failed', reason(error)).catch(() => undefined); // on a full disk, the first failure says it all
-      throw withAdvice(error, resumeCommand(folder.path));
+      throw withAdvice(error, this.setup.goOn ?? resumeCommand(folder.path));
     } finally {
       folder.close();
     }
@@ -146,10 +148,10 @@ export class TrainingRun implements RunWatcher {
   }
 
   private report({ stopped, score }: RunResult): void {
-    const { folder } = this.setup;
+    const { folder, goOn } = this.setup;
     if (stopped) {
       console.log(`stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`);
-      console.log(`go on     ${resumeCommand(folder.path)}`);
+      if (goOn === undefined) console.log(`go on     ${resumeCommand(folder.path)}`);
       return;
     }
     if (score) console.log(`result    ${scoreTable(score)}`);
