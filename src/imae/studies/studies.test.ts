@@ -124,6 +124,15 @@ describe('a table', () => {
     expect(lines[2]?.low).toBeUndefined();
   });
 
+  it('names the cell of a line to compare with, where it differs between cells', () => {
+    const of = (c: number): string | undefined => {
+      const values = (t: number): ReadonlyMap<number, CellValues> => new Map([[0, { 's@0.1': 1, 't@0.1': t }]]);
+      const two = new Table(cells, [0.1], new Map([['a', values(1)], ['c', values(c)]]));
+      return overAlpha(two, 's', titled, [{ title: 'tee', name: 't' }]).lines.at(-1)?.title;
+    };
+    expect([of(1), of(2)]).toEqual(['tee', 'tee, cell a']);
+  });
+
   it('draws a bar a cell that has a value, of means over α', () => {
     expect(overCells(table, 't', titled).bars.map(({ value }) => value)).toEqual([11, 5]);
     expect(overCells(table, 's', titled).bars.map(({ value }) => value)).toEqual([3, 8]);

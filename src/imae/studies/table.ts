@@ -108,10 +108,13 @@ export function overAlpha(
     y: { title: y, ...(span ? { span } : {}) },
     lines: [
       ...cells.map((cell) => ({ title: cell.title, ...line(cell, name), ...(cell.reference ? { reference: true } : {}) })),
-      // What is compared with hardly differs between cells: the first that has it speaks for all.
+      // Mostly it is alike in all cells; where it is not, the first that has it stands for itself.
       ...references.flatMap((reference) => {
-        const cell = cells.find((each) => alphas.some((alpha) => table.at(each, `${reference.name}@${alpha}`)));
-        return cell ? [{ title: reference.title, values: line(cell, reference.name).values, reference: true }] : [];
+        const found = cells.map((cell) => ({ cell, values: line(cell, reference.name).values })).filter(({ values }) => values.some((value) => value !== null));
+        const [first] = found;
+        if (!first) return [];
+        const isShared = found.every(({ values }) => String(values) === String(first.values));
+        return [{ title: isShared ? reference.title : `${reference.title}, ${first.cell.title}`, values: first.values, reference: true }];
       }),
     ],
   };
