@@ -4,7 +4,7 @@ import { mixture } from '../ops/mixture';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount, type Config } from './config';
-import { recordMasks, type MaskKind } from './masks';
+import { ordersOf, recordMasks, type MaskKind } from './masks';
 import type { Model } from './objective';
 import type { Pair } from './unmixing';
 
@@ -72,8 +72,7 @@ export class DrawnMasks implements HeldOutMasks {
       program.write(tensors.alpha, Float32Array.from(filled, ({ alpha }) => alpha));
       program.write(tensors.counter, Uint32Array.of(0, 0, purposes.evaluation, 1, from));
       program.run();
-      const ids = (await program.read(tensors.idsShuffle)) as Uint32Array;
-      orders.push(...part.map((_, index) => ids.slice(index * length, (index + 1) * length)));
+      orders.push(...ordersOf((await program.read(tensors.idsShuffle)) as Uint32Array, length, part.length));
     }
     return orders;
   }

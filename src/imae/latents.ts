@@ -10,7 +10,7 @@ import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount, visiblePatches } from './config';
 import { disentangle, encode, type Masks } from './mae';
-import { recordMasks, type MaskKind } from './masks';
+import { ordersOf, recordMasks, type MaskKind } from './masks';
 import type { Normalisation } from './normalisation';
 import type { Model } from './objective';
 
@@ -118,8 +118,7 @@ export class LatentReader {
     program.write(this.masks.counter, counter);
     program.run();
     const ids = (await program.read(idsShuffle)) as Uint32Array;
-    const length = ids.length / this.batch;
-    return pairs.map((_, index) => ids.slice(index * length, (index + 1) * length));
+    return ordersOf(ids, ids.length / this.batch, pairs.length);
   }
 
   /**

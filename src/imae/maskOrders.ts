@@ -3,7 +3,7 @@ import type { Engine } from '../gpu/engine';
 import { Graph, type TensorProgram } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { patchCount, type ModelSize } from './config';
-import { recordMasks, type MaskKind } from './masks';
+import { ordersOf, recordMasks, type MaskKind } from './masks';
 
 /** The masks that need no teacher. */
 export const FREE_MASKS = ['random', 'block', 'grid', 'variance'] as const satisfies readonly MaskKind[];
@@ -52,8 +52,7 @@ export class MaskOrders {
       program.write(tensors.images, all);
       program.write(tensors.counter, Uint32Array.of(0, 0, purposes.evaluation, FIRST_STEP + mask, from));
       program.run();
-      const ids = (await program.read(tensors.idsShuffle)) as Uint32Array;
-      orders.push(...part.map((_, index) => ids.slice(index * length, (index + 1) * length)));
+      orders.push(...ordersOf((await program.read(tensors.idsShuffle)) as Uint32Array, length, part.length));
     }
     return orders;
   }

@@ -47,3 +47,8 @@ function choose(graph: Graph, patch: number, { kind, seen, teacher }: MaskSource
   if (!teacher) throw new Error('Masks by attention need a teacher.'); // the configuration was checked
   return { logWeights: classAttention(graph, classQkv(graph, teacher.parameters, teacher.size, seen), teacher.size.heads) };
 }
+
+/** The order of each sample's patches, of those of a batch that are asked for. @param idsShuffle [batch, length] */
+export function ordersOf(idsShuffle: Uint32Array, length: number, count: number): Uint32Array[] {
+  return Array.from({ length: count }, (_, index) => idsShuffle.slice(index * length, (index + 1) * length));
+}

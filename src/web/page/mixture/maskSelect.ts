@@ -1,6 +1,6 @@
+import { FREE_MASKS, freeMaskOf, type FreeMask } from '../../../imae/maskOrders';
 import type { MaskKind } from '../../../imae/masks';
 import { element } from '../../components/dom';
-import { FREE_MASKS, freeMaskOf, type FreeMask } from '../../../imae/maskOrders';
 
 /** What is hidden, by the names that the option for it has in training. */
 export class MaskSelect {
