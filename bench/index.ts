@@ -19,6 +19,7 @@ import matmul from './matmul.bench';
 import mixImages from './mixImages.bench';
 import mixture from './mixture.bench';
 import mlp from './mlp.bench';
+import muon from './muon.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
 import pool from './pool.bench';
@@ -54,6 +55,7 @@ export const suites: readonly BenchSuite[] = [
   mixImages,
   mixture,
   mlp,
+  muon,
   patchify,
   philox,
   pool,

@@ -20,6 +20,7 @@ import matmul from './matmul.test';
 import mixImages from './mixImages.test';
 import mixture from './mixture.test';
 import mlp from './mlp.test';
+import muon from './muon.test';
 import patchify from './patchify.test';
 import philox from './philox.test';
 import pool from './pool.test';
@@ -56,6 +57,7 @@ export const suites: readonly KernelSuite[] = [
   mixImages,
   mixture,
   mlp,
+  muon,
   patchify,
   philox,
   pool,

@@ -18,6 +18,7 @@ import maskedMse from './maskedMse.wgsl';
 import matmul from './matmul.wgsl';
 import mixImages from './mixImages.wgsl';
 import mixture from './mixture.wgsl';
+import muon from './muon.wgsl';
 import patchify from './patchify.wgsl';
 import philox from './philox.wgsl';
 import pool from './pool.wgsl';
@@ -51,6 +52,7 @@ export const shaders = {
   matmul,
   mixImages,
   mixture,
+  muon,
   patchify,
   philox,
   pool,

@@ -137,8 +137,8 @@ const STREAM_WIDTHS = 3;
 
 /**
  * Estimates the GPU memory of training, roughly: the activations are what the backward pass of each block reads plus the
- * batch's images, targets and predictions; where blocks are computed twice, it is the input of each, and the insides and
- * the gradient of the largest. In f16, all but the residual stream takes half. Workspace and rounding of buffers are left out.
+ * batch's images and targets, and the predictions with their gradients; where blocks are computed twice, it is the input of
+ * each, and the insides and the gradient of the largest, by when the predictions are gone. In f16, all but the residual stream takes half. Workspace and rounding of buffers are left out.
  *
  * @param shape with `batch` the images of one micro-batch
  * @param imageBytes size of the resident image set, 0 where it is streamed
@@ -150,8 +150,11 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
   const inputs = encoderBlock * size.depth + decoderBlock * size.decoderDepth;
   const isHalf = precision === 'f16';
   const blockBytes = 4 * STREAM_WIDTHS + (isHalf ? 2 : 4) * (BLOCK_WIDTHS - STREAM_WIDTHS);
-  const blocks = recompute ? 4 * inputs + (blockBytes + 4) * Math.max(encoderBlock, decoderBlock) : blockBytes * inputs;
   const pixels = size.channels * size.image ** 2;
+  const images = 4 * (1 + branches) * pixels;
+  const predictions = 4 * 2 * branches * pixels;
+  const insides = (blockBytes + 4) * Math.max(encoderBlock, decoderBlock);
+  const activations = images + (recompute ? 4 * inputs + Math.max(insides, predictions) : blockBytes * inputs + predictions);
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
   const copy = isHalf ? 2 : 0;
@@ -159,7 +162,7 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
     parameters: (16 + copy) * trained + 4 * positions,
     teacher: frozen ? (4 + copy) * (frozen.trained + frozen.positions) : 0,
     images: imageBytes,
-    activations: batch * masks * (blocks + 4 * (1 + 3 * branches) * pixels),
+    activations: batch * masks * activations,
   };
   return { ...parts, total: parts.parameters + parts.teacher + parts.images + parts.activations };
 }

@@ -36,6 +36,17 @@ describe('resolving', () => {
     expect(resolve(JSON.parse(JSON.stringify(config)))).toEqual(config);
   });
 
+  test("a run's configuration that lacks what was added since stays at its defaults, whatever its preset says now", () => {
+    const { optimizer, schedule, ...rest } = JSON.parse(JSON.stringify(resolve({ preset: 'demo' }))) as Config;
+    expect(optimizer.muon).toBeGreaterThan(0);
+    const { muon: _, ...olderOptimizer } = optimizer;
+    const { decay: __, ...olderSchedule } = schedule;
+    const older = { ...rest, optimizer: olderOptimizer, schedule: olderSchedule };
+    expect(resolve(older)).toMatchObject({ optimizer: { muon: 0 }, schedule: { decay: 'cosine' } });
+    // What someone writes by hand says less.
+    expect(resolve({ preset: 'demo', model: rest.model, optimizer: olderOptimizer }).optimizer.muon).toBe(optimizer.muon);
+  });
+
   test('the presets carry the published sizes', () => {
     const published = PRESET_NAMES.filter((preset) => preset !== 'demo');
     const sizes = published.map((preset) => {

@@ -231,7 +231,18 @@ function checkLayer({ source, values }: ConfigLayer): PartialSettings {
       (checked[section] ??= {})[key] = read;
     }
   }
+  fillRecorded(checked);
   return checked;
+}
+
+/**
+ * A configuration that says all that could once be said is that of a run. What could not be said then has no part in it: a
+ * preset that says more today must not change it.
+ */
+function fillRecorded(settings: Record<string, Record<string, unknown>>): void {
+  const lacking = OPTION_LIST.filter(({ section, key }) => settings[section]?.[key] === undefined);
+  if (lacking.some(({ option }) => !option.added)) return;
+  for (const { section, key, option } of lacking) (settings[section] ??= {})[key] = option.default;
 }
 
 function notAllowed(source: string, entry: OptionEntry, value: unknown): UserError {

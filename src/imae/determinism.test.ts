@@ -83,6 +83,17 @@ describe('in one process', () => {
     expect(store.checkpoints.at(-1)).toEqual(first.store.checkpoints.at(-1));
   });
 
+  it('also where Muon moves the matrices and the rate falls in a line', async () => {
+    const settings = { ...RANDOM, optimizer: { muon: 10 }, schedule: { decay: 0.5 } };
+    const whole = await runAlone(settings);
+    expect(whole.steps.at(-1)?.loss).not.toBe(first.steps.at(-1)?.loss);
+    const store = new MemoryStore();
+    const stopped = await runAlone(settings, { store, stopAfter: 5 });
+    const resumed = await runAlone(settings, { store, resume: store.resumePoint() });
+    expect([...stopped.steps, ...resumed.steps]).toEqual(whole.steps);
+    expect(store.checkpoints.at(-1)).toEqual(whole.store.checkpoints.at(-1));
+  });
+
   it('a run is not resumed under a changed configuration, but with other logging it is', async () => {
     const store = new MemoryStore();
     await runAlone({ ...RANDOM, training: { ...RANDOM.training, budget: { steps: 3 } } }, { store });

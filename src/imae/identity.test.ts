@@ -31,6 +31,16 @@ describe('the identity of a run', () => {
     assertSameRun(stateOf(then), await identify(elsewhere, TINY_DATA, undefined));
   });
 
+  it('lets a run go on that was begun before there was a setting, at its default alone', async () => {
+    const { settings, ...rest } = await identify(tinyConfig(), TINY_DATA, undefined);
+    const { 'optimizer.muon': muon, 'schedule.decay': decay, ...older } = settings;
+    expect([muon, decay]).toEqual(['0', '"cosine"']);
+    const state = stateOf({ ...rest, settings: older });
+    assertSameRun(state, await identify(tinyConfig(), TINY_DATA, undefined));
+    const other = await identify(tinyConfig({ optimizer: { muon: 10 } }), TINY_DATA, undefined);
+    expect(() => assertSameRun(state, other)).toThrow(/^optimizer\.muon is 10, but the checkpoint was trained with 0/);
+  });
+
   it('depends on every other setting, on each image and each label, and on the teacher', async () => {
     const state = stateOf(await identify(tinyConfig(), TINY_DATA, teacherOf(1, 2)));
     const refusal = async (...now: Parameters<typeof identify>): Promise<string> => {

@@ -2,6 +2,7 @@ import { digestImages, type TrainTest } from '../data/imageSet';
 import { UserError } from '../files/userError';
 import { digestTensors } from './checkpoint';
 import { isRecording, type Config } from './config';
+import { OPTION_LIST } from './options';
 import type { NamedFile } from './run';
 
 /** What the bits of a run follow from, but for the adapter. */
@@ -78,7 +79,7 @@ export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, chang
   const then = parse(file.metadata['run']);
   if (!then) throw new UserError(`${name} does not say which run it is of. It was not saved by this program: start a new run.`);
   for (const [setting, value] of Object.entries(now.settings)) {
-    const before = then.settings[setting];
+    const before = then.settings[setting] ?? valueBefore(setting);
     if (before === value || changed.has(setting)) continue;
     throw new UserError(
       `${setting} is ${value}, but the checkpoint was trained with ${before ?? 'a version that had no such setting'}. ` +
@@ -94,6 +95,12 @@ export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, chang
   }
   if (then.data !== now.data) throw new UserError(`--data: these are other images than the run has seen so far. ${restore}`);
   if (then.teacher !== now.teacher) throw new UserError(`--teacher: this is another teacher than the run has had so far. ${restore}`);
+}
+
+/** What held for runs that were begun before there was a setting. */
+function valueBefore(setting: string): string | undefined {
+  const option = OPTION_LIST.find(({ section, key }) => `${section}.${key}` === setting)?.option;
+  return option?.added && JSON.stringify(option.default);
 }
 
 function parse(text: string | undefined): RunIdentity | undefined {

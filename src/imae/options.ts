@@ -23,6 +23,8 @@ export interface Option<T> {
   readonly flag?: string;
   /** The heading in `--help`, where it is not the section's. */
   readonly heading?: Heading;
+  /** Runs were begun before there was this option: they go on with its default, whatever their preset says now. */
+  readonly added?: true;
 }
 
 export const HEADINGS = [
@@ -42,7 +44,7 @@ function option<T>(
   kind: Kind<T>,
   fallback: NoInfer<T>,
   help: string,
-  extra: { flag?: string; heading?: Heading } = {},
+  extra: { flag?: string; heading?: Heading; added?: true } = {},
 ): Option<T> {
   return { kind, default: fallback, help, ...extra };
 }
@@ -177,11 +179,24 @@ export const OPTIONS = {
     betas: option(pair({ min: 0, below: 1 }), [0.9, 0.95], 'decay of AdamW\'s first and second moment'),
     eps: option(number({ above: 0 }), 1e-8, 'AdamW\'s ε'),
     weightDecay: option(number({ min: 0 }), 0.05, 'weight decay (never on biases and 1-D parameters)'),
+    muon: option(
+      number({ min: 0 }),
+      0,
+      'move the weight matrices by Muon instead of AdamW, at this many times the learning rate; 0 leaves all to AdamW',
+      { added: true },
+    ),
     clipNorm: option(number({ min: 0 }), 0, 'largest norm of the whole gradient; 0 clips nothing'),
   },
   schedule: {
-    warmup: option(warmup, { epochs: 5 }, 'linear warm-up of the learning rate, then a cosine', { flag: 'warmup-' }),
-    minLr: option(number({ min: 0 }), 0, 'learning rate at the end of the cosine'),
+    warmup: option(warmup, { epochs: 5 }, 'linear warm-up of the learning rate, then --decay', { flag: 'warmup-' }),
+    decay: option(
+      orWord(number({ above: 0, max: 1 }), 'cosine'),
+      'cosine',
+      'how the learning rate falls after the warm-up: along half a cosine, or, given a share of the steps, in a straight line over ' +
+        'this last share of them',
+      { added: true },
+    ),
+    minLr: option(number({ min: 0 }), 0, 'learning rate at the end'),
   },
   training: {
     mode: option(

@@ -10,16 +10,16 @@ export interface Preset {
 /** Sizes and recipes of MAE and i-MAE as published; `demo` is made to take mixtures apart within minutes on a CPU. */
 export const PRESETS = {
   demo: {
-    about: '32 px, ViT 64-3-4, decoder 64-1-4, patch 8: the built-in shapes, minutes on a CPU',
+    about: '32 px, ViT 48-2-4, decoder 48-2-4, patch 8: the built-in shapes, minutes on a CPU',
     settings: {
       data: { set: 'shapes', statistics: 'own', crop: null, flip: false },
-      model: { patch: 8, dim: 64, depth: 3, heads: 4, decoderDim: 64, decoderDepth: 1, decoderHeads: 4 },
-      teacher: { learningRate: null, warmup: { steps: 20 }, budget: { steps: 300 } },
+      model: { patch: 8, dim: 48, depth: 2, heads: 4, decoderDim: 48, decoderDepth: 2, decoderHeads: 4 },
+      teacher: { learningRate: null, warmup: { steps: 10 }, budget: { steps: 80 } },
       masking: { maskRatio: 0.25, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
-      optimizer: { learningRate: { lr: 8e-3 } },
-      schedule: { warmup: { steps: 40 } },
-      training: { budget: { steps: 1000 }, batch: 32 },
-      logging: { scoreEvery: 250, checkpointEvery: 250, panelsEvery: 500 },
+      optimizer: { learningRate: { lr: 4e-3 }, muon: 10 },
+      schedule: { warmup: { steps: 10 }, decay: 0.7 },
+      training: { budget: { steps: 560 }, batch: 24 },
+      logging: { scoreEvery: 140, checkpointEvery: 140, panelsEvery: 280 },
     },
   },
   cifar: {

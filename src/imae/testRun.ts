@@ -22,9 +22,9 @@ import type { StepMetrics } from './trainer';
 export const TINY = {
   model: { image: 16, patch: 4, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderDepth: 1, decoderHeads: 2 },
   masking: { maskRatio: 0.5, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
-  optimizer: { learningRate: { lr: 3e-3 } },
+  optimizer: { learningRate: { lr: 3e-3 }, muon: 0 },
   teacher: { budget: { steps: 3 }, warmup: { steps: 1 } },
-  schedule: { warmup: { steps: 1 } },
+  schedule: { warmup: { steps: 1 }, decay: 'cosine' },
   training: { budget: { steps: 4 }, batch: 8, seed: 5 },
   logging: { logEvery: 1, scoreEvery: 2, checkpointEvery: 2, panelsEvery: 0 },
 } as const satisfies PartialSettings;

@@ -82,6 +82,19 @@ export function makeModel(engine: Engine, config: Config, phase: Phase, options:
   return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), { ...options, precision: config.device.precision }) };
 }
 
+/** Weights of an MAE that are products' matrices, embedding and prediction among them; queries, keys and values are three. */
+const MUON_MATRIX = /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
+
+/** AdamW, with Muon for the matrices where the configuration says so. */
+export function makeOptimizer(engine: Engine, config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
+  const { muon: rate, ...options } = config.optimizer;
+  const matrices = ({ name }: { readonly name: string }): number => {
+    const match = MUON_MATRIX.exec(name);
+    return match ? (match[1] ? 3 : 1) : 0;
+  };
+  return new AdamW(engine, parameters, { ...options, ...(rate > 0 ? { muon: { rate, matrices } } : {}) }, scaling);
+}
+
 /** Random initial weights; each parameter has a stream of its own. */
 export function initializeModel({ parameters }: Model, seed: number): void {
   parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
@@ -158,7 +171,7 @@ export class Trainer {
     try {
       const images = own(trainingImages(engine, config, phase, set));
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
-      const optimizer = own(new AdamW(engine, model.parameters, config.optimizer, scaling));
+      const optimizer = own(makeOptimizer(engine, config, model.parameters, scaling));
       const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
       const { sums, update } = recorded;
       if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
@@ -207,7 +220,8 @@ export class Trainer {
   /** The learning rate of a step. */
   learningRate(step: number): number {
     const { steps, warmupSteps, peakLearningRate: peak } = this.plan;
-    return learningRateAt({ peak, minimum: this.config.schedule.minLr, warmupSteps, steps }, step);
+    const { minLr: minimum, decay } = this.config.schedule;
+    return learningRateAt({ peak, minimum, warmupSteps, steps, decay }, step);
   }
 
   /** Which images a step takes: they follow from seed and step. */

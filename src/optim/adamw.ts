@@ -9,6 +9,7 @@ import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
 import { createTensor, disposeTensor, readTensor, Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
+import { Muon, type MuonOptions } from './muon';
 
 const kernels = kernelsOf('adamw', source, ['adamw']);
 
@@ -21,6 +22,8 @@ export interface AdamWOptions {
    * says.
    */
   readonly group?: (parameter: Parameter) => { readonly scale: number; readonly decayed: boolean };
+  /** Takes the matrices that it says out of AdamW's hands, but for their momentum; absent: all is AdamW's. */
+  readonly muon?: MuonOptions;
 }
 
 /** The names under which an optimizer's state is saved, a tensor a parameter. */
@@ -32,6 +35,7 @@ interface ArenaState {
   readonly segments: Tensor;
   readonly m: Tensor;
   readonly v: Tensor;
+  readonly muon?: Muon;
 }
 
 /**
@@ -42,7 +46,10 @@ export function isDecayed({ shape }: Pick<Parameter, 'shape'>): boolean {
   return shape.length > 1;
 }
 
-/** AdamW (Loshchilov and Hutter 2019) over a model's arenas, in PyTorch's order of operations: a dispatch an arena. */
+/**
+ * AdamW (Loshchilov and Hutter 2019) over a model's arenas, in PyTorch's order of operations: a dispatch an arena. Matrices
+ * that Muon moves keep their first moment here; their second stands idle, so that what is saved has one form.
+ */
 export class AdamW {
   private readonly states: readonly ArenaState[];
 
@@ -55,21 +62,23 @@ export class AdamW {
   ) {
     this.states = parameters.arenas.map((arena) => {
       const count = arena.size / 4;
+      const { muon, weightDecay } = this.options;
       return {
         arena,
         segments: createTensor(engine, 'AdamW segments', [count / 64, 2], 'f32', this.segmentTable(arena)),
         m: createTensor(engine, 'AdamW m', [count], 'f32'),
         v: createTensor(engine, 'AdamW v', [count], 'f32'),
+        ...(muon ? { muon: new Muon(engine, arena, muon, weightDecay) } : {}),
       };
     });
   }
 
   private segmentTable({ members, size }: Arena): Float32Array {
-    const { weightDecay, group = (parameter: Parameter) => ({ scale: 1, decayed: isDecayed(parameter) }) } = this.options;
+    const { weightDecay, muon, group = (parameter: Parameter) => ({ scale: 1, decayed: isDecayed(parameter) }) } = this.options;
     const table = new Float32Array((size / SEGMENT_BYTES) * 2);
     for (const member of members) {
       const { offset, size: bytes } = member.storage as Slice;
-      const { scale, decayed } = group(member);
+      const { scale, decayed } = muon && muon.matrices(member) > 0 ? { scale: 0, decayed: false } : group(member);
       const decay = decayed ? weightDecay : 0;
       for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES) table.set([scale, decay], (at / SEGMENT_BYTES) * 2);
     }
@@ -105,7 +114,7 @@ export class AdamW {
    *   nothing changes; the step counts all the same in the learning rate and in the moments' corrections
    */
   record(graph: Graph, hyper: Tensor, norm: Tensor): void {
-    for (const { arena, segments, m, v } of this.states) {
+    for (const { arena, segments, m, v, muon } of this.states) {
       const count = arena.size / 4;
       const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
       graph.dispatch({
@@ -118,6 +127,7 @@ export class AdamW {
         },
         workgroups: workgroupRow(Math.ceil(count / 64)),
       });
+      muon?.record(graph, m, hyper, norm, this.scaling !== undefined);
     }
   }
 
@@ -166,8 +176,9 @@ export class AdamW {
   }
 
   dispose(): void {
-    for (const { segments, m, v } of this.states) {
+    for (const { segments, m, v, muon } of this.states) {
       for (const tensor of [segments, m, v]) disposeTensor(this.engine, tensor);
+      muon?.dispose();
     }
     this.scaling?.dispose();
   }

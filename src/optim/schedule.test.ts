@@ -28,6 +28,17 @@ describe('learningRateAt', () => {
     }
   });
 
+  it.each([
+    ['the peak after the warm-up', 10, 1e-3],
+    ['the peak until the last share', 60, 1e-3],
+    ['the middle half way down the line', 85, middle],
+    ['three quarters down', 97.5, 1e-5 + 0.25 * (1e-3 - 1e-5)],
+    ['the minimum at the end', 110, 1e-5],
+    ['the minimum after the end', 500, 1e-5],
+  ])('in a straight line over the last half is %s', (_, step, expected) => {
+    expect(learningRateAt({ ...schedule, decay: 0.5 }, step)).toBeCloseTo(expected, 15);
+  });
+
   it('starts at the peak without a warm-up, and stands for a run of warm-up alone', () => {
     expect(learningRateAt({ ...schedule, warmupSteps: 0 }, 0)).toBe(1e-3);
     expect(learningRateAt({ ...schedule, warmupSteps: 110 }, 109)).toBeCloseTo(1e-3 * (109 / 110), 15);

@@ -1,0 +1,146 @@
+import reduce from '../../shaders/reduce.wgsl';
+import source from '../../shaders/muon.wgsl';
+import type { Engine } from '../gpu/engine';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import { Slice } from '../gpu/storage';
+import type { Arena } from '../nn/parameters';
+import type { Graph } from '../tensor/graph';
+import type { Parameter } from '../tensor/parameter';
+import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+
+const kernels = kernelsOf('muon', source, ['muonMomentum', 'muonProduct', 'muonUpdate'], { reduce });
+
+/** Newton-Schulz iterations. Four do in training what Jordan's five do. */
+export const MUON_ITERATIONS = 4;
+/** Coefficients a, b, c of Jordan's quintic, chosen for its slope at zero: singular values end between 0.7 and 1.2. */
+export const MUON_COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
+
+export interface MuonOptions {
+  /** Times the learning rate of AdamW, whose steps have another size. */
+  readonly rate: number;
+  /**
+   * How many matrices of equal shape a parameter is, one above the other: 1 for most, 3 for queries, keys and values; 0 leaves
+   * it to AdamW. What follows its first dimension counts as a row.
+   */
+  readonly matrices: (parameter: Pick<Parameter, 'name' | 'shape'>) => number;
+}
+
+/** Matrices of one shape, which are taken together. */
+interface Group {
+  /** The longer side, and the shorter one. */
+  readonly height: number;
+  readonly width: number;
+  /** Whether they lie in memory as [width, height]. */
+  readonly transposed: boolean;
+  /** Shares in the learning rate: √(outputs / inputs) where outputs are more. */
+  readonly rate: number;
+  readonly places: Tensor;
+}
+
+/** Muon (Jordan et al. 2024) for some matrices of an arena: their momentum, made orthogonal, is what moves them. */
+export class Muon {
+  private readonly groups: readonly Group[];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly arena: Arena,
+    options: MuonOptions,
+    private readonly weightDecay: number,
+  ) {
+    const groups = new Map<string, Omit<Group, 'places'> & { readonly places: number[] }>();
+    for (const member of arena.members) {
+      const parts = options.matrices(member);
+      if (parts === 0) continue;
+      const [rows = 1] = member.shape;
+      const outputs = rows / parts;
+      const inputs = member.size / rows;
+      const shape = {
+        height: Math.max(outputs, inputs),
+        width: Math.min(outputs, inputs),
+        transposed: outputs < inputs,
+        rate: options.rate * Math.sqrt(Math.max(1, outputs / inputs)),
+      };
+      const key = `${outputs}×${inputs}`;
+      const group = groups.get(key) ?? { ...shape, places: [] };
+      const first = (member.storage as Slice).offset / 4;
+      for (let part = 0; part < parts; part++) group.places.push(first + part * outputs * inputs);
+      groups.set(key, group);
+    }
+    this.groups = [...groups.values()].map(({ places, ...shape }) => ({
+      ...shape,
+      places: createTensor(engine, 'Muon places', [places.length], 'u32', Uint32Array.from(places)),
+    }));
+  }
+
+  /**
+   * Appends one update, after AdamW's.
+   *
+   * @param m the arena's first moments, with this step's gradient in them
+   * @param hyper as of AdamW: learning rate and β1
+   * @param norm as of AdamW
+   * @param scaled whether a step may be skipped, as `norm` says
+   */
+  record(graph: Graph, m: Tensor, hyper: Tensor, norm: Tensor, scaled: boolean): void {
+    const { arena, weightDecay: decay } = this;
+    const count = arena.size / 4;
+    const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
+    for (const { height, width, transposed, rate, places } of this.groups) {
+      const matrices = places.size;
+      const TRANSPOSED = transposed;
+      let y = graph.empty('Muon momentum', [matrices, height, width]);
+      graph.dispatch({
+        kernel: kernels.muonMomentum,
+        params: { TRANSPOSED },
+        uniforms: { height, width },
+        bindings: { grads: whole(arena.gradients), m, places, hyper, norm, y },
+        workgroups: workgroupRow(matrices),
+      });
+      const [a, b, c] = MUON_COEFFICIENTS;
+      for (let iteration = 0; iteration < MUON_ITERATIONS; iteration++) {
+        const gram = product(graph, { left: y, right: y });
+        const polynomial = product(graph, { left: gram, right: gram, base: gram, before: b, by: c });
+        y = product(graph, { left: y, right: polynomial, base: y, before: a, by: 1 });
+      }
+      graph.dispatch({
+        kernel: kernels.muonUpdate,
+        params: { TRANSPOSED, HALF: arena.halves !== undefined, SCALED: scaled },
+        uniforms: { matrices, height, width, rate, decay },
+        bindings: {
+          ...{ y, places, hyper, norm, values: whole(arena.values) },
+          ...(arena.halves ? { halves: new Tensor([count], 'f16', new Slice(arena.halves, 0, count * 2)) } : {}),
+        },
+        workgroups: workgroupRow(Math.ceil((matrices * height * width) / 64)),
+      });
+    }
+  }
+
+  dispose(): void {
+    for (const { places } of this.groups) disposeTensor(this.engine, places);
+  }
+}
+
+interface ProductOperands {
+  readonly left: Tensor;
+  readonly right: Tensor;
+  /** What the product is added to, and both their factors; absent: leftᵀ·right. */
+  readonly base?: Tensor;
+  readonly before?: number;
+  readonly by?: number;
+}
+
+/** Appends before·base + by·left·right, matrix by matrix; without a base leftᵀ·right. */
+function product(graph: Graph, { left, right, base, before = 0, by = 1 }: ProductOperands): Tensor {
+  const [matrices = 0, depth = 0, width = 0] = right.shape;
+  const height = base ? (left.shape[1] ?? 0) : width;
+  const out = graph.empty('Muon product', [matrices, height, width]);
+  graph.dispatch({
+    kernel: kernels.muonProduct,
+    params: { GRAM: base === undefined },
+    uniforms: { matrices, height, width, depth, before, by },
+    bindings: { left, right, out, ...(base ? { base } : {}) },
+    flops: 2 * matrices * height * width * depth,
+    workgroups: workgroupRow(Math.ceil((matrices * Math.ceil(height / 4) * Math.ceil(width / 4)) / 64)),
+  });
+  return out;
+}
