@@ -1,6 +1,6 @@
 import { random } from '../kernels-test/compare';
 import { muonStep } from '../kernels-test/muon.reference';
-import { Slice } from '../src/gpu/storage';
+import type { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';
 import { AdamW } from '../src/optim/adamw';
 import { MUON_ITERATIONS } from '../src/optim/muon';

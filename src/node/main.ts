@@ -17,6 +17,7 @@ import { describeData, makeRunFolder, openTrainingEngine, prepareKernels } from 
 import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from './runFolder';
+import { softwareAdvice } from './softwareAdvice';
 import { countTrainingImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
@@ -94,6 +95,8 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));
     await prepareKernels(engine, config, data, (text) => progress.note('prepare', text), resumed?.path);
+    const advice = resumed ? undefined : await softwareAdvice(engine, config, data.train.count);
+    if (advice !== undefined) progress.note('slow', advice);
     const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
     const folder = resumed ?? makeRunFolder(config, line.out);
     console.log(`run       ${folder.path}: see report.html in it`);

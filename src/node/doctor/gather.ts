@@ -38,7 +38,8 @@ function readManifest(): Manifest {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 }
 
-function gatherSystem(): SystemFacts {
+/** The machine and its system. */
+export function gatherSystem(): SystemFacts {
   const { platform, arch } = process;
   const libc = platform === 'linux' ? readLibc() : undefined;
   const release = platform === 'linux' ? readRelease() : undefined;
