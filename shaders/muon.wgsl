@@ -10,8 +10,9 @@
 //          or, TRANSPOSED, as [R, T]. hyper and norm: as of adamw.
 //          y: [N, T, R], tall whatever the matrix is: so that every product here reads its left factor by an index that
 //          neighbours share, and its right one along a row.  A, Q: [N, R, R].
-// Mapping  muonMomentum: a workgroup a matrix. muonProduct: an invocation makes 4 rows × 4 columns, these a quarter of the
-//          width apart, so that neighbours take neighbouring columns. muonUpdate: one invocation an element.
+// Mapping  muonMomentum: a workgroup a matrix. muonProduct: an invocation makes TM rows (4 or 8) × TN columns, these the
+//          width / TN apart, so that neighbours take neighbouring columns; each output is one sum over k in order, whatever
+//          the tile or the kernel: muonPanel gives the same bits. muonUpdate: one invocation an element.
 // Source   Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024): momentum, Newton-Schulz, its
 //          coefficients a, b, c, and the rate's √(outputs / inputs).
 
@@ -58,6 +59,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 //#kernel muonProduct
 // out[n] = before · base[n] + by · left[n]·right[n], or, GRAM, leftᵀ·right without a base.
 //#param GRAM: bool
+//#param TM: u32
+//#param TN: u32
 @group(0) @binding(0) var<storage, read> left: array<f32>;
 @group(0) @binding(1) var<storage, read> right: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -69,48 +72,154 @@ struct Sizes { matrices: u32, height: u32, width: u32, depth: u32, before: f32, 
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let quarter = (sizes.width + 3u) / 4u;
-  let strips = (sizes.height + 3u) / 4u;
+  let columns = (sizes.width + TN - 1u) / TN;
+  let strips = (sizes.height + TM - 1u) / TM;
   let i = id.x + id.y * groups.x * 64u;
-  let matrix = i / quarter / strips;
+  let matrix = i / columns / strips;
   if (matrix >= sizes.matrices) { return; }
-  let row = 4u * (i / quarter % strips);
-  let column = i % quarter;
-  let leftAt = matrix * sizes.height * sizes.depth;
-  let rightAt = matrix * sizes.depth * sizes.width;
+  let row = TM * (i / columns % strips);
+  let column = i % columns;
   // Places outside are moved to the edge: what they give is not stored.
-  let columns = min(vec4u(column) + quarter * vec4u(0u, 1u, 2u, 3u), vec4u(sizes.width - 1u));
-  let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(sizes.height - 1u));
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
+  //#for R in 0..TM
+  //#if GRAM
+  var left${R} = matrix * sizes.depth * sizes.height + min(row + ${R}u, sizes.height - 1u);
+  //#else
+  var left${R} = (matrix * sizes.height + min(row + ${R}u, sizes.height - 1u)) * sizes.depth;
+  //#end
+  //#end
+  //#for C in 0..TN
+  var right${C} = matrix * sizes.depth * sizes.width + min(column + ${C}u * columns, sizes.width - 1u);
+  //#for Q in 0..TM/4
+  var sum${Q}_${C} = vec4f();
+  //#end
+  //#end
   for (var k = 0u; k < sizes.depth; k++) {
-    //#if GRAM
-    let at = leftAt + k * sizes.height + rows;
-    //#else
-    let at = leftAt + rows * sizes.depth + k;
+    //#for Q in 0..TM/4
+    let x${Q} = vec4f(left[left${4 * Q}], left[left${4 * Q + 1}], left[left${4 * Q + 2}], left[left${4 * Q + 3}]);
     //#end
-    let source = rightAt + k * sizes.width + columns;
-    let x = vec4f(left[at.x], left[at.y], left[at.z], left[at.w]);
-    sum0 += x * right[source.x];
-    sum1 += x * right[source.y];
-    sum2 += x * right[source.z];
-    sum3 += x * right[source.w];
-  }
-  let outAt = matrix * sizes.height * sizes.width + row * sizes.width + column;
-  //#for C in 0..4
-  //#for R in 0..4
-  if (column + ${C}u * quarter < sizes.width && row + ${R}u < sizes.height) {
-    let at = outAt + ${R}u * sizes.width + ${C}u * quarter;
+    //#for R in 0..TM
     //#if GRAM
-    out[at] = sum${C}[${R}];
+    left${R} += sizes.height;
     //#else
-    out[at] = sizes.before * base[at] + sizes.by * sum${C}[${R}];
+    left${R}++;
+    //#end
+    //#end
+    //#for C in 0..TN
+    let y${C} = right[right${C}];
+    right${C} += sizes.width;
+    //#for Q in 0..TM/4
+    sum${Q}_${C} = fma(x${Q}, vec4f(y${C}), sum${Q}_${C});
+    //#end
+    //#end
+  }
+  let first = (matrix * sizes.height + row) * sizes.width + column;
+  //#for C in 0..TN
+  //#for R in 0..TM
+  if (column + ${C}u * columns < sizes.width && row + ${R}u < sizes.height) {
+    let at = first + ${R}u * sizes.width + ${C}u * columns;
+    //#if GRAM
+    out[at] = sum${R / 4}_${C}[${R % 4}];
+    //#else
+    out[at] = sizes.before * base[at] + sizes.by * sum${R / 4}_${C}[${R % 4}];
     //#end
   }
   //#end
   //#end
+}
+
+//#kernel muonPanel
+// The same for compilers that make each load from storage some 70 instructions and a multiplication with its sum 3
+// (SwiftShader's): a workgroup of 4 makes up to 64 rows of 4·COLUMNS columns, DEPTH terms at a time. Its part of the right
+// factor lies in private memory and is read by indices that the compiler knows; the sums of a row are values, not variables.
+//#param GRAM: bool
+//#param COLUMNS: u32
+//#param DEPTH: u32
+@group(0) @binding(0) var<storage, read> left: array<f32>;
+@group(0) @binding(1) var<storage, read> right: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+struct Sizes { matrices: u32, height: u32, width: u32, depth: u32, before: f32, by: f32 }
+@group(0) @binding(3) var<uniform> sizes: Sizes;
+//#if !GRAM
+@group(0) @binding(4) var<storage, read> base: array<f32>;
+//#end
+
+const QUADS = COLUMNS / 4u;
+const ROWS = 64u;
+var<private> panel: array<vec4f, DEPTH * QUADS>;
+var<private> sums: array<vec4f, ROWS * QUADS>;
+
+@compute @workgroup_size(4)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let height = sizes.height;
+  let width = sizes.width;
+  let depth = sizes.depth;
+  let across = (width + 4u * COLUMNS - 1u) / (4u * COLUMNS);
+  let down = (height + ROWS - 1u) / ROWS;
+  let at = group.x + group.y * groups.x;
+  let matrix = at / across / down;
+  if (matrix >= sizes.matrices) { return; }
+  let firstRow = at / across % down * ROWS;
+  let rows = min(ROWS, height - firstRow);
+  let firstColumn = at % across * 4u * COLUMNS + index;
+  let leftAt = matrix * height * depth;
+  let rightAt = matrix * depth * width;
+  // Places outside are moved to the edge: what they give is not stored.
+  //#for C in 0..COLUMNS
+  let column${C} = rightAt + min(firstColumn + 4u * ${C}u, width - 1u);
+  //#end
+  for (var begin = 0u; begin < depth; begin += DEPTH) {
+    for (var q = 0u; q < DEPTH; q++) {
+      // Terms beyond the end are zeros.
+      let inside = f32(begin + q < depth);
+      let source = min(begin + q, depth - 1u) * width;
+      //#for D in 0..COLUMNS/4
+      panel[q * QUADS + ${D}u] = inside * vec4f(
+        right[source + column${4 * D}], right[source + column${4 * D + 1}],
+        right[source + column${4 * D + 2}], right[source + column${4 * D + 3}],
+      );
+      //#end
+    }
+    for (var i = 0u; i < rows; i++) {
+      //#if GRAM
+      let row = leftAt + firstRow + i;
+      //#else
+      let row = leftAt + (firstRow + i) * depth;
+      //#end
+      //#for D in 0..COLUMNS/4
+      let sum0_${D} = sums[i * QUADS + ${D}u];
+      //#end
+      //#for K in 0..DEPTH
+      //#if GRAM
+      let x${K} = vec4f(left[row + min(begin + ${K}u, depth - 1u) * height]);
+      //#else
+      let x${K} = vec4f(left[row + min(begin + ${K}u, depth - 1u)]);
+      //#end
+      //#for D in 0..COLUMNS/4
+      let sum${K + 1}_${D} = fma(x${K}, panel[${K * COLUMNS / 4 + D}], sum${K}_${D});
+      //#end
+      //#end
+      //#for D in 0..COLUMNS/4
+      sums[i * QUADS + ${D}u] = sum${DEPTH}_${D};
+      //#end
+    }
+  }
+  for (var i = 0u; i < rows; i++) {
+    let outAt = (matrix * height + firstRow + i) * width;
+    //#for C in 0..COLUMNS
+    let place${C} = firstColumn + 4u * ${C}u;
+    if (place${C} < width) {
+      //#if GRAM
+      out[outAt + place${C}] = sums[i * QUADS + ${C / 4}u][${C % 4}];
+      //#else
+      out[outAt + place${C}] = sizes.before * base[outAt + place${C}] + sizes.by * sums[i * QUADS + ${C / 4}u][${C % 4}];
+      //#end
+    }
+    //#end
+  }
 }
 
 //#kernel muonUpdate

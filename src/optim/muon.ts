@@ -1,7 +1,8 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/muon.wgsl';
 import type { Engine } from '../gpu/engine';
-import { workgroupRow } from '../gpu/recording';
+import type { ParamValues } from '../gpu/expression';
+import { workgroupRow, type Dispatch } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import type { Arena } from '../nn/parameters';
@@ -9,12 +10,19 @@ import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
 import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
 
-const kernels = kernelsOf('muon', source, ['muonMomentum', 'muonProduct', 'muonUpdate'], { reduce });
+const kernels = kernelsOf('muon', source, ['muonMomentum', 'muonProduct', 'muonPanel', 'muonUpdate'], { reduce });
 
 /** Newton-Schulz iterations. Four do in training what Jordan's five do. */
 export const MUON_ITERATIONS = 4;
 /** Coefficients a, b, c of Jordan's quintic, chosen for its slope at zero: singular values end between 0.7 and 1.2. */
 export const MUON_COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
+
+/** Rows and columns that an invocation makes: few for GPUs, which want many invocations; many where each load counts. */
+const TILE = 4;
+const SOFTWARE_TILE = 8;
+/** What muonPanel takes at once: 48 columns, by 24 terms, which compile fast enough. */
+const PANEL = { COLUMNS: 12, DEPTH: 24 } as const;
+const PANEL_ROWS = 64;
 
 export interface MuonOptions {
   /** Times the learning rate of AdamW, whose steps have another size. */
@@ -134,13 +142,29 @@ function product(graph: Graph, { left, right, base, before = 0, by = 1 }: Produc
   const [matrices = 0, depth = 0, width = 0] = right.shape;
   const height = base ? (left.shape[1] ?? 0) : width;
   const out = graph.empty('Muon product', [matrices, height, width]);
+  const { kernel, params, workgroups } = plan(graph.engine, matrices, height, width);
   graph.dispatch({
-    kernel: kernels.muonProduct,
-    params: { GRAM: base === undefined },
+    kernel,
+    params: { GRAM: base === undefined, ...params },
     uniforms: { matrices, height, width, depth, before, by },
     bindings: { left, right, out, ...(base ? { base } : {}) },
     flops: 2 * matrices * height * width * depth,
-    workgroups: workgroupRow(Math.ceil((matrices * Math.ceil(height / 4) * Math.ceil(width / 4)) / 64)),
+    workgroups,
   });
   return out;
+}
+
+/** The kernel of a product and its grid. They give the same bits. */
+function plan(
+  { traits: { software, plain, subgroups } }: Engine,
+  matrices: number,
+  height: number,
+  width: number,
+): Pick<Dispatch, 'kernel' | 'workgroups'> & { readonly params: ParamValues } {
+  const tiles = (rows: number, columns: number): number => matrices * Math.ceil(height / rows) * Math.ceil(width / columns);
+  if (software && !plain && (subgroups?.min ?? 0) <= 4) {
+    return { kernel: kernels.muonPanel, params: PANEL, workgroups: workgroupRow(tiles(PANEL_ROWS, 4 * PANEL.COLUMNS)) };
+  }
+  const side = software && !plain ? SOFTWARE_TILE : TILE;
+  return { kernel: kernels.muonProduct, params: { TM: side, TN: side }, workgroups: workgroupRow(Math.ceil(tiles(side, side) / 64)) };
 }
