@@ -1,4 +1,5 @@
-import { configDefaults, defineConfig, type Plugin } from 'vitest/config';
+import { defineConfig, type Plugin } from 'vitest/config';
+import WhatRan from './tools/whatRan';
 
 /** Shader files are imported as text, as the bundler does it. */
 const wgsl: Plugin = {
@@ -6,12 +7,13 @@ const wgsl: Plugin = {
   transform: (code, id) => (id.endsWith('.wgsl') ? `export default ${JSON.stringify(code)};` : undefined),
 };
 
-/** The quick tests. Those named *.long.test.ts are left to vitest.all.config.ts. */
+/** Every test. `npm test` leaves out those tagged `thorough`, `npm run test:all` does not. */
 export default defineConfig({
   plugins: [wgsl],
   test: {
     include: ['kernels-test/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
+    tags: [{ name: 'thorough', description: 'More shapes, seeds and rarer paths: npm test goes without.' }],
+    reporters: ['default', new WhatRan()],
     globalSetup: ['tools/printAdapter.ts'],
     setupFiles: ['kernels-test/setup.ts'],
     testTimeout: 120_000,

@@ -1,0 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * What a test calls that opens a device, a browser or another program. A test file that has none of these words has no way
+ * to a device, as helpers of tests are given their engine.
+ */
+const OPENS = /\b(openEngine|openEngineOn|requestAdapter|spawnTrain|useBrowser|openBrowser|servePage|spawn|spawnSync|execFile|execFileSync)\(/;
+
+/** Test files that need no device. All tests of kernels need one. */
+export function deviceless(): string[] {
+  const files = ['src', 'tools'].flatMap((room) => readdirSync(room, { recursive: true, encoding: 'utf8' }).map((path) => join(room, path)));
+  return files.filter((path) => path.endsWith('.test.ts') && !OPENS.test(readFileSync(path, 'utf8')));
+}
