@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../kernels-test/variants';
 import { nameOfWay, type Way } from '../gpu/choices';
-import type { Engine } from '../gpu/engine';
+import { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
 import { spawnTrain } from '../node/spawnTrain';
 import type { PartialSettings } from './options';
@@ -16,9 +16,24 @@ const RANDOM: PartialSettings = {
   masking: { sameProb: 0.5, alpha: { law: 'beta', a: 1, b: 1 }, alphaPer: 'sample' },
 };
 
+/** All but the runs that have one of their own share its device, which keeps what was compiled for the first of them. */
+let shared: Engine;
+beforeAll(async () => {
+  shared = await openEngine();
+});
+afterAll(() => {
+  shared.dispose();
+});
+
+type RunOptions = Parameters<typeof tinyRun>[2];
+
 /** A run on an engine of its own, which it leaves empty. */
-async function runAlone(settings: PartialSettings, options: Parameters<typeof tinyRun>[2] = {}): Promise<TinyRun> {
-  const engine = await openEngine();
+function runAlone(settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
+  const { device, info, wait } = shared;
+  return runOn(Engine.borrow(device, { info, wait }), settings, options);
+}
+
+async function runOn(engine: Engine, settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
   try {
     const run = await tinyRun(engine, tinyConfig(settings), options);
     expect(engine.pool.liveBuffers).toBe(0);
@@ -38,12 +53,13 @@ const traces = ({ steps, store }: TinyRun): unknown => ({
 describe('in one process', () => {
   let first: TinyRun;
   beforeAll(async () => {
-    first = await runAlone(RANDOM);
+    first = await tinyRun(shared, tinyConfig(RANDOM));
   });
 
-  it('the same seed gives the same run, bit for bit, on two engines', async () => {
+  it('the same seed gives the same run, bit for bit, on two devices and on two engines of one', async () => {
     expect(first.steps.map(({ step }) => step)).toEqual([0, 1, 2, 0, 1, 2, 3]);
     expect(new Set(first.steps.map(({ loss }) => loss)).size).toBe(7);
+    expect(traces(await runOn(await openEngine(), RANDOM))).toEqual(traces(first));
     expect(traces(await runAlone(RANDOM))).toEqual(traces(first));
   });
 
@@ -182,7 +198,7 @@ describe('kernels', () => {
     }
   });
 
-  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', async (variant) => {
+  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', { tags: ['thorough'], timeout: 300_000 }, async (variant) => {
     const engine: Engine = await openEngine();
     try {
       const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
@@ -203,7 +219,7 @@ describe('kernels', () => {
     } finally {
       engine.dispose();
     }
-  }, 300_000);
+  });
 });
 
 describe('in separate processes', () => {
