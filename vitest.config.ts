@@ -12,7 +12,10 @@ export default defineConfig({
   plugins: [wgsl],
   test: {
     include: ['kernels-test/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts'],
-    tags: [{ name: 'thorough', description: 'More shapes, seeds and rarer paths: npm test goes without.' }],
+    tags: [
+      { name: 'thorough', description: 'More shapes, seeds and rarer paths: npm test goes without.' },
+      { name: 'device', description: 'Opens a device, though its file does not say so: npm run test:fast goes without.' },
+    ],
     reporters: ['default', new WhatRan()],
     globalSetup: ['tools/printAdapter.ts'],
     setupFiles: ['kernels-test/setup.ts'],

@@ -1,8 +1,18 @@
+import { fileURLToPath } from 'node:url';
 import { deviceless } from './tools/deviceless';
+import WhatRan from './tools/whatRan';
 import every from './vitest.config';
 
-/** The tests that need no device: nothing opens one for them either. */
+/** The tests that need no device: one that opens one fails. They share what they import, which takes most of their time. */
 export default {
   ...every,
-  test: { ...every.test, include: deviceless(), globalSetup: [], setupFiles: [] },
+  resolve: { alias: { webgpu: fileURLToPath(new URL('tools/noDevice.ts', import.meta.url)) } },
+  test: {
+    ...every.test,
+    include: deviceless(),
+    isolate: false,
+    reporters: ['default', new WhatRan('npm test adds those that need a device')],
+    globalSetup: [],
+    setupFiles: [],
+  },
 };

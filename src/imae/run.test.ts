@@ -297,7 +297,7 @@ describe('node train.js', () => {
     }
   });
 
-  it('a loss that is not finite ends with code 1 and one message', async () => {
+  it('a loss that is not finite ends with code 1 and one message', { tags: ['thorough'] }, async () => {
     const { code, err } = await spawnTrain([
       '--config',
       config,
