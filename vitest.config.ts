@@ -11,14 +11,18 @@ const wgsl: Plugin = {
 export default defineConfig({
   plugins: [wgsl],
   test: {
-    include: ['kernels-test/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts'],
+    projects: [
+      // A suite registers itself when its file is loaded, which must be once for each file.
+      { extends: true, test: { name: 'kernels', include: ['kernels-test/**/*.test.ts'], setupFiles: ['kernels-test/setup.ts'] } },
+      // These share what they import, and a device (src/node/testEngine.ts).
+      { extends: true, test: { name: 'rest', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], isolate: false } },
+    ],
     tags: [
       { name: 'thorough', description: 'More shapes, seeds and rarer paths: npm test goes without.' },
       { name: 'device', description: 'Opens a device, though its file does not say so: npm run test:fast goes without.' },
     ],
     reporters: ['default', new WhatRan()],
     globalSetup: ['tools/printAdapter.ts'],
-    setupFiles: ['kernels-test/setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../kernels-test/variants';
 import { nameOfWay, type Way } from '../gpu/choices';
-import { Engine } from '../gpu/engine';
+import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { spawnTrain } from '../node/spawnTrain';
 import type { PartialSettings } from './options';
 import { MemoryStore, TINY, tinyConfig, tinyRun, type TinyRun } from './testRun';
@@ -16,21 +17,11 @@ const RANDOM: PartialSettings = {
   masking: { sameProb: 0.5, alpha: { law: 'beta', a: 1, b: 1 }, alphaPer: 'sample' },
 };
 
-/** All but the runs that have one of their own share its device, which keeps what was compiled for the first of them. */
-let shared: Engine;
-beforeAll(async () => {
-  shared = await openEngine();
-});
-afterAll(() => {
-  shared.dispose();
-});
-
 type RunOptions = Parameters<typeof tinyRun>[2];
 
 /** A run on an engine of its own, which it leaves empty. */
-function runAlone(settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
-  const { device, info, wait } = shared;
-  return runOn(Engine.borrow(device, { info, wait }), settings, options);
+async function runAlone(settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
+  return runOn(await testEngine(), settings, options);
 }
 
 async function runOn(engine: Engine, settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
@@ -53,7 +44,7 @@ const traces = ({ steps, store }: TinyRun): unknown => ({
 describe('in one process', () => {
   let first: TinyRun;
   beforeAll(async () => {
-    first = await tinyRun(shared, tinyConfig(RANDOM));
+    first = await runAlone(RANDOM);
   });
 
   it('the same seed gives the same run, bit for bit, on two devices and on two engines of one', async () => {
@@ -182,7 +173,7 @@ describe('in one process', () => {
 
 describe('kernels', () => {
   it('fast ones and plain ones give the same curve within rounding', async () => {
-    const engine: Engine = await openEngine();
+    const engine: Engine = await testEngine();
     try {
       const curves: number[][] = [];
       for (const variant of Object.values(engineVariants(engine))) {
@@ -199,7 +190,7 @@ describe('kernels', () => {
   });
 
   it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', { tags: ['thorough'], timeout: 300_000 }, async (variant) => {
-    const engine: Engine = await openEngine();
+    const engine: Engine = await testEngine();
     try {
       const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
       let asked: Engine['choices']['asked'] = [];

@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../../../gpu/engine';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Engine } from '../../../gpu/engine';
 import type { Config } from '../../../imae/config';
-import { tinyConfig, tinyRun } from '../../../imae/testRun';
+import { tinyConfig } from '../../../imae/testRun';
 import { BUILT_IN } from '../../../imae/trainingData';
 import { openEngine } from '../../../node/dawn';
+import { testEngine } from '../../../node/testEngine';
 import { MemoryFolder, type Files } from '../../training/memoryFolder';
 import { Training } from '../../training/service';
 import { unzip, zipFolder } from '../../training/zip';
@@ -14,17 +15,8 @@ import { PageRun, type Standing, type Trainer } from './pageRun';
 const NAME = '2026-11-21_12-00-00-demo';
 const config = tinyConfig({ training: { budget: { steps: 8 }, batch: 8, seed: 5 }, logging: { scoreEvery: 3, panelsEvery: 4, checkpointEvery: 2 } });
 
-/** Engines borrow its device, which keeps what was compiled for a run of its own. Those that a test loses have their own. */
-let shared: Engine;
+/** Whether engines get devices of their own, which a test may lose. */
 let areLost = false;
-beforeAll(async () => {
-  shared = await openEngine();
-  await tinyRun(shared, config);
-});
-afterAll(() => {
-  shared.dispose();
-});
-
 const engines: Engine[] = [];
 const runs: PageRun[] = [];
 afterEach(() => {
@@ -35,9 +27,8 @@ afterEach(() => {
 /** A worker's like: what passes in and out is copied. */
 function startTrainer(): Trainer {
   const service = new Training({
-    openEngine: async (options) => {
-      const { device, info, wait } = shared;
-      const engine = areLost ? await openEngine(options) : Engine.borrow(device, { info, wait, ...options });
+    openEngine: async () => {
+      const engine = await (areLost ? openEngine() : testEngine());
       engines.push(engine);
       return engine;
     },
