@@ -1,6 +1,6 @@
 // Types and lint, side by side: prints what they find and fails where either does. Both remember in node_modules/.cache what
-// they found in files that have not changed since. Lint then overlooks what a change does to other files; `npm run lint`
-// forgets all of it, and so does `npm ci`, so that CI does.
+// they found in files that have not changed since. Lint then overlooks what a change does to other files. `npm run lint`
+// remembers nothing, and `npm ci` forgets all, so that CI overlooks nothing.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
