@@ -8,7 +8,7 @@ import type { Tensor } from '../src/tensor/tensor';
 import { backward, forward, type Case, type Inputs } from './attention.reference';
 import { expectClose, operationTest, random } from './compare';
 import { refusalTest } from './refusal';
-import { suite, type KernelTest } from './suite';
+import { suite, thorough, type KernelTest } from './suite';
 
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
@@ -128,12 +128,16 @@ function everyVersion(stated: Stated): KernelTest {
   };
 }
 
-// Sequences below, at and above a block; d of one vec4, of part of a tile, and no multiple of four (plain kernels).
+// d of no multiple of four (plain kernels), and of part of a tile.
 const SHAPES: readonly Stated[] = [
   { shape: [1, 1, 1, 1] },
-  { shape: [3, 1, 5, 4] },
   { shape: [2, 3, 3, 3], mask: 'some' },
   { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] },
+];
+
+// Sequences below, at and above a block; d of one vec4.
+const MORE_SHAPES: readonly Stated[] = [
+  { shape: [3, 1, 5, 4] },
   { shape: [2, 33, 1, 16], bias: [1, 1] },
   { shape: [2, 5, 3, 20], bias: [2, 1] },
   { shape: [2, 17, 5, 60], mask: 'some', bias: [1, 5] },
@@ -142,16 +146,18 @@ const SHAPES: readonly Stated[] = [
   { shape: [1, 17, 3, 8], mask: 'none' },
 ];
 
-const HALF_SHAPES: readonly Stated[] = [
-  { shape: [2, 3, 3, 3] },
-  { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] },
-  { shape: [2, 65, 3, 64] },
-];
+const HALF_SHAPE: Stated = { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] };
+const MORE_HALF_SHAPES: readonly Stated[] = [{ shape: [2, 3, 3, 3] }, { shape: [2, 65, 3, 64] }];
 
 export default suite('attention', [
   ...SHAPES.map((stated) => throughTape(stated)),
-  ...HALF_SHAPES.map((stated) => throughTape(stated, true)),
+  throughTape(HALF_SHAPE, true),
   ...SHAPES.map(everyVersion),
+  ...thorough([
+    ...MORE_SHAPES.map((stated) => throughTape(stated)),
+    ...MORE_HALF_SHAPES.map((stated) => throughTape(stated, true)),
+    ...MORE_SHAPES.map(everyVersion),
+  ]),
   refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
     attention(graph, graph.input('qkv', [2, 3, 16]), 3),
   ),

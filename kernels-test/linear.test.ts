@@ -2,7 +2,7 @@ import { linear } from '../src/ops/linear';
 import { operationTest, random, randomHalf, type Reference } from './compare';
 import { backward, forward, type Inputs, type InputsWithResidual } from './linear.reference';
 import { refusalTest } from './refusal';
-import { suite, type KernelTest } from './suite';
+import { suite, thorough, type KernelTest } from './suite';
 
 /** Operands of x [...shape, k] → [...shape, n]. */
 function operandsOf(leading: readonly number[], n: number, k: number): InputsWithResidual {
@@ -68,21 +68,20 @@ function ontoItself(leading: readonly number[], width: number): KernelTest {
   });
 }
 
-// Odd and even widths, for kernels on single floats and on four; rows enough for dW to be split.
-const SHAPES = [
-  [[1], 1, 3],
-  [[3], 17, 33],
-  [[65], 33, 17],
-  [[5, 17], 65, 3],
-  [[16, 17], 24, 48],
-  [[5, 65], 36, 20],
-] as const;
+// Odd widths, for kernels on single floats.
+const SHAPES = [[[1], 1, 3], [[3], 17, 33], [[65], 33, 17], [[5, 17], 65, 3]] as const;
+// Even ones, for kernels on four; rows enough for dW to be split.
+const EVEN_SHAPES = [[[16, 17], 24, 48], [[5, 65], 36, 20]] as const;
 
 export default suite('linear', [
   ...SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),
-  ...SHAPES.map(([leading, n, k]) => inHalf(leading, n, k)),
+  inHalf(...SHAPES[1]),
   ontoItself([3], 17),
-  ontoItself([2, 33], 20),
+  ...thorough([
+    ...EVEN_SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),
+    ...[SHAPES[0], ...SHAPES.slice(2), ...EVEN_SHAPES].map(([leading, n, k]) => inHalf(leading, n, k)),
+    ontoItself([2, 33], 20),
+  ]),
   refusalTest('a weight of another width', 'weight', (graph) =>
     linear(graph, graph.input('x', [2, 5]), graph.input('weight', [3, 4]), graph.input('bias', [3])),
   ),

@@ -6,9 +6,11 @@ import { expectClose, random } from './compare';
 import * as reference from './mask.reference';
 import type { MaskCounter, Orders } from './mask.reference';
 import { refusalTest } from './refusal';
-import { suite, type KernelTest } from './suite';
+import { suite, thorough, type KernelTest } from './suite';
 
-const SHAPES = [[1, 1], [2, 3], [3, 17], [5, 64], [2, 65], [3, 196], [1, 1023], [1, 4096]] as const;
+const SHAPES = [[1, 1], [2, 3], [3, 17], [5, 64], [2, 65], [3, 196], [1, 1023]] as const;
+/** The longest that there may be. */
+const LONGEST = [1, 4096] as const;
 
 /** Words past 2^31: the order is that of unsigned numbers. */
 const COUNTER: MaskCounter = [0xdeadbeef, 0x1fffff, 6, 12345, 67];
@@ -54,10 +56,10 @@ async function expectTwin(engine: Engine, batch: number, length: number, counter
   expectClose('idsRestore', actual.idsRestore, expected.idsRestore, 0);
 }
 
-const twins = SHAPES.map(([batch, length]): KernelTest => ({
+const twinTest = ([batch, length]: readonly [number, number]): KernelTest => ({
   name: `the twin's order ${batch}×${length}`,
   run: (engine) => expectTwin(engine, batch, length, COUNTER),
-}));
+});
 
 const ties: KernelTest = {
   name: 'ties by index',
@@ -95,24 +97,24 @@ function expectWithin(what: string, value: number, [low, high]: readonly [number
   if (!(value > low && value < high)) throw new Error(`${what} is ${value}, not between ${low} and ${high}`);
 }
 
-// side, visible patches; one visible, one hidden, and a side of 63, the largest
-const SQUARES = [[2, 1], [8, 63], [7, 20], [14, 10], [63, 1000]] as const;
+// side, visible patches; one visible, one hidden
+const SQUARES = [[2, 1], [8, 63], [7, 20], [14, 10]] as const;
+const LARGEST_SQUARE = [63, 1000] as const;
+const CHOICES = ['block', 'grid'] as const;
 
-const shaped = (['block', 'grid'] as const).flatMap((choice) =>
-  SQUARES.map(([side, keep]): KernelTest => ({
-    name: `${choice}: the twin's order ${side}×${side}, ${keep} visible`,
-    run: async (engine) => {
-      const [batch, length] = [7, side * side];
-      const expected =
-        choice === 'block'
-          ? reference.drawBlockMasks(batch, length, keep, COUNTER)
-          : reference.drawGridMasks(batch, length, COUNTER);
-      const actual = await draw(engine, batch, length, COUNTER, { keep, choice });
-      expectClose('idsShuffle', actual.idsShuffle, expected.idsShuffle, 0);
-      expectClose('idsRestore', actual.idsRestore, expected.idsRestore, 0);
-    },
-  })),
-);
+const shapedTest = (choice: (typeof CHOICES)[number], [side, keep]: readonly [number, number]): KernelTest => ({
+  name: `${choice}: the twin's order ${side}×${side}, ${keep} visible`,
+  run: async (engine) => {
+    const [batch, length] = [7, side * side];
+    const expected =
+      choice === 'block'
+        ? reference.drawBlockMasks(batch, length, keep, COUNTER)
+        : reference.drawGridMasks(batch, length, COUNTER);
+    const actual = await draw(engine, batch, length, COUNTER, { keep, choice });
+    expectClose('idsShuffle', actual.idsShuffle, expected.idsShuffle, 0);
+    expectClose('idsRestore', actual.idsRestore, expected.idsRestore, 0);
+  },
+});
 
 const grids: KernelTest = {
   name: 'grid: a quarter is one of every 2×2, each equally often, and a half a checkerboard',
@@ -227,7 +229,7 @@ async function expectWeights(graph: Graph, weights: Tensor, expected: Float64Arr
   }
 }
 
-const inverses = SHAPES.map(([rows, length]): KernelTest => ({
+const inverses = [...SHAPES, LONGEST].map(([rows, length]): KernelTest => ({
   name: `inverse ${rows}×${length}`,
   run: async (engine) => {
     const { idsShuffle, idsRestore } = reference.randomOrders(rows, length);
@@ -250,10 +252,10 @@ const oddShape = (choice: 'block' | 'grid'): KernelTest =>
   );
 
 export default suite('mask', [
-  ...twins,
+  ...SHAPES.map(twinTest),
   ties,
   uniform,
-  ...shaped,
+  ...CHOICES.flatMap((choice) => SQUARES.map((square) => shapedTest(choice, square))),
   grids,
   blocks,
   ...weighted,
@@ -263,4 +265,5 @@ export default suite('mask', [
   ...inverses,
   oddShape('block'),
   oddShape('grid'),
+  ...thorough([twinTest(LONGEST), ...CHOICES.map((choice) => shapedTest(choice, LARGEST_SQUARE))]),
 ]);

@@ -6,7 +6,7 @@ import type { Tensor } from '../src/tensor/tensor';
 import { expectClose, operationTest, random, randomHalf } from './compare';
 import { backward, forward, type Inputs } from './mlp.reference';
 import { refusalTest } from './refusal';
-import { suite, type KernelTest } from './suite';
+import { suite, thorough, type KernelTest } from './suite';
 
 function inputsOf(leading: readonly number[], d: number, f: number): Inputs {
   return {
@@ -91,23 +91,24 @@ function composedTest(leading: readonly number[], d: number, f: number): KernelT
   };
 }
 
-// Widths of four and not; rows enough for the gradients of the weights to be split.
-const SHAPES = [[[1], 3, 5], [[3], 17, 33], [[2, 33], 12, 65], [[16, 17], 20, 80]] as const;
+function shapeTest(leading: readonly number[], d: number, f: number): KernelTest {
+  return operationTest<Inputs>({
+    name: `[${[...leading, d].join(', ')}], ${f} hidden`,
+    inputs: inputsOf(leading, d, f),
+    operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+    forward,
+    backward,
+  });
+}
 
 export default suite('mlp', [
-  ...SHAPES.map(([leading, d, f]) =>
-    operationTest<Inputs>({
-      name: `[${[...leading, d].join(', ')}], ${f} hidden`,
-      inputs: inputsOf(leading, d, f),
-      operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
-      forward,
-      backward,
-    }),
-  ),
-  halfTest(...SHAPES[3]),
-  plainOnly(halfTest(...SHAPES[1])),
+  shapeTest([1], 3, 5),
+  shapeTest([3], 17, 33),
+  shapeTest([2, 33], 12, 65),
+  plainOnly(halfTest([3], 17, 33)),
   composedTest([5], 17, 33),
-  composedTest([3, 65], 20, 80),
+  // Widths of four; rows enough for the gradients of the weights to be split.
+  ...thorough([shapeTest([16, 17], 20, 80), halfTest([16, 17], 20, 80), composedTest([3, 65], 20, 80)]),
   refusalTest('a second layer of another width', 'weight2', (graph) =>
     mlp(graph, graph.input('x', [2, 5]), {
       weight1: graph.input('weight1', [7, 5]),

@@ -19,6 +19,6 @@ import type { KernelSuite } from './suite';
       runner.dispose();
       engine.dispose();
     });
-    for (const test of tests) it(test.name, () => runner.run(test));
+    for (const test of tests) it(test.name, { tags: test.isThorough ? ['thorough'] : [] }, () => runner.run(test));
   });
 };

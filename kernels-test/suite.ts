@@ -3,6 +3,8 @@ import type { Engine } from '../src/gpu/engine';
 /** One check of a kernel: resolves where it holds, throws an Error that says what differs. */
 export interface KernelTest {
   readonly name: string;
+  /** `npm test` goes without it. */
+  readonly isThorough?: boolean;
   run(engine: Engine): Promise<void>;
 }
 
@@ -21,4 +23,9 @@ export function suite(kernel: string, tests: readonly KernelTest[]): KernelSuite
   const stated = { kernel, tests };
   (globalThis as { registerKernelSuite?: Register }).registerKernelSuite?.(stated);
   return stated;
+}
+
+/** Marks tests of more shapes and rarer paths, which only `npm run test:all` runs, and a page. */
+export function thorough(tests: readonly KernelTest[]): readonly KernelTest[] {
+  return tests.map((test) => ({ ...test, isThorough: true }));
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { imageBytes } from '../data/imageSet';
 import { readSafetensors } from '../files/safetensors';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { BlendInspector } from './blendInspector';
 import { saveModel, trainedAs } from './checkpoint';
 import { Inspector } from './inspector';
@@ -19,7 +19,7 @@ let engine: Engine;
 let viewer: Viewer;
 let inspector: BlendInspector;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
   const config = tinyConfig();
   const model = makeModel(engine, config, 'imae');
   initializeModel(model, 7);

@@ -6,6 +6,7 @@ import { engineVariants } from '../../kernels-test/variants';
 import { nameOfWay, type Way } from '../gpu/choices';
 import type { Engine } from '../gpu/engine';
 import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { spawnTrain } from '../node/spawnTrain';
 import type { PartialSettings } from './options';
 import { MemoryStore, TINY, tinyConfig, tinyRun, type TinyRun } from './testRun';
@@ -16,9 +17,14 @@ const RANDOM: PartialSettings = {
   masking: { sameProb: 0.5, alpha: { law: 'beta', a: 1, b: 1 }, alphaPer: 'sample' },
 };
 
+type RunOptions = Parameters<typeof tinyRun>[2];
+
 /** A run on an engine of its own, which it leaves empty. */
-async function runAlone(settings: PartialSettings, options: Parameters<typeof tinyRun>[2] = {}): Promise<TinyRun> {
-  const engine = await openEngine();
+async function runAlone(settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
+  return runOn(await testEngine(), settings, options);
+}
+
+async function runOn(engine: Engine, settings: PartialSettings, options: RunOptions = {}): Promise<TinyRun> {
   try {
     const run = await tinyRun(engine, tinyConfig(settings), options);
     expect(engine.pool.liveBuffers).toBe(0);
@@ -41,9 +47,10 @@ describe('in one process', () => {
     first = await runAlone(RANDOM);
   });
 
-  it('the same seed gives the same run, bit for bit, on two engines', async () => {
+  it('the same seed gives the same run, bit for bit, on two devices and on two engines of one', async () => {
     expect(first.steps.map(({ step }) => step)).toEqual([0, 1, 2, 0, 1, 2, 3]);
     expect(new Set(first.steps.map(({ loss }) => loss)).size).toBe(7);
+    expect(traces(await runOn(await openEngine(), RANDOM))).toEqual(traces(first));
     expect(traces(await runAlone(RANDOM))).toEqual(traces(first));
   });
 
@@ -177,7 +184,7 @@ describe('in one process', () => {
 
 describe('kernels', () => {
   it('fast ones and plain ones give the same curve within rounding', async () => {
-    const engine: Engine = await openEngine();
+    const engine: Engine = await testEngine();
     try {
       const curves: number[][] = [];
       for (const variant of Object.values(engineVariants(engine))) {
@@ -193,8 +200,8 @@ describe('kernels', () => {
     }
   });
 
-  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', async (variant) => {
-    const engine: Engine = await openEngine();
+  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', { tags: ['thorough'], timeout: 300_000 }, async (variant) => {
+    const engine: Engine = await testEngine();
     try {
       const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
       let asked: Engine['choices']['asked'] = [];
@@ -214,7 +221,7 @@ describe('kernels', () => {
     } finally {
       engine.dispose();
     }
-  }, 300_000);
+  });
 });
 
 describe('in separate processes', () => {

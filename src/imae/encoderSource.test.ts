@@ -4,7 +4,7 @@ import { memorySource } from '../files/byteSource';
 import { readSafetensors, storedTensor, tensorFloat32, type Safetensors, type StoredTensor } from '../files/safetensors';
 import { readTensorFile } from '../files/tensorFile';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { Parameters } from '../nn/parameters';
 import { Graph } from '../tensor/graph';
 import { assertTeacherFits } from './checkpoint';
@@ -43,7 +43,7 @@ function published(size: Partial<ModelSize>, branches: Branches = 1): NamedFile 
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
 });
 afterAll(() => engine.dispose());
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
 import { readSafetensors, tensorFloat32, type StoredTensor } from '../files/safetensors';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { classifierSpecs, FINETUNE_DEFAULTS, layerScale, runFinetune, type Finetuned, type FinetuneRun, type FinetuneSettings } from './finetune';
 import type { NamedFile } from './run';
 import { COLOURED, Points, shuffledLabels, untrainedModel } from './testClassifier';
@@ -12,7 +12,7 @@ describe('fine-tuning', () => {
   let engine: Engine;
   let model: NamedFile;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     model = await untrainedModel(engine);
   });
   afterAll(() => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/compare';
 import { RandomStream, purposes } from '../data/philox';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { Graph } from '../tensor/graph';
 import { invertPermutation } from '../ops/mask';
 import type { ModelSize } from './config';
@@ -23,7 +23,7 @@ let engine: Engine;
 let model: Model;
 let inspector: Inspector;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
   const parameters = new Parameters(engine, 'model', maeSpecs(SIZE, 2));
   parameters.initialize((index) => RandomStream.at(3, purposes.init, index));
   // Large enough for attention to choose.

@@ -4,7 +4,7 @@ import { engineVariants } from '../../kernels-test/variants';
 import { RandomStream, purposes } from '../data/philox';
 import type { Engine } from '../gpu/engine';
 import { Parameters } from '../nn/parameters';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { invertPermutation } from '../ops/mask';
 import { Graph } from '../tensor/graph';
 import type { ModelSize } from './config';
@@ -131,7 +131,7 @@ describe('an encoder on all tokens with a key mask equals the encoder on gathere
   let engine: Engine;
   let variants: Readonly<Record<string, Engine>>;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     variants = engineVariants(engine);
   });
   afterEach(() => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/compare';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { judge } from './classification';
 import { KNN_DEFAULTS, knnVotes, runKnn } from './knn';
 import { COLOURED, shuffledLabels, untrainedModel } from './testClassifier';
@@ -9,7 +9,7 @@ import { COLOURED, shuffledLabels, untrainedModel } from './testClassifier';
 describe('nearest neighbours', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     expect(engine.pool.liveBuffers).toBe(0);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { FINETUNE_DEFAULTS, runFinetune, type Finetuned, type FinetuneSitting } from './finetune';
 import { LearningStopped } from './learning';
 import type { NamedFile, SavedState } from './run';
@@ -49,7 +49,7 @@ describe('fine-tuning that is left', () => {
   const run = (sitting: Memory): Promise<Finetuned> =>
     runFinetune(engine, { model, from: 'trained', data: COLOURED, settings: SETTINGS, watcher: sitting.watcher, sitting });
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     model = await untrainedModel(engine);
     whole = await runFinetune(engine, { model, from: 'trained', data: COLOURED, settings: SETTINGS, watcher: new Points() });
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { resolveConfig, type Phase } from './config';
 import { maskOf, type MaskKind } from './masks';
 import { imageToPatches, Unmixer } from './unmixing';
@@ -15,7 +15,7 @@ const PAIRS = Array.from({ length: 11 }, (_, index) => ({ first: index, second: 
 describe('masks', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     expect(engine.pool.liveBuffers).toBe(0);

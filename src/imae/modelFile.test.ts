@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors, type Safetensors } from '../files/safetensors';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { studentSize, teacherSize } from './config';
 import { describeModel } from './modelFile';
 import { normalisation } from './normalisation';
@@ -11,7 +11,7 @@ const CONFIG = tinyConfig({ model: { decoderDim: 32, depth: 2 }, training: { bud
 let engine: Engine;
 let store: MemoryStore;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
   ({ store } = await tinyRun(engine, CONFIG));
 });
 afterAll(() => engine.dispose());

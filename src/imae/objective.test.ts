@@ -3,7 +3,7 @@ import { expectClose, random } from '../../kernels-test/compare';
 import { purposes, RandomStream } from '../data/philox';
 import type { Engine } from '../gpu/engine';
 import { Parameters } from '../nn/parameters';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { invertPermutation } from '../ops/mask';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
@@ -49,7 +49,7 @@ const IMAGE2 = pixels(2);
 describe('objectives', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterEach(() => {
     const left = engine.pool.liveBuffers;

@@ -11,7 +11,7 @@ import {
 } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { compareWithOracle, type Comparison } from './oracle';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'kernels-test', 'oracle');
@@ -44,7 +44,7 @@ describe('cases computed by PyTorch', () => {
   let engine: Engine;
   let variants: Readonly<Record<string, Engine>>;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     variants = engineVariants(engine);
   });
   afterEach(() => {

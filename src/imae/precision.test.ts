@@ -4,6 +4,7 @@ import type { Parameter } from '../tensor/parameter';
 import { Graph } from '../tensor/graph';
 import { readTensor } from '../tensor/tensor';
 import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { drawMasks } from '../ops/mask';
 import { LossScaling } from '../optim/lossScaling';
 import type { Config } from './config';
@@ -21,7 +22,7 @@ const HALF = { device: { precision: 'f16' } } as const satisfies PartialSettings
 describe('precision f16', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     engine.dispose();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from './probe';
 import type { NamedFile } from './run';
 import { COLOURED, Points, shuffledLabels, untrainedModel } from './testClassifier';
@@ -12,7 +12,7 @@ describe('a linear probe', () => {
   let engine: Engine;
   let model: NamedFile;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     model = await untrainedModel(engine);
   });
   afterAll(() => {

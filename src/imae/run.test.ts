@@ -12,7 +12,7 @@ import {
 } from '../files/safetensors';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { spawnTrain } from '../node/spawnTrain';
 import { studentSize } from './config';
 import { maeSpecs } from './mae';
@@ -38,7 +38,7 @@ describe('a run', () => {
   /** A trained teacher's checkpoint. */
   let teacher: Uint8Array;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
     const { store } = await tinyRun(engine, tinyConfig({ training: { mode: 'teacher' } }));
     teacher = store.checkpoints.at(-1)?.model ?? new Uint8Array();
   });
@@ -297,7 +297,7 @@ describe('node train.js', () => {
     }
   });
 
-  it('a loss that is not finite ends with code 1 and one message', async () => {
+  it('a loss that is not finite ends with code 1 and one message', { tags: ['thorough'] }, async () => {
     const { code, err } = await spawnTrain([
       '--config',
       config,

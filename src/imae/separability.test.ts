@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purposes, RandomStream } from '../data/philox';
 import { readSafetensors, storedTensor, writeSafetensors, type StoredTensor } from '../files/safetensors';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { PlaceMeans } from './placeMeans';
 import type { NamedFile } from './run';
 import { evaluateSeparability, nearestOf, type SeparabilityResult, type SeparabilityRow, type Side } from './separability';
@@ -15,7 +15,7 @@ let imae: NamedFile;
 let masked: readonly SeparabilityRow[];
 
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
   const store = new MemoryStore();
   await tinyRun(engine, tinyConfig(), { store });
   [teacher, imae] = [store.finished('teacher') as NamedFile, store.finished('imae') as NamedFile];

@@ -3,7 +3,7 @@ import { digestImages, readImages, type ImageSet, type StreamedSet, type TrainTe
 import { StreamedImages } from '../data/streamedImages';
 import { UserError } from '../files/userError';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import type { PartialSettings } from './options';
 import { staysOnGpu } from './stepImages';
 import { TINY_DATA, tinyConfig, tinyRun } from './testRun';
@@ -12,7 +12,7 @@ import { TINY_DATA, tinyConfig, tinyRun } from './testRun';
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
 });
 afterAll(() => engine.dispose());
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../data/shapes';
 import { ResidentImages } from '../data/residentImages';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { estimateMemory, stepShape } from './accounting';
 import { resolveConfig, type Config, type Phase } from './config';
 import type { PartialSettings } from './options';
@@ -15,7 +15,7 @@ const RECOMPUTE = ['none', 'blocks'] as const;
 describe('a training', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterEach(() => {
     const left = engine.pool.liveBuffers;

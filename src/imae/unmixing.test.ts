@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/compare';
 import type { PanelImage } from '../files/panels';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { studentSize, type Phase } from './config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from './testRun';
@@ -250,7 +250,7 @@ describe('pictures', () => {
   describe('by a model', () => {
     let engine: Engine;
     beforeAll(async () => {
-      engine = await openEngine();
+      engine = await testEngine();
     });
     afterEach(() => {
       const left = engine.pool.liveBuffers;

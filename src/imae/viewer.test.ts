@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { imageBytes } from '../data/imageSet';
 import { readSafetensors, type Safetensors } from '../files/safetensors';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { saveModel, trainedAs } from './checkpoint';
 import { visiblePatches, type Config, type Phase } from './config';
 import { normalisationMetadata } from './modelFile';
@@ -21,7 +21,7 @@ const ORDER = Uint32Array.from({ length: LENGTH }, (_, i) => (i * 5 + 3) % LENGT
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await testEngine();
 });
 afterEach(() => {
   const left = engine.pool.liveBuffers;

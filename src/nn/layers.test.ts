@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../kernels-test/compare';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { block, blockSpecs, linearLayer, linearSpecs } from './layers';
@@ -16,7 +16,7 @@ const X = Float32Array.from(random([BATCH * TOKENS * DIM], 1).data);
 describe('layers', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterEach(() => {
     const left = engine.pool.liveBuffers;

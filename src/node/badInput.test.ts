@@ -275,7 +275,7 @@ describe('a failure ends with code 1, one message, and nothing written', () => {
 describe.runIf(process.platform === 'linux')('so do failures as Linux has them', () => {
   test.each(LINUX_FAILURES)('$args', (each) => refuses(each, 1));
 
-  test('a full disk ends a run, which goes on when there is room', async () => {
+  test('a full disk ends a run, which goes on when there is room', { tags: ['thorough'] }, async () => {
     const draft = join(base, 'full', 'metrics.jsonl.tmp'); // written when a resumed run takes lines back
     interruptedRun('full', () => symlinkSync('/dev/full', draft));
     const resume = (): ReturnType<typeof spawnTrain> => spawnTrain(['--resume', 'full'], { cwd: base });

@@ -6,7 +6,7 @@ import { writeSafetensors } from '../files/safetensors';
 import { untrainedModel } from '../imae/testClassifier';
 import { tinyConfig } from '../imae/testRun';
 import { finetune } from './commands/finetune';
-import { openEngine } from './dawn';
+import { testEngine } from './testEngine';
 import { spawnTrain, type Ended } from './spawnTrain';
 
 /* Fine-tuning of a moment: interrupted, killed, gone on with. */
@@ -55,7 +55,7 @@ for (const name of ['data_batch_1.bin', 'test_batch.bin']) writeFileSync(join(ot
 writeFileSync(join(otherImages, 'batches.meta.txt'), 'a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n');
 
 beforeAll(async () => {
-  const engine = await openEngine();
+  const engine = await testEngine();
   for (const [name, dim] of [['model', 16], ['other', 8]] as const) {
     const { file } = await untrainedModel(engine, tinyConfig({ model: { dim } }));
     writeFileSync(at(`${name}.safetensors`), writeSafetensors(file.tensors, file.metadata));

@@ -92,7 +92,7 @@ describe('export', () => {
 });
 
 describe('reconstruct', () => {
-  it('shows a mixture taken apart: composites first, then the six panels', async () => {
+  it('shows a mixture taken apart: composites first, then the six panels', { tags: ['device'] }, async () => {
     const out = at('pair.png');
     const { code, out: said, err } = await call(reconstruct, red, blue, '--alpha', '0.35', '--checkpoint', DEMO, '--out', out);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -108,7 +108,7 @@ describe('reconstruct', () => {
     expect(colours[2]).toEqual([83, 42, 130]); // 0.35 × red + 0.65 × blue
   });
 
-  it('completes one picture by a published MAE, at a size of its own', async () => {
+  it('completes one picture by a published MAE, at a size of its own', { tags: ['device'] }, async () => {
     const out = at('one.png');
     const { code, out: said, err } = await call(reconstruct, blue, '--checkpoint', MAE, ...HEADS, '--image', '12', '--seed', '3', '--out', out);
     expect({ code, err }).toEqual({ code: 0, err: '' });

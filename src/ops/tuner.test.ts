@@ -83,7 +83,7 @@ const works: Readonly<Record<string, Work>> = {
   'attention 1×65×1×68': attended(1, 65, 1, 68, false),
 };
 
-describe('every way to do a dispatch gives the bits of the first', () => {
+describe('every way to do a dispatch gives the bits of the first', { tags: ['thorough'] }, () => {
   it.each(['kernels for GPUs', 'kernels for software adapters'])('%s', async (variant) => {
     let most = 0;
     for (const [name, work] of Object.entries(works)) {

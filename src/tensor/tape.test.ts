@@ -3,7 +3,7 @@ import { expectClose, random } from '../../kernels-test/compare';
 import type { Engine } from '../gpu/engine';
 import { kernelsOf } from '../gpu/shader';
 import type { Slice } from '../gpu/storage';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { add } from '../ops/add';
 import { Graph } from './graph';
 import { Parameter } from './parameter';
@@ -68,7 +68,7 @@ describe('Tape', () => {
   let engine: Engine;
   const lasting: Tensor[] = [];
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     engine.dispose();

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
-import { openEngine } from '../node/dawn';
+import { testEngine } from '../node/testEngine';
 import { add } from '../ops/add';
 import { addInPlace } from './accumulate';
 import { Graph } from './graph';
@@ -9,7 +9,7 @@ import { createTensor, disposeTensor, readTensor } from './tensor';
 describe('tensors', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     engine.dispose();

@@ -4,7 +4,7 @@ import { purposes, RandomStream } from '../../data/philox';
 import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../gpu/engine';
 import { Parameters } from '../../nn/parameters';
-import { openEngine } from '../../node/dawn';
+import { testEngine } from '../../node/testEngine';
 import { attention } from '../../ops/attention';
 import { Graph } from '../../tensor/graph';
 import { attentionRow } from '../attentionRow';
@@ -35,7 +35,7 @@ describe('an analysis', () => {
   let engine: Engine;
   let model: Model;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     expect(engine.pool.liveBuffers).toBe(0);

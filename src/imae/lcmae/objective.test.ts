@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../gpu/engine';
-import { openEngine } from '../../node/dawn';
+import { testEngine } from '../../node/testEngine';
 import { drawMasks } from '../../ops/mask';
 import { random } from '../../../kernels-test/compare';
 import { Graph } from '../../tensor/graph';
@@ -15,7 +15,7 @@ const KEEP = 5;
 describe('LC-MAE', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine();
+    engine = await testEngine();
   });
   afterAll(() => {
     expect(engine.pool.liveBuffers).toBe(0);

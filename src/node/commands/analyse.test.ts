@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, tinyRun } from '../../imae/testRun';
-import { openEngine } from '../dawn';
+import { testEngine } from '../testEngine';
 import { spawnTrain } from '../spawnTrain';
 
 const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 const path = (name: string): string => join(base, name);
 
 beforeAll(async () => {
-  const engine = await openEngine();
+  const engine = await testEngine();
   for (const mode of ['lcmae', 'all'] as const) {
     const { store } = await tinyRun(engine, tinyConfig({ training: { mode } }));
     writeFileSync(path(`${mode}.safetensors`), store.checkpoints.at(-1)?.model ?? new Uint8Array());

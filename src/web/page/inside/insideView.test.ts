@@ -6,7 +6,7 @@ import { normalisationMetadata } from '../../../imae/modelFile';
 import type { PartialSettings } from '../../../imae/options';
 import { tinyConfig } from '../../../imae/testRun';
 import { initializeModel, makeModel } from '../../../imae/trainer';
-import { openEngine } from '../../../node/dawn';
+import { testEngine } from '../../../node/testEngine';
 import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
 
 const setting = useBrowser();
@@ -35,7 +35,7 @@ async function changes(each: Locator, action: () => Promise<void>): Promise<stri
 
 /** A tiny model with random weights, as a file. */
 async function tinyModel(phase: Phase, settings: PartialSettings = {}): Promise<Buffer> {
-  const engine = await openEngine();
+  const engine = await testEngine();
   const config = tinyConfig(settings);
   const model = makeModel(engine, config, phase);
   initializeModel(model, 1);

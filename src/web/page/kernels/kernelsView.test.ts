@@ -22,19 +22,25 @@ const filterBy = (page: Page, text: string): Promise<void> => page.getByRole('se
 const press = (page: Page, name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click(SLOW);
 
 describe('the kernels', () => {
-  it('passes every kernel test on a baseline device', { timeout: 600_000 }, async () => {
+  /** @param filter leaves `count` tests */
+  async function passesOnBaseline(filter: string, count: number): Promise<void> {
     const { page, errors, outcome } = await openView();
+    await filterBy(page, filter);
     await page.getByText('Baseline').click();
     await expect.poll(() => page.getByRole('region', { name: 'Device' }).textContent(), SLOW).toContain(
       'no optional feature; 8 storage buffers a kernel; 256 invocations and 16 KiB a workgroup; bindings of 128 MiB.',
     );
-    await press(page, `Run ${COUNT} tests`);
+    await press(page, `Run ${count} tests`);
     await expect.poll(outcome, { timeout: 590_000, interval: 1000 }).not.toBe('');
     const failures = await page.getByRole('row').filter({ hasText: '✗' }).allTextContents();
     expect(failures).toEqual([]);
-    expect(await outcome()).toMatch(new RegExp(`^✓${COUNT} tests passed in `));
+    expect(await outcome()).toMatch(new RegExp(`^✓${count} tests passed in `));
     expect(errors).toEqual([]);
-  });
+  }
+
+  it('passes every test of LayerNorm on a baseline device', () => passesOnBaseline('layernorm', 14));
+
+  it('passes every kernel test on a baseline device', { timeout: 600_000, tags: ['thorough'] }, () => passesOnBaseline('', COUNT));
 
   it('times a kernel, says that the adapter is software, and gives what it found to the clipboard and to a file', async () => {
     const { page, errors, outcome } = await openView();

@@ -6,7 +6,7 @@ import type { Phase } from '../../../imae/config';
 import { normalisationMetadata } from '../../../imae/modelFile';
 import { tinyConfig } from '../../../imae/testRun';
 import { initializeModel, makeModel } from '../../../imae/trainer';
-import { openEngine } from '../../../node/dawn';
+import { testEngine } from '../../../node/testEngine';
 import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
 
 const setting = useBrowser();
@@ -51,7 +51,7 @@ function photograph(page: Page): Promise<number[]> {
 
 /** A tiny model with random weights, as a file. */
 async function tinyModel(phase: Phase): Promise<Buffer> {
-  const engine = await openEngine();
+  const engine = await testEngine();
   const config = tinyConfig({ model: { patch: 8 } });
   const model = makeModel(engine, config, phase);
   initializeModel(model, 1);

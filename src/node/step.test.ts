@@ -1,3 +1,4 @@
+// @module-tag thorough
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runStep, steps, type StepCase } from '../../bench/step.bench';
 import { Engine } from '../gpu/engine';
