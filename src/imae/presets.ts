@@ -18,8 +18,8 @@ export const PRESETS = {
       masking: { maskRatio: 0.25, alpha: { law: 'uniform', low: 0.1, high: 0.45 }, alphaPer: 'sample' },
       optimizer: { learningRate: { lr: 4e-3 }, muon: 10 },
       schedule: { warmup: { steps: 10 }, decay: 0.7 },
-      training: { budget: { steps: 560 }, batch: 24 },
-      logging: { scoreEvery: 140, checkpointEvery: 140, panelsEvery: 280 },
+      training: { budget: { steps: 800 }, batch: 24 },
+      logging: { scoreEvery: 200, checkpointEvery: 200, panelsEvery: 400 },
     },
   },
   cifar: {
