@@ -142,12 +142,14 @@ function softwareWays(
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
   const panel = (COLUMNS: number): MatmulWay => {
-    const [ROWS, deepest] = [128, 80];
+    const ROWS = 128;
+    // What a split adds to its total costs as much as what a panel leaves to the next: one panel a split where that can be.
+    const deepest = common.SPLIT ? 160 : 80;
     const DEPTH = padded(Math.ceil(kSplit / Math.ceil(kSplit / deepest)), 8);
     const params = { ...common, VEC: false, DEEP: kSplit > DEPTH, ROWS, COLUMNS, DEPTH, LANES };
     // Many rows make a panel worth its loading; some workgroups are needed for the processor's cores.
     const [across, down] = grid(LANES * COLUMNS, ROWS);
-    const shares = Math.min(Math.ceil(6 / across), Math.ceil(m / 36));
+    const shares = Math.min(Math.ceil(4 / across), Math.ceil(m / 36));
     return { kernel: 'matmulPanel', params, workgroups: [across, Math.max(down, shares), 1] };
   };
   // Measured: SwiftShader, of 4 lanes, is up to twice as fast with panels, which waste least where they fit into n, and
