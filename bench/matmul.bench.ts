@@ -39,6 +39,10 @@ export default {
   cases: [
     // demo; cifar with 16 samples of 17 and 65 tokens, then with 64 of 17, with 512, and with 512 of 65.
     ...layerCases(416, 192, 64),
+    ...layerCases(416, 256, 64),
+    ...layerCases(312, 144, 48),
+    ...layerCases(312, 48, 48),
+    matmulCase('nt', 312, 48, 192),
     ...layerCases(272, 576, 192),
     ...layerCases(1040, 768, 192),
     ...layerCases(1088, 576, 192),

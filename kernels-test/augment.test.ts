@@ -16,6 +16,8 @@ interface Case {
   readonly samples: readonly (readonly [number, Crop])[];
   /** Where chunks after the first begin. */
   readonly cuts?: readonly number[];
+  /** Said to be whole images. */
+  readonly whole?: boolean;
 }
 
 const MEAN = [0.485, 0.456, 0.406];
@@ -41,7 +43,7 @@ function randomBytes(count: number): Uint8Array {
 
 async function run(
   engine: Engine,
-  { set: [, C, H, W], size, samples, cuts = [] }: Omit<Case, 'name'>,
+  { set: [, C, H, W], size, samples, cuts = [], whole = false }: Omit<Case, 'name'>,
   data: Uint8Array,
   { mean, std }: { readonly mean: readonly number[]; readonly std: readonly number[] },
 ): Promise<TensorData> {
@@ -61,6 +63,7 @@ async function run(
       chunks: [firstChunk, ...otherChunks],
       indices: graph.input('indices', [samples.length], 'u32', Uint32Array.from(samples, ([index]) => index)),
       crops: graph.input('crops', [samples.length, 5], 'f32', Float32Array.from(crops)),
+      whole,
       mean,
       std,
       size,
@@ -127,6 +130,20 @@ const untouched = [4, 33].map((size): KernelTest => ({
   },
 }));
 
+/** Some sizes have a kernel of their own for it. */
+const known = [5, 8].map((size): KernelTest => ({
+  name: `whole images of ${size}×${size} that are known to be have the same bits`,
+  run: async (engine) => {
+    const set = [6, 3, size, size] as const;
+    const data = randomBytes(18 * size * size);
+    const samples = [5, 0, 3, 3].map((index) => [index, box(0, 0, size, size)] as const);
+    const channels = { mean: MEAN, std: STD };
+    const drawn = { set, size, samples, cuts: [2, 5] };
+    const expected = await run(engine, drawn, data, channels);
+    expectClose('images', await run(engine, { ...drawn, whole: true }, data, channels), expected, 0);
+  },
+}));
+
 /** What Pillow 12.3 makes of a 7×5 image of bytes (37 i² + 11 i) mod 256, by `resize((size, size), BICUBIC, box)`. */
 const PILLOW: readonly { readonly crop: Crop; readonly size: number; readonly bytes: readonly number[] }[] = [
   {
@@ -151,4 +168,4 @@ const pillow = PILLOW.map(({ crop, size, bytes }): KernelTest => ({
   },
 }));
 
-export default suite('augment', [...resized, ...untouched, ...pillow]);
+export default suite('augment', [...resized, ...untouched, ...known, ...pillow]);

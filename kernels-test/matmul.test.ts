@@ -61,15 +61,21 @@ function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, Ma
     register: planMatmul(shape, { software: true }),
   };
   if (!subgroups || subgroups.min !== subgroups.max) return plans;
-  const shuffle = planMatmul(shape, { software: true, subgroups });
-  // As it is for other numbers of lanes, on a small tile: large ones written out take lavapipe seconds to compile.
+  const LANES = subgroups.min;
+  const chosen = planMatmul(shape, { software: true, subgroups });
+  // As they are for other numbers of lanes; shuffles on a small tile: large ones written out take lavapipe seconds to compile.
   const [TM, TN] = [4, 4];
-  const other = {
-    ...shuffle,
-    params: { ...shuffle.params, TM, TN, UNROLL: shuffle.params.UNROLL === 1 ? 0 : 1 },
-    workgroups: [Math.ceil(shape.n / (TN * subgroups.min)), Math.ceil(shape.m / TM), 1],
-  } as const;
-  return { ...plans, shuffle, 'shuffle, rolled otherwise': other };
+  const ofEight = planMatmul(shape, { software: true, subgroups: { min: 8, max: 8 } });
+  const shuffle = (UNROLL: number): MatmulPlan => ({
+    ...ofEight,
+    params: { ...ofEight.params, TM, TN, LANES, UNROLL },
+    workgroups: [Math.ceil(shape.n / (TN * LANES)), Math.ceil(shape.m / TM), 1],
+  });
+  const software = { chosen, shuffle: shuffle(0), 'shuffle, written out': shuffle(1) };
+  if (LANES > 8) return { ...plans, ...software };
+  const ofFour = planMatmul(shape, { software: true, subgroups: { min: 4, max: 4 } });
+  const panel = { ...ofFour, params: { ...ofFour.params, LANES } };
+  return { ...plans, ...software, panel };
 }
 
 function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used: Partial<Epilogue> = {}): KernelTest {

@@ -13,6 +13,8 @@
 //          norm: [C, 2] = (factor, shift);  out: [B, C, size, size].
 // Mapping  one invocation an element of `out`; workgroups in rows of x, then y. A dispatch writes the samples whose
 //          image lies in its chunk; the loops end at the image's edges.
+//          augmentWhole: for crops known to be whole images of the result's size, unflipped: the same bits, read straight.
+//          A plane has a multiple of four pixels; one invocation four elements of `out`.
 // Source   Keys, Cubic Convolution Interpolation for Digital Image Processing (1981); window and edges as in Pillow,
 //          which rounds to bytes after each axis where this does not.
 
@@ -90,4 +92,26 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let pixel = clamp(sum / weights, 0.0, 255.0);
   out[i] = pixel * norm[2u * channel] + norm[2u * channel + 1u];
+}
+
+//#kernel augmentWhole
+@group(0) @binding(0) var<storage, read> images: array<u32>;
+@group(0) @binding(1) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> norm: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+struct Sizes { count: u32, first: u32, images: u32, channels: u32, height: u32, width: u32, size: u32 }
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (4u * i >= sizes.count) { return; }
+  let words = sizes.height * sizes.width / 4u;
+  let plane = i / words;
+  let channel = plane % sizes.channels;
+  let image = indices[plane / sizes.channels] - sizes.first;
+  if (image >= sizes.images) { return; }
+  let bytes = images[(image * sizes.channels + channel) * words + i % words];
+  let pixels = vec4f((vec4u(bytes) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
+  out[i] = pixels * norm[2u * channel] + norm[2u * channel + 1u];
 }

@@ -349,7 +349,8 @@ export function recordStep(
     const indices = graph.input(`${which} indices`, [batch], 'u32');
     const crops = graph.input(`${which} crops`, [batch, 5]);
     const { mean, std } = normalisation(config, set);
-    const inputs = { chunks: images.chunks, indices, crops, mean, std, size: config.model.image };
+    const whole = config.data.crop === null && !config.data.flip;
+    const inputs = { chunks: images.chunks, indices, crops, whole, mean, std, size: config.model.image };
     return { indices, crops, images: augment(graph, inputs) };
   };
   const masksOf = (seen: Tensor): Masks => recordMasks(graph, config, { kind: maskOf(config, phase), seen, counter, teacher });

@@ -7,7 +7,7 @@ import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { assertU32 } from './ids';
 
-const kernels = kernelsOf('augment', source, ['augment']);
+const kernels = kernelsOf('augment', source, ['augment', 'augmentWhole']);
 
 /** A part of a resident image set, no larger than a binding may be: [n, C, H, W] u8, its images from `first` on. */
 export interface ImageChunk {
@@ -22,6 +22,8 @@ export interface AugmentInputs {
   readonly indices: Tensor;
   /** [B, 5] f32: box x, y, width > 0, height > 0 in source pixels, reaching into the image; 1 to flip left to right. */
   readonly crops: Tensor;
+  /** Every box is known to be the whole image, unflipped. */
+  readonly whole?: boolean;
   /** Of each channel, on the scale 0 … 1. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -37,7 +39,7 @@ export interface AugmentInputs {
  * @returns [B, C, size, size] f32
  * @throws EngineError `bad-shape`
  */
-export function augment(graph: Graph, { chunks, indices, crops, mean, std, size }: AugmentInputs): Tensor {
+export function augment(graph: Graph, { chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs): Tensor {
   const { B } = matchShape('augment', 'indices', indices.shape, ['B']);
   assertU32('augment', 'indices', indices);
   matchShape('augment', 'crops', crops.shape, [B, 5]);
@@ -47,16 +49,18 @@ export function augment(graph: Graph, { chunks, indices, crops, mean, std, size 
   const scales = Float32Array.from(mean.flatMap((value, c) => [1 / (255 * (std[c] ?? 1)), -value / (std[c] ?? 1)]));
   const norm = graph.input('augment norm', [C, 2], 'f32', scales);
   const out = graph.empty('augment', [B, C, size, size]);
+  const { software, plain } = graph.engine.traits;
+  const straight = whole && software && !plain && H === size && W === size && (size * size) % 4 === 0;
   for (const { images, first } of chunks) {
     const { N } = matchShape('augment', `images from ${first}`, images.shape, ['N', C, H, W]);
     if (images.dtype !== 'u8') {
       throw new EngineError('bad-shape', `augment: images hold ${images.dtype}, not u8.`, 'Keep image sets as bytes.');
     }
     graph.dispatch({
-      kernel: kernels.augment,
+      kernel: straight ? kernels.augmentWhole : kernels.augment,
       uniforms: { count: out.size, first, images: N, channels: C, height: H, width: W, size },
-      bindings: { images, indices, crops, norm, out },
-      workgroups: workgroupRow(Math.ceil(out.size / 256)),
+      bindings: { images, indices, ...(straight ? {} : { crops }), norm, out },
+      workgroups: workgroupRow(Math.ceil(out.size / (straight ? 1024 : 256))),
     });
   }
   return out;

@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor/tensor';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulWay } from './matmulPlan';
 import { recordSumPartials, type Target } from './sumPartials';
 
-export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulMatrix'] as const;
+export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulPanel', 'matmulMatrix'] as const;
 
 const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
 

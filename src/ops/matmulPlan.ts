@@ -25,7 +25,7 @@ export interface MatmulDevice {
 
 /** One of the kernels of `matmul.wgsl`, with a tile. */
 export interface MatmulWay {
-  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulMatrix';
+  readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulPanel' | 'matmulMatrix';
   /** Its parameters but those of the epilogue. */
   readonly params: Readonly<Record<string, number | boolean>>;
   readonly workgroups: readonly [number, number, number];
@@ -74,7 +74,7 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
   }
   if (device.matrixUnit) return planMatrix(shape, kSplit, { ...transposition, VEC }, device.matrixUnit);
   if (device.software) {
-    const [first, ...others] = softwareWays(device, { ...transposition, VEC, SPLIT: kSplit < k }, grid);
+    const [first, ...others] = softwareWays(device, shape, kSplit, { ...transposition, VEC, SPLIT: kSplit < k });
     return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
@@ -123,10 +123,14 @@ function tile(m: number, n: number, splits: number): Tile {
   return [32, 32, 4];
 }
 
-type Grid = (width: number, height: number) => [number, number, number];
-
 /** The ways of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
-function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], grid: Grid): [MatmulWay, ...MatmulWay[]] {
+function softwareWays(
+  { subgroups }: MatmulDevice,
+  { m, n }: MatmulShape,
+  kSplit: number,
+  common: MatmulWay['params'],
+): [MatmulWay, ...MatmulWay[]] {
+  const grid = (width: number, height: number): [number, number, number] => [Math.ceil(n / width), Math.ceil(m / height), 1];
   const register = (TM: number, TN: number): MatmulWay => {
     const WIDTH = 8;
     return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
@@ -137,8 +141,26 @@ function softwareWays({ subgroups }: MatmulDevice, common: MatmulWay['params'], 
     const params = { ...common, TM, TN, LANES, UNROLL: Number(unrolled) };
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
-  // Measured: SwiftShader, of 4 lanes, is twice as fast written out; lavapipe, of 8, is the slower for it. Larger tiles
-  // are no faster at the model's shapes and compile for seconds.
-  const unrolled = LANES <= 4;
-  return [shuffle(16, 8, unrolled), shuffle(8, 8, unrolled), shuffle(16, 8, !unrolled), register(4, 8)];
+  const panel = (COLUMNS: number): MatmulWay => {
+    const ROWS = 128;
+    // What a split adds to its total costs as much as what a panel leaves to the next: one panel a split where that can be.
+    const deepest = common.SPLIT ? 160 : 80;
+    const DEPTH = padded(Math.ceil(kSplit / Math.ceil(kSplit / deepest)), 8);
+    const params = { ...common, VEC: false, DEEP: kSplit > DEPTH, ROWS, COLUMNS, DEPTH, LANES };
+    // Many rows make a panel worth its loading; some workgroups are needed for the processor's cores.
+    const [across, down] = grid(LANES * COLUMNS, ROWS);
+    const shares = Math.min(Math.ceil(4 / across), Math.ceil(m / 36));
+    return { kernel: 'matmulPanel', params, workgroups: [across, Math.max(down, shares), 1] };
+  };
+  // Measured: SwiftShader, of 4 lanes, is up to twice as fast with panels, which waste least where they fit into n, and
+  // takes shuffles written out; lavapipe, of 8, rolled ones. Larger tiles are no faster at the model's shapes and
+  // compile for seconds.
+  if (LANES > 4) return [shuffle(16, 8, false), shuffle(8, 8, false), shuffle(16, 8, true), register(4, 8)];
+  const widths = [16, 12, 8].sort((a, b) => padded(n, LANES * a) - padded(n, LANES * b) || b - a) as [number, number, number];
+  return [panel(widths[0]), panel(widths[1]), shuffle(16, 8, true), shuffle(8, 8, true), register(4, 8)];
+}
+
+/** The next multiple of `step`. */
+function padded(count: number, step: number): number {
+  return Math.ceil(count / step) * step;
 }
