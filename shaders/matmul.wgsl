@@ -23,7 +23,7 @@
 //                    and writes its partial product to c[z, m, n] for `sumPartials`.
 //   matmulRegister   software adapters: TM × TN outputs an invocation, straight from storage.
 //   matmulShuffle    software adapters with subgroups: as matmulRegister, but A is loaded once a subgroup and shuffled.
-//   matmulPanel      software adapters with subgroups of up to 4: many rows an invocation, against a part of B in private memory.
+//   matmulPanel      software adapters with subgroups of at most 4: many rows against a part of B in private memory.
 //
 // One kernel has an order of its own, and rounds A and B to f16 where they are not:
 //
