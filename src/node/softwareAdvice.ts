@@ -7,8 +7,8 @@ import { Graph } from '../tensor/graph';
 import { commandsFor } from './doctor/commands';
 import { gatherSystem } from './doctor/gather';
 
-/** What share of a step products take on adapters that run on the CPU: a third to two thirds in the profiles of both. */
-const SHARE_OF_PRODUCTS = 0.5;
+/** What share of a step products take, by the profiles of both adapters that are in use: a third to a half. */
+const SHARE_OF_PRODUCTS = 0.33;
 /** How long the trial takes at least, in milliseconds, and how many products are waited for at once. */
 const TRIAL = 100;
 const RUNS = 8;
