@@ -61,21 +61,21 @@ describe('readRun', () => {
     const { phases, sessions, preset, dataSet } = await read();
     expect({ sessions, preset, dataSet }).toEqual({ sessions: [], preset: 'demo', dataSet: 'shapes' });
     expect(phases.map(({ id, done, steps }) => ({ id, done, steps }))).toEqual([
-      { id: 'teacher', done: 0, steps: 300 },
-      { id: 'imae', done: 0, steps: 1000 },
+      { id: 'teacher', done: 0, steps: 80 },
+      { id: 'imae', done: 0, steps: 800 },
     ]);
   });
 
   it('reads curves and scores, and how far each phase is', async () => {
     const errors = { own: 1, other: 2, mean: 3, mixture: 4, score: 0.5 };
     folder.appendMetrics({ phase: 'teacher', step: 0, loss: 1.4901223182678223, lr: 0 });
-    folder.appendMetrics({ phase: 'teacher', step: 299, loss: 0.5, lr: 1e-7 });
+    folder.appendMetrics({ phase: 'teacher', step: 79, loss: 0.5, lr: 1e-7 });
     folder.appendMetrics({ phase: 'imae', step: 100, unmixing: { subordinate: errors, takenApart: true } });
     folder.close();
     const [teacher, imae] = (await read()).phases;
     expect(teacher).toMatchObject({
-      done: 300,
-      curves: { steps: [0, 299], values: { loss: [1.49012, 0.5], lr: [0, 1e-7] } },
+      done: 80,
+      curves: { steps: [0, 79], values: { loss: [1.49012, 0.5], lr: [0, 1e-7] } },
     });
     expect(imae).toMatchObject({ done: 100, scores: [{ step: 100, takenApart: true }] });
   });
@@ -83,7 +83,7 @@ describe('readRun', () => {
   it('marks the settings that are not those of the preset', async () => {
     const settings = (await read()).settings.flatMap((section) => section.settings);
     expect(settings.filter(({ preset }) => preset !== undefined)).toMatchObject([
-      { name: 'training.batch', value: '64', preset: '32' },
+      { name: 'training.batch', value: '64', preset: '24' },
     ]);
     expect(settings).toContainEqual(expect.objectContaining({ name: 'masking.alpha', value: 'uniform(0.1,0.45)' }));
   });

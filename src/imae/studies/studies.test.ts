@@ -87,10 +87,10 @@ describe('the baseline', () => {
   it('is shown as many images, or computes as much, as teacher and i-MAE together', () => {
     expect(cells.map(({ name }) => name)).toEqual(['imae', 'mae-images', 'mae-flops']);
     const steps = (name: string): number => planPhase(config(name), 'mae', IMAGES).steps;
-    // The demo: 300 steps of the teacher, 1,000 of i-MAE with two images each.
-    expect(steps('mae-images')).toBe(300 + 2 * 1000);
+    // The demo: 80 steps of the teacher, 800 of i-MAE with two images each.
+    expect(steps('mae-images')).toBe(80 + 2 * 800);
     const [teacher, imae, mae] = (['teacher', 'imae', 'mae'] as const).map((phase) => stepFlops(stepShape(base, phase))) as [number, number, number];
-    expect(steps('mae-flops')).toBe(Math.round((300 * teacher + 1000 * imae) / mae));
+    expect(steps('mae-flops')).toBe(Math.round((80 * teacher + 800 * imae) / mae));
   });
 });
 
