@@ -8,13 +8,13 @@ const config = (values: PartialSettings & { preset?: string } = {}): Config => r
 
 describe('logging in a page', () => {
   it('is livelier than the preset, by the length of the run', () => {
-    expect(withLiveLogging(config(), 8192).logging).toEqual({ logEvery: 1, scoreEvery: 50, checkpointEvery: 100, panelsEvery: 25 });
+    expect(withLiveLogging(config({ training: { budget: { steps: 1000 } } }), 8192).logging).toEqual({ logEvery: 1, scoreEvery: 50, checkpointEvery: 100, panelsEvery: 25 });
     const long = config({ training: { budget: { steps: 20_000 } } });
     expect(withLiveLogging(long, 8192).logging).toEqual({ logEvery: 20, scoreEvery: 1000, checkpointEvery: 2000, panelsEvery: 500 });
   });
 
   it('stays where it differs from the preset, and so does all else', () => {
-    const given = config({ logging: { logEvery: 7, panelsEvery: 0 } });
+    const given = config({ training: { budget: { steps: 1000 } }, logging: { logEvery: 7, panelsEvery: 0 } });
     expect(withLiveLogging(given, 8192).logging).toEqual({ logEvery: 7, scoreEvery: 50, checkpointEvery: 100, panelsEvery: 0 });
     expect({ ...withLiveLogging(given, 8192), logging: given.logging }).toEqual(given);
     expect(withLiveLogging(withLiveLogging(given, 8192), 8192)).toEqual(withLiveLogging(given, 8192));
