@@ -143,9 +143,8 @@ function softwareWays(
   };
   const panel = (COLUMNS: number): MatmulWay => {
     const ROWS = 128;
-    // What a split adds to its total costs as much as what a panel leaves to the next: one panel a split where that can be.
-    const deepest = common.SPLIT ? 160 : 80;
-    const DEPTH = padded(Math.ceil(kSplit / Math.ceil(kSplit / deepest)), 8);
+    // Deeper panels are no faster, and compile longer.
+    const DEPTH = padded(Math.ceil(kSplit / Math.ceil(kSplit / 48)), 8);
     const params = { ...common, VEC: false, DEEP: kSplit > DEPTH, ROWS, COLUMNS, DEPTH, LANES };
     // Many rows make a panel worth its loading; some workgroups are needed for the processor's cores.
     const [across, down] = grid(LANES * COLUMNS, ROWS);
