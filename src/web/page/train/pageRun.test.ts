@@ -223,7 +223,8 @@ describe('what fails', () => {
     await until('failed');
     expect(run.standing).toMatchObject({ kind: 'failed', why: 'device-lost' });
     expect(run.folder.sessions().at(-1)?.end).toMatchObject({ ended: 'failed', phase: 'imae' });
-    expect(run.folder.lastCheckpoint()).toMatchObject({ phase: 'imae', step: 2 });
+    // The device is gone a moment after step 3 was heard of, by when another checkpoint may be there.
+    expect(run.folder.lastCheckpoint()).toMatchObject({ phase: 'imae', step: expect.toBeOneOf([2, 4]) as number });
     run.go();
     at('imae', 4, () => run.pause());
     await until('paused');
