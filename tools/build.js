@@ -20,7 +20,7 @@ const TEMPLATES = { report: 'src/web/report', figures: 'src/web/figures' };
 /** The page for browsers: dist/web, a folder that any web server serves as it is, under any path. */
 export const WEB_FOLDER = join(root, 'dist', 'web');
 const WEB_SCRIPTS = ['src/web/page/page.ts', ...readdirSync(join(root, 'src/web/workers')).filter(isScript).map((name) => `src/web/workers/${name}`)];
-/** Copied as they are. The model is what `node train.js --steps 4000` leaves as checkpoints/imae-4000.safetensors. */
+/** Copied as they are. The model is what `node train.js --steps 3200` leaves as checkpoints/imae-3200.safetensors. */
 const WEB_FILES = ['src/web/page/index.html', 'src/web/page/demo.safetensors'];
 
 /** What programs and page are made from; a change in any of these makes them stale. */

@@ -13,6 +13,8 @@ const setting = useBrowser();
 
 /** The GPU's shaders are compiled first. */
 const SLOW = { timeout: 50_000 };
+/** Of the model that comes with the page: two layers of four heads, in the encoder and in each branch's decoder. */
+const MAPS = 2 * 4;
 
 const maps = (page: Page): Locator => page.getByRole('img', { name: /^Layer \d+, head \d+: / });
 const words = (each: Locator): Promise<string[]> => each.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
@@ -65,7 +67,7 @@ describe('with the model that ships with the page', () => {
   it('shows a map of every layer and head, for a patch that the model sees', async () => {
     const all = await words(maps(page));
     expect(all).toHaveLength(3 * 4);
-    expect(new Set(all).size).toBe(12);
+    expect(new Set(all).size).toBe(MAPS);
     expect(all[5]).toMatch(/^Layer 2, head 2: [\d.]+ % to row \d, column \d; .* to the class token$/);
     expect(await chosen(page).getAttribute('aria-label')).toBe('row 3, column 2');
     expect(await page.getByRole('gridcell', { name: /hidden$/ }).count()).toBe(4);
@@ -94,9 +96,9 @@ describe('with the model that ships with the page', () => {
 
   it('the decoder has maps of its own for each branch', async () => {
     const subordinate = await changes(maps(page), () => part(page, 'Decoder, subordinate').click());
-    expect(subordinate).toHaveLength(4);
+    expect(subordinate).toHaveLength(MAPS);
     const dominant = await changes(maps(page), () => part(page, 'Decoder, dominant').click());
-    expect(dominant).toHaveLength(4);
+    expect(dominant).toHaveLength(MAPS);
     await changes(maps(page), () => part(page, 'Encoder').click());
   });
 
@@ -106,12 +108,12 @@ describe('with the model that ships with the page', () => {
     expect(await maps(page).count()).toBe(0);
     await page.getByRole('button', { name: 'The decoder' }).click();
     await page.getByText('Row 1, column 2, hidden attends to:').waitFor();
-    expect(await maps(page).count()).toBe(4);
+    expect(await maps(page).count()).toBe(MAPS);
     expect(await page.getByRole('radio', { name: 'Decoder, subordinate' }).isChecked()).toBe(true);
     await part(page, 'Encoder').click();
     await page.getByRole('button', { name: 'The class token' }).click();
     await page.getByText('The class token attends to:').waitFor();
-    expect(await maps(page).count()).toBe(12);
+    expect(await maps(page).count()).toBe(MAPS);
   });
 
   it('charts the latent over α, and says of which image each branch is', async () => {
