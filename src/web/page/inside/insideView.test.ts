@@ -66,7 +66,7 @@ describe('with the model that ships with the page', () => {
 
   it('shows a map of every layer and head, for a patch that the model sees', async () => {
     const all = await words(maps(page));
-    expect(all).toHaveLength(3 * 4);
+    expect(all).toHaveLength(MAPS);
     expect(new Set(all).size).toBe(MAPS);
     expect(all[5]).toMatch(/^Layer 2, head 2: [\d.]+ % to row \d, column \d; .* to the class token$/);
     expect(await chosen(page).getAttribute('aria-label')).toBe('row 3, column 2');
