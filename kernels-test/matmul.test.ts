@@ -263,11 +263,11 @@ const EPILOGUES = [
 export default suite('matmul', [
   ...LAYOUTS.flatMap((layout) => SHAPES.map(([m, n, k]) => matmulTest(layout, m, n, k))),
   ...LAYOUTS.flatMap((layout) => OPERATION_SHAPES.map(([m, n, k]) => operation(layout, m, n, k))),
-  ...LAYOUTS.map((layout) => operation(layout, 65, 33, 17, ['a', 'b'])),
   ...LAYOUTS.map((layout) => matrixTest(layout, [65, 33, 17], LARGE_UNIT)),
   matrixTest('tn', [65, 33, 17], LARGE_UNIT, { ROW_SUMS: true }),
-  // What the operations linear and mlp put behind a product, their own tests have in odd shapes.
+  // What the operations linear and mlp put behind a product, and f16, their own tests have in odd shapes.
   ...thorough([
+    ...LAYOUTS.map((layout) => operation(layout, 65, 33, 17, ['a', 'b'])),
     ...LAYOUTS.flatMap((layout) => MORE_SHAPES.map(([m, n, k]) => matmulTest(layout, m, n, k))),
     ...EPILOGUES.flatMap((epilogue) => [
       matmulTest('nt', 65, 17, 33, epilogue),

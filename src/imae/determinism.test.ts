@@ -183,7 +183,7 @@ describe('in one process', () => {
 });
 
 describe('kernels', () => {
-  it('fast ones and plain ones give the same curve within rounding', async () => {
+  it('fast ones and plain ones give the same curve within rounding', { tags: ['thorough'] }, async () => {
     const engine: Engine = await testEngine();
     try {
       const curves: number[][] = [];

@@ -42,7 +42,7 @@ describe('the kernels', () => {
 
   it('passes every kernel test on a baseline device', { timeout: 600_000, tags: ['thorough'] }, () => passesOnBaseline('', COUNT));
 
-  it('times a kernel, says that the adapter is software, and gives what it found to the clipboard and to a file', async () => {
+  it('times a kernel, says that the adapter is software, and gives what it found to the clipboard and to a file', { tags: ['thorough'] }, async () => {
     const { page, errors, outcome } = await openView();
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await filterBy(page, 'philox');

@@ -115,7 +115,7 @@ it('takes a folder that is dropped, and says what is wrong with what holds no im
   expect(errors).toEqual([]);
 });
 
-it('decodes and scales nearly as Node does: files that are stored as they are, to the bit', async () => {
+it('decodes and scales nearly as Node does: files that are stored as they are, to the bit', { tags: ['thorough'] }, async () => {
   const config = tinyConfig({ data: { set: folder, broken: 'skip', decodeSize: 16 } });
   const { train } = await loadData(config);
   const { page } = await openTab(setting.browser);
@@ -143,7 +143,7 @@ it('decodes and scales nearly as Node does: files that are stored as they are, t
   expect([exact[0], exact[256], exact[512], new Set(exact).size]).toEqual([7, 130, 201, 3]);
 });
 
-it('trains on dropped files of CIFAR, which are the same images as in Node', async () => {
+it('trains on dropped files of CIFAR, which are the same images as in Node', { tags: ['thorough'] }, async () => {
   const records = (count: number, seed: number): Uint8Array => Uint8Array.from({ length: count * 3073 }, (_, at) => (at % 3073 === 0 ? (at / 3073) % 10 : (at * 37 + seed + (at >> 9)) % 253));
   const cifar = { 'data_batch_1.bin': records(20, 1), 'test_batch.bin': records(10, 2), 'batches.meta.txt': Array.from({ length: 10 }, (_, at) => `class ${at}\n`).join('') };
   const { page, errors } = await openTab(setting.browser);
