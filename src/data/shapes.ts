@@ -82,14 +82,20 @@ const JITTER = 4;
 const DARKEST = 224;
 const LEVELS = 8;
 
-/** Draws one image into `out`: 3 × size × size. */
-function drawShape(out: Uint8Array, size: number, inside: Inside, stream: RandomStream, forTest: boolean): void {
+/** What shapes cover of their images, by place: there are far fewer places than images. */
+type Covers = Map<string, Uint8Array>;
+
+/** Draws one image of shape `label` into `out`: 3 × size × size. */
+function drawShape(out: Uint8Array, size: number, label: number, stream: RandomStream, forTest: boolean, covers: Covers): void {
   const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
   const brightness = DARKEST + 4 * stream.integer(LEVELS) + (forTest ? 2 : 0);
   const frame = size * EIGHTHS;
   const radius = Math.floor((frame * RADIUS) / 64);
   const place = (): number => frame / 2 - JITTER + stream.integer(2 * JITTER + 1);
-  const covered = soften(coverage(size, inside, radius, place(), place()), size);
+  const [centreX, centreY] = [place(), place()];
+  const key = `${label} ${centreX} ${centreY}`;
+  const covered = covers.get(key) ?? soften(coverage(size, INSIDE[label] as Inside, radius, centreX, centreY), size);
+  covers.set(key, covered);
   const plane = size * size;
   for (const [channel, value] of colour.entries()) {
     for (let pixel = 0; pixel < plane; pixel++) {
@@ -159,11 +165,12 @@ export function makeShapes({
   const bytes = 3 * size * size;
   const images = new Uint8Array(count * bytes);
   const labels = new Uint16Array(count);
+  const covers: Covers = new Map();
   for (let index = 0; index < count; index++) {
     const label = (first + index) % INSIDE.length;
     labels[index] = label;
     const stream = RandomStream.at(seed, purposes.demoSet, first + index);
-    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, INSIDE[label] as Inside, stream, first + index >= FIRST_TEST_IMAGE);
+    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, label, stream, first + index >= FIRST_TEST_IMAGE, covers);
   }
   const statistics = channelStatistics(images, shape);
   return { ...shape, ...statistics, name: 'shapes', count, classes: Object.keys(SHAPES), images, labels };
