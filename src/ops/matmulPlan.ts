@@ -143,8 +143,8 @@ function softwareWays(
   };
   const panel = (COLUMNS: number): MatmulWay => {
     const ROWS = 128;
-    // Deeper panels are no faster, and compile longer.
-    const DEPTH = padded(Math.ceil(kSplit / Math.ceil(kSplit / 48)), 8);
+    // Deeper panels are no faster, and compile longer. Sums in splits compile longest: they share a depth and so a kernel.
+    const DEPTH = common.SPLIT ? 40 : padded(Math.ceil(kSplit / Math.ceil(kSplit / 48)), 8);
     const params = { ...common, VEC: false, DEEP: kSplit > DEPTH, ROWS, COLUMNS, DEPTH, LANES };
     // Many rows make a panel worth its loading; some workgroups are needed for the processor's cores.
     const [across, down] = grid(LANES * COLUMNS, ROWS);
@@ -155,8 +155,10 @@ function softwareWays(
   // takes shuffles written out; lavapipe, of 8, rolled ones. Larger tiles are no faster at the model's shapes and
   // compile for seconds.
   if (LANES > 4) return [shuffle(16, 8, false), shuffle(8, 8, false), shuffle(16, 8, true), register(4, 8)];
-  const widths = [16, 12, 8].sort((a, b) => padded(n, LANES * a) - padded(n, LANES * b) || b - a) as [number, number, number];
-  return [panel(widths[0]), panel(widths[1]), shuffle(16, 8, true), shuffle(8, 8, true), register(4, 8)];
+  const widths = common.SPLIT ? [12, 16, 8] : [16, 12, 8];
+  widths.sort((a, b) => padded(n, LANES * a) - padded(n, LANES * b));
+  const [first = 16, second = 12] = widths;
+  return [panel(first), panel(second), shuffle(16, 8, true), shuffle(8, 8, true), register(4, 8)];
 }
 
 /** The next multiple of `step`. */
