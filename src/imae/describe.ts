@@ -1,5 +1,5 @@
 import { counted, formatSetting } from '../files/format';
-import type { Phase, PhasePlan } from './config';
+import type { Config, Phase, PhasePlan } from './config';
 
 /** What people call the phases. */
 export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE', lcmae: 'LC-MAE' };
@@ -9,12 +9,13 @@ export function phaseTitle(phase: string | undefined, other: string): string {
   return Object.entries(PHASE_TITLES).find(([known]) => known === phase)?.[1] ?? other;
 }
 
-/** `300 steps of 32 images, learning rate 0.008 after 20 steps of warm-up` */
-export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, batch: number): string {
+/** `80 steps of 24 images, learning rate 0.004 after 10 steps of warm-up, times 10 by Muon for matrices` */
+export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, { training, optimizer }: Config): string {
   const rate = formatSetting(peakLearningRate);
   const warmup =
     warmupSteps < steps
       ? `learning rate ${rate}${warmupSteps > 0 ? ` after ${formatSetting(warmupSteps)} steps of warm-up` : ''}`
       : `all of them warm-up: the learning rate never reaches ${rate}`;
-  return `${counted(steps, 'step')} of ${counted(batch, 'image')}, ${warmup}`;
+  const muon = optimizer.muon > 0 ? `, times ${formatSetting(optimizer.muon)} by Muon for matrices` : '';
+  return `${counted(steps, 'step')} of ${counted(training.batch, 'image')}, ${warmup}${muon}`;
 }

@@ -176,7 +176,7 @@ export const OPTIONS = {
   },
   optimizer: {
     learningRate: option(learningRate, { blr: 1e-4 }, 'peak learning rate', { flag: '' }),
-    betas: option(pair({ min: 0, below: 1 }), [0.9, 0.95], 'decay of AdamW\'s first and second moment'),
+    betas: option(pair({ min: 0, below: 1 }), [0.9, 0.95], 'decay of AdamW\'s first and second moment; the first is Muon\'s momentum, too'),
     eps: option(number({ above: 0 }), 1e-8, 'AdamW\'s ε'),
     weightDecay: option(number({ min: 0 }), 0.05, 'weight decay (never on biases and 1-D parameters)'),
     muon: option(

@@ -249,7 +249,7 @@ class PhaseRun {
     const kept = this.lastCheckpoint ? `The last good checkpoint is ${this.lastCheckpoint}` : 'There is no checkpoint yet';
     return new DivergedError(
       `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
-        'Start a new run with a lower learning rate or --clip-norm 1.',
+        `Start a new run with a lower learning rate${this.config.optimizer.muon > 0 ? ', a lower --muon' : ''} or --clip-norm 1.`,
     );
   }
 

@@ -84,8 +84,10 @@ function describeBudget(config: Config, phase: Phase, images: number | undefined
   }
   const ofThem = plan.warmupSteps < plan.steps ? `${formatSetting(plan.warmupSteps)} of them` : 'all of them';
   const warmup = images === undefined ? '' : `, ${ofThem} warm-up,`;
+  const { muon } = config.optimizer;
+  const matrices = muon > 0 ? `, for matrices times ${formatSetting(muon)} by Muon` : '';
   return (
-    `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}: ` +
+    `${plan.steps} steps${warmup} at a peak learning rate of ${formatSetting(plan.peakLearningRate)}${matrices}: ` +
     `${formatCount(flops * plan.steps)}FLOP, ${formatDuration((flops * plan.steps) / 1e12)} at 1 TFLOP/s`
   );
 }

@@ -86,7 +86,7 @@ export class TrainingRun implements RunWatcher {
     this.total = plan.steps;
     this.reports.update({ now: true });
     progress.phase(PHASE_TITLES[phase], plan.steps, start);
-    progress.note(PHASE_TITLES[phase], describePlan(plan, config.training.batch));
+    progress.note(PHASE_TITLES[phase], describePlan(plan, config));
   }
 
   step({ step, loss, imagesPerSecond, waiting, sameClass }: Parameters<RunWatcher['step']>[0]): void {

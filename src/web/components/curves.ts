@@ -159,7 +159,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       : undefined,
     one('lr', {
       title: 'Learning rate',
-      unit: 'warm-up, then cosine',
+      unit: 'up, then down',
       line: 'learning rate',
       format: formatSetting,
       class: sizeOf('lr'),

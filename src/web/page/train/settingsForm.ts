@@ -283,7 +283,7 @@ function planRows(config: Config, count: number): (readonly [string, string])[] 
   const total = phases.reduce((sum, { flops }) => sum + flops, 0);
   const most = Math.max(...phases.map(({ memory }) => memory));
   return [
-    ...phases.map(({ phase, plan, parameters }) => [PHASE_TITLES[phase], `${describePlan(plan, batch)}; ${formatCount(parameters)} parameters`] as const),
+    ...phases.map(({ phase, plan, parameters }) => [PHASE_TITLES[phase], `${describePlan(plan, config)}; ${formatCount(parameters)} parameters`] as const),
     ['in all', `${formatCount(total)}FLOP, about ${formatBytes(most)} of GPU memory (an estimate)`],
   ];
 }
