@@ -12,7 +12,7 @@ import { suite, thorough, type KernelTest } from './suite';
 
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
-/** The three versions, by the device for which they are chosen. */
+/** The versions that need no subgroups, by the device for which they are chosen. */
 const DEVICES = {
   plain: { software: true, plain: true },
   register: { software: true },
@@ -92,7 +92,14 @@ function everyVersion(stated: Stated): KernelTest {
       const options = optionsOf(graph, test);
       const qkv = graph.input('qkv', inputs.qkv.shape, 'f32', Float32Array.from(inputs.qkv.data));
       const dout = graph.input('dout', dOut.shape, 'f32', Float32Array.from(dOut.data));
-      const found = Object.entries(DEVICES).map(([device, traits]) => {
+      const { software, subgroups } = engine.traits;
+      const devices = {
+        ...DEVICES,
+        ...(subgroups ? { shuffle: { software: true, subgroups } } : {}),
+        // Which lavapipe, of 8 lanes, would compile for ten seconds each.
+        ...(software && subgroups && subgroups.max > 4 ? {} : { head: { software: true, subgroups: { min: 4, max: 4 } } }),
+      };
+      const found = Object.entries(devices).map(([device, traits]) => {
         const plan = planAttention({ b, n, heads, d, mask: !!test.keyMask, bias: !!test.bias }, traits);
         const out = graph.empty(`${device} out`, dOut.shape);
         const lse = graph.empty(`${device} lse`, [b, heads, n]);

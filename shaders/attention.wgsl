@@ -15,12 +15,14 @@
 // result, so there are no atomics and every sum has a fixed order. (Dao et al. 2022, FlashAttention; Dao 2023,
 // FlashAttention-2.)
 //
-// Three versions of the three kernels:
+// Five versions of the three kernels:
 //   attentionPlain*     one invocation a row, scalars, softmax in passes: the reference, for any D
 //   attentionRegister*  one invocation ROWS rows, straight from storage, no barriers: software adapters
+//   attentionHead*      one invocation a head, of which half lies in private memory: software adapters of four lanes
+//   attentionShuffle*   one subgroup of many lanes ROWS rows a lane, which share what they load: software adapters
 //   attention*          workgroup tiles: GPUs
-// The latter two read vec4, so D is a multiple of 4. HALF: qkv, out and their gradients are f16 in memory. The other two
-// versions grow their sums in memory, so they know f32 alone.
+// All but attentionPlain* and attentionShuffle* read vec4; a D that is no multiple of 4 takes attentionPlain*. HALF: qkv, out
+// and their gradients are f16 in memory, which attention* alone knows.
 
 struct Sizes {
   batch: u32,
@@ -564,6 +566,669 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       if (k + ${j}u < n) { dqkv[keyAt${j} + width + c] = dv${j}; }
 //#end
     }
+  }
+}
+
+//#kernel attentionShuffleForward
+// A workgroup, which is one subgroup of LANES, ROWS × LANES query rows of one head, KEYS keys at a time with online softmax.
+// Scores: a lane has rows of its own, and each lane loads one channel of each key, which all get by shuffles. Outputs: a
+// lane has a column of its own, and gets the probabilities of all rows by shuffles.
+//#enable subgroups
+//#param ROWS: u32
+//#param KEYS: u32
+//#param LANES: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
+//#if KEY_MASK
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+//#end
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) subgroupLane: u32,
+) {
+  let lane = subgroupLane % LANES;
+  let n = sizes.sequence;
+  let d = sizes.channels;
+  let blocks = (n + ROWS * LANES - 1u) / (ROWS * LANES);
+  let block = group.x + group.y * groups.x;
+  if (block >= sizes.batch * sizes.heads * blocks) { return; }
+  let first = block % blocks * ROWS * LANES;
+  let bh = block / blocks;
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * d;
+  let stride = 3u * width;
+  let headAt = b * n * stride + h * d;
+  let outHeadAt = b * n * width + h * d;
+  let last = n - 1u;
+//#for i in 0..ROWS
+  let q${i} = first + ${i}u * LANES + lane;
+  let queryAt${i} = headAt + min(q${i}, last) * stride;
+  var largest${i} = NOTHING;
+  var total${i} = 0.0;
+//#end
+  for (var k = 0u; k < n; k += KEYS) {
+//#for j in 0..KEYS
+    let k${j} = min(k + ${j}u, last);
+    let keyAt${j} = headAt + width + k${j} * stride;
+//#if KEY_MASK
+    let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
+//#else
+    let open${j} = k + ${j}u < n;
+//#end
+//#end
+//#for i in 0..ROWS
+//#for j in 0..KEYS
+    var s${i}_${j} = 0.0;
+//#end
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let mine = min(c + lane, d - 1u);
+//#for j in 0..KEYS
+      let key${j} = qkv[keyAt${j} + mine];
+//#end
+      let present = min(LANES, d - c);
+      for (var l = 0u; l < present; l++) {
+//#for i in 0..ROWS
+        let query${i} = qkv[queryAt${i} + c + l];
+//#end
+//#for j in 0..KEYS
+        let x${j} = subgroupShuffle(key${j}, l);
+//#for i in 0..ROWS
+        s${i}_${j} = fma(query${i}, x${j}, s${i}_${j});
+//#end
+//#end
+      }
+    }
+//#for i in 0..ROWS
+    let before${i} = largest${i};
+//#if BIAS
+    let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${i}, last) * n;
+//#end
+//#for j in 0..KEYS
+//#if BIAS
+    s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
+//#else
+    s${i}_${j} *= sizes.scale;
+//#end
+    largest${i} = max(largest${i}, select(NOTHING, s${i}_${j}, open${j}));
+//#end
+    let shrink${i} = exp(before${i} - largest${i});
+    total${i} *= shrink${i};
+//#for j in 0..KEYS
+    let p${i}_${j} = select(0.0, exp(s${i}_${j} - largest${i}), open${j});
+    total${i} += p${i}_${j};
+//#end
+    let norm${i} = select(1.0, select(0.0, 1.0 / total${i}, total${i} > 0.0), k + KEYS >= n);
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let column = c + lane;
+      let mine = min(column, d - 1u);
+//#for j in 0..KEYS
+      let value${j} = qkv[keyAt${j} + width + mine];
+//#end
+      for (var l = 0u; l < LANES; l++) {
+//#for i in 0..ROWS
+        let row${i} = first + ${i}u * LANES + l;
+        if (row${i} < n) {
+          let at = outHeadAt + row${i} * width + mine;
+          var o = 0.0;
+          if (k > 0u) { o = out[at] * subgroupShuffle(shrink${i}, l); }
+//#for j in 0..KEYS
+          o = fma(subgroupShuffle(p${i}_${j}, l), value${j}, o);
+//#end
+          o *= subgroupShuffle(norm${i}, l);
+          if (column < d) { out[at] = o; }
+        }
+//#end
+      }
+    }
+  }
+//#for i in 0..ROWS
+  if (q${i} < n) {
+    lse[bh * n + q${i}] = select(NOTHING, largest${i} + log(total${i}), total${i} > 0.0);
+  }
+//#end
+}
+
+//#kernel attentionShuffleBackwardQ
+// The mapping of attentionShuffleForward.
+//#enable subgroups
+//#param ROWS: u32
+//#param KEYS: u32
+//#param LANES: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
+//#if KEY_MASK
+@group(0) @binding(7) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(8) var<storage, read> bias: array<f32>;
+//#end
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) subgroupLane: u32,
+) {
+  let lane = subgroupLane % LANES;
+  let n = sizes.sequence;
+  let d = sizes.channels;
+  let blocks = (n + ROWS * LANES - 1u) / (ROWS * LANES);
+  let block = group.x + group.y * groups.x;
+  if (block >= sizes.batch * sizes.heads * blocks) { return; }
+  let first = block % blocks * ROWS * LANES;
+  let bh = block / blocks;
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * d;
+  let stride = 3u * width;
+  let headAt = b * n * stride + h * d;
+  let last = n - 1u;
+//#for i in 0..ROWS
+  let q${i} = first + ${i}u * LANES + lane;
+  let queryAt${i} = headAt + min(q${i}, last) * stride;
+  let outAt${i} = (b * n + min(q${i}, last)) * width + h * d;
+  let lse${i} = lse[bh * n + min(q${i}, last)];
+  var delta${i} = 0.0;
+//#end
+  for (var k = 0u; k < n; k += KEYS) {
+//#for j in 0..KEYS
+    let k${j} = min(k + ${j}u, last);
+    let keyAt${j} = headAt + width + k${j} * stride;
+//#if KEY_MASK
+    let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
+//#else
+    let open${j} = k + ${j}u < n;
+//#end
+//#end
+//#for i in 0..ROWS
+//#for j in 0..KEYS
+    var s${i}_${j} = 0.0;
+    var dp${i}_${j} = 0.0;
+//#end
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let mine = min(c + lane, d - 1u);
+//#for j in 0..KEYS
+      let key${j} = qkv[keyAt${j} + mine];
+      let value${j} = qkv[keyAt${j} + width + mine];
+//#end
+      let present = min(LANES, d - c);
+      for (var l = 0u; l < present; l++) {
+//#for i in 0..ROWS
+        let query${i} = qkv[queryAt${i} + c + l];
+        let dout${i} = dout[outAt${i} + c + l];
+        if (k == 0u) { delta${i} = fma(dout${i}, out[outAt${i} + c + l], delta${i}); }
+//#end
+//#for j in 0..KEYS
+        let x${j} = subgroupShuffle(key${j}, l);
+        let y${j} = subgroupShuffle(value${j}, l);
+//#for i in 0..ROWS
+        s${i}_${j} = fma(query${i}, x${j}, s${i}_${j});
+        dp${i}_${j} = fma(dout${i}, y${j}, dp${i}_${j});
+//#end
+//#end
+      }
+    }
+//#for i in 0..ROWS
+//#if BIAS
+    let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${i}, last) * n;
+//#end
+//#for j in 0..KEYS
+//#if BIAS
+    s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
+//#else
+    s${i}_${j} *= sizes.scale;
+//#end
+    let ds${i}_${j} = select(0.0, exp(s${i}_${j} - lse${i}) * (dp${i}_${j} - delta${i}) * sizes.scale, open${j});
+//#end
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let column = c + lane;
+      let mine = min(column, d - 1u);
+//#for j in 0..KEYS
+      let key${j} = qkv[keyAt${j} + mine];
+//#end
+      for (var l = 0u; l < LANES; l++) {
+//#for i in 0..ROWS
+        let row${i} = first + ${i}u * LANES + l;
+        if (row${i} < n) {
+          let at = headAt + row${i} * stride + mine;
+          var dq = 0.0;
+          if (k > 0u) { dq = dqkv[at]; }
+//#for j in 0..KEYS
+          dq = fma(subgroupShuffle(ds${i}_${j}, l), key${j}, dq);
+//#end
+          if (column < d) { dqkv[at] = dq; }
+        }
+//#end
+      }
+    }
+  }
+//#for i in 0..ROWS
+  if (q${i} < n) {
+    delta[bh * n + q${i}] = delta${i};
+  }
+//#end
+}
+
+//#kernel attentionShuffleBackwardKV
+// The mapping of attentionShuffleForward with keys and queries in each other's place.
+//#enable subgroups
+//#param ROWS: u32
+//#param QUERIES: u32
+//#param LANES: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> dout: array<f32>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read> delta: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<f32>;
+//#if KEY_MASK
+@group(0) @binding(6) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(7) var<storage, read> bias: array<f32>;
+//#end
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) subgroupLane: u32,
+) {
+  let lane = subgroupLane % LANES;
+  let n = sizes.sequence;
+  let d = sizes.channels;
+  let blocks = (n + ROWS * LANES - 1u) / (ROWS * LANES);
+  let block = group.x + group.y * groups.x;
+  if (block >= sizes.batch * sizes.heads * blocks) { return; }
+  let first = block % blocks * ROWS * LANES;
+  let bh = block / blocks;
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * d;
+  let stride = 3u * width;
+  let headAt = b * n * stride + h * d;
+  let outHeadAt = b * n * width + h * d;
+  let last = n - 1u;
+//#for i in 0..ROWS
+  let k${i} = first + ${i}u * LANES + lane;
+  let keyAt${i} = headAt + width + min(k${i}, last) * stride;
+//#if KEY_MASK
+  let open${i} = keyMask[b * n + min(k${i}, last)] != 0u;
+//#end
+//#end
+  for (var q = 0u; q < n; q += QUERIES) {
+//#for j in 0..QUERIES
+    let q${j} = min(q + ${j}u, last);
+    let queryAt${j} = headAt + q${j} * stride;
+    let outAt${j} = outHeadAt + q${j} * width;
+//#for i in 0..ROWS
+    var s${i}_${j} = 0.0;
+    var dp${i}_${j} = 0.0;
+//#end
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let mine = min(c + lane, d - 1u);
+//#for j in 0..QUERIES
+      let query${j} = qkv[queryAt${j} + mine];
+      let dout${j} = dout[outAt${j} + mine];
+//#end
+      let present = min(LANES, d - c);
+      for (var l = 0u; l < present; l++) {
+//#for i in 0..ROWS
+        let key${i} = qkv[keyAt${i} + c + l];
+        let value${i} = qkv[keyAt${i} + width + c + l];
+//#end
+//#for j in 0..QUERIES
+        let x${j} = subgroupShuffle(query${j}, l);
+        let y${j} = subgroupShuffle(dout${j}, l);
+//#for i in 0..ROWS
+        s${i}_${j} = fma(key${i}, x${j}, s${i}_${j});
+        dp${i}_${j} = fma(value${i}, y${j}, dp${i}_${j});
+//#end
+//#end
+      }
+    }
+//#for j in 0..QUERIES
+    let lse${j} = lse[bh * n + q${j}];
+    let delta${j} = delta[bh * n + q${j}];
+//#for i in 0..ROWS
+//#if BIAS
+    s${i}_${j} = s${i}_${j} * sizes.scale
+      + bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${j} * n + min(k${i}, last)];
+//#else
+    s${i}_${j} *= sizes.scale;
+//#end
+//#if KEY_MASK
+    let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q + ${j}u < n && open${i});
+//#else
+    let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q + ${j}u < n);
+//#end
+    let ds${i}_${j} = p${i}_${j} * (dp${i}_${j} - delta${j}) * sizes.scale;
+//#end
+//#end
+    for (var c = 0u; c < d; c += LANES) {
+      let column = c + lane;
+      let mine = min(column, d - 1u);
+//#for j in 0..QUERIES
+      let query${j} = qkv[queryAt${j} + mine];
+      let dout${j} = dout[outAt${j} + mine];
+//#end
+      for (var l = 0u; l < LANES; l++) {
+//#for i in 0..ROWS
+        let row${i} = first + ${i}u * LANES + l;
+        if (row${i} < n) {
+          let at = headAt + width + row${i} * stride + mine;
+          var dk = 0.0;
+          var dv = 0.0;
+          if (q > 0u) {
+            dk = dqkv[at];
+            dv = dqkv[at + width];
+          }
+//#for j in 0..QUERIES
+          dk = fma(subgroupShuffle(ds${i}_${j}, l), query${j}, dk);
+          dv = fma(subgroupShuffle(p${i}_${j}, l), dout${j}, dv);
+//#end
+          if (column < d) {
+            dqkv[at] = dk;
+            dqkv[at + width] = dv;
+          }
+        }
+//#end
+      }
+    }
+  }
+}
+
+//#kernel attentionHeadForward
+// One invocation a head, whose keys and values, N rows of D channels, lie in private memory while query rows pass: for a
+// compiler that makes each load from storage some 70 instructions, a store to a variable 20 and a multiplication with its
+// sum 4 (SwiftShader's Subzero). Panels are read by indices that the compiler knows, which is free, and sums are values,
+// never variables. For short sequences of few channels: all is written out.
+//#param N: u32
+//#param D: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
+//#if KEY_MASK
+@group(0) @binding(4) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+//#end
+
+const CHUNKS = ${D / 4}u;
+var<private> keys: array<vec4f, ${N * D / 4}>;
+var<private> values: array<vec4f, ${N * D / 4}>;
+//#if KEY_MASK
+var<private> open: array<f32, N>;
+//#end
+
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let bh = id.x + id.y * groups.x * 4u;
+  if (bh >= sizes.batch * sizes.heads) { return; }
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * CHUNKS;
+  let stride = 3u * width;
+  let headAt = b * N * stride + h * CHUNKS;
+  let outHeadAt = b * N * width + h * CHUNKS;
+//#if BIAS
+  let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
+//#end
+  for (var k = 0u; k < N; k++) {
+//#for c in 0..D/4
+    keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
+    values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
+//#end
+//#if KEY_MASK
+    open[k] = f32(keyMask[b * N + k]);
+//#end
+  }
+  for (var q = 0u; q < N; q++) {
+//#for c in 0..D/4
+    let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
+//#end
+    let peak0 = NOTHING;
+    let total0 = 0.0;
+//#for j in 0..N
+    let x${j}_0 = dot(query0, keys[${j * D / 4}]);
+//#for c in 1..D/4
+    let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
+//#end
+//#if BIAS
+    let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + q * N + ${j}u];
+//#else
+    let s${j} = x${j}_${D / 4 - 1};
+//#end
+//#if KEY_MASK
+    let peak${j + 1} = max(peak${j}, select(NOTHING, s${j}, open[${j}] != 0.0));
+//#else
+    let peak${j + 1} = max(peak${j}, s${j});
+//#end
+//#end
+//#for j in 0..N
+//#if KEY_MASK
+    let p${j} = select(0.0, exp(s${j} - peak${N}), open[${j}] != 0.0);
+//#else
+    let p${j} = exp(s${j} - peak${N});
+//#end
+    let total${j + 1} = total${j} + p${j};
+//#end
+    let norm = select(0.0, 1.0 / total${N}, total${N} > 0.0);
+//#for c in 0..D/4
+    let o0_${c} = vec4f();
+//#for j in 0..N
+    let o${j + 1}_${c} = fma(vec4f(p${j}), values[${j * D / 4 + c}], o${j}_${c});
+//#end
+    out[outHeadAt + q * width + ${c}u] = o${N}_${c} * norm;
+//#end
+    lse[bh * N + q] = select(NOTHING, peak${N} + log(total${N}), total${N} > 0.0);
+  }
+}
+
+//#kernel attentionHeadBackwardQ
+// The mapping of attentionHeadForward.
+//#param N: u32
+//#param D: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> out: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+//#if KEY_MASK
+@group(0) @binding(7) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(8) var<storage, read> bias: array<f32>;
+//#end
+
+const CHUNKS = ${D / 4}u;
+var<private> keys: array<vec4f, ${N * D / 4}>;
+var<private> values: array<vec4f, ${N * D / 4}>;
+//#if KEY_MASK
+var<private> open: array<f32, N>;
+//#end
+
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let bh = id.x + id.y * groups.x * 4u;
+  if (bh >= sizes.batch * sizes.heads) { return; }
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * CHUNKS;
+  let stride = 3u * width;
+  let headAt = b * N * stride + h * CHUNKS;
+  let outHeadAt = b * N * width + h * CHUNKS;
+//#if BIAS
+  let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
+//#end
+  for (var k = 0u; k < N; k++) {
+//#for c in 0..D/4
+    keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
+    values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
+//#end
+//#if KEY_MASK
+    open[k] = f32(keyMask[b * N + k]);
+//#end
+  }
+  for (var q = 0u; q < N; q++) {
+    let delta0 = 0.0;
+//#for c in 0..D/4
+    let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
+    let dout${c} = dout[outHeadAt + q * width + ${c}u];
+    let delta${c + 1} = delta${c} + dot(dout${c}, out[outHeadAt + q * width + ${c}u]);
+//#end
+    delta[bh * N + q] = delta${D / 4};
+    let lseHere = lse[bh * N + q];
+//#for j in 0..N
+    let x${j}_0 = dot(query0, keys[${j * D / 4}]);
+//#for c in 1..D/4
+    let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
+//#end
+    let y${j}_0 = dot(dout0, values[${j * D / 4}]);
+//#for c in 1..D/4
+    let y${j}_${c} = y${j}_${c - 1} + dot(dout${c}, values[${j * D / 4 + c}]);
+//#end
+//#if BIAS
+    let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + q * N + ${j}u];
+//#else
+    let s${j} = x${j}_${D / 4 - 1};
+//#end
+    let given${j} = exp(s${j} - lseHere) * (y${j}_${D / 4 - 1} - delta${D / 4}) * sizes.scale;
+//#if KEY_MASK
+    let ds${j} = select(0.0, given${j}, open[${j}] != 0.0);
+//#else
+    let ds${j} = given${j};
+//#end
+//#end
+//#for c in 0..D/4
+    let dq0_${c} = vec4f();
+//#for j in 0..N
+    let dq${j + 1}_${c} = fma(vec4f(ds${j}), keys[${j * D / 4 + c}], dq${j}_${c});
+//#end
+    dqkv[headAt + q * stride + ${c}u] = dq${N}_${c};
+//#end
+  }
+}
+
+//#kernel attentionHeadBackwardKV
+// The mapping of attentionHeadForward, with keys and queries in each other's place.
+//#param N: u32
+//#param D: u32
+//#param KEY_MASK: bool
+//#param BIAS: bool
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read> delta: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
+//#if KEY_MASK
+@group(0) @binding(6) var<storage, read> keyMask: array<u32>;
+//#end
+//#if BIAS
+@group(0) @binding(7) var<storage, read> bias: array<f32>;
+//#end
+
+const CHUNKS = ${D / 4}u;
+var<private> queries: array<vec4f, ${N * D / 4}>;
+var<private> douts: array<vec4f, ${N * D / 4}>;
+var<private> lses: array<f32, N>;
+var<private> deltas: array<f32, N>;
+
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let bh = id.x + id.y * groups.x * 4u;
+  if (bh >= sizes.batch * sizes.heads) { return; }
+  let h = bh % sizes.heads;
+  let b = bh / sizes.heads;
+  let width = sizes.heads * CHUNKS;
+  let stride = 3u * width;
+  let headAt = b * N * stride + h * CHUNKS;
+  let outHeadAt = b * N * width + h * CHUNKS;
+//#if BIAS
+  let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
+//#end
+  for (var q = 0u; q < N; q++) {
+//#for c in 0..D/4
+    queries[q * CHUNKS + ${c}u] = qkv[headAt + q * stride + ${c}u];
+    douts[q * CHUNKS + ${c}u] = dout[outHeadAt + q * width + ${c}u];
+//#end
+    lses[q] = lse[bh * N + q];
+    deltas[q] = delta[bh * N + q];
+  }
+  for (var k = 0u; k < N; k++) {
+    let keyAt = headAt + width + k * stride;
+//#if KEY_MASK
+    let open = keyMask[b * N + k] != 0u;
+//#end
+//#for c in 0..D/4
+    let key${c} = sizes.scale * qkv[keyAt + ${c}u];
+    let value${c} = qkv[keyAt + width + ${c}u];
+//#end
+//#for j in 0..N
+    let x${j}_0 = dot(key0, queries[${j * D / 4}]);
+//#for c in 1..D/4
+    let x${j}_${c} = x${j}_${c - 1} + dot(key${c}, queries[${j * D / 4 + c}]);
+//#end
+    let y${j}_0 = dot(value0, douts[${j * D / 4}]);
+//#for c in 1..D/4
+    let y${j}_${c} = y${j}_${c - 1} + dot(value${c}, douts[${j * D / 4 + c}]);
+//#end
+//#if BIAS
+    let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + ${j}u * N + k];
+//#else
+    let s${j} = x${j}_${D / 4 - 1};
+//#end
+//#if KEY_MASK
+    let p${j} = select(0.0, exp(s${j} - lses[${j}]), open);
+//#else
+    let p${j} = exp(s${j} - lses[${j}]);
+//#end
+    let ds${j} = p${j} * (y${j}_${D / 4 - 1} - deltas[${j}]) * sizes.scale;
+//#end
+//#for c in 0..D/4
+    let dk0_${c} = vec4f();
+    let dv0_${c} = vec4f();
+//#for j in 0..N
+    let dk${j + 1}_${c} = fma(vec4f(ds${j}), queries[${j * D / 4 + c}], dk${j}_${c});
+    let dv${j + 1}_${c} = fma(vec4f(p${j}), douts[${j * D / 4 + c}], dv${j}_${c});
+//#end
+    dqkv[keyAt + ${c}u] = dk${N}_${c};
+    dqkv[keyAt + width + ${c}u] = dv${N}_${c};
+//#end
   }
 }
 

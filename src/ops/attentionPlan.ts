@@ -18,6 +18,8 @@ export interface AttentionShape {
 export interface AttentionChoice {
   /** The adapter runs on the processor. */
   readonly software: boolean;
+  /** Range of subgroup sizes; absent where subgroups are not enabled. */
+  readonly subgroups?: { readonly min: number; readonly max: number };
   /** Take the reference kernels. */
   readonly plain?: boolean;
 }
@@ -30,6 +32,12 @@ export const ATTENTION_KERNELS = [
   'attentionRegisterForward',
   'attentionRegisterBackwardQ',
   'attentionRegisterBackwardKV',
+  'attentionHeadForward',
+  'attentionHeadBackwardQ',
+  'attentionHeadBackwardKV',
+  'attentionShuffleForward',
+  'attentionShuffleBackwardQ',
+  'attentionShuffleBackwardKV',
   'attentionForward',
   'attentionBackwardQ',
   'attentionBackwardKV',
@@ -62,7 +70,12 @@ export interface AttentionPlan {
 /** Which attention kernels suit a shape on an adapter; nothing else decides, so the same shape gives the same bits. */
 export function planAttention(shape: AttentionShape, choice: AttentionChoice): AttentionPlan {
   if (choice.plain || shape.d % 4 !== 0) return planPlain(shape);
-  return choice.software ? planRegister(shape) : planWorkgroup(shape);
+  if (!choice.software) return planWorkgroup(shape);
+  const { min, max } = choice.subgroups ?? { min: 0, max: 0 };
+  if (min === max && min > 4) return planShuffle(shape, min);
+  // SwiftShader, of 4 lanes, makes a shuffle as dear as the loads that it saves.
+  const isSmall = shape.d <= 32 && shape.n * shape.d <= MOST_OF_HEAD;
+  return max === 4 && isSmall ? planHead(shape) : planRegister(shape);
 }
 
 function planPlain(shape: AttentionShape): AttentionPlan {
@@ -100,6 +113,45 @@ function planRegister(shape: AttentionShape): AttentionPlan {
     forward: dispatch('attentionRegisterForward', 6, { KEYS: evenPart(shape.n, 6) }),
     backwardQ: dispatch('attentionRegisterBackwardQ', 4, { KEYS: evenPart(shape.n, 6) }),
     backwardKV: dispatch('attentionRegisterBackwardKV', 4, { QUERIES: evenPart(shape.n, 6) }),
+  };
+}
+
+/** Channels of all rows of a head that are written out: with more, kernels compile for long. */
+const MOST_OF_HEAD = 288;
+
+function planHead(shape: AttentionShape): AttentionPlan {
+  const dispatch = (kernel: AttentionKernel): AttentionDispatch => ({
+    kernel,
+    params: { N: shape.n, D: shape.d, KEY_MASK: shape.mask, BIAS: shape.bias },
+    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / 4)),
+    others: [],
+  });
+  return {
+    half: false,
+    forward: dispatch('attentionHeadForward'),
+    backwardQ: dispatch('attentionHeadBackwardQ'),
+    backwardKV: dispatch('attentionHeadBackwardKV'),
+  };
+}
+
+function planShuffle(shape: AttentionShape, lanes: number): AttentionPlan {
+  const way = (kernel: AttentionKernel, rows: number, other: ParamValues): AttentionWay => ({
+    kernel,
+    params: { ROWS: rows, ...other, LANES: lanes, KEY_MASK: shape.mask, BIAS: shape.bias },
+    workgroups: workgroupRow(shape.b * shape.heads * Math.ceil(shape.n / (rows * lanes))),
+  });
+  // As in planRegister, rows decide no bits. Measured on lavapipe: more of either is no faster and compiles for seconds.
+  const [first, ...others] = [...new Set([3, 2, 1].map((most) => Math.ceil(evenPart(shape.n, most * lanes) / lanes)))];
+  const dispatch = (kernel: AttentionKernel, other: ParamValues): AttentionDispatch => ({
+    ...way(kernel, first as number, other),
+    others: others.map((rows) => way(kernel, rows, other)),
+  });
+  const count = evenPart(shape.n, 13);
+  return {
+    half: false,
+    forward: dispatch('attentionShuffleForward', { KEYS: count }),
+    backwardQ: dispatch('attentionShuffleBackwardQ', { KEYS: count }),
+    backwardKV: dispatch('attentionShuffleBackwardKV', { QUERIES: count }),
   };
 }
 
