@@ -664,6 +664,41 @@ var<private> sums: array<vec4f, ROWS * QUADS>;
 var<private> totals: array<vec4f, ROWS * QUADS>;
 //#end
 
+/// Finishes and stores four outputs of a row, LANES columns apart.
+fn writeStrided(row: u32, column: u32, sum: vec4f) {
+  if (row >= shape.m) {
+    return;
+  }
+  let columns = column + vec4u(0, 1, 2, 3) * LANES;
+  let inside = min(columns, vec4u(shape.n - 1));
+  let at = row * shape.n + inside;
+  var x = sum;
+//#if BIAS
+  x += vec4f(bias[inside.x], bias[inside.y], bias[inside.z], bias[inside.w]);
+//#end
+//#if GELU
+  let before = x;
+  x = gelu(x);
+//#end
+//#if RESIDUAL
+  x += vec4f(residual[at.x], residual[at.y], residual[at.z], residual[at.w]);
+//#end
+//#if GELU_GRAD
+  x *= geluGradient(vec4f(f32(pre[at.x]), f32(pre[at.y]), f32(pre[at.z]), f32(pre[at.w])));
+//#end
+//#if ACCUMULATE
+  x += vec4f(f32(c[at.x]), f32(c[at.y]), f32(c[at.z]), f32(c[at.w]));
+//#end
+//#for J in 0..4
+  if (columns[${J}] < shape.n) {
+//#if GELU
+    pre[at[${J}]] = CellPre(before[${J}]);
+//#end
+    c[at[${J}]] = CellC(x[${J}]);
+  }
+//#end
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -744,9 +779,7 @@ fn main(
       totals[i * QUADS + ${D}] += sum${DEPTH}_${D};
 //#end
 //#if !SPLIT && !DEEP
-//#for J in 0..4
-      writeCell(0, firstRow + i, firstColumn + ${4 * D + J} * LANES, toCell(vec4f(sum${DEPTH}_${D}[${J}])));
-//#end
+      writeStrided(firstRow + i, firstColumn + ${4 * D} * LANES, sum${DEPTH}_${D});
 //#end
 //#end
     }
@@ -770,9 +803,7 @@ fn main(
 //#else
     let sum${D} = sums[i * QUADS + ${D}];
 //#end
-//#for J in 0..4
-    writeCell(0, firstRow + i, firstColumn + ${4 * D + J} * LANES, toCell(vec4f(sum${D}[${J}])));
-//#end
+    writeStrided(firstRow + i, firstColumn + ${4 * D} * LANES, sum${D});
 //#end
   }
 //#end

@@ -209,15 +209,18 @@ fn main(
   }
   for (var i = 0u; i < rows; i++) {
     let outAt = (matrix * height + firstRow + i) * width;
-    //#for C in 0..COLUMNS
-    let place${C} = firstColumn + 4u * ${C}u;
-    if (place${C} < width) {
+    //#for D in 0..COLUMNS/4
+    let sum${D} = sums[i * QUADS + ${D}u];
+    //#for J in 0..4
+    let place${4 * D + J} = firstColumn + 4u * ${4 * D + J}u;
+    if (place${4 * D + J} < width) {
       //#if GRAM
-      out[outAt + place${C}] = sums[i * QUADS + ${C / 4}u][${C % 4}];
+      out[outAt + place${4 * D + J}] = sum${D}[${J}];
       //#else
-      out[outAt + place${C}] = sizes.before * base[outAt + place${C}] + sizes.by * sums[i * QUADS + ${C / 4}u][${C % 4}];
+      out[outAt + place${4 * D + J}] = sizes.before * base[outAt + place${4 * D + J}] + sizes.by * sum${D}[${J}];
       //#end
     }
+    //#end
     //#end
   }
 }

@@ -123,6 +123,9 @@ function tile(m: number, n: number, splits: number): Tile {
   return [32, 32, 4];
 }
 
+/** Multiplications in a split from which on a panel's arithmetic saves what its compilation costs, in some thousand runs. */
+const MIN_PANEL_PRODUCTS = 2 ** 18;
+
 /** The ways of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
 function softwareWays(
   { subgroups }: MatmulDevice,
@@ -142,7 +145,7 @@ function softwareWays(
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
   const panel = (COLUMNS: number): MatmulWay => {
-    const ROWS = 128;
+    const ROWS = 64;
     // Deeper panels are no faster, and compile longer. Sums in splits compile longest: they share a depth and so a kernel.
     const DEPTH = common.SPLIT ? 40 : padded(Math.ceil(kSplit / Math.ceil(kSplit / 48)), 8);
     const params = { ...common, VEC: false, DEEP: kSplit > DEPTH, ROWS, COLUMNS, DEPTH, LANES };
@@ -155,6 +158,8 @@ function softwareWays(
   // takes shuffles written out; lavapipe, of 8, rolled ones. Larger tiles are no faster at the model's shapes and
   // compile for seconds.
   if (LANES > 4) return [shuffle(16, 8, false), shuffle(8, 8, false), shuffle(16, 8, true), register(4, 8)];
+  // What is over in a moment whatever computes it: kernels that compile in a tenth of the time.
+  if (m * n * kSplit < MIN_PANEL_PRODUCTS) return [shuffle(4, 4, true), shuffle(8, 8, true), register(4, 8)];
   const widths = common.SPLIT ? [12, 16, 8] : [16, 12, 8];
   widths.sort((a, b) => padded(n, LANES * a) - padded(n, LANES * b));
   const [first = 16, second = 12] = widths;
