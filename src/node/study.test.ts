@@ -56,7 +56,7 @@ it('its runs can be evaluated by themselves', async () => {
   expect((JSON.parse(readFileSync(join(at('unmixing'), 'result.json'), 'utf8')) as { rows: readonly object[] }).rows).toHaveLength(5);
 }, 180_000);
 
-it('goes on in the middle of a fine-tuning', async () => {
+it('goes on in the middle of a fine-tuning', { tags: ['thorough'] }, async () => {
   const args = ['study', 'semantics', '--config', at('tiny.json'), '--alphas', '0.3', '--images', '20', '--probe-epochs', '1', '--finetune-epochs', '2', '--shard', '1/6', '--out', at('semantics')];
   const interrupted = await spawnTrain(args, { whenSaid: [[/finetune +13\/128/, (child) => child.kill('SIGINT')]] });
   expect(interrupted.code).toBe(130);
