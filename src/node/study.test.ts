@@ -56,7 +56,7 @@ it('its runs can be evaluated by themselves', async () => {
   expect((JSON.parse(readFileSync(join(at('unmixing'), 'result.json'), 'utf8')) as { rows: readonly object[] }).rows).toHaveLength(5);
 }, 180_000);
 
-it('goes on in the middle of a fine-tuning', { tags: ['thorough'] }, async () => {
+it('goes on in the middle of a fine-tuning', { tags: ['thorough'], timeout: 600_000 }, async () => {
   const args = ['study', 'semantics', '--config', at('tiny.json'), '--alphas', '0.3', '--images', '20', '--probe-epochs', '1', '--finetune-epochs', '2', '--shard', '1/6', '--out', at('semantics')];
   const interrupted = await spawnTrain(args, { whenSaid: [[/finetune +13\/128/, (child) => child.kill('SIGINT')]] });
   expect(interrupted.code).toBe(130);
@@ -70,4 +70,4 @@ it('goes on in the middle of a fine-tuning', { tags: ['thorough'] }, async () =>
   expect(out).not.toMatch(/finetune +13\/128/); // it is done already
   expect(readdirSync(run)).not.toContain('finetuning');
   expect(Object.keys(resultOf('semantics').runs[0]?.values ?? {})).toEqual(expect.arrayContaining(['probe.top1', 'finetune.top1']));
-}, 180_000);
+});
