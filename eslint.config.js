@@ -1,22 +1,30 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/** What the rooms below the platforms may import from. */
+const ENGINE = ['common', 'gpu', 'tensor', 'ops', 'nn', 'optim', 'formats', 'report', 'data'];
+
 /** The rooms of src/, and below each the rooms that it may import from. Imports run downward only. */
 const ROOMS = {
+  common: [],
   gpu: [],
   tensor: ['gpu'],
   ops: ['gpu', 'tensor'],
-  files: ['gpu', 'tensor', 'ops'],
-  data: ['gpu', 'tensor', 'ops', 'files'],
   nn: ['gpu', 'tensor', 'ops'],
   optim: ['gpu', 'tensor', 'ops', 'nn'],
-  imae: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim'],
-  node: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim', 'imae'],
-  web: ['gpu', 'tensor', 'ops', 'files', 'data', 'nn', 'optim', 'imae'],
+  formats: ['common', 'gpu'],
+  report: ['common'],
+  data: ['common', 'gpu', 'tensor', 'ops', 'formats'],
+  imae: ENGINE,
+  node: [...ENGINE, 'imae'],
+  runs: [...ENGINE, 'imae', 'node'],
+  doctor: [...ENGINE, 'imae', 'node'],
+  cli: [...ENGINE, 'imae', 'node', 'runs', 'doctor'],
+  web: [...ENGINE, 'imae'],
 };
 
-/** What the rooms below node/ and web/ must not know: they run in Node and in browsers alike. */
-const PLATFORM_ROOMS = ['node', 'web'];
+/** What the other rooms must not know: they run in Node and in browsers alike. */
+const PLATFORM_ROOMS = ['node', 'runs', 'doctor', 'cli', 'web'];
 const PLATFORM_GLOBALS = [
   'process',
   'Buffer',
@@ -31,11 +39,11 @@ const PLATFORM_GLOBALS = [
 ];
 const platformImports = {
   regex: '^[^.]',
-  message: 'Packages and node: modules belong to src/node and src/web; pass what you need in from there.',
+  message: `Packages and node: modules belong to src/${PLATFORM_ROOMS.join(', src/')}; pass what you need in from there.`,
 };
 /** The import rules see declarations only. */
 const dynamicImports = { selector: 'ImportExpression', message: 'Import at the top.' };
-const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to src/node and src/web.' }));
+const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to the platforms: src/node and those above it, and src/web.' }));
 
 /** What training computes on the host must have the same bits in every browser; these differ in the last one. */
 const INEXACT = ['sin', 'cos', 'tan', 'exp', 'expm1', 'log', 'log1p', 'log2', 'log10', 'pow', 'tanh', 'hypot', 'cbrt', 'atan', 'atan2'];
@@ -46,7 +54,7 @@ const inexactMath = INEXACT.map((property) => ({
   message: 'It differs between browsers in the last bit: take it from src/tensor/exactMath.',
 }));
 
-/** What calls WebGPU belongs to src/gpu, and beside it to src/node and src/web, which find the adapter. */
+/** What calls WebGPU belongs to src/gpu, and beside it to the platforms, which find the adapter. */
 const WEBGPU_GLOBALS = ['GPUBufferUsage', 'GPUMapMode', 'GPUShaderStage'];
 const webgpuGlobals = WEBGPU_GLOBALS.map((name) => ({ name, message: 'Only src/gpu calls WebGPU.' }));
 
@@ -55,7 +63,7 @@ function roomRules([room, below]) {
   const isPlatform = PLATFORM_ROOMS.includes(room);
   const others = Object.keys(ROOMS).filter((other) => other !== room && !below.includes(other));
   // What runs tests and benches belongs to the platforms.
-  const outside = isPlatform ? ['tools'] : ['kernels-test', 'bench', 'tools'];
+  const outside = isPlatform ? ['testing', 'tools'] : ['testing', 'kernels-test', 'bench', 'tools'];
   const upward = {
     regex: `^(\\.\\./)+(src/)?(${[...others, ...outside].join('|')})(/|$)`,
     message: `src/${room} may import from ${['itself', ...below].join(', ')}: imports run downward only.`,
@@ -107,7 +115,7 @@ export default defineConfig(
         {
           patterns: [
             platformImports,
-            { regex: '/src/(node|web)/', message: 'They run in Node and in browsers alike.' },
+            { regex: `/src/(${PLATFORM_ROOMS.join('|')})/`, message: 'They run in Node and in browsers alike.' },
           ],
         },
       ],

@@ -25,7 +25,7 @@ export default defineConfig({
     projects: [
       // A suite registers itself when its file is loaded, which must be once for each file.
       { extends: true, test: { name: 'kernels', include: ['kernels-test/**/*.test.ts'], setupFiles: ['kernels-test/setup.ts'] } },
-      // These share what they import, and a device (src/node/testEngine.ts).
+      // These share what they import, and a device (src/testing/testEngine.ts).
       { extends: true, test: { name: 'rest', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], isolate: false } },
     ],
     reporters: ['default', new WhatRan()],

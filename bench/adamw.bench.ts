@@ -1,5 +1,5 @@
 import { adamwStep } from '../kernels-test/adamw.reference';
-import { random, zeros } from '../kernels-test/compare';
+import { random, zeros } from '../kernels-test/allclose';
 import { Parameters } from '../src/nn/parameters';
 import { AdamW } from '../src/optim/adamw';
 import { Slice } from '../src/gpu/storage';

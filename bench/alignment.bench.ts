@@ -1,5 +1,5 @@
 import { backward, forward, type Inputs } from '../kernels-test/alignment.reference';
-import { random, type References } from '../kernels-test/compare';
+import { random, type References } from '../kernels-test/allclose';
 import { randomOrders } from '../kernels-test/mask.reference';
 import { alignment } from '../src/ops/alignment';
 import type { BenchCase, BenchSuite } from './bench';

@@ -1,8 +1,8 @@
 import { backward, forward, type Inputs } from '../kernels-test/attention.reference';
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { attention } from '../src/ops/attention';
 import type { BenchCase, BenchSuite } from './bench';
-import { asRowsOf, rowsOf, sampleRows } from './sampled';
+import { asRowsOf, rowsOf, sampleRows } from './rowSampling';
 
 /** Products that a reference may take. */
 const CHECKED = 5e7;

@@ -1,10 +1,10 @@
 import type { Engine } from '../src/gpu/engine';
 import { Graph, type TensorProgram } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { checkCase, inputReferences, upstream } from './check';
 import { rowOf, type BenchResult, type Ceilings, type Rate } from './roofline';
-import { timeRepeated, timeRuns, type Clock } from './sampling';
+import { timeRepeated, timeRuns, type Clock } from './repeatedTiming';
 
 /** One shape of an operation to time. Inputs are random; the result is checked before anything is timed. */
 export interface BenchCase {

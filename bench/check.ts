@@ -1,8 +1,8 @@
 import type { Engine } from '../src/gpu/engine';
 import type { Shape } from '../src/tensor/shape';
-import { expectClose, random, type Reference } from '../kernels-test/compare';
+import { expectClose, random, type Reference } from '../kernels-test/allclose';
 import type { BenchCase, Recorded } from './bench';
-import { elementsOf } from './sampled';
+import { elementsOf } from './rowSampling';
 
 const TOLERANCE = 2e-6;
 

@@ -1,4 +1,4 @@
-import type { SavedBench } from './saved';
+import type { SavedBench } from './resultFile';
 
 /** A time, whatever it is of. */
 interface Timed {

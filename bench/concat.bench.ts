@@ -1,4 +1,4 @@
-import { zeros, type Reference, type References } from '../kernels-test/compare';
+import { zeros, type Reference, type References } from '../kernels-test/allclose';
 import * as reference from '../kernels-test/concat.reference';
 import { concat } from '../src/ops/concat';
 import type { BenchCase, BenchSuite } from './bench';

@@ -1,4 +1,4 @@
-import { random, type References } from '../kernels-test/compare';
+import { random, type References } from '../kernels-test/allclose';
 import { backward, forward, type Inputs } from '../kernels-test/crossEntropy.reference';
 import { crossEntropy } from '../src/ops/crossEntropy';
 import type { BenchCase, BenchSuite } from './bench';

@@ -1,8 +1,8 @@
 import { backward, forward, type Inputs } from '../kernels-test/gelu.reference';
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { gelu } from '../src/ops/gelu';
 import type { BenchCase, BenchSuite } from './bench';
-import { asRowsOf, rowsOf, sampleRows } from './sampled';
+import { asRowsOf, rowsOf, sampleRows } from './rowSampling';
 
 function geluCase(rows: number, width: number, both: boolean): BenchCase {
   const checked = sampleRows(rows, Math.ceil(2 ** 18 / width));

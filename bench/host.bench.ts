@@ -1,7 +1,7 @@
 import { makeShapes } from '../src/data/shapes';
 import type { Engine } from '../src/gpu/engine';
-import { resolveConfig } from '../src/imae/config';
-import { initializeModel, makeModel, Trainer } from '../src/imae/trainer';
+import { resolveConfig } from '../src/imae/config/config';
+import { initializeModel, makeModel, Trainer } from '../src/imae/train/trainer';
 
 /** The step of the `cifar` preset, with as many dispatches as at any batch, and as little to do in each as can be. */
 const CONFIG = resolveConfig([{ source: 'host bench', values: { preset: 'cifar', training: { batch: 1 } } }]);

@@ -6,28 +6,28 @@ import augment from './augment.bench';
 import batchNorm from './batchNorm.bench';
 import concat from './concat.bench';
 import crossEntropy from './crossEntropy.bench';
-import distillation from './distillation.bench';
 import dropPath from './dropPath.bench';
 import gelu from './gelu.bench';
-import gradnorm from './gradnorm.bench';
+import gradientNorm from './gradientNorm.bench';
 import lars from './lars.bench';
-import layernorm from './layernorm.bench';
+import latentMse from './latentMse.bench';
+import layerNorm from './layerNorm.bench';
 import linear from './linear.bench';
 import mask from './mask.bench';
 import maskedMse from './maskedMse.bench';
 import matmul from './matmul.bench';
+import meanPool from './meanPool.bench';
 import mixImages from './mixImages.bench';
 import mixture from './mixture.bench';
 import mlp from './mlp.bench';
 import muon from './muon.bench';
 import patchify from './patchify.bench';
 import philox from './philox.bench';
-import pool from './pool.bench';
 import randAugment from './randAugment.bench';
 import reduce from './reduce.bench';
 import sameBits from './sameBits.bench';
 import softmax from './softmax.bench';
-import sumPartials from './sumPartials.bench';
+import splitKReduce from './splitKReduce.bench';
 import tokens from './tokens.bench';
 import weightedSum from './weightedSum.bench';
 import type { BenchSuite } from './bench';
@@ -42,28 +42,28 @@ export const suites: readonly BenchSuite[] = [
   batchNorm,
   concat,
   crossEntropy,
-  distillation,
   dropPath,
   gelu,
-  gradnorm,
+  gradientNorm,
   lars,
-  layernorm,
+  latentMse,
+  layerNorm,
   linear,
   mask,
   maskedMse,
   matmul,
+  meanPool,
   mixImages,
   mixture,
   mlp,
   muon,
   patchify,
   philox,
-  pool,
   randAugment,
   reduce,
   sameBits,
   softmax,
-  sumPartials,
+  splitKReduce,
   tokens,
   weightedSum,
 ];

@@ -1,4 +1,4 @@
-import { random } from '../kernels-test/compare';
+import { random } from '../kernels-test/allclose';
 import { larsStep } from '../kernels-test/lars.reference';
 import { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';

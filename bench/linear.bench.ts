@@ -1,8 +1,8 @@
 import { backward, forward, type Inputs } from '../kernels-test/linear.reference';
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { linear } from '../src/ops/linear';
 import type { BenchCase, BenchSuite } from './bench';
-import { asRows, sampleRows, takeColumns, takeRows } from './sampled';
+import { asRows, sampleRows, takeColumns, takeRows } from './rowSampling';
 
 /** Products that a reference may take. */
 const CHECKED = 3e7;

@@ -1,6 +1,6 @@
 import * as reference from '../kernels-test/mask.reference';
 import { drawMasks } from '../src/ops/mask';
-import type { Reference } from '../kernels-test/compare';
+import type { Reference } from '../kernels-test/allclose';
 import type { BenchCase, BenchSuite } from './bench';
 
 const COUNTER: reference.MaskCounter = [1, 0, 6, 0, 0];

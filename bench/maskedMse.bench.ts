@@ -1,4 +1,4 @@
-import { random, type References } from '../kernels-test/compare';
+import { random, type References } from '../kernels-test/allclose';
 import { randomOrders } from '../kernels-test/mask.reference';
 import { backward, forward, type Inputs } from '../kernels-test/maskedMse.reference';
 import { maskedMse } from '../src/ops/maskedMse';

@@ -2,7 +2,7 @@ import { forward, type Inputs } from '../kernels-test/matmul.reference';
 import { matmul } from '../src/ops/matmul';
 import type { MatmulLayout } from '../src/ops/matmulPlan';
 import type { BenchCase, BenchSuite } from './bench';
-import { asRows, sampleRows, takeColumns, takeRows } from './sampled';
+import { asRows, sampleRows, takeColumns, takeRows } from './rowSampling';
 
 /** Products that a reference may take. */
 const CHECKED = 3e7;

@@ -1,4 +1,4 @@
-import type { Reference } from '../kernels-test/compare';
+import type { Reference } from '../kernels-test/allclose';
 import { mixed, type Mix } from '../kernels-test/mixImages.reference';
 import { mixImages } from '../src/ops/mixImages';
 import type { BenchCase, BenchSuite } from './bench';

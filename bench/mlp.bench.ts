@@ -1,8 +1,8 @@
 import { backward, forward, type Inputs } from '../kernels-test/mlp.reference';
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { mlp } from '../src/ops/mlp';
 import type { BenchCase, BenchSuite } from './bench';
-import { asColumns, asRows, sampleRows, takeColumns, takeRows } from './sampled';
+import { asColumns, asRows, sampleRows, takeColumns, takeRows } from './rowSampling';
 
 /** Products that a reference may take. */
 const CHECKED = 3e7;

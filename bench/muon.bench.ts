@@ -1,4 +1,4 @@
-import { random } from '../kernels-test/compare';
+import { random } from '../kernels-test/allclose';
 import { muonStep } from '../kernels-test/muon.reference';
 import type { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';

@@ -1,6 +1,6 @@
 import { randomOrders } from '../kernels-test/mask.reference';
 import { toImages, toPatches } from '../kernels-test/patchify.reference';
-import { zeros, type Reference, type References } from '../kernels-test/compare';
+import { zeros, type Reference, type References } from '../kernels-test/allclose';
 import { patchify, unpatchify } from '../src/ops/patchify';
 import type { BenchCase, BenchSuite } from './bench';
 

@@ -1,4 +1,4 @@
-import type { Reference } from '../kernels-test/compare';
+import type { Reference } from '../kernels-test/allclose';
 import { changed, rowOf, type Change } from '../kernels-test/randAugment.reference';
 import { randAugment } from '../src/ops/randAugment';
 import type { BenchCase, BenchSuite } from './bench';

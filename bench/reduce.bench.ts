@@ -1,5 +1,5 @@
 import { mean, sum, sumBackward } from '../kernels-test/reduce.reference';
-import type { Reference, References } from '../kernels-test/compare';
+import type { Reference, References } from '../kernels-test/allclose';
 import * as ops from '../src/ops/reduce';
 import type { BenchCase, BenchSuite } from './bench';
 

@@ -1,4 +1,4 @@
-import type { Timing } from './sampling';
+import type { Timing } from './repeatedTiming';
 
 /** The kinds of arithmetic that have a ceiling of their own. */
 export type Rate = 'f32' | 'f16' | 'subgroupMatrix';

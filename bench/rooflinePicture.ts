@@ -1,6 +1,6 @@
-import { SHEET_FONT } from '../src/files/panels';
+import { SHEET_FONT } from '../src/report/imageGrid';
 import { roof, type BenchResult, type Ceilings, type Rate } from './roofline';
-import type { SavedBench } from './saved';
+import type { SavedBench } from './resultFile';
 
 /*
  * The roofline: operations a byte to the right, GFLOP/s upward, both logarithmic. What this adapter reached at most is drawn as

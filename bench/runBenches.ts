@@ -1,4 +1,4 @@
-import { attempt } from '../kernels-test/attempt';
+import { attempt } from '../kernels-test/captureFailure';
 import { isChosen } from '../kernels-test/filter';
 import { isSoftware, type Engine } from '../src/gpu/engine';
 import { isLarge, runBench, type BenchSuite, type Measure } from './bench';

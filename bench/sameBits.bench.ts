@@ -1,4 +1,4 @@
-import type { References } from '../kernels-test/compare';
+import type { References } from '../kernels-test/allclose';
 import { sameBits } from '../src/ops/sameBits';
 import type { BenchCase, BenchSuite } from './bench';
 

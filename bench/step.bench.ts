@@ -1,12 +1,12 @@
 import { isChosen } from '../kernels-test/filter';
 import { makeShapes } from '../src/data/shapes';
 import type { Engine } from '../src/gpu/engine';
-import { stepFlops, stepShape, type StepShape } from '../src/imae/accounting';
-import { patchCount, resolveConfig, type Config } from '../src/imae/config';
-import type { PartialSettings } from '../src/imae/options';
-import type { PresetName } from '../src/imae/presets';
-import { initializeModel, makeModel, Trainer, type StepMetrics } from '../src/imae/trainer';
-import { summarize, timeRepeated, type Timing } from './sampling';
+import { stepFlops, stepShape, type StepShape } from '../src/imae/train/accounting';
+import { patchCount, resolveConfig, type Config } from '../src/imae/config/config';
+import type { PartialSettings } from '../src/imae/config/options';
+import type { PresetName } from '../src/imae/config/presets';
+import { initializeModel, makeModel, Trainer, type StepMetrics } from '../src/imae/train/trainer';
+import { summarize, timeRepeated, type Timing } from './repeatedTiming';
 
 /** A training step of a preset. */
 export interface StepCase {

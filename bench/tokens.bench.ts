@@ -1,4 +1,4 @@
-import { random, zeros, type Reference, type References } from '../kernels-test/compare';
+import { random, zeros, type Reference, type References } from '../kernels-test/allclose';
 import { randomOrders } from '../kernels-test/mask.reference';
 import * as reference from '../kernels-test/tokens.reference';
 import { keepTokens, restoreTokens, visibleTokens } from '../src/ops/tokens';

@@ -8,7 +8,7 @@ import { Graph } from '../src/tensor/graph';
 import type { Parameter } from '../src/tensor/parameter';
 import { readTensor, type Tensor } from '../src/tensor/tensor';
 import { adamwStep, type AdamWReference } from './adamw.reference';
-import { expectClose, random } from './compare';
+import { expectClose, random } from './allclose';
 import { suite, type KernelTest } from './suite';
 
 const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05 } as const;

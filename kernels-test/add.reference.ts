@@ -1,4 +1,4 @@
-import type { Reference } from './compare';
+import type { Reference } from './allclose';
 
 export type Inputs = Readonly<Record<'a' | 'b', Reference>>;
 

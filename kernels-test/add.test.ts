@@ -3,8 +3,8 @@ import { addInPlace } from '../src/tensor/accumulate';
 import { Graph } from '../src/tensor/graph';
 import type { Engine } from '../src/gpu/engine';
 import { backward, forward, type Inputs } from './add.reference';
-import { expectClose, operationTest, random } from './compare';
-import { refusalTest } from './refusal';
+import { expectClose, operationTest, random } from './allclose';
+import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
 const SHAPES = [[1], [3], [17, 33], [65, 65], [2, 3, 257]] as const;

@@ -1,4 +1,4 @@
-import { zeros, type Reference, type References } from './compare';
+import { zeros, type Reference, type References } from './allclose';
 import { targets, type Setting } from './maskedMse.reference';
 
 export type Inputs = { prediction: Reference };

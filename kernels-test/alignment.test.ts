@@ -1,9 +1,9 @@
 import { alignment, type AlignmentOperands } from '../src/ops/alignment';
 import { Graph } from '../src/tensor/graph';
 import { backward, errors, forward, type Inputs, type Setting } from './alignment.reference';
-import { expectClose, operationTest, random } from './compare';
+import { expectClose, operationTest, random } from './allclose';
 import { randomOrders } from './mask.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 type Case = readonly [B: number, C: number, H: number, W: number, patch: number, keep: number];

@@ -6,8 +6,8 @@ import { Graph } from '../src/tensor/graph';
 import { roundToHalf } from '../src/tensor/half';
 import type { Tensor } from '../src/tensor/tensor';
 import { backward, forward, type Case, type Inputs } from './attention.reference';
-import { expectClose, operationTest, random } from './compare';
-import { refusalTest } from './refusal';
+import { expectClose, operationTest, random } from './allclose';
+import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 
 const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);

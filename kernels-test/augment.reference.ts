@@ -1,4 +1,4 @@
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 export interface Crop {
   readonly x: number;

@@ -4,7 +4,7 @@ import { Graph } from '../src/tensor/graph';
 import { createTensor, disposeTensor, type TensorData } from '../src/tensor/tensor';
 import * as reference from './augment.reference';
 import type { Crop } from './augment.reference';
-import { expectClose } from './compare';
+import { expectClose } from './allclose';
 import { suite, type KernelTest } from './suite';
 
 interface Case {

@@ -1,4 +1,4 @@
-import { zeros, type Reference, type References } from './compare';
+import { zeros, type Reference, type References } from './allclose';
 
 export const EPS = 1e-6;
 export const MOMENTUM = 0.1;

@@ -4,8 +4,8 @@ import { addInPlace } from '../src/tensor/accumulate';
 import { Graph } from '../src/tensor/graph';
 import { createTensor, disposeTensor, readTensor, type Tensor } from '../src/tensor/tensor';
 import { backward, EPS, forward, MOMENTUM, moved, type Inputs } from './batchNorm.reference';
-import { expectClose, operationTest, random, type Reference } from './compare';
-import { refusalTest } from './refusal';
+import { expectClose, operationTest, random, type Reference } from './allclose';
+import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
 // Not of two rows: there the gradient is what two nearly equal terms leave, a part in 1/ε of them.

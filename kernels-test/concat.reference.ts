@@ -1,4 +1,4 @@
-import type { Reference } from './compare';
+import type { Reference } from './allclose';
 
 export function concat(parts: readonly Reference[]): Reference {
   const [, ...inner] = parts[0]?.shape ?? [];

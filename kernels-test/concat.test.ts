@@ -1,5 +1,5 @@
 import { concat } from '../src/ops/concat';
-import { operationTest, random, zeros, type Reference } from './compare';
+import { operationTest, random, zeros, type Reference } from './allclose';
 import * as reference from './concat.reference';
 import { suite } from './suite';
 

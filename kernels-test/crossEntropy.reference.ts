@@ -1,4 +1,4 @@
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 import { scalar } from './reduce.reference';
 import { logSoftmax } from './softmax.reference';
 

@@ -1,8 +1,8 @@
 import { crossEntropy } from '../src/ops/crossEntropy';
 import type { Shape } from '../src/tensor/shape';
-import { operationTest, random, type Reference } from './compare';
+import { operationTest, random, type Reference } from './allclose';
 import { backward, forward, type Inputs } from './crossEntropy.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 const SHAPES = [[1, 3], [3, 17], [17, 2], [33, 65], [65, 10], [5, 257]] as const;

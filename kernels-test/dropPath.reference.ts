@@ -1,4 +1,4 @@
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 
 export type Inputs = { x: Reference; branch: Reference };
 

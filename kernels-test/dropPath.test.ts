@@ -1,7 +1,7 @@
 import { dropPath } from '../src/ops/dropPath';
-import { operationTest, random } from './compare';
+import { operationTest, random } from './allclose';
 import { backward, forward, type Inputs } from './dropPath.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
 const SHAPES = [[1, 1], [3, 17], [5, 3, 33], [2, 65, 17]] as const;

@@ -1,4 +1,4 @@
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 
 /** φ(x), the density of the normal distribution. */
 export function normalDensity(x: number): number {

@@ -2,7 +2,7 @@ import source from '../shaders/gelu.wgsl';
 import { kernelsOf } from '../src/gpu/shader';
 import { gelu } from '../src/ops/gelu';
 import { Graph } from '../src/tensor/graph';
-import { operationTest, random } from './compare';
+import { operationTest, random } from './allclose';
 import * as reference from './gelu.reference';
 import { suite, type KernelTest } from './suite';
 

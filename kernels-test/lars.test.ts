@@ -10,7 +10,7 @@ import { Lars, LARS_DEFAULTS } from '../src/optim/lars';
 import { Graph } from '../src/tensor/graph';
 import type { Parameter } from '../src/tensor/parameter';
 import { createTensor, disposeTensor } from '../src/tensor/tensor';
-import { expectClose, random } from './compare';
+import { expectClose, random } from './allclose';
 import { larsStep, type LarsReference } from './lars.reference';
 import { suite } from './suite';
 

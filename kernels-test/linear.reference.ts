@@ -1,7 +1,7 @@
 import { sizeOf } from '../src/tensor/shape';
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 import * as matmul from './matmul.reference';
-import { rowsSum } from './sumPartials.reference';
+import { rowsSum } from './splitKReduce.reference';
 
 /** x [..., K], weight [N, K], bias [N], and a residual [..., N] where there is one. */
 export type Inputs = { x: Reference; weight: Reference; bias: Reference };

@@ -1,7 +1,7 @@
 import { linear } from '../src/ops/linear';
-import { operationTest, random, randomHalf, type Reference } from './compare';
+import { operationTest, random, randomHalf, type Reference } from './allclose';
 import { backward, forward, type Inputs, type InputsWithResidual } from './linear.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 
 /** Operands of x [...shape, k] → [...shape, n]. */

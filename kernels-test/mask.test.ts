@@ -2,10 +2,10 @@ import type { Engine } from '../src/gpu/engine';
 import { classAttention, drawMasks, invertPermutation, patchVariance } from '../src/ops/mask';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import { expectClose, random } from './compare';
+import { expectClose, random } from './allclose';
 import * as reference from './mask.reference';
 import type { MaskCounter, Orders } from './mask.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 
 const SHAPES = [[1, 1], [2, 3], [3, 17], [5, 64], [2, 65], [3, 196], [1, 1023]] as const;

@@ -1,9 +1,9 @@
 import { maskedMse, type MaskedMseOperands } from '../src/ops/maskedMse';
 import type { Graph } from '../src/tensor/graph';
-import { operationTest, random, zeros } from './compare';
+import { operationTest, random, zeros } from './allclose';
 import { randomOrders } from './mask.reference';
 import { backward, forward, type Inputs, type Setting } from './maskedMse.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 type Case = readonly [S: number, B: number, C: number, H: number, W: number, patch: number, keep: number];

@@ -1,5 +1,5 @@
 import type { MatmulLayout } from '../src/ops/matmulPlan';
-import { zeros, type Reference, type References } from './compare';
+import { zeros, type Reference, type References } from './allclose';
 
 export type Inputs = { a: Reference; b: Reference };
 

@@ -5,16 +5,16 @@ import { kernelsOf } from '../src/gpu/shader';
 import type { MatrixUnit } from '../src/gpu/subgroupMatrix';
 import { MATMUL_KERNELS, matmul } from '../src/ops/matmul';
 import { planMatmul, type MatmulLayout, type MatmulPlan, type MatmulShape } from '../src/ops/matmulPlan';
-import { recordSumPartials } from '../src/ops/sumPartials';
+import { recordSplitKReduce } from '../src/ops/splitKReduce';
 import { Graph } from '../src/tensor/graph';
 import type { Precision, Tensor } from '../src/tensor/tensor';
-import { expectClose, HALF_TOLERANCE, operationTest, random, randomHalf, type Reference } from './compare';
+import { expectClose, HALF_TOLERANCE, operationTest, random, randomHalf, type Reference } from './allclose';
 import { emulatedMatrix } from './emulatedMatrix';
 import { gelu as geluOf, geluGradient } from './gelu.reference';
 import * as reference from './matmul.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
-import { rowsSum } from './sumPartials.reference';
+import { rowsSum } from './splitKReduce.reference';
 
 const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix: emulatedMatrix });
 
@@ -113,7 +113,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
           graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...results } });
           if (splits === 1) continue;
           const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-          recordSumPartials(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+          recordSplitKReduce(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
         }
         graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
         return { device, out, pre, rowSums };
@@ -206,7 +206,7 @@ function matrixTest(
         });
         if (splits === 1) continue;
         const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-        recordSumPartials(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+        recordSplitKReduce(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
       }
       graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
       const program = await graph.compile();

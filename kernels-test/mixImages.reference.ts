@@ -1,5 +1,5 @@
 import { philox4x32 } from '../src/data/philox';
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 type Box = readonly [y: number, endY: number, x: number, endX: number];
 

@@ -1,8 +1,8 @@
 import { mixImages } from '../src/ops/mixImages';
 import { Graph } from '../src/tensor/graph';
-import { expectClose, random } from './compare';
+import { expectClose, random } from './allclose';
 import { mixed, type Mix } from './mixImages.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 const NONE = [0, 0, 0, 0] as const;

@@ -1,4 +1,4 @@
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 export type Inputs = { image1: Reference; image2: Reference; alpha: Reference };
 

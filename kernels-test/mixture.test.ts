@@ -1,8 +1,8 @@
 import { mixture } from '../src/ops/mixture';
 import { Graph } from '../src/tensor/graph';
-import { expectClose, random, type Reference } from './compare';
+import { expectClose, random, type Reference } from './allclose';
 import { forward } from './mixture.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 const CASES: readonly { readonly shape: readonly number[]; readonly alpha: readonly number[] }[] = [

@@ -1,4 +1,4 @@
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 import * as gelu from './gelu.reference';
 import * as linear from './linear.reference';
 

@@ -3,9 +3,9 @@ import { linear } from '../src/ops/linear';
 import { mlp } from '../src/ops/mlp';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import { expectClose, operationTest, random, randomHalf } from './compare';
+import { expectClose, operationTest, random, randomHalf } from './allclose';
 import { backward, forward, type Inputs } from './mlp.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 
 function inputsOf(leading: readonly number[], d: number, f: number): Inputs {

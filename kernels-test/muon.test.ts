@@ -7,7 +7,7 @@ import { LossScaling } from '../src/optim/lossScaling';
 import { MUON_COEFFICIENTS, MUON_ITERATIONS } from '../src/optim/muon';
 import { Graph } from '../src/tensor/graph';
 import { readTensor, type Precision } from '../src/tensor/tensor';
-import { expectClose, HALF_TOLERANCE, random } from './compare';
+import { expectClose, HALF_TOLERANCE, random } from './allclose';
 import { muonStep, orthogonalised, type MuonReference } from './muon.reference';
 import { suite } from './suite';
 

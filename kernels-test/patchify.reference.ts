@@ -1,5 +1,5 @@
 import type { Shape } from '../src/tensor/shape';
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 export interface Layout {
   /** [S, C, H, W]. */

@@ -1,8 +1,8 @@
 import { patchify, unpatchify } from '../src/ops/patchify';
-import { operationTest, random, zeros, type Reference } from './compare';
+import { operationTest, random, zeros, type Reference } from './allclose';
 import { randomOrders } from './mask.reference';
 import { patchesShape, toImages, toPatches, type Layout } from './patchify.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 // [S, C, H, W], patch

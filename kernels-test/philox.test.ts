@@ -2,7 +2,7 @@ import type { Engine } from '../src/gpu/engine';
 import { philoxFill, type PhiloxStream } from '../src/ops/philox';
 import { Graph } from '../src/tensor/graph';
 import type { TensorData } from '../src/tensor/tensor';
-import { expectClose } from './compare';
+import { expectClose } from './allclose';
 import * as reference from './philox.reference';
 import { suite, type KernelTest } from './suite';
 

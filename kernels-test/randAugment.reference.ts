@@ -1,4 +1,4 @@
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 /** What is done to one image, in words of its own: the kernel has numbers for them. */
 export type Change =

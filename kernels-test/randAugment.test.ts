@@ -2,9 +2,9 @@ import type { Engine } from '../src/gpu/engine';
 import { randAugment } from '../src/ops/randAugment';
 import { Graph } from '../src/tensor/graph';
 import type { TensorData } from '../src/tensor/tensor';
-import { expectClose, random, zeros, type Reference } from './compare';
+import { expectClose, random, zeros, type Reference } from './allclose';
 import { changed, rowOf, type Change, type Statistics } from './randAugment.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 const STATISTICS: Statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

@@ -1,5 +1,5 @@
 import type { Shape } from '../src/tensor/shape';
-import type { Reference } from './compare';
+import type { Reference } from './allclose';
 
 export const scalar = (value: number): Reference => ({ shape: [1], data: Float64Array.of(value) });
 

@@ -1,6 +1,6 @@
 import { mean, recordRowSums, sum } from '../src/ops/reduce';
 import { Graph } from '../src/tensor/graph';
-import { expectClose, operationTest, random, type Reference } from './compare';
+import { expectClose, operationTest, random, type Reference } from './allclose';
 import * as reference from './reduce.reference';
 import { suite, thorough, type KernelTest } from './suite';
 

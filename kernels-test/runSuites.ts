@@ -1,5 +1,5 @@
 import type { Engine } from '../src/gpu/engine';
-import { attempt } from './attempt';
+import { attempt } from './captureFailure';
 import type { KernelSuite, KernelTest } from './suite';
 import { engineVariants } from './variants';
 

@@ -1,6 +1,6 @@
 import { sameBits } from '../src/ops/sameBits';
 import { Graph } from '../src/tensor/graph';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
 /** Words of two tensors, of which those at `changed` differ by a bit. */

@@ -1,5 +1,5 @@
 import { softmax } from '../src/ops/softmax';
-import { operationTest, random, type Reference } from './compare';
+import { operationTest, random, type Reference } from './allclose';
 import { backward, forward, type Inputs } from './softmax.reference';
 import { suite, type KernelTest } from './suite';
 

@@ -1,4 +1,4 @@
-import { zeros, type Reference } from './compare';
+import { zeros, type Reference } from './allclose';
 
 /** Rows of L, one after the other; sample s uses row s mod their number. */
 type Ids = Uint32Array;

@@ -1,11 +1,11 @@
 import type { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
 import { keepTokens, restoreTokens, visibleTokens } from '../src/ops/tokens';
-import { operationTest, random, zeros, type Reference } from './compare';
+import { operationTest, random, zeros, type Reference } from './allclose';
 import { randomOrders } from './mask.reference';
 import * as reference from './tokens.reference';
 import type { RestoreInputs, VisibleInputs } from './tokens.reference';
-import { refusalTest } from './refusal';
+import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
 // samples, patches, of them visible, channels, masks

@@ -1,4 +1,4 @@
-import type { Reference, References } from './compare';
+import type { Reference, References } from './allclose';
 import { scalar } from './reduce.reference';
 
 /** Terms by name, and their weights by the same names. */

@@ -1,6 +1,6 @@
 import { weightedSum } from '../src/ops/weightedSum';
-import { operationTest, random } from './compare';
-import { refusalTest } from './refusal';
+import { operationTest, random } from './allclose';
+import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 import { backward, forward, type Weights } from './weightedSum.reference';
 

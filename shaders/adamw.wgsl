@@ -10,7 +10,7 @@
 //          segments: [count / 64] (scale, decay): what holds for each run of 64 elements.
 //          hyper: lr, √(1 − β2ᵗ), 1 / (1 − β1ᵗ), β1, 1 − β1, β2, 1 − β2, ε, written by the host each step, whose
 //          float64 keeps 1 − βᵗ exact to the last bit of f32.
-//          norm: [2] (norm of all gradients, clip), from gradnorm; SCALED: [5], the third 0 where the step is skipped.
+//          norm: [2] (norm of all gradients, clip), from gradientNorm; SCALED: [5], the third 0 where the step is skipped.
 //          halves: [count] f16.
 // Mapping  one invocation an element; workgroups in rows of x, then y.
 // Source   Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), in the order of operations of PyTorch.

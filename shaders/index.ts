@@ -4,29 +4,29 @@ import alignment from './alignment.wgsl';
 import attention from './attention.wgsl';
 import augment from './augment.wgsl';
 import batchNorm from './batchNorm.wgsl';
-import ceiling from './ceiling.wgsl';
 import concat from './concat.wgsl';
 import crossEntropy from './crossEntropy.wgsl';
-import distillation from './distillation.wgsl';
 import dropPath from './dropPath.wgsl';
 import gelu from './gelu.wgsl';
-import gradnorm from './gradnorm.wgsl';
+import gradientNorm from './gradientNorm.wgsl';
 import lars from './lars.wgsl';
-import layernorm from './layernorm.wgsl';
+import latentMse from './latentMse.wgsl';
+import layerNorm from './layerNorm.wgsl';
 import mask from './mask.wgsl';
 import maskedMse from './maskedMse.wgsl';
 import matmul from './matmul.wgsl';
+import meanPool from './meanPool.wgsl';
 import mixImages from './mixImages.wgsl';
 import mixture from './mixture.wgsl';
 import muon from './muon.wgsl';
 import patchify from './patchify.wgsl';
+import peakThroughput from './peakThroughput.wgsl';
 import philox from './philox.wgsl';
-import pool from './pool.wgsl';
 import randAugment from './randAugment.wgsl';
 import reduce from './reduce.wgsl';
 import sameBits from './sameBits.wgsl';
 import softmax from './softmax.wgsl';
-import sumPartials from './sumPartials.wgsl';
+import splitKReduce from './splitKReduce.wgsl';
 import tokens from './tokens.wgsl';
 import weightedSum from './weightedSum.wgsl';
 
@@ -38,29 +38,29 @@ export const shaders = {
   attention,
   augment,
   batchNorm,
-  ceiling,
   concat,
   crossEntropy,
-  distillation,
   dropPath,
   gelu,
-  gradnorm,
+  gradientNorm,
   lars,
-  layernorm,
+  latentMse,
+  layerNorm,
   mask,
   maskedMse,
   matmul,
+  meanPool,
   mixImages,
   mixture,
   muon,
   patchify,
+  peakThroughput,
   philox,
-  pool,
   randAugment,
   reduce,
   sameBits,
   softmax,
-  sumPartials,
+  splitKReduce,
   tokens,
   weightedSum,
 } satisfies Readonly<Record<string, string>>;

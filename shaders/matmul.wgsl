@@ -20,7 +20,7 @@
 //
 //   matmulPlain      one output an invocation. The twin that the others are checked against.
 //   matmulTile       GPUs: tiles in workgroup memory, TM × 4 outputs an invocation. A grid of several z runs split z
-//                    and writes its partial product to c[z, m, n] for `sumPartials`.
+//                    and writes its partial product to c[z, m, n] for `splitKReduce`.
 //   matmulRegister   software adapters: TM × TN outputs an invocation, straight from storage.
 //   matmulShuffle    software adapters with subgroups: as matmulRegister, but A is loaded once a subgroup and shuffled.
 //   matmulPanel      software adapters with subgroups of at most 4: many rows against a part of B in private memory.

@@ -7,10 +7,10 @@ const root = dirname(import.meta.dirname);
 
 /** Each program: dist/NAME.js from its source, which exports `main(argv)`. */
 const PROGRAMS = {
-  train: 'src/node/main.ts',
-  compare: 'src/node/compareMain.ts',
-  bench: 'src/node/benchMain.ts',
-  doctor: 'src/node/doctorMain.ts',
+  train: 'src/cli/main.ts',
+  compare: 'src/cli/compareMain.ts',
+  bench: 'src/cli/benchMain.ts',
+  doctor: 'src/doctor/doctorMain.ts',
   decoder: 'src/node/images/decoderMain.ts',
 };
 

@@ -1,4 +1,4 @@
-import type { Reference } from '../../kernels-test/compare';
+import type { Reference } from '../../kernels-test/allclose';
 import type { AttentionWork } from './rows';
 
 /*

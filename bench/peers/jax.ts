@@ -1,4 +1,4 @@
-import type { Reference, References } from '../../kernels-test/compare';
+import type { Reference, References } from '../../kernels-test/allclose';
 import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
 import type { PeerEngine, PeerHost, PreparedWork, Results } from './peer';
 import type { AdamwWork, AttentionWork, MatmulWork, RowWork, StepWork, Work } from './rows';
@@ -45,7 +45,7 @@ interface Jax {
   };
 }
 
-/** As `layernorm.reference.ts` has it. */
+/** As `layerNorm.reference.ts` has it. */
 const EPS = 1e-6;
 
 /** jax-js on WebGPU, on a device of its own. */
@@ -151,7 +151,7 @@ function prepareOperation(session: Session, work: MatmulWork | RowWork, inputs: 
     ];
     return prepareFunction(session, product, arrays(['a', 'b']), ([c]) => ({ c: c as Float32Array }));
   }
-  const names = work.kind === 'layernorm' ? ['x', 'gamma', 'beta'] : ['x'];
+  const names = work.kind === 'layerNorm' ? ['x', 'gamma', 'beta'] : ['x'];
   const operation = operationOf(jax, work.kind);
   const named = ([y, ...gradients]: readonly Float32Array[]): Results => ({
     y: y as Float32Array,
@@ -164,8 +164,8 @@ function prepareOperation(session: Session, work: MatmulWork | RowWork, inputs: 
 
 function operationOf(jax: Jax, kind: RowWork['kind']): (...inputs: Arr[]) => Arr {
   switch (kind) {
-    case 'layernorm':
-      return (x, gamma, beta) => layernorm(jax, x, gamma, beta);
+    case 'layerNorm':
+      return (x, gamma, beta) => layerNorm(jax, x, gamma, beta);
     case 'softmax':
       return (x) => jax.nn.softmax(x, -1);
     case 'gelu':
@@ -173,7 +173,7 @@ function operationOf(jax: Jax, kind: RowWork['kind']): (...inputs: Arr[]) => Arr
   }
 }
 
-function layernorm(jax: Jax, x: Arr, gamma: Arr, beta: Arr): Arr {
+function layerNorm(jax: Jax, x: Arr, gamma: Arr, beta: Arr): Arr {
   return jax.nn.standardize(x, -1, { epsilon: EPS }).mul(gamma).add(beta);
 }
 
@@ -318,7 +318,7 @@ function model(jax: Jax, { dim, heads, depth, batch, tokens }: StepWork, weights
   const rows = batch * tokens;
   const weight = (name: string): Arr => weights[name] as Arr;
   const linear = (name: string, of: Arr): Arr => jax.numpy.matmul(of, weight(`${name}.weight`)).add(weight(`${name}.bias`));
-  const norm = (name: string, of: Arr): Arr => layernorm(jax, of, weight(`${name}.weight`), weight(`${name}.bias`));
+  const norm = (name: string, of: Arr): Arr => layerNorm(jax, of, weight(`${name}.weight`), weight(`${name}.bias`));
   let y = x.reshape([rows, dim]);
   for (let index = 0; index < depth; index++) {
     const name = `blocks.${index}`;

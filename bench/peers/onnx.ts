@@ -1,4 +1,4 @@
-import { random, type Reference, type References } from '../../kernels-test/compare';
+import { random, type Reference, type References } from '../../kernels-test/allclose';
 import { unpackHeads } from './arrange';
 import { onnxModel, type OnnxNode, type Shapes } from './onnxModel';
 import type { PeerEngine, PeerHost, PreparedWork } from './peer';
@@ -134,7 +134,7 @@ function modelOf(work: Work, inputs: References): Model | undefined {
         outputs: { out: shape },
       };
     }
-    case 'layernorm':
+    case 'layerNorm':
     case 'softmax':
     case 'gelu': {
       if (work.backward) return undefined;
@@ -142,7 +142,7 @@ function modelOf(work: Work, inputs: References): Model | undefined {
       const given = Object.fromEntries(Object.entries(inputs).filter(([name]) => name !== 'dy'));
       const attributes = { epsilon: { float: 1e-6 } };
       return {
-        layernorm: { node: node('LayerNormalization', ['y'], { attributes }), inputs: given, outputs },
+        layerNorm: { node: node('LayerNormalization', ['y'], { attributes }), inputs: given, outputs },
         softmax: { node: node('Softmax', ['y']), inputs: given, outputs },
         gelu: { node: node('Gelu', ['y']), inputs: given, outputs },
       }[work.kind];

@@ -1,12 +1,12 @@
-import type { Reference, References } from '../../kernels-test/compare';
+import type { Reference, References } from '../../kernels-test/allclose';
 import type { Engine } from '../../src/gpu/engine';
 import { Slice } from '../../src/gpu/storage';
 import { block, blockSpecs } from '../../src/nn/layers';
 import { Parameters } from '../../src/nn/parameters';
 import { attention } from '../../src/ops/attention';
-import { distillation } from '../../src/ops/distillation';
+import { latentMse } from '../../src/ops/latentMse';
 import { gelu } from '../../src/ops/gelu';
-import { layernorm } from '../../src/ops/layernorm';
+import { layerNorm } from '../../src/ops/layerNorm';
 import { matmul } from '../../src/ops/matmul';
 import { softmax } from '../../src/ops/softmax';
 import { AdamW } from '../../src/optim/adamw';
@@ -118,8 +118,8 @@ function operate(graph: Graph, work: Operation, inputs: Readonly<Record<string, 
     }
     default: {
       const y =
-        work.kind === 'layernorm'
-          ? layernorm(graph, input('x'), input('gamma'), input('beta'))
+        work.kind === 'layerNorm'
+          ? layerNorm(graph, input('x'), input('gamma'), input('beta'))
           : { softmax, gelu }[work.kind](graph, input('x'));
       if (!work.backward) return { y };
       graph.backward(y, input('dy'));
@@ -183,7 +183,7 @@ async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inpu
   };
   let x = fixed('x');
   for (const name of names) x = block(graph, parameters, name, x, heads);
-  const loss = distillation(graph, x, fixed('target'), 1);
+  const loss = latentMse(graph, x, fixed('target'), 1);
   graph.backward(loss);
   const hyper = optimizer.hyperInput(graph);
   optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));

@@ -1,4 +1,4 @@
-import type { References } from '../../kernels-test/compare';
+import type { References } from '../../kernels-test/allclose';
 import type { Wait } from '../../src/gpu/engine';
 import type { Work } from './rows';
 

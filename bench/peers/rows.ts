@@ -1,8 +1,8 @@
 import { adamwStep } from '../../kernels-test/adamw.reference';
 import * as attention from '../../kernels-test/attention.reference';
-import { expectClose, random, zeros, type Reference, type References } from '../../kernels-test/compare';
+import { expectClose, random, zeros, type Reference, type References } from '../../kernels-test/allclose';
 import * as gelu from '../../kernels-test/gelu.reference';
-import * as layernorm from '../../kernels-test/layernorm.reference';
+import * as layerNorm from '../../kernels-test/layerNorm.reference';
 import * as matmul from '../../kernels-test/matmul.reference';
 import * as softmax from '../../kernels-test/softmax.reference';
 import type { MatmulLayout } from '../../src/ops/matmulPlan';
@@ -35,7 +35,7 @@ export interface AttentionWork {
 
 /** x [rows, width] → y, row by row or element by element; with `backward` y and the gradients, given dy. */
 export interface RowWork {
-  readonly kind: 'layernorm' | 'softmax' | 'gelu';
+  readonly kind: 'layerNorm' | 'softmax' | 'gelu';
   readonly rows: number;
   readonly width: number;
   readonly backward: boolean;
@@ -61,10 +61,10 @@ export interface PeerRow {
   readonly flops: number;
 }
 
-const ROW_KINDS = { layernorm, softmax, gelu } as const;
+const ROW_KINDS = { layerNorm, softmax, gelu } as const;
 const MATMUL_NAMES = { nn: 'x·W', nt: 'dy·Wᵀ', tn: 'xᵀ·dy' } as const;
 /** Floating-point operations an element: forward, and forward and backward, the exponential counted as one. */
-const ROW_FLOPS = { layernorm: [8, 24], softmax: [4, 8], gelu: [33, 70] } as const;
+const ROW_FLOPS = { layerNorm: [8, 24], softmax: [4, 8], gelu: [33, 70] } as const;
 const TOKENS = 64 * 17;
 
 function matmulRow(layout: MatmulLayout, m: number, n: number, k: number): PeerRow {
@@ -130,7 +130,7 @@ export const PEER_ROWS: readonly PeerRow[] = [
   attentionRow(17, true),
   attentionRow(65, false),
   attentionRow(65, true),
-  ...elementRows('layernorm', TOKENS, 192),
+  ...elementRows('layerNorm', TOKENS, 192),
   ...elementRows('softmax', 64 * 3 * 17, 17),
   ...elementRows('softmax', 64 * 3 * 65, 65),
   ...elementRows('gelu', TOKENS, 768),
@@ -152,11 +152,11 @@ export function inputsOf(work: Work): References {
       const { batch, tokens, heads, channels } = work;
       return { qkv: random([batch, tokens, 3 * heads * channels], 1), dOut: random([batch, tokens, heads * channels], 2) };
     }
-    case 'layernorm':
+    case 'layerNorm':
     case 'softmax':
     case 'gelu': {
       const { kind, rows, width } = work;
-      const affine: Record<string, Reference> = kind === 'layernorm' ? { gamma: random([width], 2), beta: random([width], 3) } : {};
+      const affine: Record<string, Reference> = kind === 'layerNorm' ? { gamma: random([width], 2), beta: random([width], 3) } : {};
       return { x: random([rows, width], 1), ...affine, dy: random([rows, width], 4) };
     }
     case 'adamw':
@@ -206,7 +206,7 @@ function expectedOf(work: Exclude<Work, MatmulWork>, inputs: References): Refere
       const { out } = attention.forward(test, { qkv });
       return backward ? { out, dqkv: attention.backward(test, { qkv }, { out: dOut }).qkv } : { out };
     }
-    case 'layernorm':
+    case 'layerNorm':
     case 'softmax':
     case 'gelu': {
       const reference = ROW_KINDS[work.kind];

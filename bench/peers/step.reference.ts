@@ -1,8 +1,8 @@
 import { adamwStep } from '../../kernels-test/adamw.reference';
 import * as attention from '../../kernels-test/attention.reference';
-import { random, zeros, type Reference, type References } from '../../kernels-test/compare';
-import * as mse from '../../kernels-test/distillation.reference';
-import * as layernorm from '../../kernels-test/layernorm.reference';
+import { random, zeros, type Reference, type References } from '../../kernels-test/allclose';
+import * as mse from '../../kernels-test/latentMse.reference';
+import * as layerNorm from '../../kernels-test/layerNorm.reference';
 import * as linear from '../../kernels-test/linear.reference';
 import * as mlp from '../../kernels-test/mlp.reference';
 
@@ -138,18 +138,18 @@ interface Block {
 
 function blockForward(x: Reference, weights: References, heads: number): Block {
   const weight = (name: string): Reference => find(weights, name);
-  const norm = (name: string, of: Reference): layernorm.Inputs => ({ x: of, gamma: weight(`${name}.weight`), beta: weight(`${name}.bias`) });
+  const norm = (name: string, of: Reference): layerNorm.Inputs => ({ x: of, gamma: weight(`${name}.weight`), beta: weight(`${name}.bias`) });
   const dense = (name: string, of: Reference): linear.Inputs => ({ x: of, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`) });
   const [b = 1, n = 1, dim = 1] = x.shape;
   const shape = { b, n, heads, d: dim / heads };
   const norm1 = norm('norm1', x);
-  const qkvInputs = dense('attn.qkv', layernorm.forward(norm1).y);
+  const qkvInputs = dense('attn.qkv', layerNorm.forward(norm1).y);
   const qkv = linear.forward(qkvInputs).y;
   const proj = dense('attn.proj', attention.forward(shape, { qkv }).out);
   const middle = linear.forward({ ...proj, residual: x }).y;
   const norm2 = norm('norm2', middle);
   const mlpInputs: mlp.Inputs = {
-    x: layernorm.forward(norm2).y,
+    x: layerNorm.forward(norm2).y,
     weight1: weight('mlp.fc1.weight'),
     bias1: weight('mlp.fc1.bias'),
     weight2: weight('mlp.fc2.weight'),
@@ -160,11 +160,11 @@ function blockForward(x: Reference, weights: References, heads: number): Block {
     y: mlp.forward(mlpInputs).y,
     backward: (dy) => {
       const dMlp = mlp.backward(mlpInputs, { y: dy });
-      const dNorm2 = layernorm.backward(norm2, { y: dMlp.x });
+      const dNorm2 = layerNorm.backward(norm2, { y: dMlp.x });
       const dMiddle = plus(dMlp.residual, dNorm2.x);
       const dProj = linear.backward(proj, { y: dMiddle });
       const dQkv = linear.backward(qkvInputs, { y: attention.backward(shape, { qkv }, { out: dProj.x }).qkv });
-      const dNorm1 = layernorm.backward(norm1, { y: dQkv.x });
+      const dNorm1 = layerNorm.backward(norm1, { y: dQkv.x });
       return {
         dx: plus(dMiddle, dNorm1.x),
         gradients: {

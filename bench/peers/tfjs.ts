@@ -1,4 +1,4 @@
-import type { Reference, References } from '../../kernels-test/compare';
+import type { Reference, References } from '../../kernels-test/allclose';
 import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
 import type { PeerEngine, PeerHost, PreparedWork } from './peer';
 import type { AdamwWork, AttentionWork, RowWork, StepWork, Work } from './rows';
@@ -51,7 +51,7 @@ interface TensorFlow {
   };
 }
 
-/** As `layernorm.reference.ts` has it. */
+/** As `layerNorm.reference.ts` has it. */
 const EPS = 1e-6;
 
 /** TensorFlow.js on its WebGPU backend, on a device of its own. */
@@ -106,7 +106,7 @@ function prepareOperation(tf: TensorFlow, run: Run, work: Exclude<Work, AdamwWor
     const product = (): Tensor => tf.matMul(input('a'), input('b'), layout === 'tn', layout === 'nt');
     return { results: async () => read(tf, { c: product() }), run: (repetitions) => run(repetitions, product), dispose };
   }
-  const names = work.kind === 'layernorm' ? ['x', 'gamma', 'beta'] : ['x'];
+  const names = work.kind === 'layerNorm' ? ['x', 'gamma', 'beta'] : ['x'];
   const operation = operationOf(tf, work.kind);
   const leaves = names.map(input);
   const forward = (): Tensor => operation(...leaves);
@@ -131,8 +131,8 @@ async function read(tf: TensorFlow, tensors: Named): Promise<Record<string, Floa
 
 function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[]) => Tensor {
   switch (kind) {
-    case 'layernorm':
-      return (x, gamma, beta) => layernorm(tf, x, gamma, beta);
+    case 'layerNorm':
+      return (x, gamma, beta) => layerNorm(tf, x, gamma, beta);
     case 'softmax':
       return (x) => tf.softmax(x);
     case 'gelu':
@@ -140,7 +140,7 @@ function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[
   }
 }
 
-function layernorm(tf: TensorFlow, x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
+function layerNorm(tf: TensorFlow, x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
   const { mean, variance } = tf.moments(x, -1, true);
   return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, EPS))), gamma), beta);
 }
@@ -244,7 +244,7 @@ function prepareStep(tf: TensorFlow, run: Run, work: StepWork, inputs: Reference
 function model(tf: TensorFlow, { dim, heads, depth, batch, tokens }: StepWork, x: Tensor, weight: (name: string) => Tensor): Tensor {
   const rows = batch * tokens;
   const linear = (name: string, of: Tensor): Tensor => tf.add(tf.matMul(of, weight(`${name}.weight`)), weight(`${name}.bias`));
-  const norm = (name: string, of: Tensor): Tensor => layernorm(tf, of, weight(`${name}.weight`), weight(`${name}.bias`));
+  const norm = (name: string, of: Tensor): Tensor => layerNorm(tf, of, weight(`${name}.weight`), weight(`${name}.bias`));
   let y = tf.reshape(x, [rows, dim]);
   for (let index = 0; index < depth; index++) {
     const name = `blocks.${index}`;

@@ -1,4 +1,4 @@
-import { digest } from '../files/digest';
+import { digest } from '../common/digest';
 import { square } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import {
   BatchOrder,
   batchIndices,

@@ -1,4 +1,4 @@
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { exp, log } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 

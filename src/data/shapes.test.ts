@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { imageBytes } from './imageSet';
 import { makeShapes, makeShapesTrainTest } from './shapes';
 

@@ -1,4 +1,4 @@
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
 import { purposes, RandomStream } from './philox';
 

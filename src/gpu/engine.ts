@@ -1,4 +1,4 @@
-import { KernelChoices } from './choices';
+import { KernelChoices } from './autotune';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';

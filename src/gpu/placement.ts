@@ -6,13 +6,13 @@ export interface Lifetime {
   readonly conflicts: ReadonlySet<number>;
 }
 
-export interface Place {
+export interface ArenaPlace {
   readonly arena: number;
   readonly offset: number;
 }
 
 export interface Placement {
-  readonly places: readonly Place[];
+  readonly places: readonly ArenaPlace[];
   readonly arenaSizes: readonly number[];
   /** Bytes of the largest set of values alive at once: no placement needs less. */
   readonly largestLiveSet: number;
@@ -49,14 +49,14 @@ function placeIn(
   maxArena: number,
 ): Omit<Placement, 'largestLiveSet'> {
   const sizes = values.map(({ size }) => Math.ceil(size / alignment) * alignment);
-  const places: (Place | undefined)[] = values.map(() => undefined);
+  const places: (ArenaPlace | undefined)[] = values.map(() => undefined);
   const arenas: { size: number; readonly timeline: Timeline }[] = [];
   const bySize = values.map((_, index) => index).sort((a, b) => at(values, b).size - at(values, a).size || a - b);
 
   for (const index of bySize) {
     const size = at(sizes, index);
     const closed = new Set([...at(values, index).conflicts].map((other) => places[other]?.arena));
-    let best: Place & { growth: number } | undefined;
+    let best: ArenaPlace & { growth: number } | undefined;
     for (const [arena, { size: before, timeline }] of arenas.entries()) {
       if (closed.has(arena)) continue;
       const offset = lowestOffset(size, timeline.aliveWith(index));
@@ -83,7 +83,7 @@ function placeIn(
     return offset;
   }
 
-  return { places: places as Place[], arenaSizes: arenas.map(({ size }) => size) };
+  return { places: places as ArenaPlace[], arenaSizes: arenas.map(({ size }) => size) };
 }
 
 /** Dispatches that a bucket of a timeline covers. */

@@ -1,7 +1,7 @@
 import { assertLive, type Engine } from './engine';
 import { EngineError } from './errors';
 import { mebibytes } from './pool';
-import type { Alternatives } from './choices';
+import type { KernelVariants } from './autotune';
 import type { ParamValues } from './expression';
 import { compileProgram, planMemory, type Program } from './program';
 import type { Kernel } from './shader';
@@ -17,7 +17,7 @@ export interface Dispatch {
   readonly bindings: Readonly<Record<string, Storage>>;
   readonly workgroups: readonly [x: number, y?: number, z?: number];
   /** Other ways to do it, for the engine's choices. */
-  readonly alternatives?: Alternatives;
+  readonly alternatives?: KernelVariants;
   /** Floating-point operations, where they are worth telling. */
   readonly flops?: number;
 }

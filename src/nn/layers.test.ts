@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { expectClose, random } from '../../kernels-test/compare';
+import { expectClose, random } from '../../kernels-test/allclose';
 import type { Engine } from '../gpu/engine';
-import { testEngine } from '../node/testEngine';
+import { testEngine } from '../testing/testEngine';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { block, blockSpecs, linearLayer, linearSpecs } from './layers';

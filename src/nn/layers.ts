@@ -1,6 +1,6 @@
 import { attention, type AttentionOptions } from '../ops/attention';
 import { dropPath, type PathScales } from '../ops/dropPath';
-import { layernorm } from '../ops/layernorm';
+import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
 import type { Graph } from '../tensor/graph';
@@ -36,24 +36,24 @@ export function linearLayer(
   return linear(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual, precision);
 }
 
-export function layernormSpecs(name: string, dim: number): ParameterSpec[] {
+export function layerNormSpecs(name: string, dim: number): ParameterSpec[] {
   return [
     { name: `${name}.weight`, shape: [dim], initialize: ones },
     { name: `${name}.bias`, shape: [dim], initialize: zeros },
   ];
 }
 
-export function layernormLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor): Tensor {
-  return layernorm(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
+export function layerNormLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor): Tensor {
+  return layerNorm(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
 }
 
 /** A pre-norm transformer block: `norm1`, `attn.{qkv,proj}`, `norm2`, `mlp.{fc1,fc2}`. */
 export function blockSpecs(name: string, dim: number): ParameterSpec[] {
   return [
-    ...layernormSpecs(`${name}.norm1`, dim),
+    ...layerNormSpecs(`${name}.norm1`, dim),
     ...linearSpecs(`${name}.attn.qkv`, dim, 3 * dim),
     ...linearSpecs(`${name}.attn.proj`, dim, dim),
-    ...layernormSpecs(`${name}.norm2`, dim),
+    ...layerNormSpecs(`${name}.norm2`, dim),
     ...linearSpecs(`${name}.mlp.fc1`, dim, MLP_RATIO * dim),
     ...linearSpecs(`${name}.mlp.fc2`, MLP_RATIO * dim, dim),
   ];
@@ -87,7 +87,7 @@ export function block(
   watchTokens?.(x);
   let watcher = watch; // sees the forward pass only
   const make = (): Tensor => {
-    const normed = layernormLayer(graph, parameters, `${name}.norm1`, x);
+    const normed = layerNormLayer(graph, parameters, `${name}.norm1`, x);
     const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
     watcher?.(qkv);
     watcher = undefined;
@@ -95,7 +95,7 @@ export function block(
     const attended = paths
       ? dropPath(graph, x, linearLayer(graph, parameters, `${name}.attn.proj`, mixed), paths[0])
       : linearLayer(graph, parameters, `${name}.attn.proj`, mixed, x);
-    const out = mlp(graph, layernormLayer(graph, parameters, `${name}.norm2`, attended), {
+    const out = mlp(graph, layerNormLayer(graph, parameters, `${name}.norm2`, attended), {
       weight1: parameters.get(`${name}.mlp.fc1.weight`),
       bias1: parameters.get(`${name}.mlp.fc1.bias`),
       weight2: parameters.get(`${name}.mlp.fc2.weight`),

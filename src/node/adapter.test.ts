@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { Slice } from '../gpu/storage';
 import { chooseName } from './adapter';
 import { openEngine } from './dawn';

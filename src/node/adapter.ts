@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import type { create, globals } from 'webgpu';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { isSoftware, isSoftwareName } from '../gpu/engine';
 import { reason } from './failure';
 import { swiftShaderIsInstalled, unpackSwiftShader } from './swiftshader';

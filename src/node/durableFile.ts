@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { errorCode, reason } from './failure';
 
 /** What a file is called that is not whole yet. */

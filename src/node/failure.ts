@@ -1,4 +1,4 @@
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { EngineError } from '../gpu/errors';
 
 /** What the system's error codes mean, in words. */

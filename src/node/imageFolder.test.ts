@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TINY } from '../imae/testRun';
-import { halves, writeTree } from './images/testImages';
-import { spawnTrain } from './spawnTrain';
+import { TINY } from '../testing/tinyRun';
+import { halves, writeTree } from '../testing/testImages';
+import { spawnTrain } from '../testing/spawnTrain';
 
 /* `node train.js` on a folder of image files, two of them broken. */
 

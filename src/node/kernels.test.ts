@@ -2,18 +2,18 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { random } from '../../kernels-test/compare';
-import { kernelFileText, readKernelFile, type KernelFile } from '../files/kernelFile';
-import { readSessions } from '../files/session';
-import { nameOfWay, type Way } from '../gpu/choices';
+import { random } from '../../kernels-test/allclose';
+import { kernelFileText, readKernelFile, type KernelFile } from '../formats/kernelFile';
+import { readSessions } from '../report/session';
+import { variantName, type KernelVariant } from '../gpu/autotune';
 import type { Engine } from '../gpu/engine';
-import { rehearse } from '../imae/phaseResources';
-import { TINY, TINY_DATA, tinyConfig } from '../imae/testRun';
+import { rehearse } from '../imae/train/phaseResources';
+import { TINY, TINY_DATA, tinyConfig } from '../testing/tinyRun';
 import { matmul } from '../ops/matmul';
 import { Graph } from '../tensor/graph';
 import { openEngine } from './dawn';
 import { completeChoices, loadChoices, usedChoices } from './kernels';
-import { spawnTrain } from './spawnTrain';
+import { spawnTrain } from '../testing/spawnTrain';
 
 const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -87,7 +87,7 @@ describe('choices of kernels', () => {
     const engine = await opened();
     askFor(engine);
     const [question] = engine.choices.asked;
-    const last = nameOfWay(question?.ways.at(-1) as Way);
+    const last = variantName(question?.ways.at(-1) as KernelVariant);
     const record = join(base, 'recorded');
     mkdirSync(record);
     writeFileSync(join(record, 'kernels.json'), kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: last } }));
@@ -133,7 +133,7 @@ describe('node train.js --kernels', () => {
     let entries: Record<string, string> = {};
     try {
       await rehearse(engine, tinyConfig({ training: { mode: 'mae' } }), TINY_DATA);
-      entries = Object.fromEntries(engine.choices.asked.map(({ key, ways }) => [key, nameOfWay(ways[1] as Way)]));
+      entries = Object.fromEntries(engine.choices.asked.map(({ key, ways }) => [key, variantName(ways[1] as KernelVariant)]));
     } finally {
       engine.dispose();
     }

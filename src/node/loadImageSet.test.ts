@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pickledBatch, pickledNames } from '../data/cifarPickle.samples';
+import { pickledBatch, pickledNames } from '../testing/cifarPickle.samples';
 import type { ImageSet, TrainTest } from '../data/imageSet';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { findImageSet } from './loadImageSet';
 
 type Files = Readonly<Record<string, Uint8Array | string>>;

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { ARCHIVE, EXPECTED, foundIn, type FoundSet } from '../data/foundSet';
-import { findImageTree } from '../data/imageTree';
-import { UserError } from '../files/userError';
+import { ARCHIVE, EXPECTED, detectDataset, type DetectedDataset } from '../data/sources/datasetDetection';
+import { findImageTree } from '../data/sources/imageTree';
+import { UserError } from '../common/userError';
 import { errorCode, reason } from './failure';
 import { foldersInArchive, foldersOnDisk } from './images/cifarFiles';
 import { TreeOnDisk } from './images/fileTree';
@@ -12,7 +12,7 @@ import { TreeOnDisk } from './images/fileTree';
  *
  * @throws UserError that says what was found, and what is needed
  */
-export async function findImageSet(path: string): Promise<FoundSet> {
+export async function findImageSet(path: string): Promise<DetectedDataset> {
   const status = await stat(path).catch((error: unknown) => {
     throw new UserError(`--data: ${path} cannot be opened: ${reason(error)}. ${EXPECTED}`, {
       usage: errorCode(error) === 'ENOENT',
@@ -21,6 +21,6 @@ export async function findImageSet(path: string): Promise<FoundSet> {
   if (!status.isDirectory() && !ARCHIVE.test(path)) {
     throw new UserError(`--data: ${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
   }
-  if (!status.isDirectory()) return await foundIn(path, await foldersInArchive(path), () => Promise.resolve(undefined));
-  return await foundIn(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path)));
+  if (!status.isDirectory()) return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
+  return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path)));
 }

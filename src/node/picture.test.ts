@@ -1,6 +1,6 @@
 import { GlobalFonts, loadImage } from '@napi-rs/canvas';
 import { describe, expect, it } from 'vitest';
-import { SHEET_FONT } from '../files/panels';
+import { SHEET_FONT } from '../report/imageGrid';
 import { createPicture, panelsPng } from './picture';
 
 describe('createPicture', () => {

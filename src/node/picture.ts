@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { createCanvas, GlobalFonts, type Canvas } from '@napi-rs/canvas';
-import { drawPanels, layoutPanels, SHEET_FONT, type PanelSheet } from '../files/panels';
-import { UserError } from '../files/userError';
+import { drawPanels, layoutPanels, SHEET_FONT, type ImageGrid } from '../report/imageGrid';
+import { UserError } from '../common/userError';
 
 const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 
@@ -29,7 +29,7 @@ export function createPicture(width: number, height: number): Canvas {
 }
 
 /** A sheet of panels as a PNG file. */
-export function panelsPng(sheet: PanelSheet): Promise<Uint8Array> {
+export function panelsPng(sheet: ImageGrid): Promise<Uint8Array> {
   const layout = layoutPanels(createPicture(1, 1).getContext('2d'), sheet);
   const canvas = createPicture(layout.width, layout.height);
   drawPanels(canvas.getContext('2d'), layout);

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { ByteSource } from '../files/byteSource';
-import type { Safetensors } from '../files/safetensors';
-import { readTensorFile } from '../files/tensorFile';
-import { UserError } from '../files/userError';
+import type { ByteSource } from '../formats/byteSource';
+import type { Safetensors } from '../formats/safetensors';
+import { readTensorFile } from '../formats/tensorFile';
+import { UserError } from '../common/userError';
 import { errorCode, reason } from './failure';
 
 /** No system reads more than 2 GiB at once. */

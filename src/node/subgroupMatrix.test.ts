@@ -2,7 +2,7 @@ import { create, globals } from 'webgpu';
 import { expect, it } from 'vitest';
 import { Engine } from '../gpu/engine';
 import { MATRIX_FEATURE } from '../gpu/subgroupMatrix';
-import { matrixFlops, matrixProbe, subgroupMatrix } from '../ops/ceiling';
+import { matrixFlops, matrixProbe, subgroupMatrix } from '../../bench/peakThroughput';
 import { Graph } from '../tensor/graph';
 
 /** Dawn's null backend computes nothing, but has every feature, and checks WGSL and bindings as every backend does. */

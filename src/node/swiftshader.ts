@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { cacheFolders, claim, exists } from './cacheFolders';
 
 // SwiftShader is a Vulkan driver that runs on any CPU. npm has it inside @sparticuz/chromium, a browser for servers.

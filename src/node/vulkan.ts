@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 // What the Vulkan loader of a Linux system would find, known before anything is loaded.
 
 /** Where to look: a test gives a folder that stands for the system, and an environment of its own. */
-export interface Place {
+export interface VulkanPlace {
   readonly root?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -30,24 +30,24 @@ const MACHINES: Partial<Record<string, number>> = { x64: 62, arm64: 183 };
 const RESTRICTIONS = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
 /** NVIDIA's driver for Vulkan, where it is installed. */
-export function findNvidiaLibrary(place: Place = {}): string | undefined {
+export function findNvidiaLibrary(place: VulkanPlace = {}): string | undefined {
   const found = findLibrary('libGLX_nvidia.so.0', place);
   return found?.kind === 'library' ? found.path : undefined;
 }
 
 /** The path of the Vulkan loader that opening `libvulkan.so.1` would load; undefined where there is none. */
-export function findVulkanLoader(place: Place = {}): string | undefined {
+export function findVulkanLoader(place: VulkanPlace = {}): string | undefined {
   const found = findLibrary('libvulkan.so.1', place);
   return found?.kind === 'library' ? found.path : undefined;
 }
 
 /** The variable that hides all drivers but those it names, where one is set. */
-export function driverRestriction({ env = process.env }: Place = {}): string | undefined {
+export function driverRestriction({ env = process.env }: VulkanPlace = {}): string | undefined {
   return RESTRICTIONS.find((variable) => env[variable] !== undefined);
 }
 
 /** The driver files in the order in which the loader reads them. */
-export function driverFiles(place: Place = {}): DriverFile[] {
+export function driverFiles(place: VulkanPlace = {}): DriverFile[] {
   const { env = process.env } = place;
   const restriction = driverRestriction(place);
   const named = pathsOf(env[restriction ?? 'VK_ADD_DRIVER_FILES']).flatMap((path) =>
@@ -61,7 +61,7 @@ export function driverFiles(place: Place = {}): DriverFile[] {
  * Whether the loader could find a driver at all. Where it can't, Dawn finds no adapter, and says so in lines that look
  * like a failure. A loader outside the system's own folders may search in places of its own: it might.
  */
-export function mayHaveDrivers(place: Place = {}): boolean {
+export function mayHaveDrivers(place: VulkanPlace = {}): boolean {
   const loader = findVulkanLoader(place);
   if (loader === undefined) return false;
   const standard = LIBRARY_FOLDERS.some((folder) => loader.startsWith(`${folder}/`));
@@ -69,7 +69,7 @@ export function mayHaveDrivers(place: Place = {}): boolean {
 }
 
 /** The folders of the loader's search path, as its documentation lists them. */
-function driverFolders(env: NonNullable<Place['env']>): string[] {
+function driverFolders(env: NonNullable<VulkanPlace['env']>): string[] {
   const home = env['HOME'];
   const own = (variable: string, fallback: string): string[] =>
     env[variable] ? pathsOf(env[variable]) : home ? [join(home, fallback)] : [];
@@ -83,7 +83,7 @@ function driverFolders(env: NonNullable<Place['env']>): string[] {
   return folders.map((folder) => join(folder, 'vulkan', 'icd.d'));
 }
 
-function filesIn(folder: string, place: Place): string[] {
+function filesIn(folder: string, place: VulkanPlace): string[] {
   try {
     const names = readdirSync(within(folder, place)).filter((name) => name.endsWith('.json'));
     return names.sort().map((name) => join(folder, name));
@@ -92,7 +92,7 @@ function filesIn(folder: string, place: Place): string[] {
   }
 }
 
-function readDriverFile(path: string, place: Place): DriverFile {
+function readDriverFile(path: string, place: VulkanPlace): DriverFile {
   let text: string;
   try {
     text = readFileSync(within(path, place), 'utf8');
@@ -126,7 +126,7 @@ interface Library {
 }
 
 /** A library as `dlopen` finds it by its name: the best of what there is. */
-function findLibrary(name: string, place: Place): Library | undefined {
+function findLibrary(name: string, place: VulkanPlace): Library | undefined {
   const { env = process.env } = place;
   const multiarch = MULTIARCH[process.arch];
   const folders = multiarch ? LIBRARY_FOLDERS.flatMap((folder) => [join(folder, multiarch), folder]) : LIBRARY_FOLDERS;
@@ -140,7 +140,7 @@ function findLibrary(name: string, place: Place): Library | undefined {
 }
 
 /** The paths of a library in the linker's cache, a binary file in which each path ends with a zero. */
-function cachedPaths(name: string, place: Place): string[] {
+function cachedPaths(name: string, place: VulkanPlace): string[] {
   try {
     const strings = readFileSync(within('/etc/ld.so.cache', place), 'latin1').split('\0');
     return strings.flatMap((text) => (text.endsWith(`/${name}`) ? text.slice(text.indexOf('/')) : []));
@@ -150,7 +150,7 @@ function cachedPaths(name: string, place: Place): string[] {
 }
 
 /** What the file at `path` is; undefined where there is none. */
-function libraryAt(path: string, place: Place): Library | undefined {
+function libraryAt(path: string, place: VulkanPlace): Library | undefined {
   if (!statOf(path, place)?.isFile()) return undefined;
   const head = Buffer.alloc(20);
   try {
@@ -171,11 +171,11 @@ function pathsOf(list: string | undefined): string[] {
   return (list ?? '').split(':').filter((path) => path !== '');
 }
 
-function within(path: string, { root = '/' }: Place): string {
+function within(path: string, { root = '/' }: VulkanPlace): string {
   return isAbsolute(path) ? join(root, path) : path;
 }
 
-function statOf(path: string, place: Place): ReturnType<typeof statSync> | undefined {
+function statOf(path: string, place: VulkanPlace): ReturnType<typeof statSync> | undefined {
   try {
     return statSync(within(path, place), { throwIfNoEntry: false });
   } catch {

@@ -1,5 +1,5 @@
 import source from '../../shaders/attention.wgsl';
-import type { Way } from '../gpu/choices';
+import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { addInPlace } from '../tensor/accumulate';
@@ -44,7 +44,7 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
   const out = graph.empty('attention', [b, n, heads * d], qkv.dtype, qkv.requiresGrad);
   const lse = graph.empty('attention lse', [b, heads, n]);
-  const way = ({ kernel, params, workgroups }: AttentionWay): Way => ({ kernel: kernels[kernel], params, workgroups });
+  const way = ({ kernel, params, workgroups }: AttentionWay): KernelVariant => ({ kernel: kernels[kernel], params, workgroups });
   /** @param products of N × N by d that it makes */
   const dispatch = (part: 'forward' | 'backwardQ' | 'backwardKV', products: number, bindings: Readonly<Record<string, Tensor>>): void => {
     const { others, ...first } = plan[part];

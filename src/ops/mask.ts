@@ -6,7 +6,7 @@ import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertU32, checkKeep } from './ids';
+import { assertU32, checkKeep } from './patchIndices';
 import { softmax } from './softmax';
 
 const kernels = kernelsOf(
@@ -21,7 +21,7 @@ const MAX_LENGTH = 4096;
 const MAX_BLOCK_LENGTH = 63 ** 2;
 
 /** Orders of patches; what `patchify` and `keepTokens` take as visible, and the way back. */
-export interface Masks {
+export interface PatchMasks {
   /** [B, L] u32: the patches of a sample in their order; the first `keep` are visible. */
   readonly idsShuffle: Tensor;
   /** [B, L] u32: the place of each patch in that order; patch i is visible where it is below `keep`. */
@@ -59,7 +59,7 @@ export function drawMasks(
     readonly counter: Tensor;
     readonly choice?: MaskChoice;
   },
-): Masks {
+): PatchMasks {
   const { batch, length, keep, counter, choice = 'random' } = options;
   matchShape('drawMasks', 'counter', counter.shape, [5]);
   assertU32('drawMasks', 'counter', counter);

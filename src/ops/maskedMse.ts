@@ -6,7 +6,7 @@ import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { checkKeep, matchIds } from './ids';
+import { checkKeep, matchIds } from './patchIndices';
 import { lanesFor, recordRowSums } from './reduce';
 
 const kernels = kernelsOf('maskedMse', source, ['maskedMseErrors', 'maskedMseGradient'], { reduce });

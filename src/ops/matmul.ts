@@ -1,13 +1,13 @@
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/matmul.wgsl';
-import type { Way } from '../gpu/choices';
+import type { KernelVariant } from '../gpu/autotune';
 import { kernelsOf } from '../gpu/shader';
 import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulWay } from './matmulPlan';
-import { recordSumPartials, type Target } from './sumPartials';
+import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
+import { recordSplitKReduce, type Target } from './splitKReduce';
 
 export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulPanel', 'matmulMatrix'] as const;
 
@@ -57,7 +57,7 @@ export function recordMatmul(
     ACCUMULATE_ROW_SUMS: rowSums?.accumulate === true && !split,
     ...storageParams(a, b, target, pre ?? geluGradient),
   };
-  const way = ({ kernel, params, workgroups }: MatmulWay): Way => ({
+  const way = ({ kernel, params, workgroups }: MatmulVariant): KernelVariant => ({
     kernel: kernels[kernel],
     params: { ...params, ...epilogue },
     workgroups,
@@ -80,7 +80,7 @@ export function recordMatmul(
   });
   if (!split) return;
   const rows = rowSums && rowTarget && { ...rowSums, partials: rowTarget };
-  recordSumPartials(graph, plan.splits, { out, accumulate, partials: target }, rows);
+  recordSplitKReduce(graph, plan.splits, { out, accumulate, partials: target }, rows);
 }
 
 /** How the operands of a product lie in memory. */

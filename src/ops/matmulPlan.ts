@@ -24,7 +24,7 @@ export interface MatmulDevice {
 }
 
 /** One of the kernels of `matmul.wgsl`, with a tile. */
-export interface MatmulWay {
+export interface MatmulVariant {
   readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulPanel' | 'matmulMatrix';
   /** Its parameters but those of the epilogue. */
   readonly params: Readonly<Record<string, number | boolean>>;
@@ -32,12 +32,12 @@ export interface MatmulWay {
 }
 
 /** A dispatch of one of the kernels of `matmul.wgsl`. */
-export interface MatmulPlan extends MatmulWay {
+export interface MatmulPlan extends MatmulVariant {
   readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
   /** Other ways to the same bits, which measurement may prefer on an adapter. */
-  readonly others: readonly MatmulWay[];
+  readonly others: readonly MatmulVariant[];
   /**
-   * Above 1, the kernel writes partials[splits, m, n] instead of C, without an epilogue, and `sumPartials` adds them.
+   * Above 1, the kernel writes partials[splits, m, n] instead of C, without an epilogue, and `splitKReduce` adds them.
    */
   readonly splits: number;
 }
@@ -78,7 +78,7 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
     return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
-  const way = ([BM, BN, TM]: Tile): MatmulWay => {
+  const way = ([BM, BN, TM]: Tile): MatmulVariant => {
     const [x, y] = grid(BN, BM);
     return { kernel: 'matmulTile', params: { ...transposition, VEC, BM, BN, TM }, workgroups: [x, y, splits] };
   };
@@ -131,20 +131,20 @@ function softwareWays(
   { subgroups }: MatmulDevice,
   { m, n }: MatmulShape,
   kSplit: number,
-  common: MatmulWay['params'],
-): [MatmulWay, ...MatmulWay[]] {
+  common: MatmulVariant['params'],
+): [MatmulVariant, ...MatmulVariant[]] {
   const grid = (width: number, height: number): [number, number, number] => [Math.ceil(n / width), Math.ceil(m / height), 1];
-  const register = (TM: number, TN: number): MatmulWay => {
+  const register = (TM: number, TN: number): MatmulVariant => {
     const WIDTH = 8;
     return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };
   };
   if (!subgroups || subgroups.min !== subgroups.max) return [register(4, 8), register(8, 4)];
   const LANES = subgroups.min;
-  const shuffle = (TM: number, TN: number, unrolled: boolean): MatmulWay => {
+  const shuffle = (TM: number, TN: number, unrolled: boolean): MatmulVariant => {
     const params = { ...common, TM, TN, LANES, UNROLL: Number(unrolled) };
     return { kernel: 'matmulShuffle', params, workgroups: grid(LANES * TN, TM) };
   };
-  const panel = (COLUMNS: number): MatmulWay => {
+  const panel = (COLUMNS: number): MatmulVariant => {
     const ROWS = 64;
     // Deeper panels are no faster, and compile longer. Sums in splits compile longest: they share a depth and so a kernel.
     const DEPTH = common.SPLIT ? 40 : padded(Math.ceil(kSplit / Math.ceil(kSplit / 48)), 8);

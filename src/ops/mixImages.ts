@@ -5,7 +5,7 @@ import { kernelsOf } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertU32 } from './ids';
+import { assertU32 } from './patchIndices';
 
 const kernels = kernelsOf('mixImages', source, ['mixImages'], { philox });
 

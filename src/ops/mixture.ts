@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor/tensor';
 const kernels = kernelsOf('mixture', source, ['mixture']);
 
 /** A batch of blended pairs, and what they are to be taken apart into. */
-export interface Mixture {
+export interface MixedBatch {
   /** [B, ...]: α·I1 + (1 − α)·I2. */
   readonly mixed: Tensor;
   /**
@@ -34,7 +34,7 @@ export function mixture(
   image2: Tensor,
   alpha: Tensor,
   branches: 1 | 2 = 2,
-): Mixture {
+): MixedBatch {
   matchShape('mixture', 'image2', image2.shape, image1.shape);
   const [batch = 1, ...inner] = image1.shape;
   if (alpha.shape.length !== 1 || (alpha.size !== 1 && alpha.size !== batch)) {

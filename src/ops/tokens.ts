@@ -5,7 +5,7 @@ import { kernelsOf, type Kernel } from '../gpu/shader';
 import type { Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { checkKeep, matchIds } from './ids';
+import { checkKeep, matchIds } from './patchIndices';
 
 const kernels = kernelsOf('tokens', source, [
   'keepTokens',

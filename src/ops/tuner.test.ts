@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../../kernels-test/compare';
+import { random } from '../../kernels-test/allclose';
 import { engineVariants } from '../../kernels-test/variants';
-import { nameOfWay, type Question, type Way } from '../gpu/choices';
+import { variantName, type TuningKey, type KernelVariant } from '../gpu/autotune';
 import { Engine } from '../gpu/engine';
 import { parseShader, type Kernel } from '../gpu/shader';
 import { openEngine } from '../node/dawn';
@@ -94,7 +94,7 @@ describe('every way to do a dispatch gives the bits of the first', { tags: ['tho
       expect(byRule.choices.used, name).toEqual({});
       for (let way = 1; way < Math.max(...asked.map(({ ways }) => ways.length)); way++) {
         const other = fresh();
-        const entries = asked.map(({ key, ways }) => [key, nameOfWay(ways[way] ?? (ways.at(-1) as Way))] as const);
+        const entries = asked.map(({ key, ways }) => [key, variantName(ways[way] ?? (ways.at(-1) as KernelVariant))] as const);
         other.choices.adopt(Object.fromEntries(entries));
         expect(await bitsOf(other, work), `${name}: ${String(entries)}`).toEqual(wanted);
         // It was indeed done in that way.
@@ -126,7 +126,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
 const kernels = parseShader('squares', SQUARES);
 
-function squares(...ways: readonly { readonly TURNS: number; readonly WRONG: number }[]): Question {
+function squares(...ways: readonly { readonly TURNS: number; readonly WRONG: number }[]): TuningKey {
   const count = 50_000;
   return {
     key: 'squares',

@@ -1,4 +1,4 @@
-import { nameOfWay, type KernelEntries, type Question, type Way } from '../gpu/choices';
+import { variantName, type KernelEntries, type TuningKey, type KernelVariant } from '../gpu/autotune';
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import type { DeviceBuffer } from '../gpu/pool';
@@ -39,19 +39,19 @@ const SAMPLE_SECONDS = { gpu: 0.002, host: 0.02 };
  * @param seconds no further question is begun after so many, and one that was is given up after twice as many
  * @throws EngineError where the device fails; a question that does not fit into memory is left open
  */
-export async function measureKernels(engine: Engine, questions: readonly Question[], seconds: number): Promise<Measurement> {
+export async function measureKernels(engine: Engine, questions: readonly TuningKey[], seconds: number): Promise<Measurement> {
   const [lastBegin, deadline] = [1, 2].map((times) => performance.now() + times * seconds * 1000) as [number, number];
   const entries: Record<string, string> = {};
   const refused: string[] = [];
   const hopeless = new Set<string>();
   let changed = 0;
   let [before, after] = [0, 0];
-  const weight = ({ uses, flops }: Question): number => uses * flops;
+  const weight = ({ uses, flops }: TuningKey): number => uses * flops;
   for (const question of [...questions].sort((a, b) => weight(b) - weight(a))) {
     if (performance.now() > lastBegin) break;
     const answer = await measureQuestion(engine, question, deadline, { refused, hopeless });
     if (!answer) continue;
-    entries[question.key] = nameOfWay(answer.way);
+    entries[question.key] = variantName(answer.way);
     if (answer.way !== question.ways[0]) changed++;
     before += question.uses * answer.before;
     after += question.uses * answer.after;
@@ -60,7 +60,7 @@ export async function measureKernels(engine: Engine, questions: readonly Questio
 }
 
 interface Answer {
-  readonly way: Way;
+  readonly way: KernelVariant;
   /** Seconds of the first way, and of the one that won. */
   readonly before: number;
   readonly after: number;
@@ -68,7 +68,7 @@ interface Answer {
 
 async function measureQuestion(
   engine: Engine,
-  question: Question,
+  question: TuningKey,
   deadline: number,
   { refused, hopeless }: { readonly refused: string[]; readonly hopeless: Set<string> },
 ): Promise<Answer | undefined> {
@@ -80,11 +80,11 @@ async function measureQuestion(
     scratch = new Scratch(engine, question, first);
     await scratch.keepResultOf(first);
     contenders.push(await scratch.contender(first));
-    for (const way of others.filter((other) => !hopeless.has(nameOfWay(other)))) {
+    for (const way of others.filter((other) => !hopeless.has(variantName(other)))) {
       if (performance.now() > deadline) return undefined;
       const wrong = await whatIsWrong(scratch, way);
       if (wrong === undefined) contenders.push(await scratch.contender(way));
-      else refused.push(`${question.key}: ${nameOfWay(way)} ${wrong}`);
+      else refused.push(`${question.key}: ${variantName(way)} ${wrong}`);
     }
     return await race(contenders, deadline, hopeless);
   } catch (error) {
@@ -96,7 +96,7 @@ async function measureQuestion(
   }
 }
 
-async function whatIsWrong(scratch: Scratch, way: Way): Promise<string | undefined> {
+async function whatIsWrong(scratch: Scratch, way: KernelVariant): Promise<string | undefined> {
   try {
     const differences = await scratch.differences(way);
     return differences === 0 ? undefined : `differs in ${differences} elements`;
@@ -116,7 +116,7 @@ async function race(contenders: readonly Contender[], deadline: number, hopeless
     for (const { program, repeats, samples } of running) samples.push((await program.runTimed()) / repeats);
     const best = Math.min(...running.map(({ samples }) => Math.min(...samples)));
     for (const { way, samples } of running.slice(1)) {
-      if (Math.min(...samples) > HOPELESS_ANYWHERE * best) hopeless.add(nameOfWay(way));
+      if (Math.min(...samples) > HOPELESS_ANYWHERE * best) hopeless.add(variantName(way));
     }
     running = running.filter(({ samples }, index) => index === 0 || Math.min(...samples) < HOPELESS * best);
   }
@@ -133,7 +133,7 @@ function median(samples: readonly number[]): number {
 }
 
 interface Contender {
-  readonly way: Way;
+  readonly way: KernelVariant;
   readonly program: Awaited<ReturnType<Graph['compile']>>;
   /** Dispatches of the program. */
   readonly repeats: number;
@@ -151,8 +151,8 @@ class Scratch {
 
   constructor(
     private readonly engine: Engine,
-    private readonly question: Question,
-    first: Way,
+    private readonly question: TuningKey,
+    first: KernelVariant,
   ) {
     try {
       const { specialized } = engine.kernel(first.kernel, first.params);
@@ -188,12 +188,12 @@ class Scratch {
     }
   }
 
-  private dispatch(graph: Graph, { kernel, params, workgroups }: Way, into: Readonly<Record<string, Tensor>>): void {
+  private dispatch(graph: Graph, { kernel, params, workgroups }: KernelVariant, into: Readonly<Record<string, Tensor>>): void {
     const { uniforms } = this.question;
     graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
   }
 
-  async keepResultOf(way: Way): Promise<void> {
+  async keepResultOf(way: KernelVariant): Promise<void> {
     this.fill(this.wanted);
     const graph = new Graph(this.engine);
     this.dispatch(graph, way, this.wanted);
@@ -201,7 +201,7 @@ class Scratch {
   }
 
   /** Elements in which what a way writes is not what was kept. */
-  async differences(way: Way): Promise<number> {
+  async differences(way: KernelVariant): Promise<number> {
     this.fill(this.found);
     const graph = new Graph(this.engine);
     this.dispatch(graph, way, this.found);
@@ -225,7 +225,7 @@ class Scratch {
   }
 
   /** A way that was run before, ready to be timed. */
-  async contender(way: Way): Promise<Contender> {
+  async contender(way: KernelVariant): Promise<Contender> {
     const single = await this.repeated(way, 1);
     const seconds = await single.runTimed();
     const wanted = this.engine.hasTimestamps ? SAMPLE_SECONDS.gpu : SAMPLE_SECONDS.host;
@@ -235,7 +235,7 @@ class Scratch {
     return { way, program: await this.repeated(way, repeats), repeats, samples: [] };
   }
 
-  private async repeated(way: Way, repeats: number): Promise<Contender['program']> {
+  private async repeated(way: KernelVariant, repeats: number): Promise<Contender['program']> {
     const graph = new Graph(this.engine);
     for (let repeat = 0; repeat < repeats; repeat++) this.dispatch(graph, way, this.found);
     return await graph.compile();

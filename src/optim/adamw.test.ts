@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { random } from '../../kernels-test/compare';
+import { random } from '../../kernels-test/allclose';
 import { Engine } from '../gpu/engine';
 import { openEngine, quietWait } from '../node/dawn';
 import { Parameters, SEGMENT_BYTES, type ParameterSpec } from '../nn/parameters';

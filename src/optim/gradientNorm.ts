@@ -1,4 +1,4 @@
-import source from '../../shaders/gradnorm.wgsl';
+import source from '../../shaders/gradientNorm.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
@@ -7,7 +7,7 @@ import type { Graph } from '../tensor/graph';
 import { Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
 
-const kernels = kernelsOf('gradnorm', source, ['gradnormPartial', 'gradnormFinish']);
+const kernels = kernelsOf('gradientNorm', source, ['gradientNormPartial', 'gradientNormFinish']);
 
 const BLOCK = 4096;
 
@@ -32,7 +32,7 @@ export function gradientNorm(
   for (const arena of arenas) {
     const count = arena.size / 4;
     graph.dispatch({
-      kernel: kernels.gradnormPartial,
+      kernel: kernels.gradientNormPartial,
       uniforms: { count, firstBlock },
       bindings: { grads: new Tensor([count], 'f32', new Slice(arena.gradients, 0, arena.size)), partials },
       workgroups: workgroupRow(blocksOf(arena)),
@@ -41,7 +41,7 @@ export function gradientNorm(
   }
   const result = graph.empty('gradient norm', [scaling ? 5 : 2]);
   graph.dispatch({
-    kernel: kernels.gradnormFinish,
+    kernel: kernels.gradientNormFinish,
     params: { SCALED: scaling !== undefined },
     uniforms: { blocks, limit, ...(scaling ? { growth: scaling.growthSteps } : {}) },
     bindings: { partials, result, ...(scaling ? { state: scaling.state } : {}) },

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { expectClose, random } from '../../kernels-test/compare';
+import { expectClose, random } from '../../kernels-test/allclose';
 import type { Engine } from '../gpu/engine';
 import { kernelsOf } from '../gpu/shader';
 import type { Slice } from '../gpu/storage';
-import { testEngine } from '../node/testEngine';
+import { testEngine } from '../testing/testEngine';
 import { add } from '../ops/add';
 import { Graph } from './graph';
 import { Parameter } from './parameter';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../gpu/engine';
-import { testEngine } from '../node/testEngine';
+import { testEngine } from '../testing/testEngine';
 import { add } from '../ops/add';
 import { addInPlace } from './accumulate';
 import { Graph } from './graph';

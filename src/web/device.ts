@@ -1,4 +1,4 @@
-import { UserError } from '../files/userError';
+import { UserError } from '../common/userError';
 import { Engine, type EngineOptions } from '../gpu/engine';
 
 const BROWSERS =

@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectClose, random } from '../../../kernels-test/compare';
+import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
 import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../gpu/engine';
 import { Parameters } from '../../nn/parameters';
-import { testEngine } from '../../node/testEngine';
+import { testEngine } from '../../testing/testEngine';
 import { attention } from '../../ops/attention';
 import { Graph } from '../../tensor/graph';
-import { attentionRow } from '../attentionRow';
-import { patchCount, studentSize } from '../config';
-import { maeSpecs } from '../mae';
-import type { ModelFacts } from '../modelFile';
-import type { Model } from '../objective';
-import { MaskOrders } from '../maskOrders';
-import { imageToPatches } from '../unmixing';
-import { TINY_DATA, tinyConfig } from '../testRun';
-import { initializeModel } from '../trainer';
+import { attentionRow } from '../inspect/attentionRow';
+import { patchCount, studentSize } from '../config/config';
+import { maeSpecs } from '../model/mae';
+import type { ModelFacts } from '../checkpoint/modelFile';
+import type { Model } from '../model/objective';
+import { MaskOrders } from '../mask/maskOrders';
+import { imageToPatches } from '../eval/unmixing';
+import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
+import { initializeModel } from '../train/trainer';
 import { analyse } from './analyse';
 import { analysisSections } from './analysisFigures';
-import { WindowedEncoder } from './dualRole';
-import { Looks, type Look } from './looks';
+import { WindowedEncoder } from './windowedEncoder';
+import { InstrumentedForward, type Instrumented } from './instrumentedForward';
 import { FieldFinder, SightLimiter, summarise, uniformField, type Field } from './receptiveField';
 
 const SIZE = studentSize(tinyConfig({ model: { decoderDepth: 2 } }));
@@ -83,7 +83,7 @@ describe('an analysis', () => {
 
   it('sees the same of an image whatever else is shown', () =>
     withModel(async () => {
-      const looks = await Looks.create(engine, model, KEEP);
+      const looks = await InstrumentedForward.create(engine, model, KEEP);
       const [shown, orders] = [images(18), randomOrders(18)];
       const all = await looks.look(shown, orders);
       expect(all).toHaveLength(18);
@@ -112,7 +112,7 @@ describe('an analysis', () => {
   it('the gradient with respect to a pixel is what a change of it does', () =>
     withModel(async () => {
       const finder = await FieldFinder.create(engine, model, KEEP);
-      const looks = await Looks.create(engine, model, KEEP);
+      const looks = await InstrumentedForward.create(engine, model, KEEP);
       const [image] = images(1) as [Float32Array];
       const orders = randomOrders(1);
       const order = orders[0] as Uint32Array;
@@ -120,7 +120,7 @@ describe('an analysis', () => {
       weights.fill(0, 0, PIXELS / LENGTH);
       const [gradient] = (await finder.gradients([image], orders, [weights])) as [Float32Array];
       const objective = async (changed: Float32Array): Promise<number> => {
-        const { prediction } = (await looks.look([changed], orders))[0] as Look;
+        const { prediction } = (await looks.look([changed], orders))[0] as Instrumented;
         return prediction.reduce((sum, value, i) => sum + value * (weights[PIXELS / LENGTH + i] as number), 0);
       };
       const patches = imageToPatches(SIZE, gradient);
@@ -157,7 +157,7 @@ describe('an analysis', () => {
   it('with all in sight, the error is that of the plain prediction; with less, another', () =>
     withModel(async () => {
       const limiter = await SightLimiter.create(engine, model, KEEP);
-      const looks = await Looks.create(engine, model, KEEP);
+      const looks = await InstrumentedForward.create(engine, model, KEEP);
       const [shown, orders] = [images(3), randomOrders(3)];
       const targets = shown.map((image) => imageToPatches(SIZE, image));
       const width = PIXELS / LENGTH;

@@ -1,22 +1,22 @@
 import type { ImageSet } from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
-import { scaleSquare } from '../../data/scale';
+import { scaleSquare } from '../../data/bicubic';
 import type { Engine } from '../../gpu/engine';
-import { attentionRow } from '../attentionRow';
-import { patchCount, visiblePatches } from '../config';
-import { MaskOrders, type FreeMask } from '../maskOrders';
-import type { ModelFacts } from '../modelFile';
-import type { Model } from '../objective';
-import { randomizeModel } from '../trainer';
-import { imageToPatches, normalisedPatches } from '../unmixing';
-import { normalise } from '../viewer';
+import { attentionRow } from '../inspect/attentionRow';
+import { patchCount, visiblePatches } from '../config/config';
+import { MaskOrders, type FreeMask } from '../mask/maskOrders';
+import type { ModelFacts } from '../checkpoint/modelFile';
+import type { Model } from '../model/objective';
+import { randomizeModel } from '../train/trainer';
+import { imageToPatches, normalisedPatches } from '../eval/unmixing';
+import { normalise } from '../inspect/viewer';
 import { attentionDistance, uniformDistance } from './attentionDistance';
 import { centred, effectiveRank, linearCka, type Rows } from './consistency';
-import { WindowedEncoder } from './dualRole';
+import { WindowedEncoder } from './windowedEncoder';
 import { localContrastiveIdentity, type Identity } from './identity';
 import { maskInvariance, meanOfPatches, type Invariance } from './invariance';
-import { Looks, type Look } from './looks';
-import { mean, radii } from './places';
+import { InstrumentedForward, type Instrumented } from './instrumentedForward';
+import { average, radii } from './gridDistance';
 import { positionOrContent, type PositionContent } from './positionContent';
 import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary } from './receptiveField';
 
@@ -123,10 +123,10 @@ interface Subject {
 async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
   const { model, images, mask: kind, ratio } = subject;
   const visible = visiblePatches(model.size, ratio);
-  const looks = await Looks.create(engine, model, visible);
+  const looks = await InstrumentedForward.create(engine, model, visible);
   const drawn = await MaskOrders.create(engine, model.size, kind, ratio);
   try {
-    const masks: Look[][] = [];
+    const masks: Instrumented[][] = [];
     const orders: Uint32Array[][] = [];
     for (let mask = 0; mask < MASKS; mask++) orders.push(await drawn.draw(images, mask));
     for (const of of orders) masks.push(await looks.look(images, of));
@@ -134,11 +134,11 @@ async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
     const [one] = (await drawn.draw(images.slice(0, 1), MASKS)) as [Uint32Array];
     const shared = await looks.look(images, images.map(() => one));
     const features = ofFeatures(subject, masks);
-    const attention = ofAttention(subject, masks[0] as Look[], shared, visible);
+    const attention = ofAttention(subject, masks[0] as Instrumented[], shared, visible);
     subject.step();
     const field = await ofField(engine, subject, orders[0] as Uint32Array[], visible);
     subject.step();
-    const windows = await ofWindows(subject, masks[0] as Look[], visible);
+    const windows = await ofWindows(subject, masks[0] as Instrumented[], visible);
     subject.step();
     return { ratio, visible, ...features, ...attention, ...field, ...windows };
   } finally {
@@ -156,22 +156,22 @@ function targetsOf({ model, facts, images }: Subject): Float32Array[] {
 }
 
 /** Measurements 1, 2 and 6. */
-function ofFeatures(subject: Subject, masks: readonly (readonly Look[])[]): Pick<AtRatio, 'identity' | 'invariance' | 'consistency' | 'pixelRank'> {
+function ofFeatures(subject: Subject, masks: readonly (readonly Instrumented[])[]): Pick<AtRatio, 'identity' | 'invariance' | 'consistency' | 'pixelRank'> {
   const { model, images } = subject;
   const { dim, depth } = model.size;
   const targets = targetsOf(subject);
-  const [a, b] = masks as [readonly Look[], readonly Look[]];
+  const [a, b] = masks as [readonly Instrumented[], readonly Instrumented[]];
   const keep = (a[0]?.features[0]?.length ?? 0) / dim - 1;
   const pairs = images.map((_, index) => {
-    const [one, other] = [a[index] as Look, b[index] as Look];
+    const [one, other] = [a[index] as Instrumented, b[index] as Instrumented];
     return { a: one.prediction, b: other.prediction, orderA: one.order, orderB: other.order, target: targets[index] as Float32Array };
   });
   const layers = Array.from({ length: depth + 1 }, (_, layer) => layer);
-  const tokensOf = ({ features }: Look, layer: number): Float32Array => features[layer] as Float32Array;
+  const tokensOf = ({ features }: Instrumented, layer: number): Float32Array => features[layer] as Float32Array;
   const pixels = chosenRows(a.map(({ order }, index) => rowsAt(imageToPatches(model.size, images[index] as Float32Array), order.length, order.subarray(0, keep))), keep);
   return {
     identity: localContrastiveIdentity(pairs, keep),
-    invariance: layers.map((layer) => maskInvariance(images.map((_, index) => masks.map((looks) => meanOfPatches(tokensOf(looks[index] as Look, layer), dim))))),
+    invariance: layers.map((layer) => maskInvariance(images.map((_, index) => masks.map((looks) => meanOfPatches(tokensOf(looks[index] as Instrumented, layer), dim))))),
     consistency: layers.map((layer) => {
       const tokens = chosenRows(a.map((look) => tokensOf(look, layer).subarray(dim)), keep);
       return { cka: linearCka(tokens, pixels), rank: effectiveRank(tokens) };
@@ -201,15 +201,15 @@ function chosenRows(parts: readonly Float32Array[], rowsEach: number): Rows {
 }
 
 /** Measurements 3 and 5. */
-function ofAttention({ model }: Subject, looks: readonly Look[], shared: readonly Look[], keep: number): Pick<AtRatio, 'distance' | 'uniformDistance' | 'attention'> {
+function ofAttention({ model }: Subject, looks: readonly Instrumented[], shared: readonly Instrumented[], keep: number): Pick<AtRatio, 'distance' | 'uniformDistance' | 'attention'> {
   const { decoderHeads: heads, decoderDepth } = model.size;
   const length = patchCount(model.size);
   const blocks = Array.from({ length: decoderDepth }, (_, block) => block);
-  const hidden = ({ order }: Look): Uint32Array => order.subarray(keep);
-  const meansOver = (rows: readonly (readonly number[])[]): number[] => (rows[0] ?? []).map((_, head) => mean(rows.map((row) => row[head] as number)));
+  const hidden = ({ order }: Instrumented): Uint32Array => order.subarray(keep);
+  const meansOver = (rows: readonly (readonly number[])[]): number[] => (rows[0] ?? []).map((_, head) => average(rows.map((row) => row[head] as number)));
   return {
     distance: blocks.map((block) => meansOver(looks.map((look) => attentionDistance(look.qkv[block] as Float32Array, length, heads, hidden(look))))),
-    uniformDistance: mean(looks.map((look) => uniformDistance(length, hidden(look)))),
+    uniformDistance: average(looks.map((look) => uniformDistance(length, hidden(look)))),
     attention: blocks.map((block) =>
       positionOrContent(
         shared.map((look) =>
@@ -251,13 +251,13 @@ async function ofField(
 }
 
 /** Measurement 7. */
-async function ofWindows({ model, images, whole }: Subject, looks: readonly Look[], keep: number): Promise<Pick<AtRatio, 'windows' | 'withoutWindow'>> {
+async function ofWindows({ model, images, whole }: Subject, looks: readonly Instrumented[], keep: number): Promise<Pick<AtRatio, 'windows' | 'withoutWindow'>> {
   const { dim } = model.size;
   const masked = chosenRows(looks.map(({ features }) => (features.at(-1) as Float32Array).subarray(dim)), keep);
   const alike = async (radius: number): Promise<number> => {
     const latents = await whole.encode(images, radius);
     const rows = latents.map((tokens, index) => {
-      const { order } = looks[index] as Look;
+      const { order } = looks[index] as Instrumented;
       return rowsAt(tokens.subarray(dim), order.length, order.subarray(0, keep));
     });
     return linearCka(masked, chosenRows(rows, keep));

@@ -1,6 +1,6 @@
-import type { BarsFigure, Figure, FigureSection, LinesFigure } from '../../files/figures';
+import type { BarsFigure, Figure, FigureSection, LinesFigure } from '../../report/figures';
 import type { Analysis, AtRatio } from './analyse';
-import { mean } from './places';
+import { average } from './gridDistance';
 
 /** What the page of an analysis says first. */
 export const ANALYSIS_LEAD: readonly string[] = [
@@ -118,7 +118,7 @@ function distance(analysis: Analysis, about: string): FigureSection {
     title: '3 · How far the decoder looks',
     lead: 'The distance of the places that a hidden place attends to, weighted by attention, the class token left out.',
     figures: [
-      byLayer([...linesOf(analysis, ({ distance: blocks }) => blocks.map(mean)), uniform], {
+      byLayer([...linesOf(analysis, ({ distance: blocks }) => blocks.map(average)), uniform], {
         title: 'Attention distance',
         caption: `Mean over heads, hidden places and ${analysis.images} held-out images. ${about}`,
         x: DECODER,

@@ -1,5 +1,5 @@
-import { attentionRow } from '../attentionRow';
-import { distanceBetween } from './places';
+import { attentionRow } from '../inspect/attentionRow';
+import { distanceBetween } from './gridDistance';
 
 /*
  * Measurement 3, attention distance: how far away a hidden place looks, the mean distance of the places that it attends to,

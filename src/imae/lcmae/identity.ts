@@ -1,4 +1,4 @@
-import { isRemovedIn } from './removed';
+import { isRemovedIn } from './hiddenPatches';
 
 /*
  * Measurement 1, the local contrastive identity. For predictions u_A and u_B of one image under two masks, in a patch that

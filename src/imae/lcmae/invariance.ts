@@ -1,4 +1,4 @@
-import { cosine, mean } from './places';
+import { cosine, average } from './gridDistance';
 
 /*
  * Measurement 2, mask invariance: are the features of one image under several masks more alike than those of different
@@ -32,5 +32,5 @@ export function maskInvariance(features: readonly (readonly ArrayLike<number>[])
       different.push(cosine(one, others[next] as ArrayLike<number>));
     }
   }
-  return { same: mean(same), different: mean(different) };
+  return { same: average(same), different: average(different) };
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { random } from '../../../kernels-test/compare';
+import { random } from '../../../kernels-test/allclose';
 import { attentionDistance, uniformDistance } from './attentionDistance';
 import { centred, effectiveRank, linearCka } from './consistency';
-import { windowBias } from './dualRole';
+import { windowBias } from './windowedEncoder';
 import { eigenvalues } from './eigenvalues';
 import { localContrastiveIdentity } from './identity';
 import { maskInvariance, meanOfPatches } from './invariance';
-import { cosine, distanceBetween, radii } from './places';
+import { cosine, distanceBetween, radii } from './gridDistance';
 import { positionOrContent } from './positionContent';
 import { summarise, uniformField } from './receptiveField';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../gpu/engine';
-import { testEngine } from '../../node/testEngine';
+import { testEngine } from '../../testing/testEngine';
 import { drawMasks } from '../../ops/mask';
-import { random } from '../../../kernels-test/compare';
+import { random } from '../../../kernels-test/allclose';
 import { Graph } from '../../tensor/graph';
-import { maeObjective } from '../objective';
-import { MemoryStore, tinyConfig, tinyRun } from '../testRun';
-import { initializeModel, makeModel } from '../trainer';
+import { maeObjective } from '../model/objective';
+import { MemoryStore, tinyConfig, tinyRun } from '../../testing/tinyRun';
+import { initializeModel, makeModel } from '../train/trainer';
 import { lcmaeObjective } from './objective';
 
 const B = 3;

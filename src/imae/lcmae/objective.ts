@@ -3,8 +3,8 @@ import { alignment, type Alignment } from '../../ops/alignment';
 import { weightedSum } from '../../ops/weightedSum';
 import type { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
-import type { Masks } from '../mae';
-import { pixelLoss, reconstruct, type Losses, type Model, type Outputs } from '../objective';
+import type { Masks } from '../model/mae';
+import { pixelLoss, reconstruct, type Losses, type Model, type Outputs } from '../model/objective';
 
 export interface LcmaeWeights {
   /** μ, of the alignment. */

@@ -1,4 +1,4 @@
-import { cosine, mean } from './places';
+import { cosine, average } from './gridDistance';
 
 /*
  * Measurement 5, position or content: if attention goes by place, one place has one map of attention whatever the image; if it
@@ -26,5 +26,5 @@ export function positionOrContent(maps: readonly (readonly (readonly ArrayLike<n
       }
     }
   }
-  return { samePlace: mean(samePlace), sameImage: mean(sameImage) };
+  return { samePlace: average(samePlace), sameImage: average(sameImage) };
 }

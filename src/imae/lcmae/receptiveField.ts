@@ -2,12 +2,12 @@ import type { Engine } from '../../gpu/engine';
 import { purposes, RandomStream } from '../../data/philox';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
-import { patchCount, type ModelSize } from '../config';
-import { decode, disentangle, encode } from '../mae';
-import type { Model } from '../objective';
-import { imageToPatches } from '../unmixing';
-import { BATCH, filled, maskedInputs, split, withoutClass } from './looks';
-import { distanceBetween, mean, radii } from './places';
+import { patchCount, type ModelSize } from '../config/config';
+import { decode, disentangle, encode } from '../model/mae';
+import type { Model } from '../model/objective';
+import { imageToPatches } from '../eval/unmixing';
+import { BATCH, filled, maskedInputs, split, withoutClass } from './instrumentedForward';
+import { distanceBetween, average, radii } from './gridDistance';
 
 /*
  * Measurement 4, effective receptive field: how much the prediction of a hidden patch changes with each visible patch, by the
@@ -49,9 +49,9 @@ export function summarise(fields: readonly Field[], length: number): FieldSummar
   };
   const some = fields.filter(({ norms }) => norms.some((norm) => norm > 0)); // a model that looks at nothing has no field
   return {
-    within: radii(length).map((radius) => mean(some.map((field) => shareWithin(field, radius)))),
-    half: mean(some.map((field) => radiusOf(field, 0.5))),
-    most: mean(some.map((field) => radiusOf(field, 0.9))),
+    within: radii(length).map((radius) => average(some.map((field) => shareWithin(field, radius)))),
+    half: average(some.map((field) => radiusOf(field, 0.5))),
+    most: average(some.map((field) => radiusOf(field, 0.9))),
   };
 }
 
@@ -208,7 +208,7 @@ export class SightLimiter {
         errors.push(error);
       }
     }
-    return mean(errors);
+    return average(errors);
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-import { separabilitySections, tableSection, unmixingSections } from './sections';
+import { separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study } from './study';
 
 const FIXED = [0.2, 0.35, 0.5];
@@ -12,5 +12,5 @@ export const alpha: Study = {
     { name: 'as-set', title: 'α drawn as set', settings: {} },
     ...FIXED.map((value) => ({ name: `fixed-${value}`, title: `α fixed at ${value}`, settings: { masking: { alpha: { law: 'fixed', value } as const } } })),
   ],
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilitySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
 };

@@ -1,6 +1,6 @@
-import { stepFlops, stepShape } from '../accounting';
-import { planPhase, resolveConfig, type Config } from '../config';
-import { accuracySections, separabilitySections, tableSection, unmixingSections } from './sections';
+import { stepFlops, stepShape } from '../train/accounting';
+import { planPhase, resolveConfig, type Config } from '../config/config';
+import { accuracySections, separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study } from './study';
 
 export const baseline: Study = {
@@ -23,7 +23,7 @@ export const baseline: Study = {
   },
   sections: (table, caption) => [
     ...accuracySections(table, caption),
-    ...separabilitySections(table, caption),
+    ...separabilityStudySections(table, caption),
     ...unmixingSections(table, caption),
     tableSection(table, caption),
   ],

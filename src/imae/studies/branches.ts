@@ -1,4 +1,4 @@
-import { separabilitySections, tableSection, unmixingSections } from './sections';
+import { separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study } from './study';
 
 export const branches: Study = {
@@ -10,5 +10,5 @@ export const branches: Study = {
     { name: 'two-way', title: 'two-way', settings: { imae: { branches: 'two-way' } } },
     { name: 'subordinate', title: 'subordinate only', settings: { imae: { branches: 'subordinate', lambdaDominant: null } } },
   ],
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilitySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
 };

@@ -1,9 +1,9 @@
-import { separabilitySections, tableSection, unmixingSections } from './sections';
+import { separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study } from './study';
 
 const WEIGHTS = [0.3, 1, 3];
 
-export const distillation: Study = {
+export const distillationStudy: Study = {
   name: 'distillation',
   question: 'what does the teacher’s target add: λ, none, and the mixed-input teacher of the released code',
   lead: [
@@ -16,5 +16,5 @@ export const distillation: Study = {
     ...WEIGHTS.map((lambda) => ({ name: `lambda-${lambda}`, title: `λ = ${lambda}`, settings: { imae: { lambda, lambdaDominant: null } } })),
     { name: 'mixed', title: 'λ = 1, mixed input', settings: { imae: { lambda: 1, lambdaDominant: null, teacherInput: 'mixed' } } },
   ],
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilitySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
 };

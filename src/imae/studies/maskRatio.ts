@@ -1,5 +1,5 @@
-import { visiblePatches, patchCount } from '../config';
-import { separabilitySections, tableSection, unmixingSections } from './sections';
+import { visiblePatches, patchCount } from '../config/config';
+import { separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study } from './study';
 import { overSetting } from './table';
 
@@ -29,7 +29,7 @@ export const maskRatio: Study = {
         ],
       },
       ...unmixingSections(table, caption),
-      ...separabilitySections(table, caption),
+      ...separabilityStudySections(table, caption),
       tableSection(table, caption),
     ];
   },

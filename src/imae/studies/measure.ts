@@ -1,13 +1,13 @@
 import type { TrainTest } from '../../data/imageSet';
 import type { Engine } from '../../gpu/engine';
-import { stepFlops, stepShape } from '../accounting';
-import type { LearningWatcher } from '../classification';
-import { planPhase, type Config, type Phase } from '../config';
-import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSitting } from '../finetune';
-import { PROBE_DEFAULTS, runProbe } from '../probe';
-import type { NamedFile } from '../run';
-import { evaluateSeparability, SIDES } from '../separability';
-import { unmixingOver } from '../unmixingOver';
+import { stepFlops, stepShape } from '../train/accounting';
+import type { LearningWatcher } from '../classify/classification';
+import { planPhase, type Config, type Phase } from '../config/config';
+import { FINETUNE_DEFAULTS, runFinetune, type FinetuneCheckpointing } from '../classify/finetune';
+import { PROBE_DEFAULTS, runProbe } from '../classify/probe';
+import type { NamedFile } from '../train/run';
+import { evaluateSeparability, SIDES } from '../eval/separability';
+import { unmixingByAlpha } from '../eval/unmixingByAlpha';
 import type { Measure } from './study';
 import type { CellValues } from './table';
 
@@ -40,7 +40,7 @@ export interface MeasureWatcher {
   /** `done` of `total` parts of the measure are done: batches, or steps. */
   step(done: number, total: number): void;
   /** Where given, fine-tuning is saved, can be stopped, and goes on. */
-  readonly finetuning?: FinetuneSitting;
+  readonly finetuning?: FinetuneCheckpointing;
 }
 
 /** Smallest batches that make sense; toy sets have fewer images than the published batches. */
@@ -68,7 +68,7 @@ type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings,
 const MEASURES: Readonly<Record<Measure, Measurement>> = {
   unmixing: async (engine, { config, model, teacher, data }, settings, { step }) => {
     const values: Record<string, number> = {};
-    for (const { alpha, score } of await unmixingOver(engine, config, model, data, { ...settings, teacher, progress: step })) {
+    for (const { alpha, score } of await unmixingByAlpha(engine, config, model, data, { ...settings, teacher, progress: step })) {
       for (const side of SIDES) {
         const errors = score[side];
         if (!errors) continue;

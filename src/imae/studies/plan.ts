@@ -1,7 +1,7 @@
-import { UserError } from '../../files/userError';
-import { stepFlops, stepShape } from '../accounting';
-import { planPhase, resolveConfig, studentSize, type Config } from '../config';
-import { nearest } from '../nearest';
+import { UserError } from '../../common/userError';
+import { stepFlops, stepShape } from '../train/accounting';
+import { planPhase, resolveConfig, studentSize, type Config } from '../config/config';
+import { nearest } from '../config/nearest';
 import { STUDIES } from './index';
 import type { MeasureSettings } from './measure';
 import type { Study, StudyCell } from './study';

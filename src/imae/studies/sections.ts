@@ -1,4 +1,4 @@
-import type { FigureSection } from '../../files/figures';
+import type { FigureSection } from '../../report/figures';
 import { differencesOf, overAlpha, overCells, tableOf, type Table } from './table';
 
 const SIDES = ['subordinate', 'dominant'] as const;
@@ -26,7 +26,7 @@ export function unmixingSections(table: Table, caption: string): FigureSection[]
 }
 
 /** R² of the encoder's output over α, a line a cell, beside the teacher's and a random encoder's. */
-export function separabilitySections(table: Table, caption: string): FigureSection[] {
+export function separabilityStudySections(table: Table, caption: string): FigureSection[] {
   if (!table.has('r2.imae.subordinate')) return [];
   const nearest = SIDES.filter((side) => table.has(`nearest.${side}`));
   return [

@@ -1,4 +1,4 @@
-import { separabilitySections, tableSection, unmixingSections } from './sections';
+import { separabilityStudySections, tableSection, unmixingSections } from './sections';
 import type { Study, StudyCell } from './study';
 
 export const size: Study = {
@@ -21,5 +21,5 @@ export const size: Study = {
       cell('twice-width', { dim: 2 * dim, depth, heads: 2 * heads }),
     ];
   },
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilitySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
 };

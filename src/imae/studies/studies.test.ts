@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { resolveConfig, type Config } from '../config';
-import { planPhase } from '../config';
-import { stepFlops, stepShape } from '../accounting';
+import { resolveConfig, type Config } from '../config/config';
+import { planPhase } from '../config/config';
+import { stepFlops, stepShape } from '../train/accounting';
 import { STUDIES } from './index';
 import { findStudy, planRuns, shardOf, studyFlops, type StudyPlan } from './plan';
 import type { StudyCell } from './study';

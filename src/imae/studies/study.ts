@@ -1,6 +1,6 @@
-import type { FigureSection } from '../../files/figures';
-import type { Config } from '../config';
-import type { PartialSettings } from '../options';
+import type { FigureSection } from '../../report/figures';
+import type { Config } from '../config/config';
+import type { PartialSettings } from '../config/options';
 import type { Table } from './table';
 
 /** What a cell is asked once it is trained. */

@@ -1,4 +1,4 @@
-import type { BarsFigure, FigureLine, LinesFigure, TableFigure } from '../../files/figures';
+import type { BarsFigure, FigureLine, LinesFigure, TableFigure } from '../../report/figures';
 import type { StudyCell } from './study';
 
 /** What one run of a cell came to: numbers by name, such as `score.subordinate@0.3`. */

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { cifarIn, mayBeOfCifar, type Folder } from '../../data/cifarFolder';
-import { UserError } from '../../files/userError';
+import { cifarIn, mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
+import { UserError } from '../../common/userError';
 import { reason } from '../failure';
 
 /** The folder and the folders in it. */

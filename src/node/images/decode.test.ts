@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BrokenImageError } from '../../data/brokenFiles';
+import { BrokenImageError } from '../../data/sources/brokenFiles';
 import { decodeImage, imageSize } from './decode';
-import { CMYK_JPEG, GREY_JPEG, halves, plain, png, turned, type Colour } from './testImages';
+import { CMYK_JPEG, GREY_JPEG, halves, plain, png, turned, type Colour } from '../../testing/testImages';
 
 const RED: Colour = [220, 30, 40];
 const BLUE: Colour = [20, 60, 200];

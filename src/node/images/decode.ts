@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { BrokenImageError } from '../../data/brokenFiles';
+import { BrokenImageError } from '../../data/sources/brokenFiles';
 import { errorCode, reason } from '../failure';
 
 /*

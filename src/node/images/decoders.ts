@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { BrokenImageError } from '../../data/brokenFiles';
-import { Turnstile } from '../../data/turnstile';
-import { UserError } from '../../files/userError';
+import { BrokenImageError } from '../../data/sources/brokenFiles';
+import { Semaphore } from '../../data/sources/semaphore';
+import { UserError } from '../../common/userError';
 import { decodeImage } from './decode';
 
 /** Decodes image files, some at once. */
@@ -18,7 +18,7 @@ const THREADS_HERE = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
 /** @param workers files that are decoded at once */
 export function openDecoders(workers: number | 'auto'): Decoders {
   const count = workers === 'auto' ? availableParallelism() : workers;
-  const turnstile = new Turnstile(count);
+  const turnstile = new Semaphore(count);
   const { decode } = count <= THREADS_HERE ? { decode: decodeImage } : new DecoderProcess(count);
   return { decode: (path, side) => turnstile.pass(() => decode(path, side)) };
 }

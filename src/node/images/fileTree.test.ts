@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findImageTree, type ImageTree } from '../../data/imageTree';
+import { findImageTree, type ImageTree } from '../../data/sources/imageTree';
 import { TreeOnDisk } from './fileTree';
-import { writeTree } from './testImages';
+import { writeTree } from '../../testing/testImages';
 
 let folder = '';
 beforeEach(async () => {

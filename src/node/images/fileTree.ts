@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Entries, FileTree } from '../../data/imageTree';
-import { UserError } from '../../files/userError';
+import type { Entries, FileTree } from '../../data/sources/imageTree';
+import { UserError } from '../../common/userError';
 import { reason } from '../failure';
 
 /** A folder of a disk; symbolic links are followed. */

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UNWATCHED, type FileSet } from '../../data/fileSet';
-import { findImageTree, type ImageTree } from '../../data/imageTree';
+import { UNWATCHED, type FileSet } from '../../data/sources/fileSet';
+import { findImageTree, type ImageTree } from '../../data/sources/imageTree';
 import { channelStatistics, digestImages, isInMemory, readImages, type ImageSet } from '../../data/imageSet';
 import { TreeOnDisk } from './fileTree';
 import { loadTree } from './loadTree';
-import { plain, png, writeTree, type Colour } from './testImages';
+import { plain, png, writeTree, type Colour } from '../../testing/testImages';
 
 type FileSetOptions = Parameters<typeof loadTree>[1];
 

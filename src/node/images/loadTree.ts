@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { join } from 'node:path';
-import { loadFiles, UNWATCHED, type FileSet, type FileSetOptions, type LoadWatcher } from '../../data/fileSet';
-import type { ImageTree } from '../../data/imageTree';
+import { loadFiles, UNWATCHED, type FileSet, type FileSetOptions, type LoadWatcher } from '../../data/sources/fileSet';
+import type { ImageTree } from '../../data/sources/imageTree';
 import { freeMemory } from '../memory';
 import { imageSize } from './decode';
 import { openDecoders } from './decoders';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { UserError } from '../../files/userError';
-import type { NamedPicture } from '../../imae/reconstruction';
+import { UserError } from '../../common/userError';
+import type { NamedPicture } from '../../imae/eval/reconstruction';
 import { decodeImage } from './decode';
 
 /** Shares of red, green and blue in grey (ITU-R 601), as PIL converts. */

@@ -1,7 +1,7 @@
 import './language';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { formatCount, formatSetting } from '../../files/format';
+import { formatCount, formatSetting } from '../../common/format';
 import { element, svg } from './dom';
 import { keep, recall } from './memory';
 import { colourOf, onThemeChange } from './theme';

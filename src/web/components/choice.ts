@@ -3,7 +3,7 @@ import { element } from './dom';
 let groups = 0;
 
 /** One of a few: radio buttons side by side, which arrow keys move through. */
-export function choice<T extends string>(settings: {
+export function choiceField<T extends string>(settings: {
   /** What is chosen, for those who do not see it. */
   readonly label: string;
   readonly options: readonly { readonly value: T; readonly title: string }[];

@@ -1,5 +1,5 @@
-import { formatNumber, formatRate, formatSetting, formatShare } from '../../files/format';
-import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../files/metrics';
+import { formatNumber, formatRate, formatSetting, formatShare } from '../../common/format';
+import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../report/metrics';
 import { chart, type Chart, type ChartContent, type ChartLine, type ChartSettings } from './chart';
 import { element } from './dom';
 import { BASELINES, BRANCHES, neededScore } from './verdict';

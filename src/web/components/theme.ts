@@ -1,4 +1,4 @@
-import { choice } from './choice';
+import { choiceField } from './choice';
 import { keep, recall } from './memory';
 
 const THEMES = ['auto', 'light', 'dark'] as const;
@@ -25,7 +25,7 @@ export function themeSwitch(): HTMLElement {
   addEventListener('beforeprint', () => show('light'));
   addEventListener('afterprint', () => show(theme));
   show(theme);
-  return choice({
+  return choiceField({
     label: 'Colours',
     options: THEMES.map((value) => ({ value, title: TITLES[value] })),
     chosen: theme,

@@ -1,4 +1,4 @@
-import type { BranchErrors, ScorePoint } from '../../files/metrics';
+import type { BranchErrors, ScorePoint } from '../../report/metrics';
 import { element, svg } from './dom';
 
 /** The branches of i-MAE: what each is called and its colour everywhere in the page. */

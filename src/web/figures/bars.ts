@@ -1,4 +1,4 @@
-import type { BarsFigure } from '../../files/figures';
+import type { BarsFigure } from '../../report/figures';
 import { element, svg } from '../components/dom';
 import { formatValue } from './lines';
 import { scaleOf, type Scale } from './scale';

@@ -1,4 +1,4 @@
-import type { FigurePage } from '../../files/figures';
+import type { FigurePage } from '../../report/figures';
 
 /** A page with every kind of figure, for its test: long titles, wide tables and large matrices among them. */
 export function examplePage(): FigurePage {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeFigures } from '../../node/figureFile';
-import { readTemplate } from '../../node/reportFile';
-import { openBrowser, openTab } from '../testBrowser';
+import { writeFigures } from '../../runs/figureFile';
+import { readTemplate } from '../../runs/reportFile';
+import { openBrowser, openTab } from '../../testing/testBrowser';
 import { examplePage } from './example';
 import { colourAt, scaleOf } from './scale';
 

@@ -1,5 +1,5 @@
-import { formatNumber, formatSetting } from '../../files/format';
-import type { FigureLine, LinesFigure } from '../../files/figures';
+import { formatNumber, formatSetting } from '../../common/format';
+import type { FigureLine, LinesFigure } from '../../report/figures';
 import { chart, type ChartLine } from '../components/chart';
 
 /** Colours that colour-blind eyes tell apart; of more lines than colours, those of one colour differ by their dashes. */

@@ -1,4 +1,4 @@
-import type { Figure, FigurePage, FigureSection } from '../../files/figures';
+import type { Figure, FigurePage, FigureSection } from '../../report/figures';
 import { command } from '../components/command';
 import '../components/document.css';
 import { element, type Child } from '../components/dom';

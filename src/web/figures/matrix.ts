@@ -1,4 +1,4 @@
-import type { MatrixFigure } from '../../files/figures';
+import type { MatrixFigure } from '../../report/figures';
 import { element, svg } from '../components/dom';
 import { formatValue } from './lines';
 import { colourAt, isLight, scaleOf, type Scale } from './scale';

@@ -1,4 +1,4 @@
-import type { Axis } from '../../files/figures';
+import type { Axis } from '../../report/figures';
 import { square } from '../../tensor/exactMath';
 
 /** From values to places on an axis: 0 at its beginning, 1 at its end. */

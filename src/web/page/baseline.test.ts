@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { TINY } from '../../imae/testRun';
-import { openTab, prependToWorkers, useBrowser } from '../testBrowser';
+import { TINY } from '../../testing/tinyRun';
+import { openTab, prependToWorkers, useBrowser } from '../../testing/testBrowser';
 
 /* The page on what every WebGPU has to give: no optional feature, and the default limits. */
 

@@ -1,5 +1,5 @@
-import { memorySource, type ByteSource } from '../../files/byteSource';
-import { UserError } from '../../files/userError';
+import { memorySource, type ByteSource } from '../../formats/byteSource';
+import { UserError } from '../../common/userError';
 
 /** What only workers have: it waits for the disk. TypeScript knows it of workers alone. */
 declare class FileReaderSync {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openTab, useBrowser, WEB_FOLDER } from '../testBrowser';
+import { openTab, useBrowser, WEB_FOLDER } from '../../testing/testBrowser';
 
 const setting = useBrowser();
 

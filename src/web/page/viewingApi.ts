@@ -1,7 +1,7 @@
-import type { AttentionMap, Inspection } from '../../imae/inspector';
-import type { ModelFacts } from '../../imae/modelFile';
-import type { Blend, Reconstruction, Task } from '../../imae/viewer';
-import type { Picture } from '../../imae/viewerPictures';
+import type { AttentionMap, Inspection } from '../../imae/inspect/inspector';
+import type { ModelFacts } from '../../imae/checkpoint/modelFile';
+import type { Blend, Reconstruction, ViewerTask } from '../../imae/inspect/viewer';
+import type { Picture } from '../../imae/inspect/viewerPictures';
 import type { ModelInHand } from './currentModel';
 
 /** What the worker behind Unmix and Inside does. What fails is thrown with a message for the user. */
@@ -28,7 +28,7 @@ export interface OpenedModel {
   readonly id: number;
   readonly name: string;
   readonly facts: ModelFacts;
-  readonly task: Task;
+  readonly task: ViewerTask;
   /** One line that names what computes, and a software adapter loudly as such. */
   readonly adapter: string;
   readonly software: boolean;

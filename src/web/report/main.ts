@@ -1,4 +1,4 @@
-import type { ReportData } from '../../files/report';
+import type { ReportData } from '../../report/report';
 import { command } from '../components/command';
 import { phaseCharts, scoreCharts } from '../components/curves';
 import { element, type Child } from '../components/dom';
@@ -8,7 +8,7 @@ import { softwareWarning } from '../components/softwareWarning';
 import { themeSwitch } from '../components/theme';
 import { aboutScore, verdict } from '../components/verdict';
 import { Live, restoreScroll } from './live';
-import { formatTime, repeating, resumeCommand, sessionList, settingsTables } from './making';
+import { formatTime, repeating, resumeCommand, sessionList, settingsTables } from './provenance';
 import { pictures } from './pictures';
 import '../components/document.css';
 import './report.css';

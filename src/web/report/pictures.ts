@@ -1,5 +1,5 @@
-import type { ReportPhase } from '../../files/report';
-import { choice } from '../components/choice';
+import type { ReportPhase } from '../../report/report';
+import { choiceField } from '../components/choice';
 import { element } from '../components/dom';
 import { keep, recall } from '../components/memory';
 import { stepSlider } from '../components/stepSlider';
@@ -29,7 +29,7 @@ export function pictures(phases: readonly ReportPhase[]): HTMLElement {
   if (shownFirst) show(shownFirst);
   const tabs =
     phases.length > 1
-      ? choice({
+      ? choiceField({
           label: 'Phase',
           options: phases.map(({ id, title }) => ({ value: id, title })),
           chosen: shownFirst?.id ?? '',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { NO_METRICS } from '../../files/metrics';
-import type { ReportData, ReportPhase } from '../../files/report';
-import type { Session, SessionEnd } from '../../files/session';
-import { TEST_SESSION } from '../../files/testSession';
+import { NO_METRICS } from '../../report/metrics';
+import type { ReportData, ReportPhase } from '../../report/report';
+import type { Session, SessionEnd } from '../../report/session';
+import { TEST_SESSION } from '../../testing/testSession';
 import { statusOf } from './status';
 
 const WRITTEN = '2026-11-21T12:10:00.000Z';

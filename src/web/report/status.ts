@@ -1,5 +1,5 @@
-import { formatDuration } from '../../files/format';
-import type { ReportData, ReportPhase } from '../../files/report';
+import { formatDuration } from '../../common/format';
+import type { ReportData, ReportPhase } from '../../report/report';
 
 /** How a run stands: `silent` is one that should be running but was not heard of, `unknown` one that left no word. */
 export interface Status {

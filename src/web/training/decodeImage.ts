@@ -1,4 +1,4 @@
-import { scaleSquare } from '../../data/scale';
+import { scaleSquare } from '../../data/bicubic';
 
 const CHANNELS = 3;
 
@@ -9,7 +9,7 @@ const CHANNELS = 3;
  *
  * @throws Error where it cannot be decoded
  */
-export async function decodeImage(file: Blob, side: number): Promise<Uint8Array> {
+export async function decodeInBrowser(file: Blob, side: number): Promise<Uint8Array> {
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
   try {
     const square = Math.min(bitmap.width, bitmap.height);
@@ -27,7 +27,7 @@ export async function decodeImage(file: Blob, side: number): Promise<Uint8Array>
 }
 
 /** Width and height of an image file as it is seen, upright. @throws Error where it cannot be decoded */
-export async function imageSize(file: Blob): Promise<{ readonly width: number; readonly height: number }> {
+export async function browserImageSize(file: Blob): Promise<{ readonly width: number; readonly height: number }> {
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
   const { width, height } = bitmap;
   bitmap.close();

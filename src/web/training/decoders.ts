@@ -3,7 +3,7 @@ import { describeBrowser } from '../browserName';
 import type { DecodingService } from '../workers/decoding';
 
 /** Decodes image files, some at once. */
-export interface Decoders {
+export interface BrowserDecoders {
   /** The browser's name: each decodes in its own way. */
   readonly name: string;
   /** See `decodeImage`. @throws Error where it cannot be decoded */
@@ -16,7 +16,7 @@ export interface Decoders {
 const MOST_WORKERS = 8;
 
 /** Starts workers that decode. @param workers how many; 'auto' is one a processor core */
-export function openDecoders(workers: number | 'auto'): Decoders {
+export function openBrowserDecoders(workers: number | 'auto'): BrowserDecoders {
   const count = workers === 'auto' ? Math.min(MOST_WORKERS, navigator.hardwareConcurrency) : workers;
   const started = Array.from({ length: count }, () => new Worker(new URL('./decoding.js', import.meta.url), { type: 'module', name: 'decoding' }));
   const free = started.map((worker) => wrap<DecodingService>(worker));

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CIFAR_10 } from '../../data/cifar';
-import type { FoundSet } from '../../data/foundSet';
+import { CIFAR_10 } from '../../data/sources/cifar';
+import type { DetectedDataset } from '../../data/sources/datasetDetection';
 import { digestImages } from '../../data/imageSet';
 import { findImageSet } from '../../node/loadImageSet';
-import { writeTree } from '../../node/images/testImages';
+import { writeTree } from '../../testing/testImages';
 import { findImages, type GivenImages, type PlacedFile } from './givenImages';
 
 /* A page finds among files what Node finds in the folder that they are of. */
@@ -41,7 +41,7 @@ async function archive(cut = Infinity): Promise<Uint8Array> {
   return gzipSync(Buffer.concat(parts)).subarray(0, cut);
 }
 
-async function digests(found: FoundSet): Promise<string[]> {
+async function digests(found: DetectedDataset): Promise<string[]> {
   if (found.kind !== 'cifar') throw new Error('It is no CIFAR.');
   const { train, test } = await found.load();
   return [await digestImages(train), await digestImages(test)];

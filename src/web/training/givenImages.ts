@@ -1,8 +1,8 @@
-import type { FoundSet } from '../../data/foundSet';
-import { ARCHIVE, foundIn } from '../../data/foundSet';
-import { mayBeOfCifar, type Folder } from '../../data/cifarFolder';
-import { findImageTree, type Entries, type FileTree } from '../../data/imageTree';
-import { UserError } from '../../files/userError';
+import type { DetectedDataset } from '../../data/sources/datasetDetection';
+import { ARCHIVE, detectDataset } from '../../data/sources/datasetDetection';
+import { mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
+import { findImageTree, type Entries, type FileTree } from '../../data/sources/imageTree';
+import { UserError } from '../../common/userError';
 import { readArchive } from './archive';
 
 /** A file and where it lies in what was given. */
@@ -32,12 +32,12 @@ export interface KnownImages {
 }
 
 /** Finds the image set among files, as Node does in a folder or an archive. @throws UserError that says what was found, and what is needed */
-export async function findImages({ name, files }: GivenImages): Promise<FoundSet> {
+export async function findImages({ name, files }: GivenImages): Promise<DetectedDataset> {
   const [first, ...others] = files;
   if (first && others.length === 0 && ARCHIVE.test(first.file.name)) {
-    return await foundIn(name, await foldersInArchive(first.file), () => Promise.resolve(undefined));
+    return await detectDataset(name, await foldersInArchive(first.file), () => Promise.resolve(undefined));
   }
-  return await foundIn(name, foldersOf(name, files), () => findImageTree(new GivenTree(name, files)));
+  return await detectDataset(name, foldersOf(name, files), () => findImageTree(new GivenTree(name, files)));
 }
 
 /** The folder and those in it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TEST_SESSION } from '../../files/testSession';
-import { tinyConfig } from '../../imae/testRun';
+import { TEST_SESSION } from '../../testing/testSession';
+import { tinyConfig } from '../../testing/tinyRun';
 import { MemoryFolder } from './memoryFolder';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

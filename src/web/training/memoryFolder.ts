@@ -1,6 +1,6 @@
-import { readSessions, type Session, type SessionLine } from '../../files/session';
-import { UserError } from '../../files/userError';
-import { resolveConfig, type Config, type Phase } from '../../imae/config';
+import { readSessions, type Session, type SessionLine } from '../../report/session';
+import { UserError } from '../../common/userError';
+import { resolveConfig, type Config, type Phase } from '../../imae/config/config';
 import {
   appendedLine,
   BROKEN_IMAGES,
@@ -16,19 +16,19 @@ import {
   PANELS,
   SESSIONS,
   type MetricsLine,
-  type Moment,
-} from '../../imae/runFiles';
+  type RunPosition,
+} from '../../imae/train/runFiles';
 
 /** A file with the name under which messages speak of it. */
-export interface NamedBytes {
+export interface FolderEntry {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
 /** A complete checkpoint: all that a run needs to go on from it. */
-export interface SavedCheckpoint extends Moment {
-  readonly model: NamedBytes;
-  readonly state: NamedBytes;
+export interface SavedCheckpoint extends RunPosition {
+  readonly model: FolderEntry;
+  readonly state: FolderEntry;
 }
 
 /** The files of a folder by their paths in it, with slashes. */
@@ -148,7 +148,7 @@ export class MemoryFolder {
   }
 
   /** The last sheet of panels. */
-  lastPicture(): NamedBytes | undefined {
+  lastPicture(): FolderEntry | undefined {
     const sheets = [...this.binary]
       .map(([name, bytes]) => ({ name, bytes, match: SHEET.exec(name) }))
       .flatMap(({ name, bytes, match }) => (match ? [{ name, bytes, phase: match[1] as Phase, step: Number(match[2]) }] : []));
@@ -156,7 +156,7 @@ export class MemoryFolder {
   }
 
   /** Keeps a checkpoint, and drops those no longer needed, as Node does. */
-  writeCheckpoint(moment: Moment, model: Uint8Array, state: Uint8Array): void {
+  writeCheckpoint(moment: RunPosition, model: Uint8Array, state: Uint8Array): void {
     const files = checkpointFiles(moment);
     this.binary.set(`${CHECKPOINTS}/${files.model}`, model);
     this.binary.set(`${CHECKPOINTS}/${files.state}`, state);
@@ -175,14 +175,14 @@ export class MemoryFolder {
     return this.checkpoint((moment) => moment.phase === phase);
   }
 
-  private checkpoint(isWanted: (moment: Moment) => boolean): SavedCheckpoint | undefined {
+  private checkpoint(isWanted: (moment: RunPosition) => boolean): SavedCheckpoint | undefined {
     const moment = completeCheckpoints(this.checkpointNames()).filter(isWanted).at(-1);
     if (!moment) return undefined;
     const { model, state } = checkpointFiles(moment);
     return { ...moment, model: this.named(model), state: this.named(state) };
   }
 
-  private named(file: string): NamedBytes {
+  private named(file: string): FolderEntry {
     const name = `${CHECKPOINTS}/${file}`;
     return { name, bytes: this.binary.get(name) as Uint8Array };
   }

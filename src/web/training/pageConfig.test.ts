@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resolveConfig, type Config } from '../../imae/config';
-import type { PartialSettings } from '../../imae/options';
+import { resolveConfig, type Config } from '../../imae/config/config';
+import type { PartialSettings } from '../../imae/config/options';
 import type { KnownImages } from './givenImages';
 import { assertForPage, withLiveLogging } from './pageConfig';
 

@@ -1,6 +1,6 @@
-import { UserError } from '../../files/userError';
-import { phasesOf, planIfKnown, resolveConfig, type Config } from '../../imae/config';
-import { assertFits, builtInSize, type SetSize } from '../../imae/trainingData';
+import { UserError } from '../../common/userError';
+import { phasesOf, planIfKnown, resolveConfig, type Config } from '../../imae/config/config';
+import { assertFits, builtInSize, type SetSize } from '../../imae/train/trainingData';
 import type { KnownImages } from './givenImages';
 
 /** Whether a run's images are files that somebody has to give, not the built-in drawings. */

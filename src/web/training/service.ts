@@ -1,14 +1,14 @@
-import { UNWATCHED, type LoadWatcher } from '../../data/fileSet';
-import { UserError } from '../../files/userError';
+import { UNWATCHED, type LoadWatcher } from '../../data/sources/fileSet';
+import { UserError } from '../../common/userError';
 import { isSoftware, nameAdapter, type Engine } from '../../gpu/engine';
 import { EngineError } from '../../gpu/errors';
-import type { Config } from '../../imae/config';
-import { rehearse } from '../../imae/phaseResources';
-import { checkResumption, DivergedError, type RunResult } from '../../imae/run';
-import { assertTrainable, BUILT_IN, drawBuiltIn } from '../../imae/trainingData';
-import type { Decoders } from './decoders';
+import type { Config } from '../../imae/config/config';
+import { rehearse } from '../../imae/train/phaseResources';
+import { checkResumption, DivergedError, type RunResult } from '../../imae/train/run';
+import { assertTrainable, BUILT_IN, drawBuiltIn } from '../../imae/train/trainingData';
+import type { BrowserDecoders } from './decoders';
 import { findImages, type GivenImages, type KnownImages } from './givenImages';
-import { runOptions, trainLeg, type Leg, type Surroundings, type TrainingEvent } from './leg';
+import { runOptions, trainSession, type TrainingSession, type Surroundings, type TrainingEvent } from './trainingSession';
 import { asksForImages } from './pageConfig';
 import { loadImages, lookAt, type LoadedImages } from './trainingImages';
 
@@ -23,13 +23,13 @@ export type Reason = 'user' | 'diverged' | 'device-lost' | 'engine' | 'defect';
 /** What the worker that trains can be asked. It trains one leg at a time. */
 export interface TrainingService {
   /** Trains a leg. What it makes comes by `send`, all of it before the answer. */
-  train(leg: Leg, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd>;
+  train(leg: TrainingSession, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd>;
   /** Ends the leg under way with a checkpoint. */
   requestStop(): void;
   /** Takes the images on which runs are trained from now on that ask for some. @throws UserError where there are none among the files */
   use(images: GivenImages): Promise<KnownImages>;
   /** Looks whether a run can go on as `leg` says. @throws UserError */
-  check(leg: Leg): Promise<void>;
+  check(leg: TrainingSession): Promise<void>;
 }
 
 /** What the service needs of where it runs. */
@@ -37,7 +37,7 @@ export interface Platform {
   /** @throws UserError where there is no GPU */
   readonly openEngine: (options: { readonly plain: boolean }) => Promise<Engine>;
   readonly drawPicture: Surroundings['drawPicture'];
-  readonly openDecoders: (workers: number | 'auto') => Decoders;
+  readonly openDecoders: (workers: number | 'auto') => BrowserDecoders;
   /** Prepares an event to be given away, with the bytes in it. */
   readonly giveAway?: (event: TrainingEvent) => TrainingEvent;
 }
@@ -51,7 +51,7 @@ export class Training implements TrainingService {
 
   constructor(private readonly platform: Platform) {}
 
-  async train(leg: Leg, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd> {
+  async train(leg: TrainingSession, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd> {
     this.stop = false;
     const { drawPicture, giveAway } = this.platform;
     const tell = async (event: TrainingEvent): Promise<void> => await send(giveAway ? giveAway(event) : event);
@@ -68,7 +68,7 @@ export class Training implements TrainingService {
       if (broken) broken.listener = tellBroken;
       await tell({ kind: 'preparing', what: 'compiling kernels' });
       if (known?.engine !== engine) await rehearse(engine, config, data);
-      const result = await trainLeg(engine, data, leg, { send: tell, drawPicture, stopRequested: () => this.stop });
+      const result = await trainSession(engine, data, leg, { send: tell, drawPicture, stopRequested: () => this.stop });
       return { ended: result.stopped ? 'stopped' : 'finished', ...result };
     } catch (error) {
       this.dispose(); // whatever it was, the next leg gets a new device
@@ -80,7 +80,7 @@ export class Training implements TrainingService {
     this.stop = true;
   }
 
-  async check(leg: Leg): Promise<void> {
+  async check(leg: TrainingSession): Promise<void> {
     await checkResumption(leg.config, await this.loaded(leg.config, false, UNWATCHED), runOptions(leg));
   }
 
@@ -127,8 +127,8 @@ export class Training implements TrainingService {
 
   private async given(config: Config, toTrain: boolean, watcher: LoadWatcher): Promise<{ readonly sets: LoadedImages; readonly close: () => void }> {
     if (!this.found) throw new UserError(`The images of this run (${config.data.set ?? 'none'}) were not given. Drop their folder on the page.`);
-    let decoders: Decoders | undefined;
-    const open = (): Decoders => (decoders = this.platform.openDecoders(config.data.workers));
+    let decoders: BrowserDecoders | undefined;
+    const open = (): BrowserDecoders => (decoders = this.platform.openDecoders(config.data.workers));
     const close = (): void => decoders?.close();
     try {
       return { sets: await loadImages(await this.found, config, open, watcher, toTrain), close };

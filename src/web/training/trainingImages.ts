@@ -1,12 +1,12 @@
-import { BrokenImageError, type BrokenFiles } from '../../data/brokenFiles';
-import { loadFiles, type FileReader, type LoadWatcher } from '../../data/fileSet';
-import type { FoundSet } from '../../data/foundSet';
+import { BrokenImageError, type BrokenFiles } from '../../data/sources/brokenFiles';
+import { loadFiles, type FileReader, type LoadWatcher } from '../../data/sources/fileSet';
+import type { DetectedDataset } from '../../data/sources/datasetDetection';
 import type { TrainTest } from '../../data/imageSet';
-import type { FileTree } from '../../data/imageTree';
-import { UserError } from '../../files/userError';
-import type { Config } from '../../imae/config';
-import { assertFits } from '../../imae/trainingData';
-import type { Decoders } from './decoders';
+import type { FileTree } from '../../data/sources/imageTree';
+import { UserError } from '../../common/userError';
+import type { Config } from '../../imae/config/config';
+import { assertFits } from '../../imae/train/trainingData';
+import type { BrowserDecoders } from './decoders';
 import { GivenTree, type KnownImages } from './givenImages';
 import { trainingSize } from './pageConfig';
 
@@ -20,7 +20,7 @@ const MEMORY_SHARE = 0.25;
 const HELD_OUT_BYTES = 2 ** 28;
 
 /** What a page has to know of a set before it is loaded for a run. @throws UserError where it is damaged */
-export async function lookAt(found: FoundSet): Promise<KnownImages> {
+export async function lookAt(found: DetectedDataset): Promise<KnownImages> {
   if (found.kind === 'tree') {
     const { root, train, classes, notes } = found.tree;
     return { name: root.name, count: train.paths.length, classes: classes.length, side: undefined, notes };
@@ -35,7 +35,7 @@ export async function lookAt(found: FoundSet): Promise<KnownImages> {
  * @param toTrain false where its identity alone is wanted: then no training image is decoded
  * @throws UserError where a file is broken and that is to stop it, or it does not fit the model or the memory
  */
-export async function loadImages(found: FoundSet, config: Config, open: () => Decoders, watcher: LoadWatcher, toTrain: boolean): Promise<LoadedImages> {
+export async function loadImages(found: DetectedDataset, config: Config, open: () => BrowserDecoders, watcher: LoadWatcher, toTrain: boolean): Promise<LoadedImages> {
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
   const { decodeSize, broken, stream, statistics } = config.data;
@@ -52,7 +52,7 @@ export async function loadImages(found: FoundSet, config: Config, open: () => De
   }
 }
 
-function readerOf(root: FileTree, decoders: Decoders): FileReader {
+function readerOf(root: FileTree, decoders: BrowserDecoders): FileReader {
   if (!(root instanceof GivenTree)) throw new Error('These files were not given to a page.');
   const named = async <T>(path: string, work: Promise<T>): Promise<T> => {
     try {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TextReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js/lib/zip-core-native.js';
-import { UserError } from '../../files/userError';
+import { UserError } from '../../common/userError';
 import { unzip, zipFolder } from './zip';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

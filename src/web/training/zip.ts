@@ -1,5 +1,5 @@
 import { configure, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js/lib/zip-core-native.js';
-import { UserError } from '../../files/userError';
+import { UserError } from '../../common/userError';
 import type { Files } from './memoryFolder';
 
 /*

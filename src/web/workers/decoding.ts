@@ -1,14 +1,14 @@
 import { expose, transfer } from 'comlink';
-import { decodeImage, imageSize } from '../training/decodeImage';
+import { decodeInBrowser, browserImageSize } from '../training/decodeImage';
 
 /* A worker that decodes image files beside the one that trains. */
 
 const decoding = {
   async decode(file: Blob, side: number): Promise<Uint8Array> {
-    const image = await decodeImage(file, side);
+    const image = await decodeInBrowser(file, side);
     return transfer(image, [image.buffer as ArrayBuffer]);
   },
-  size: imageSize,
+  size: browserImageSize,
 };
 
 export type DecodingService = typeof decoding;

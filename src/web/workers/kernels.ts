@@ -1,12 +1,12 @@
 import { expose } from 'comlink';
 import type { Measure } from '../../../bench/bench';
-import { measureCeilings } from '../../../bench/ceiling.bench';
+import { measureCeilings } from '../../../bench/peakThroughput.bench';
 import { reportDevice, type DeviceReport, type DeviceWanted } from '../../../bench/device';
 import { suites as benchSuites } from '../../../bench/index';
 import { chooseSuites, runBenches, type BenchFailure, type BenchOutcome } from '../../../bench/runBenches';
 import { startUp, type StartUp } from '../../../bench/startUp.bench';
 import { chooseSteps, runStep, steps, type StepCase, type StepResult } from '../../../bench/step.bench';
-import { attempt } from '../../../kernels-test/attempt';
+import { attempt } from '../../../kernels-test/captureFailure';
 import { isChosen } from '../../../kernels-test/filter';
 import { suites as testSuites } from '../../../kernels-test/index';
 import { runSuites, type TestResult } from '../../../kernels-test/runSuites';

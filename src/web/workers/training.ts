@@ -1,8 +1,8 @@
 import { expose, transfer } from 'comlink';
-import { drawPanels, layoutPanels, type PanelSheet } from '../../files/panels';
+import { drawPanels, layoutPanels, type ImageGrid } from '../../report/imageGrid';
 import { openBrowserEngine } from '../device';
-import { openDecoders } from '../training/decoders';
-import type { TrainingEvent } from '../training/leg';
+import { openBrowserDecoders } from '../training/decoders';
+import type { TrainingEvent } from '../training/trainingSession';
 import { Training } from '../training/service';
 
 /* The worker that trains. */
@@ -10,7 +10,7 @@ import { Training } from '../training/service';
 /** A canvas must be there before its size is known. */
 const ANY_SIZE = 1;
 
-async function drawPicture(sheet: PanelSheet): Promise<Uint8Array> {
+async function drawPicture(sheet: ImageGrid): Promise<Uint8Array> {
   const layout = layoutPanels(context(ANY_SIZE, ANY_SIZE), sheet);
   const drawing = context(layout.width, layout.height);
   drawPanels(drawing, layout);
@@ -36,4 +36,4 @@ function giveAway(event: TrainingEvent): TrainingEvent {
   }
 }
 
-expose(new Training({ openEngine: openBrowserEngine, drawPicture, openDecoders, giveAway }));
+expose(new Training({ openEngine: openBrowserEngine, drawPicture, openDecoders: openBrowserDecoders, giveAway }));

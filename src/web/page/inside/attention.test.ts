@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AttentionLayer } from '../../../imae/inspector';
-import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, partTitles, percent, scaleOf, strength } from './attention';
+import type { AttentionLayer } from '../../../imae/inspect/inspector';
+import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, partTitles, formatAttention, colourScale, strength } from './attention';
 
 /** Two heads over four places, of which the encoder has no token of the last. */
 const MAP = {
@@ -33,7 +33,7 @@ it('takes heads apart and averages them, and keeps what has no token', () => {
 
 describe('the scale', () => {
   it('ends at the largest weight of all maps, and knows what all would get alike: the class token too', () => {
-    expect(scaleOf(headMaps(MAP))).toEqual({ top: 0.7, even: 1 / 4 });
+    expect(colourScale(headMaps(MAP))).toEqual({ top: 0.7, even: 1 / 4 });
   });
 
   it('rises from nothing to all, faint weights first', () => {
@@ -49,7 +49,7 @@ it('says in words where most goes', () => {
   expect(second && describeMap(second, 2)).toBe(
     '70 % to row 2, column 1; 10 % to row 1, column 1; 10 % to row 1, column 2; 10 % to the class token',
   );
-  expect([0, 0.001, 0.0994, 0.0996, 0.5].map(percent)).toEqual(['0 %', '0.1 %', '9.9 %', '10 %', '50 %']);
+  expect([0, 0.001, 0.0994, 0.0996, 0.5].map(formatAttention)).toEqual(['0 %', '0.1 %', '9.9 %', '10 %', '50 %']);
 });
 
 it('offers the parts that a model has', () => {

@@ -1,5 +1,5 @@
-import type { AttentionLayer, AttentionMap, Part } from '../../../imae/inspector';
-import type { Task } from '../../../imae/viewer';
+import type { AttentionLayer, AttentionMap, InspectedPart } from '../../../imae/inspect/inspector';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
 import { placeName } from './places';
 
 /** What one head, or the mean of several, gives of its attention: to the places of the image and to the class token. */
@@ -29,14 +29,14 @@ export function meanOverHeads({ toPlaces, toClass }: AttentionMap): HeadMap {
 }
 
 /** What maps that are compared with each other are drawn by. */
-export interface Scale {
+export interface ColourScale {
   /** The largest weight of any place. */
   readonly top: number;
   /** What each token would get if all got the same. */
   readonly even: number;
 }
 
-export function scaleOf(maps: readonly HeadMap[]): Scale {
+export function colourScale(maps: readonly HeadMap[]): ColourScale {
   let top = 0;
   for (const { toPlaces } of maps) for (const weight of toPlaces) if (weight > top) top = weight;
   const places = maps[0]?.toPlaces.reduce((count, weight) => count + (Number.isNaN(weight) ? 0 : 1), 0) ?? 0;
@@ -57,18 +57,18 @@ export function describeMap({ toPlaces, toClass }: HeadMap, grid: number): strin
     .filter(([, weight]) => !Number.isNaN(weight))
     .sort(([, a], [, b]) => b - a)
     .slice(0, 3)
-    .map(([place, weight]) => `${percent(weight)} to ${placeName(place, grid)}`);
-  return `${most.join('; ')}; ${percent(toClass)} to the class token`;
+    .map(([place, weight]) => `${formatAttention(weight)} to ${placeName(place, grid)}`);
+  return `${most.join('; ')}; ${formatAttention(toClass)} to the class token`;
 }
 
 /** `12 %`; one digit behind the point below 9.95 %. */
-export function percent(share: number): string {
+export function formatAttention(share: number): string {
   const value = 100 * share;
   return `${value >= 9.95 ? Math.round(value) : Number(value.toFixed(1))} %`;
 }
 
 /** What the parts of a model are called, those that it has. */
-export function partTitles(task: Task): { readonly value: Part; readonly title: string }[] {
+export function partTitles(task: ViewerTask): { readonly value: InspectedPart; readonly title: string }[] {
   const encoder = { value: 'encoder', title: 'Encoder' } as const;
   if (task !== 'both') return [encoder, { value: 'subordinate', title: 'Decoder' }];
   return [encoder, { value: 'subordinate', title: 'Decoder, subordinate' }, { value: 'dominant', title: 'Decoder, dominant' }];

@@ -1,7 +1,7 @@
-import type { AttentionLayer, AttentionMap } from '../../../imae/inspector';
-import { counted } from '../../../files/format';
+import type { AttentionLayer, AttentionMap } from '../../../imae/inspect/inspector';
+import { counted } from '../../../common/format';
 import { element } from '../../components/dom';
-import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, percent, scaleOf, strength, type HeadMap, type Scale } from './attention';
+import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, formatAttention, colourScale, strength, type HeadMap, type ColourScale } from './attention';
 import type { MapPainter } from './mapPainter';
 
 /** So many maps stand in one row, however narrow the page. */
@@ -51,7 +51,7 @@ export class AttentionMaps {
     );
     return (shown) => {
       const maps = shown.maps.map(headMaps);
-      const scale = scaleOf(maps.flat());
+      const scale = colourScale(maps.flat());
       for (const [layer, figures] of layers.entries()) drawAll(figures, maps[layer] ?? [], scale, shown);
       legend.show(scale);
     };
@@ -78,7 +78,7 @@ export class AttentionMaps {
     this.element.replaceChildren(means, legend.element, below);
     return (shown) => {
       const maps = shown.maps.map(meanOverHeads);
-      const scale = scaleOf(maps);
+      const scale = colourScale(maps);
       drawAll(figures, maps, scale, shown);
       legend.show(scale);
       drawHeads?.(shown);
@@ -97,7 +97,7 @@ export class AttentionMaps {
     return (shown) => {
       const attention = shown.maps[open];
       const maps = attention ? headMaps(attention) : [];
-      const scale = scaleOf(maps);
+      const scale = colourScale(maps);
       drawAll(figures, maps, scale, shown);
       legend.show(scale);
     };
@@ -142,19 +142,19 @@ function row(title: string, figures: readonly MapFigure[]): HTMLElement {
   return element('section', { class: 'layer' }, element('h4', {}, title), maps);
 }
 
-function drawAll(figures: readonly MapFigure[], maps: readonly HeadMap[], scale: Scale, { painter, grid, chosen }: ShownMaps): void {
+function drawAll(figures: readonly MapFigure[], maps: readonly HeadMap[], scale: ColourScale, { painter, grid, chosen }: ShownMaps): void {
   for (const [index, { canvas, labelled, name, bar, share }] of figures.entries()) {
     const map = maps[index];
     if (!map) continue;
     painter.paintWeights(canvas, map, scale.top, chosen);
     labelled.setAttribute('aria-label', `${name}: ${describeMap(map, grid)}`);
-    share.textContent = `cls ${percent(map.toClass)}`;
+    share.textContent = `cls ${formatAttention(map.toClass)}`;
     bar.style.width = `${100 * map.toClass}%`;
   }
 }
 
 /** What the colours of maps mean. */
-function scaleLegend(): { readonly element: HTMLElement; show(scale: Scale): void } {
+function scaleLegend(): { readonly element: HTMLElement; show(scale: ColourScale): void } {
   const even = element('i', { class: 'even' });
   const top = element('span', { class: 'number' });
   const evenText = element('span', { class: 'number' });
@@ -168,8 +168,8 @@ function scaleLegend(): { readonly element: HTMLElement; show(scale: Scale): voi
       evenText,
     ),
     show: (scale) => {
-      top.textContent = percent(scale.top);
-      evenText.textContent = `Notch: ${percent(scale.even)}, if all got the same. cls: share of the class token.`;
+      top.textContent = formatAttention(scale.top);
+      evenText.textContent = `Notch: ${formatAttention(scale.even)}, if all got the same. cls: share of the class token.`;
       even.style.left = `${100 * Math.min(1, strength(scale.even, scale.top))}%`;
     },
   };

@@ -1,6 +1,6 @@
-import type { AttentionLayer, AttentionMap, Part } from '../../../imae/inspector';
-import type { Task } from '../../../imae/viewer';
-import { choice } from '../../components/choice';
+import type { AttentionLayer, AttentionMap, InspectedPart } from '../../../imae/inspect/inspector';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
+import { choiceField } from '../../components/choice';
 import { element } from '../../components/dom';
 import { partTitles } from './attention';
 import { AttentionMaps } from './attentionMaps';
@@ -26,10 +26,10 @@ export class AttentionPanel {
   private readonly token = element('p', { class: 'token', role: 'status' });
   private readonly missing = element('div', { class: 'missing', hidden: true });
   private readonly maps = new AttentionMaps();
-  private task: Task = 'both';
-  private part: Part = 'encoder';
+  private task: ViewerTask = 'both';
+  private part: InspectedPart = 'encoder';
   /** The part that maps are laid out for, and of which layers. */
-  private laidOut: { readonly part: Part; readonly layers: string } | undefined;
+  private laidOut: { readonly part: InspectedPart; readonly layers: string } | undefined;
   private shown: ShownAttention | undefined;
 
   /** @param onClassToken is called where the user wants the class token in place of a patch that has none */
@@ -43,7 +43,7 @@ export class AttentionPanel {
     );
   }
 
-  setTask(task: Task): void {
+  setTask(task: ViewerTask): void {
     this.task = task;
     this.choosePart('encoder');
   }
@@ -78,10 +78,10 @@ export class AttentionPanel {
     this.maps.show({ maps, painter, grid, chosen });
   }
 
-  private choosePart(part: Part): void {
+  private choosePart(part: InspectedPart): void {
     this.part = part;
     this.parts.replaceChildren(
-      choice({
+      choiceField({
         label: 'Part of the model',
         options: partTitles(this.task),
         chosen: part,
@@ -95,7 +95,7 @@ export class AttentionPanel {
   }
 }
 
-function ofPart({ layers, maps }: ShownAttention, part: Part): { layers: AttentionLayer[]; maps: AttentionMap[] } {
+function ofPart({ layers, maps }: ShownAttention, part: InspectedPart): { layers: AttentionLayer[]; maps: AttentionMap[] } {
   return {
     layers: layers.filter((layer) => layer.part === part),
     maps: maps.flatMap((map, index) => (map && layers[index]?.part === part ? [map] : [])),

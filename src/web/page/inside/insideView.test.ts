@@ -1,13 +1,13 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveModel, trainedAs } from '../../../imae/checkpoint';
-import type { Phase } from '../../../imae/config';
-import { normalisationMetadata } from '../../../imae/modelFile';
-import type { PartialSettings } from '../../../imae/options';
-import { tinyConfig } from '../../../imae/testRun';
-import { initializeModel, makeModel } from '../../../imae/trainer';
-import { testEngine } from '../../../node/testEngine';
-import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
+import { saveModel, trainedAs } from '../../../imae/checkpoint/checkpoint';
+import type { Phase } from '../../../imae/config/config';
+import { normalisationMetadata } from '../../../imae/checkpoint/modelFile';
+import type { PartialSettings } from '../../../imae/config/options';
+import { tinyConfig } from '../../../testing/tinyRun';
+import { initializeModel, makeModel } from '../../../imae/train/trainer';
+import { testEngine } from '../../../testing/testEngine';
+import { openTab, prependToWorkers, useBrowser } from '../../../testing/testBrowser';
 
 const setting = useBrowser();
 

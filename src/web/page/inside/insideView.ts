@@ -1,9 +1,9 @@
-import type { AttentionMap, Inspection } from '../../../imae/inspector';
-import type { Blend } from '../../../imae/viewer';
+import type { AttentionMap, Inspection } from '../../../imae/inspect/inspector';
+import type { Blend } from '../../../imae/inspect/viewer';
 import { element } from '../../components/dom';
 import { onThemeChange } from '../../components/theme';
 import type { PageContext } from '../page';
-import { Latest } from '../../components/latest';
+import { LatestOnly } from '../../components/latestOnly';
 import { ModelPanel } from '../mixture/modelPanel';
 import { Notice, type Remedy } from '../../components/notice';
 import { takeFiles } from '../../components/files';
@@ -14,7 +14,7 @@ import { AttentionPanel } from './attentionPanel';
 import './inside.css';
 import { LatentPanel } from './latentPanel';
 import { MapPainter } from './mapPainter';
-import { Subject, type Mixture } from './subject';
+import { Subject, type SubjectMixture } from './subject';
 
 /** An answer that takes longer, in milliseconds, is announced. */
 const PATIENCE = 400;
@@ -24,7 +24,7 @@ const DISMISS: Remedy = { title: 'Dismiss', pressed: () => undefined };
 /** A mixture to be looked into, and the place whose attention is shown; none: the class token. */
 interface Question {
   readonly of: OpenedModel;
-  readonly mixture: Mixture;
+  readonly mixture: SubjectMixture;
   readonly chosen: number | undefined;
 }
 
@@ -51,7 +51,7 @@ class InsideView implements View {
   private asking = this.newQueue();
 
   private opened: OpenedModel | undefined;
-  private mixture: Mixture | undefined;
+  private mixture: SubjectMixture | undefined;
   /** What the worker has inspected last. */
   private inspected: { readonly blend: Blend; readonly inspection: Inspection } | undefined;
   private latest: { readonly answer: Answer; readonly question: Question } | undefined;
@@ -141,8 +141,8 @@ class InsideView implements View {
     this.subject.setModel(opened.facts, opened.task);
   }
 
-  private newQueue(): Latest<Question, Answer | undefined> {
-    return new Latest((question) => this.ask(question), {
+  private newQueue(): LatestOnly<Question, Answer | undefined> {
+    return new LatestOnly((question) => this.ask(question), {
       answer: (answer, question) => this.show(answer, question),
       failure: (error, { of }) => {
         if (of === this.opened) this.fail(error);

@@ -1,5 +1,5 @@
-import { LATENT_ALPHAS, type Inspection } from '../../../imae/inspector';
-import type { Task } from '../../../imae/viewer';
+import { LATENT_ALPHAS, type Inspection } from '../../../imae/inspect/inspector';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
 import { chart, type Chart, type ChartLine } from '../../components/chart';
 import { element } from '../../components/dom';
 import { colourOf } from '../../components/theme';
@@ -37,7 +37,7 @@ export class LatentPanel {
       element('p', { class: 'note' }, 'How far the latent of each visible patch has come on the way from image 2’s, 0, to image 1’s, 1. Above ½ it is nearer to image 1.'),
     ),
   );
-  private task: Task = 'both';
+  private task: ViewerTask = 'both';
   private distances: Chart[] = [];
   private laidOut = '';
 
@@ -57,7 +57,7 @@ export class LatentPanel {
     );
   }
 
-  setTask(task: Task): void {
+  setTask(task: ViewerTask): void {
     this.task = task;
   }
 

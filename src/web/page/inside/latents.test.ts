@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LATENT_ALPHAS, type LatentDistances } from '../../../imae/inspector';
-import { aboutBranches, latentTitle, ownImage, shareColour } from './latents';
+import { LATENT_ALPHAS, type LatentDistances } from '../../../imae/inspect/inspector';
+import { aboutBranches, latentTitle, imageOfBranch, shareColour } from './latents';
 
 /** A branch that is always as far from image 1, and from image 2. */
 const branch = (of: LatentDistances['of'], to1: number, to2: number): LatentDistances => ({
@@ -11,9 +11,9 @@ const branch = (of: LatentDistances['of'], to1: number, to2: number): LatentDist
 const LATENTS = [branch('encoder', 0.7, 0.7), branch('subordinate', 0.25, 1), branch('dominant', 0.9, 0.5)];
 
 it('the subordinate is image 1 below a half and image 2 above', () => {
-  expect([0.1, 0.45, 0.55, 0.9].map((alpha) => ownImage('subordinate', alpha))).toEqual([0, 0, 1, 1]);
-  expect([0.1, 0.45, 0.55, 0.9].map((alpha) => ownImage('dominant', alpha))).toEqual([1, 1, 0, 0]);
-  expect(ownImage('dominant', 0.5)).toBeUndefined();
+  expect([0.1, 0.45, 0.55, 0.9].map((alpha) => imageOfBranch('subordinate', alpha))).toEqual([0, 0, 1, 1]);
+  expect([0.1, 0.45, 0.55, 0.9].map((alpha) => imageOfBranch('dominant', alpha))).toEqual([1, 1, 0, 0]);
+  expect(imageOfBranch('dominant', 0.5)).toBeUndefined();
 });
 
 describe('the branches in words', () => {

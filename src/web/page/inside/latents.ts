@@ -1,24 +1,24 @@
-import { LATENT_ALPHAS, type LatentDistances } from '../../../imae/inspector';
-import type { Task } from '../../../imae/viewer';
+import { LATENT_ALPHAS, type LatentDistances } from '../../../imae/inspect/inspector';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
 
 /** The colours of the two images: not those of the branches, since either image can be the subordinate. */
 export const IMAGE_COLOURS = ['--other', '--mixture'] as const;
 
 /** Of which image a branch is, by its index, at a weight of the first; neither where both weigh the same. */
-export function ownImage(branch: 'subordinate' | 'dominant', alpha: number): 0 | 1 | undefined {
+export function imageOfBranch(branch: 'subordinate' | 'dominant', alpha: number): 0 | 1 | undefined {
   if (alpha === 0.5) return undefined;
   return (branch === 'subordinate') === alpha < 0.5 ? 0 : 1;
 }
 
 /** What a chart of distances is called. */
-export function latentTitle(of: LatentDistances['of'], task: Task): string {
+export function latentTitle(of: LatentDistances['of'], task: ViewerTask): string {
   if (of === 'encoder') return 'Encoder';
   if (task === 'mixture') return 'Into the decoder';
   return of === 'subordinate' ? 'Branch of the subordinate' : 'Branch of the dominant';
 }
 
 /** What the branches do with the mixture at a weight, in a sentence or two; its numbers are those of the nearest weight computed. */
-export function aboutBranches(latents: readonly LatentDistances[], task: Task, alpha: number): string {
+export function aboutBranches(latents: readonly LatentDistances[], task: ViewerTask, alpha: number): string {
   if (task === 'mixture') return 'This model has no branches: it was not trained to take mixtures apart.';
   const index = Math.round(alpha * (LATENT_ALPHAS.length - 1));
   const at = LATENT_ALPHAS[index] ?? 0;
@@ -27,7 +27,7 @@ export function aboutBranches(latents: readonly LatentDistances[], task: Task, a
   if (at === 0.5) return `${here} both images weigh the same: neither is the subordinate.`;
   const parts = latents.flatMap(({ of, to1, to2 }) => {
     if (of === 'encoder') return [];
-    const own = ownImage(of, at) ?? 0;
+    const own = imageOfBranch(of, at) ?? 0;
     const distances = [to1[index] ?? NaN, to2[index] ?? NaN] as const;
     const [near, far] = [distances[own], distances[1 - own] as number];
     const where = near < far ? 'nearer to it' : 'no nearer to it';

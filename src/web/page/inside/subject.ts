@@ -1,19 +1,19 @@
-import type { ModelSize } from '../../../imae/config';
-import type { ModelFacts } from '../../../imae/modelFile';
-import { IMAGENET, type Normalisation } from '../../../imae/normalisation';
-import type { Blend, Task } from '../../../imae/viewer';
+import type { ModelSize } from '../../../imae/config/config';
+import type { ModelFacts } from '../../../imae/checkpoint/modelFile';
+import { IMAGENET, type Normalisation } from '../../../imae/model/normalisation';
+import type { Blend, ViewerTask } from '../../../imae/inspect/viewer';
 import { element } from '../../components/dom';
 import { FIRST_MIX, pairOf } from '../mixture/images';
 import { maskOrder } from '../mixture/maskOrder';
 import { MaskSelect } from '../mixture/maskSelect';
 import { blend, tile, toImageData } from '../mixture/paint';
-import { alphaSlider, MaskSlider, percent } from '../mixture/sliders';
-import { ownImage } from './latents';
+import { alphaSlider, MaskSlider, formatPercent } from '../mixture/sliders';
+import { imageOfBranch } from './latents';
 import { PatchGrid } from './patchGrid';
 import { nearestToCentre } from './places';
 
 /** A mixture to be looked into. */
-export interface Mixture {
+export interface SubjectMixture {
   readonly blend: Blend;
   readonly picture: ImageData;
   /** [L] */
@@ -39,7 +39,7 @@ export class Subject {
 
   private size: Pick<ModelSize, 'image' | 'channels' | 'patch'> = { image: 1, channels: 3, patch: 1 };
   private normalisation: Normalisation = IMAGENET;
-  private task: Task = 'both';
+  private task: ViewerTask = 'both';
   private pair: number = FIRST_MIX.pair;
   private turn: number = FIRST_MIX.order;
   private alpha: number = FIRST_MIX.alpha;
@@ -47,7 +47,7 @@ export class Subject {
 
   constructor(
     private readonly told: {
-      readonly onMixture: (mixture: Mixture, chosen: number | undefined) => void;
+      readonly onMixture: (mixture: SubjectMixture, chosen: number | undefined) => void;
       /** @param chosen a place; none: the class token */
       readonly onChoose: (chosen: number | undefined) => void;
     },
@@ -80,7 +80,7 @@ export class Subject {
   }
 
   /** Fits everything to a model. */
-  setModel(facts: ModelFacts, task: Task): void {
+  setModel(facts: ModelFacts, task: ViewerTask): void {
     this.size = facts.size;
     this.normalisation = facts.normalisation;
     this.task = task;
@@ -142,8 +142,8 @@ export class Subject {
 
   private describeRole(slot: 0 | 1): void {
     const role = this.roles[slot];
-    const branch = this.alpha === 0.5 ? undefined : ownImage('subordinate', this.alpha) === slot ? 'subordinate' : 'dominant';
-    const weight = percent(slot === 0 ? this.alpha : 1 - this.alpha).replace(' ', '\u00a0');
+    const branch = this.alpha === 0.5 ? undefined : imageOfBranch('subordinate', this.alpha) === slot ? 'subordinate' : 'dominant';
+    const weight = formatPercent(slot === 0 ? this.alpha : 1 - this.alpha).replace(' ', '\u00a0');
     role.textContent = this.task === 'mixture' || !branch ? weight : `${branch} ${weight}`;
   }
 }

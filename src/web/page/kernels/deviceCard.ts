@@ -1,5 +1,5 @@
-import { SOFTWARE_WARNING } from '../../../../bench/words';
-import { choice } from '../../components/choice';
+import { SOFTWARE_WARNING } from '../../../../bench/formatResults';
+import { choiceField } from '../../components/choice';
 import { element } from '../../components/dom';
 import type { DeviceReport, DeviceWanted } from '../../../../bench/device';
 import { describeDevice } from './formats';
@@ -21,7 +21,7 @@ export interface DeviceCard {
 export function deviceCard(chosen: DeviceWanted, onChoose: (wanted: DeviceWanted) => void): DeviceCard {
   const about = element('p', { class: 'note' }, ABOUT[chosen]);
   const text = element('div', { class: 'device', 'aria-live': 'polite' });
-  const choices = choice<DeviceWanted>({
+  const choices = choiceField<DeviceWanted>({
     label: 'Device',
     options: [
       { value: 'full', title: 'Full device' },

@@ -1,7 +1,7 @@
 import type { DeviceReport } from '../../../../bench/device';
-import { BENCH_COLUMNS, benchCells, ceilingLines, startUpLine, stepLines } from '../../../../bench/words';
-import { formatBytes } from '../../../files/format';
-import { standingOf, type SavedResults } from './results';
+import { BENCH_COLUMNS, benchCells, ceilingLines, startUpLine, stepLines } from '../../../../bench/formatResults';
+import { formatBytes } from '../../../common/format';
+import { tallyOf, type SavedResults } from './results';
 
 /** What a device has, in one line. */
 export function describeDevice({ features, limits }: DeviceReport): string {
@@ -75,8 +75,8 @@ export function asMarkdown(saved: SavedResults): string {
   const parts = [`**palimpsest kernels**`, head(saved).map(([word, text]) => `- ${word}: ${text}`).join('\n')];
   if (saved.tests.length > 0) {
     const kernels = [...new Set(saved.tests.map(({ kernel }) => kernel))];
-    const rows = kernels.map((kernel) => [kernel, standingOf(saved.tests.filter((test) => test.kernel === kernel)).text]);
-    parts.push(markdownTable(['kernel', 'tests'], [...rows, ['all', standingOf(saved.tests).text]]));
+    const rows = kernels.map((kernel) => [kernel, tallyOf(saved.tests.filter((test) => test.kernel === kernel)).text]);
+    parts.push(markdownTable(['kernel', 'tests'], [...rows, ['all', tallyOf(saved.tests).text]]));
     const failed = saved.tests.filter(({ failure }) => failure !== undefined);
     if (failed.length > 0) parts.push(failed.map(({ kernel, name, failure }) => `- FAILED ${kernel} ${name}: ${inOneLine(failure ?? '')}`).join('\n'));
   }

@@ -1,10 +1,10 @@
-import { BENCH_COLUMNS, benchCells } from '../../../../bench/words';
+import { BENCH_COLUMNS, benchCells } from '../../../../bench/formatResults';
 import { isChosen } from '../../../../kernels-test/filter';
-import { counted } from '../../../files/format';
+import { counted } from '../../../common/format';
 import { element } from '../../components/dom';
 import type { Catalogue, Item } from '../../workers/kernels';
 import type { BenchOutcome } from '../../../../bench/runBenches';
-import { formatTime, standingOf, type Results } from './results';
+import { formatKernelTime, tallyOf, type Results } from './results';
 
 export interface KernelTable {
   readonly element: HTMLElement;
@@ -77,7 +77,7 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
       body.hidden = tests.length + benches.length === 0;
       const outcomes = tests.map((item) => results?.testOf(item));
       const timed = benches.flatMap((item) => results?.benchOf(item) ?? []);
-      const standing = standingOf(outcomes);
+      const standing = tallyOf(outcomes);
       const untimed = standing.state === 'untested' && timed.length === 0 && benches.length > 0 ? [`${counted(benches.length, 'case')} to time`] : [];
       state.className = `state ${{ untested: '', passed: 'good', failed: 'bad' }[standing.state]}`;
       state.replaceChildren(mark(standing.state), [standing.text, ...untimed].join(' · '));
@@ -90,7 +90,7 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
             { class: failed ? 'bad' : '' },
             mark(outcome ? (failed ? 'failed' : 'passed') : 'untested'),
             element('span', {}, name),
-            element('span', { class: 'number' }, outcome ? formatTime(outcome.milliseconds) : 'not run'),
+            element('span', { class: 'number' }, outcome ? formatKernelTime(outcome.milliseconds) : 'not run'),
           );
         }),
       );

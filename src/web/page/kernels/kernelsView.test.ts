@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { suites as testSuites } from '../../../../kernels-test/index';
-import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
+import { openTab, prependToWorkers, useBrowser } from '../../../testing/testBrowser';
 import type { SavedResults } from './results';
 
 const setting = useBrowser();
@@ -38,7 +38,7 @@ describe('the kernels', () => {
     expect(errors).toEqual([]);
   }
 
-  it('passes every test of LayerNorm on a baseline device', () => passesOnBaseline('layernorm', 14));
+  it('passes every test of LayerNorm on a baseline device', () => passesOnBaseline('layerNorm', 14));
 
   it('passes every kernel test on a baseline device', { timeout: 600_000, tags: ['thorough'] }, () => passesOnBaseline('', COUNT));
 

@@ -1,5 +1,5 @@
 import type { DeviceReport, DeviceWanted } from '../../../../bench/device';
-import { SHARE_NOTE } from '../../../../bench/words';
+import { SHARE_NOTE } from '../../../../bench/formatResults';
 import { isChosen } from '../../../../kernels-test/filter';
 import { element } from '../../components/dom';
 import type { Catalogue, Item } from '../../workers/kernels';
@@ -12,7 +12,7 @@ import { Results, type SavedResults } from './results';
 import { runControls } from './runControls';
 import { RUNS, type Outcome, type RunKind } from './runs';
 import { saveButtons } from './saveButtons';
-import { inWorker, Stopped, type Task } from './task';
+import { inWorker, Stopped, type KernelTask } from './task';
 
 /** Runs the tests and the benches of all kernels in this browser, and shows what they say. */
 export function kernelsView(): View {
@@ -22,8 +22,8 @@ export function kernelsView(): View {
   let device: DeviceReport | undefined;
   let results: Results | undefined;
   let table: KernelTable | undefined;
-  let asking: Task<DeviceReport> | undefined;
-  let running: Task<Outcome> | undefined;
+  let asking: KernelTask<DeviceReport> | undefined;
+  let running: KernelTask<Outcome> | undefined;
 
   const card = deviceCard(wanted, (chosen) => {
     wanted = chosen;

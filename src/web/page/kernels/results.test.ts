@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import packageJson from '../../../../package.json' with { type: 'json' };
 import type { DeviceReport } from '../../../../bench/device';
 import type { StepResult } from '../../../../bench/step.bench';
-import { SOFTWARE_WARNING } from '../../../../bench/words';
+import { SOFTWARE_WARNING } from '../../../../bench/formatResults';
 import type { Catalogue } from '../../workers/kernels';
 import { asJson, asMarkdown, asTable, describeDevice } from './formats';
-import { formatTime, Results, standingOf, type SavedResults } from './results';
+import { formatKernelTime, Results, tallyOf, type SavedResults } from './results';
 
 const CATALOGUE: Catalogue = {
   tests: [
@@ -71,7 +71,7 @@ describe('standingOf', () => {
     [[passed, failed, passed], 'failed', '1 of 3 tests failed'],
     [[failed, undefined], 'failed', '1 of 1 test failed, 1 not run'],
   ])('%j', (results, state, text) => {
-    expect(standingOf(results)).toEqual({ state, text });
+    expect(tallyOf(results)).toEqual({ state, text });
   });
 });
 
@@ -83,7 +83,7 @@ it.each([
   [59_960, '1:00 min'],
   [125_400, '2:05 min'],
 ])('writes %d ms as %s', (milliseconds, text) => {
-  expect(formatTime(milliseconds)).toBe(text);
+  expect(formatKernelTime(milliseconds)).toBe(text);
 });
 
 it('describes a device', () => {

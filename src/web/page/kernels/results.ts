@@ -2,12 +2,12 @@ import packageJson from '../../../../package.json' with { type: 'json' };
 import type { Measure } from '../../../../bench/bench';
 import type { DeviceReport } from '../../../../bench/device';
 import type { BenchFailure, BenchOutcome } from '../../../../bench/runBenches';
-import { FORMAT, type SavedBench } from '../../../../bench/saved';
+import { FORMAT, type SavedBench } from '../../../../bench/resultFile';
 import type { StartUp } from '../../../../bench/startUp.bench';
 import type { StepResult } from '../../../../bench/step.bench';
-import { SOFTWARE_WARNING } from '../../../../bench/words';
+import { SOFTWARE_WARNING } from '../../../../bench/formatResults';
 import type { TestResult } from '../../../../kernels-test/runSuites';
-import { counted } from '../../../files/format';
+import { counted } from '../../../common/format';
 import type { Catalogue, Item } from '../../workers/kernels';
 
 /** As the command saves it, and the tests besides. */
@@ -88,25 +88,25 @@ function keyOf({ kernel, name }: Item): string {
 }
 
 /** How the tests of a kernel stand, or of all. */
-export interface Standing {
+export interface TestTally {
   readonly state: 'untested' | 'passed' | 'failed';
   readonly text: string;
 }
 
 /** @param results one a test; undefined for those that were not run */
-export function standingOf(results: readonly (TestResult | undefined)[]): Standing {
+export function tallyOf(results: readonly (TestResult | undefined)[]): TestTally {
   const run = results.filter((result) => result !== undefined);
   if (run.length === 0) return { state: 'untested', text: counted(results.length, 'test') };
   const failed = run.filter(({ failure }) => failure !== undefined).length;
   const left = results.length - run.length;
   const notRun = left > 0 ? `, ${left} not run` : '';
   if (failed > 0) return { state: 'failed', text: `${failed} of ${counted(run.length, 'test')} failed${notRun}` };
-  const time = formatTime(run.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
+  const time = formatKernelTime(run.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
   return { state: 'passed', text: `${counted(run.length, 'test')} passed${notRun || ` in ${time}`}` };
 }
 
 /** `12 ms`, `1.3 s`, `1:05 min`. */
-export function formatTime(milliseconds: number): string {
+export function formatKernelTime(milliseconds: number): string {
   if (milliseconds < 999.5) return `${milliseconds.toFixed(0)} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;

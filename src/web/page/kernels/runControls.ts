@@ -1,7 +1,7 @@
-import { counted } from '../../../files/format';
+import { counted } from '../../../common/format';
 import { element } from '../../components/dom';
-import { formatTime } from './results';
-import type { Outcome, Progress, RunKind } from './runs';
+import { formatKernelTime } from './results';
+import type { Outcome, SuiteProgress, RunKind } from './runs';
 
 /** What can be run: how many tests and cases the filter leaves. */
 export interface Counts {
@@ -14,7 +14,7 @@ export interface RunControls {
   /** Offers runs, or none where there is no device. */
   offer(counts: Counts, possible: boolean): void;
   /** Shows a run; the clock counts from the first call until `end`. */
-  progress(progress: Progress): void;
+  progress(progress: SuiteProgress): void;
   end(outcome: Outcome): void;
 }
 
@@ -55,7 +55,7 @@ export function runControls(on: {
   const ended = element('p', { class: 'ended', role: 'status' });
 
   let offered: { counts: Counts; possible: boolean } = { counts: { tests: 0, benches: 0 }, possible: false };
-  let shown: Progress | undefined;
+  let shown: SuiteProgress | undefined;
   let began = 0;
   let clock: ReturnType<typeof setInterval> | undefined;
 
@@ -75,7 +75,7 @@ export function runControls(on: {
   const showLine = (): void => {
     if (!shown) return;
     const { done, count, name } = shown;
-    const parts = [count === undefined ? '' : `${done} of ${count}`, formatTime(performance.now() - began), name];
+    const parts = [count === undefined ? '' : `${done} of ${count}`, formatKernelTime(performance.now() - began), name];
     line.textContent = parts.filter((part) => part !== '').join(' · ');
   };
 

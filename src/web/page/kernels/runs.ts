@@ -2,11 +2,11 @@ import { proxy } from 'comlink';
 import type { DeviceWanted } from '../../../../bench/device';
 import type { BenchOutcome } from '../../../../bench/runBenches';
 import type { Results } from './results';
-import { counted } from '../../../files/format';
+import { counted } from '../../../common/format';
 import type { TestResult } from '../../../../kernels-test/runSuites';
 import type { Item } from '../../workers/kernels';
-import { formatTime, standingOf } from './results';
-import { inWorker, type Task } from './task';
+import { formatKernelTime, tallyOf } from './results';
+import { inWorker, type KernelTask } from './task';
 
 export type RunKind = 'tests' | 'benches' | 'step';
 
@@ -24,11 +24,11 @@ export interface RunSettings {
   /** Takes in what is found, as it is found. */
   readonly results: Results;
   /** Called at the start and with every result. */
-  readonly onProgress: (progress: Progress) => void;
+  readonly onProgress: (progress: SuiteProgress) => void;
 }
 
 /** How far a run is. Of a training step, nobody knows. */
-export interface Progress {
+export interface SuiteProgress {
   readonly done: number;
   readonly count: number | undefined;
   /** What is being run. */
@@ -37,7 +37,7 @@ export interface Progress {
   readonly kernel: string | undefined;
 }
 
-export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => Task<Outcome>>> = {
+export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => KernelTask<Outcome>>> = {
   tests: (settings) => {
     const { wanted, filter, results } = settings;
     const found: TestResult[] = [];
@@ -52,7 +52,7 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => Task<Outc
           advance(result.kernel);
         }),
       );
-      const { state, text } = standingOf(found);
+      const { state, text } = tallyOf(found);
       return { state: state === 'failed' ? 'failed' : 'passed', text };
     });
   },
@@ -80,7 +80,7 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => Task<Outc
       const left = skipped > 0 ? `, ${skipped} left out` : '';
       return failed > 0
         ? { state: 'failed', text: `${failed} of ${counted(found.length, 'case')} failed${left}` }
-        : { state: 'passed', text: `${counted(found.length - skipped, 'case')} timed in ${formatTime(performance.now() - began)}${left}` };
+        : { state: 'passed', text: `${counted(found.length - skipped, 'case')} timed in ${formatKernelTime(performance.now() - began)}${left}` };
     });
   },
 

@@ -1,12 +1,12 @@
 import { FIRST_TEST_IMAGE, makeShapes } from '../../../data/shapes';
 import { purposes, RandomStream } from '../../../data/philox';
-import { UserError } from '../../../files/userError';
-import type { ModelSize } from '../../../imae/config';
+import { UserError } from '../../../common/userError';
+import type { ModelSize } from '../../../imae/config/config';
 
 export type ImageSize = Pick<ModelSize, 'image' | 'channels'>;
 
 /** An image to be mixed, at whatever size a model wants it. */
-export interface Source {
+export interface ImageSource {
   readonly title: string;
   /** Whether it is of the built-in set. */
   readonly builtIn: boolean;
@@ -31,7 +31,7 @@ const BLUE = 0.114;
 export const FIRST_MIX = { pair: 14, alpha: 0.35, ratio: 0.25, order: 9 } as const;
 
 /** One of the built-in set's held-out images, drawn at the size that is wanted. */
-export function heldOut(index: number): Source {
+export function heldOut(index: number): ImageSource {
   const first = FIRST_TEST_IMAGE + index;
   const { classes, labels } = makeShapes({ count: 1, size: 8, seed: SEED, first });
   return {
@@ -41,12 +41,12 @@ export function heldOut(index: number): Source {
   };
 }
 
-export function thumbnails(): Source[] {
+export function thumbnails(): ImageSource[] {
   return Array.from({ length: THUMBNAILS }, (_, index) => heldOut(index));
 }
 
 /** The pair of a number: two held-out images of two classes, the same for everyone. */
-export function pairOf(number: number): [Source, Source] {
+export function pairOf(number: number): [ImageSource, ImageSource] {
   const stream = RandomStream.at(SEED, purposes.evaluation, number);
   const classes = makeShapes({ count: 1, size: 8, seed: SEED }).classes.length;
   const first = stream.integer(HELD_OUT);
@@ -56,7 +56,7 @@ export function pairOf(number: number): [Source, Source] {
 }
 
 /** @throws UserError where the browser cannot read it as an image */
-export async function ownImage(file: File): Promise<Source> {
+export async function ownImage(file: File): Promise<ImageSource> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file);
@@ -83,7 +83,7 @@ export async function ownImage(file: File): Promise<Source> {
 }
 
 /** Remembers what was drawn last. */
-function drawnOnce(draw: (size: ImageSize) => Uint8Array): Source['bytes'] {
+function drawnOnce(draw: (size: ImageSize) => Uint8Array): ImageSource['bytes'] {
   let last: { readonly size: ImageSize; readonly bytes: Uint8Array } | undefined;
   return (size) => {
     if (last?.size.image !== size.image || last.size.channels !== size.channels) last = { size, bytes: draw(size) };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { IMAGENET } from '../../../imae/normalisation';
-import { FREE_MASKS } from '../../../imae/maskOrders';
+import { IMAGENET } from '../../../imae/model/normalisation';
+import { FREE_MASKS } from '../../../imae/mask/maskOrders';
 import { maskOrder, type Masked } from './maskOrder';
 
 const size = { image: 24, channels: 3, patch: 3 };

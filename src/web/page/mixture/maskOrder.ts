@@ -1,8 +1,8 @@
 import { drawBlockMasks, drawGridMasks, patchVariance, weightedScores, type MaskCounter } from '../../../../kernels-test/mask.reference';
 import { purposes, RandomStream } from '../../../data/philox';
-import type { ModelSize } from '../../../imae/config';
-import type { FreeMask } from '../../../imae/maskOrders';
-import type { Normalisation } from '../../../imae/normalisation';
+import type { ModelSize } from '../../../imae/config/config';
+import type { FreeMask } from '../../../imae/mask/maskOrders';
+import type { Normalisation } from '../../../imae/model/normalisation';
 
 /** What a mask is drawn for. */
 export interface Masked {

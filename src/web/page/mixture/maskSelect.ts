@@ -1,5 +1,5 @@
-import { FREE_MASKS, freeMaskOf, type FreeMask } from '../../../imae/maskOrders';
-import type { MaskKind } from '../../../imae/masks';
+import { FREE_MASKS, freeMaskOf, type FreeMask } from '../../../imae/mask/maskOrders';
+import type { MaskKind } from '../../../imae/mask/masks';
 import { element } from '../../components/dom';
 
 /** What is hidden, by the names that the option for it has in training. */

@@ -1,4 +1,4 @@
-import type { Task } from '../../../imae/viewer';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
 import { element } from '../../components/dom';
 import { fileButton } from '../../components/files';
 import { MODEL_ENDINGS } from '../currentModel';
@@ -34,7 +34,7 @@ export class ModelPanel {
   }
 }
 
-const TASKS: Readonly<Record<Task, string>> = {
+const TASKS: Readonly<Record<ViewerTask, string>> = {
   both: 'i-MAE with two branches',
   subordinate: 'i-MAE of the subordinate alone: it paints only the image of less weight',
   mixture: 'a vanilla MAE: it never learned to take mixtures apart, it completes them',

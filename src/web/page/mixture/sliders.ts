@@ -1,4 +1,4 @@
-import { hiddenCounts } from '../../../imae/turns';
+import { hiddenCounts } from '../../../imae/mask/complementaryMasks';
 import { slider, type Slider } from '../../components/slider';
 
 /** Weights of the first image, from none to all. */
@@ -10,7 +10,7 @@ export function alphaSlider(step: number, onInput: (alpha: number) => void): Sli
     most: 1,
     step,
     text: (value) => value.toFixed(2),
-    fullText: (value) => `${percent(value)} image 1, ${percent(1 - value)} image 2`,
+    fullText: (value) => `${formatPercent(value)} image 1, ${formatPercent(1 - value)} image 2`,
     onInput,
   });
 }
@@ -28,7 +28,7 @@ export class MaskSlider {
       least: 0,
       most: 1,
       step: 1,
-      text: (index) => percent(this.hiddenAt(index) / this.patches),
+      text: (index) => formatPercent(this.hiddenAt(index) / this.patches),
       fullText: (index) => `${this.hiddenAt(index)} of ${this.patches} patches hidden`,
       onInput: (index) => {
         this.index = index;
@@ -61,6 +61,6 @@ export class MaskSlider {
   }
 }
 
-export function percent(part: number): string {
+export function formatPercent(part: number): string {
   return `${Math.round(100 * part)} %`;
 }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TINY } from '../../../imae/testRun';
-import { openBrowser, openBrowserWithHiddenTabs, openTab, servePage } from '../../testBrowser';
+import { TINY } from '../../../testing/tinyRun';
+import { openBrowser, openBrowserWithHiddenTabs, openTab, servePage } from '../../../testing/testBrowser';
 
 /* Long training in the page: its memory, hidden tabs, tabs side by side. */
 

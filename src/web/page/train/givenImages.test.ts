@@ -4,12 +4,12 @@ import { basename, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { imageBytes, readImages } from '../../../data/imageSet';
-import { readSafetensors } from '../../../files/safetensors';
-import { identifyData, type RunIdentity } from '../../../imae/identity';
-import { TINY, tinyConfig } from '../../../imae/testRun';
-import { halves, plain, writeTree } from '../../../node/images/testImages';
-import { loadData } from '../../../node/trainingInputs';
-import { openTab, useBrowser } from '../../testBrowser';
+import { readSafetensors } from '../../../formats/safetensors';
+import { identifyData, type RunIdentity } from '../../../imae/train/identity';
+import { TINY, tinyConfig } from '../../../testing/tinyRun';
+import { halves, plain, writeTree } from '../../../testing/testImages';
+import { loadData } from '../../../cli/trainingInputs';
+import { openTab, useBrowser } from '../../../testing/testBrowser';
 import { unzip } from '../../training/zip';
 
 /* Images that somebody gives the page: a folder of image files, and files of CIFAR. */

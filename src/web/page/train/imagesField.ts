@@ -1,4 +1,4 @@
-import { counted } from '../../../files/format';
+import { counted } from '../../../common/format';
 import { element } from '../../components/dom';
 import type { GivenImages, KnownImages } from '../../training/givenImages';
 

@@ -1,9 +1,9 @@
-import type { PanelImage, PanelSheet } from '../../../files/panels';
-import { COLUMNS } from '../../../imae/panelColumns';
-import { choice } from '../../components/choice';
+import type { GridImage, ImageGrid } from '../../../report/imageGrid';
+import { COLUMNS } from '../../../imae/eval/panelColumns';
+import { choiceField } from '../../components/choice';
 import { element } from '../../components/dom';
 import { stepSlider } from '../../components/stepSlider';
-import type { NamedBytes } from '../../training/memoryFolder';
+import type { FolderEntry } from '../../training/memoryFolder';
 import type { ShownSheet } from './sheetHistory';
 
 /** A picture of a card: a column of the sheet, and what stands under it. */
@@ -55,7 +55,7 @@ export class LivePanels {
   private labels = '';
 
   /** @param before the picture of a sheet that a loaded run has left, shown until there is a sheet */
-  constructor(before: NamedBytes | undefined) {
+  constructor(before: FolderEntry | undefined) {
     this.element = element('div', { class: 'live-panels' }, before && pictureOf(before));
   }
 
@@ -88,7 +88,7 @@ export class LivePanels {
     this.draw(shown.sheet);
   }
 
-  private draw(sheet: PanelSheet): void {
+  private draw(sheet: ImageGrid): void {
     const labels = [...new Set(sheet.rows.map(({ label }) => label))];
     const isChoice = labels.length < sheet.rows.length;
     this.offer(isChoice ? labels : []);
@@ -116,18 +116,18 @@ export class LivePanels {
       if (this.shown) this.draw(this.shown.sheet);
     };
     const options = labels.map((label) => ({ value: label, title: label }));
-    this.choices.replaceChildren(choice({ label: 'Weight of the subordinate', options, chosen, onChoose }));
+    this.choices.replaceChildren(choiceField({ label: 'Weight of the subordinate', options, chosen, onChoose }));
   }
 }
 
 /** A sheet as it lies in a run folder, too wide for most places. */
-function pictureOf({ name, bytes }: NamedBytes): HTMLElement {
+function pictureOf({ name, bytes }: FolderEntry): HTMLElement {
   const src = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' }));
   const image = element('img', { src, alt: `The last sheet of panels, ${name}`, onload: () => URL.revokeObjectURL(src) });
   return element('div', { class: 'sheet', tabindex: 0, role: 'region', 'aria-label': 'The last sheet of panels' }, image);
 }
 
-function card(name: string, columns: readonly string[], images: readonly PanelImage[], layout: readonly (readonly Cell[])[]): HTMLElement {
+function card(name: string, columns: readonly string[], images: readonly GridImage[], layout: readonly (readonly Cell[])[]): HTMLElement {
   const rows = layout.map((cells) => cells.filter(({ column }) => columns.includes(column)));
   // Of one branch, there is no other to compare the dominant image with.
   const width = Math.min(...rows.map((cells) => cells.length));
@@ -144,7 +144,7 @@ function card(name: string, columns: readonly string[], images: readonly PanelIm
 }
 
 /** An image as large as its place, each pixel a sharp square. */
-function picture(image: PanelImage, label: string): HTMLCanvasElement {
+function picture(image: GridImage, label: string): HTMLCanvasElement {
   const { width, height, data } = image;
   const canvas = element('canvas', { width, height, role: 'img', 'aria-label': label });
   canvas.getContext('2d')?.putImageData(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);

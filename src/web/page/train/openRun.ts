@@ -1,6 +1,6 @@
-import { UserError } from '../../../files/userError';
-import { BROKEN_IMAGES, CONFIG, METRICS, SESSIONS } from '../../../imae/runFiles';
-import { ARCHIVE } from '../../../data/foundSet';
+import { UserError } from '../../../common/userError';
+import { BROKEN_IMAGES, CONFIG, METRICS, SESSIONS } from '../../../imae/train/runFiles';
+import { ARCHIVE } from '../../../data/sources/datasetDetection';
 import type { GivenImages, PlacedFile } from '../../training/givenImages';
 import type { Files } from '../../training/memoryFolder';
 import { OF_A_MODEL } from '../currentModel';

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../gpu/engine';
-import type { Config } from '../../../imae/config';
-import { tinyConfig } from '../../../imae/testRun';
-import { BUILT_IN } from '../../../imae/trainingData';
+import type { Config } from '../../../imae/config/config';
+import { tinyConfig } from '../../../testing/tinyRun';
+import { BUILT_IN } from '../../../imae/train/trainingData';
 import { openEngine } from '../../../node/dawn';
-import { testEngine } from '../../../node/testEngine';
+import { testEngine } from '../../../testing/testEngine';
 import { MemoryFolder, type Files } from '../../training/memoryFolder';
 import { Training } from '../../training/service';
 import { unzip, zipFolder } from '../../training/zip';
-import { PageRun, type Standing, type Trainer } from './pageRun';
+import { PageRun, type RunStatus, type TrainingClient } from './pageRun';
 
 /* The page's run, with the worker's own service but in this process and on Node's device. */
 
@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 /** A worker's like: what passes in and out is copied. */
-function startTrainer(): Trainer {
+function startTrainer(): TrainingClient {
   const service = new Training({
     openEngine: async () => {
       const engine = await (areLost ? openEngine() : testEngine());
@@ -51,12 +51,12 @@ function startTrainer(): Trainer {
 interface Watched {
   readonly run: PageRun;
   /** Resolves when the run stands so. */
-  readonly until: (kind: Standing['kind']) => Promise<void>;
+  readonly until: (kind: RunStatus['kind']) => Promise<void>;
   /** Does something when the run has come to a step. */
   readonly at: (phase: string, step: number, what: () => void) => void;
 }
 
-function watched(folder: MemoryFolder, using: Config = config, start: (failed: (message: string) => void) => Trainer = startTrainer): Watched {
+function watched(folder: MemoryFolder, using: Config = config, start: (failed: (message: string) => void) => TrainingClient = startTrainer): Watched {
   const listeners = new Set<() => void>();
   const run = new PageRun(folder, using, {
     startTrainer: start,
@@ -238,7 +238,7 @@ describe('what fails', () => {
 
   it('a worker that ends, or never began', async () => {
     let fail: (message: string) => void = () => undefined;
-    const mute: Trainer = {
+    const mute: TrainingClient = {
       api: { train: () => new Promise(() => undefined), requestStop: () => Promise.resolve(), check: () => Promise.resolve() },
       terminate: () => undefined,
     };

@@ -1,19 +1,19 @@
 import { proxy } from 'comlink';
 import packageJson from '../../../../package.json' with { type: 'json' };
-import { parseRunLine } from '../../../files/jsonLine';
-import { MetricsLog, type CurveName, type Curves } from '../../../files/metrics';
-import { Pace } from '../../../files/pace';
-import { sessionEnd, type SessionEnd } from '../../../files/session';
-import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type Phase, type PhasePlan } from '../../../imae/config';
-import { OPTIONS } from '../../../imae/options';
-import { CONFIG, type Moment } from '../../../imae/runFiles';
-import type { Figures, Leg, TrainingEvent } from '../../training/leg';
+import { parseRunLine } from '../../../common/jsonLine';
+import { MetricsLog, type CurveName, type Curves } from '../../../report/metrics';
+import { Eta } from '../../../common/eta';
+import { sessionEnd, type SessionEnd } from '../../../report/session';
+import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type Phase, type PhasePlan } from '../../../imae/config/config';
+import { OPTIONS } from '../../../imae/config/options';
+import { CONFIG, type RunPosition } from '../../../imae/train/runFiles';
+import type { Figures, TrainingSession, TrainingEvent } from '../../training/trainingSession';
 import type { MemoryFolder } from '../../training/memoryFolder';
 import type { LegEnd, Reason, TrainingService } from '../../training/service';
 import { SheetHistory } from './sheetHistory';
 
 /** Who trains: a worker, or its like in tests. */
-export interface Trainer {
+export interface TrainingClient {
   readonly api: {
     train(...args: Parameters<TrainingService['train']>): Promise<LegEnd>;
     requestStop(): Promise<void>;
@@ -25,7 +25,7 @@ export interface Trainer {
 /** What a run needs of the page that it is in. */
 export interface RunHost {
   /** Starts a worker. @param failed is told where the worker itself fails */
-  readonly startTrainer: (failed: (message: string) => void) => Trainer;
+  readonly startTrainer: (failed: (message: string) => void) => TrainingClient;
   /** What it runs in: `Chrome 147`. */
   readonly platform: string;
   /** Training images. */
@@ -35,7 +35,7 @@ export interface RunHost {
 }
 
 /** How a run stands. `ending` finishes the step under way and saves. */
-export type Standing =
+export type RunStatus =
   | { readonly kind: 'preparing'; readonly what: string }
   | { readonly kind: 'running' | 'paused' | 'stopped' | 'finished' }
   | { readonly kind: 'ending'; readonly intent: Intent }
@@ -64,11 +64,11 @@ export class PageRun {
   figures: Figures | undefined;
   /** What is to be known of its images. */
   readonly notes = new Set<string>();
-  private current: Standing;
+  private current: RunStatus;
   /** Where it stands, or will go on. */
-  private at: Moment;
-  private pace = new Pace();
-  private trainer: Trainer | undefined;
+  private at: RunPosition;
+  private pace = new Eta();
+  private trainer: TrainingClient | undefined;
   /** What the next leg trains with, and how that differs from what the last checkpoint says. */
   private config: Config;
   private readonly changes = new Map<string, Change>();
@@ -97,7 +97,7 @@ export class PageRun {
     this.current = { kind: isDone ? 'finished' : 'paused' };
   }
 
-  get standing(): Standing {
+  get standing(): RunStatus {
     return this.current;
   }
 
@@ -220,7 +220,7 @@ export class PageRun {
     const changes = new Map(this.changes);
     const resume = folder.lastCheckpoint();
     const teacher = folder.finished('teacher');
-    const leg: Leg = {
+    const leg: TrainingSession = {
       config,
       ...(resume ? { resume } : {}),
       ...(teacher ? { teacher: teacher.model } : {}),
@@ -265,7 +265,7 @@ export class PageRun {
       }
       case 'phase':
         this.at = { phase: event.phase, step: event.start };
-        this.pace = new Pace();
+        this.pace = new Eta();
         if (!this.inSession) this.beginSession(changes);
         this.inSession = true;
         if (this.current.kind === 'preparing') this.current = { kind: 'running' };
@@ -325,7 +325,7 @@ export class PageRun {
       this.version++;
     };
     if (this.figures) this.figures = { ...this.figures, liveBytes: 0 };
-    this.pace = new Pace();
+    this.pace = new Eta();
     if (end.ended === 'failed') {
       word('failed', end.message);
       this.release();
@@ -349,7 +349,7 @@ export class PageRun {
     trainer?.terminate();
   }
 
-  private stand(standing: Standing): void {
+  private stand(standing: RunStatus): void {
     this.current = standing;
     this.host.changed();
   }

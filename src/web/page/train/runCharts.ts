@@ -1,7 +1,7 @@
-import { thinCurves, type Curves, type ScorePoint } from '../../../files/metrics';
-import type { Phase } from '../../../imae/config';
-import { PHASE_TITLES } from '../../../imae/describe';
-import { choice } from '../../components/choice';
+import { thinCurves, type Curves, type ScorePoint } from '../../../report/metrics';
+import type { Phase } from '../../../imae/config/config';
+import { PHASE_TITLES } from '../../../imae/config/describe';
+import { choiceField } from '../../components/choice';
 import { phaseCharts, scoreCharts, type Charts } from '../../components/curves';
 import { element } from '../../components/dom';
 import { aboutScore, verdict } from '../../components/verdict';
@@ -82,7 +82,7 @@ export class RunCharts {
       this.chosen = phase;
       this.showCurves();
     };
-    this.choices.replaceChildren(choice({ label: 'Phase', options, chosen: this.chosen ?? (begun[0] as Phase), onChoose }));
+    this.choices.replaceChildren(choiceField({ label: 'Phase', options, chosen: this.chosen ?? (begun[0] as Phase), onChoose }));
   }
 
   private showScores(): void {

@@ -1,15 +1,15 @@
-import { counted, formatBytes, formatDuration, formatNumber, formatRate, formatSetting } from '../../../files/format';
-import { shellQuoted } from '../../../files/shell';
-import { UserError } from '../../../files/userError';
-import type { Phase } from '../../../imae/config';
-import { PHASE_TITLES } from '../../../imae/describe';
-import type { Moment } from '../../../imae/runFiles';
+import { counted, formatBytes, formatDuration, formatNumber, formatRate, formatSetting } from '../../../common/format';
+import { shellQuoted } from '../../../common/shell';
+import { UserError } from '../../../common/userError';
+import type { Phase } from '../../../imae/config/config';
+import { PHASE_TITLES } from '../../../imae/config/describe';
+import type { RunPosition } from '../../../imae/train/runFiles';
 import { command } from '../../components/command';
 import { element } from '../../components/dom';
 import { phaseBars } from '../../components/phaseBars';
 import { softwareWarning } from '../../components/softwareWarning';
 import type { KnownImages } from '../../training/givenImages';
-import type { PageRun, Standing } from './pageRun';
+import type { PageRun, RunStatus } from './pageRun';
 import { withoutFlags } from '../withoutFlags';
 
 /** What can be done with a run beside training it. */
@@ -19,7 +19,7 @@ export interface RunActions {
   readonly startAnew: () => void;
 }
 
-const TITLES: Readonly<Record<Exclude<Standing['kind'], 'ending'>, string>> = {
+const TITLES: Readonly<Record<Exclude<RunStatus['kind'], 'ending'>, string>> = {
   preparing: 'Preparing',
   running: 'Training',
   paused: 'Paused',
@@ -159,7 +159,7 @@ export class RunPanel {
     return this.run.phases.map(({ id, done, plan }) => ({ title: PHASE_TITLES[id], done, steps: plan.steps }));
   }
 
-  private describe(standing: Standing): string {
+  private describe(standing: RunStatus): string {
     const { run } = this;
     const at = run.phases.find(({ id }) => id === run.phase);
     const place = `${PHASE_TITLES[run.phase]}, step ${(at?.done ?? 0).toLocaleString('en')}`;
@@ -229,7 +229,7 @@ export class RunPanel {
     }
   }
 
-  private showMessage(standing: Standing): void {
+  private showMessage(standing: RunStatus): void {
     const lines = standing.kind === 'failed' ? failureText(standing, this.run.folder.lastCheckpoint()) : [];
     if (lines.join() === this.shownMessage) return;
     this.shownMessage = lines.join();
@@ -246,7 +246,7 @@ function describeBroken(lines: readonly string[]): string {
 }
 
 /** What happened, and what to do. */
-function failureText({ why, message }: Extract<Standing, { kind: 'failed' }>, last: Moment | undefined): string[] {
+function failureText({ why, message }: Extract<RunStatus, { kind: 'failed' }>, last: RunPosition | undefined): string[] {
   const place = last && `${PHASE_TITLES[last.phase]}, step ${last.step.toLocaleString('en')}`;
   const kept = place === undefined ? 'Nothing was saved yet: it would begin anew.' : `Everything up to the checkpoint of ${place} is kept, and can be downloaded.`;
   const advice = {

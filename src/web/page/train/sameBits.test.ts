@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TINY } from '../../../imae/testRun';
-import { spawnTrain } from '../../../node/spawnTrain';
-import { openTab, useBrowser } from '../../testBrowser';
+import { TINY } from '../../../testing/tinyRun';
+import { spawnTrain } from '../../../testing/spawnTrain';
+import { openTab, useBrowser } from '../../../testing/testBrowser';
 import { unzip } from '../../training/zip';
 
 /*

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { PanelSheet } from '../../../files/panels';
+import type { ImageGrid } from '../../../report/imageGrid';
 import { SheetHistory } from './sheetHistory';
 
-const sheet = (bytes = 4): PanelSheet => {
+const sheet = (bytes = 4): ImageGrid => {
   const image = { width: 1, height: bytes / 4, data: new Uint8ClampedArray(bytes) };
   return { title: '', caption: '', columns: ['image'], rows: [{ label: '', images: [image] }], scale: 1 };
 };

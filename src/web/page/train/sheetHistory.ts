@@ -1,11 +1,11 @@
-import type { PanelSheet } from '../../../files/panels';
+import type { ImageGrid } from '../../../report/imageGrid';
 
 /** A sheet of panels and when it was made. */
 export interface ShownSheet {
   readonly phase: string;
   /** Steps done. */
   readonly step: number;
-  readonly sheet: PanelSheet;
+  readonly sheet: ImageGrid;
 }
 
 /** Sheets and bytes of pixels that are kept, at most. */

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { readMetrics } from '../../../files/metrics';
-import { readSessions } from '../../../files/session';
-import { TINY } from '../../../imae/testRun';
-import { openTab, useBrowser } from '../../testBrowser';
+import { readMetrics } from '../../../report/metrics';
+import { readSessions } from '../../../report/session';
+import { TINY } from '../../../testing/tinyRun';
+import { openTab, useBrowser } from '../../../testing/testBrowser';
 import { unzip } from '../../training/zip';
 
 /* The view that trains, driven as a person would, with a model of a moment. */

@@ -1,8 +1,8 @@
-import { counted } from '../../../files/format';
-import { UserError } from '../../../files/userError';
+import { counted } from '../../../common/format';
+import { UserError } from '../../../common/userError';
 import { isSoftware, nameAdapter } from '../../../gpu/engine';
-import type { Config } from '../../../imae/config';
-import { runName } from '../../../imae/runFiles';
+import type { Config } from '../../../imae/config/config';
+import { runName } from '../../../imae/train/runFiles';
 import { describeBrowser } from '../../browserName';
 import { ask } from '../../components/ask';
 import { element } from '../../components/dom';

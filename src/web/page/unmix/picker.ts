@@ -1,7 +1,7 @@
-import { choice } from '../../components/choice';
+import { choiceField } from '../../components/choice';
 import { element } from '../../components/dom';
 import { fileButton } from '../../components/files';
-import { thumbnails, THUMBNAIL_SIDE, type Source } from '../mixture/images';
+import { thumbnails, THUMBNAIL_SIDE, type ImageSource } from '../mixture/images';
 import { toImageData } from '../mixture/paint';
 
 /** Which image of the pair. */
@@ -10,7 +10,7 @@ export type Slot = 0 | 1;
 /** Images to choose from, for the one or the other of the pair. */
 export function picker(settings: {
   readonly onSlot: (slot: Slot) => void;
-  readonly onImage: (source: Source) => void;
+  readonly onImage: (source: ImageSource) => void;
   readonly onFile: (file: File) => void;
 }): HTMLElement {
   const size = { image: THUMBNAIL_SIDE, channels: 3 };
@@ -21,7 +21,7 @@ export function picker(settings: {
     element(
       'div',
       { class: 'row' },
-      choice({
+      choiceField({
         label: 'Which image to replace',
         options: [
           { value: '0', title: 'Image 1' },

@@ -1,6 +1,6 @@
 import { element, svg } from '../../components/dom';
 import type { RestoredImage } from '../viewingApi';
-import { BASELINES, capital, shareOf, unbeaten, verdictOf } from './words';
+import { BASELINE_WORDS, capital, shareOf, unbeaten, verdictOf } from './words';
 
 type Restored = Pick<RestoredImage, 'of' | 'errors'>;
 
@@ -58,7 +58,7 @@ function card({ of, errors }: Restored, colour: string): HTMLElement {
 
 /** The errors of a reconstruction beside those of what it must beat; none where there is nothing to compare. */
 function bars({ errors }: Restored, name: string, colour: string): HTMLElement | undefined {
-  const beside = BASELINES.flatMap(({ id, title, colour: ofBaseline }) => {
+  const beside = BASELINE_WORDS.flatMap(({ id, title, colour: ofBaseline }) => {
     const error = errors[id];
     return error === undefined ? [] : [{ title: title(name), error, colour: ofBaseline }];
   });

@@ -1,16 +1,16 @@
-import { choice } from '../../components/choice';
+import { choiceField } from '../../components/choice';
 import { colourOf, onThemeChange } from '../../components/theme';
 import { element } from '../../components/dom';
-import type { Task } from '../../../imae/viewer';
+import type { ViewerTask } from '../../../imae/inspect/viewer';
 import type { RestoredImage } from '../viewingApi';
 import { errorScale, FARTHEST, paintDistances } from './errorScale';
 import type { ImageSize } from '../mixture/images';
 import { tile, toImageData, type Tile } from '../mixture/paint';
-import { percent } from '../mixture/sliders';
+import { formatPercent } from '../mixture/sliders';
 import { capital } from './words';
 
 /** How a reconstruction is shown. */
-export type Look = 'composite' | 'raw';
+export type StripLook = 'composite' | 'raw';
 
 /** What can be shown without a model: the pair, its mixture, and what of it is hidden. */
 export interface Shown {
@@ -35,14 +35,14 @@ export class Strip {
   private readonly restoredTitle = element('h2', {}, 'taken apart');
   private readonly note = element('p', { class: 'note' });
   private latest: readonly RestoredImage[] = [];
-  private look: Look = 'composite';
+  private look: StripLook = 'composite';
 
   constructor(settings: {
     /** What stands under the pair, the mixture and what the model sees. */
     readonly pairControls: readonly HTMLElement[];
     readonly mixtureControls: readonly HTMLElement[];
     readonly maskControls: readonly HTMLElement[];
-    readonly onLook: (look: Look) => void;
+    readonly onLook: (look: StripLook) => void;
     /** Says why reconstructions are not there yet. */
     readonly status: HTMLElement;
   }) {
@@ -63,7 +63,7 @@ export class Strip {
         this.restoredTitle,
         settings.status,
         ...this.restored.map(({ element: each }) => each),
-        choice({
+        choiceField({
           label: 'Reconstructions',
           options: [
             { value: 'composite', title: 'Composite' },
@@ -84,7 +84,7 @@ export class Strip {
   }
 
   /** What kind of model is looked at decides which pictures there are. */
-  setTask(task: Task): void {
+  setTask(task: ViewerTask): void {
     this.element.dataset['task'] = task;
     this.restoredTitle.textContent = task === 'mixture' ? 'completed' : 'taken apart';
   }
@@ -96,14 +96,14 @@ export class Strip {
   show({ size, images, titles, mixture, alpha, hidden }: Shown): void {
     for (const slot of [0, 1] as const) {
       const isSubordinate = slot === 0 ? alpha <= 0.5 : alpha > 0.5;
-      const weight = percent(slot === 0 ? alpha : 1 - alpha);
+      const weight = formatPercent(slot === 0 ? alpha : 1 - alpha);
       const role = this.roles[slot];
       role.dataset['branch'] = isSubordinate ? 'subordinate' : 'dominant';
       role.textContent = `${isSubordinate ? 'subordinate' : 'dominant'} ${weight}`;
       this.inputs[slot].show(toImageData(images[slot], size), `Image ${slot + 1}: ${titles[slot]}`);
     }
     const picture = toImageData(mixture, size);
-    this.mixture.show(picture, `Mixture of ${percent(alpha)} image 1 and ${percent(1 - alpha)} image 2`);
+    this.mixture.show(picture, `Mixture of ${formatPercent(alpha)} image 1 and ${formatPercent(1 - alpha)} image 2`);
     const count = hidden.filter(Boolean).length;
     this.seen.showHatched(picture, size.patch, hidden, `The mixture with ${count} of ${hidden.length} patches hidden`);
   }
@@ -132,7 +132,7 @@ export class Strip {
       restored.setTitle(`${capital(name)} again`);
       restored.show(new ImageData(picture.rgba, side, side), `${capital(name)} as the model paints it again, ${this.look}`);
       errors.setTitle(`Errors of ${name}`);
-      const largest = percent(picture.distances.reduce((most, each) => Math.max(most, each), 0));
+      const largest = formatPercent(picture.distances.reduce((most, each) => Math.max(most, each), 0));
       errors.show(paintDistances(picture.distances, scale), `Errors of ${name}: at most ${largest} of black to white`);
     }
   }
@@ -143,7 +143,7 @@ function stage(kind: string, title: string | HTMLElement, ...content: readonly H
 }
 
 function legend(): HTMLElement {
-  const most = percent(FARTHEST);
+  const most = formatPercent(FARTHEST);
   return element(
     'p',
     { class: 'legend-errors' },

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveModel, trainedAs } from '../../../imae/checkpoint';
-import type { Phase } from '../../../imae/config';
-import { normalisationMetadata } from '../../../imae/modelFile';
-import { tinyConfig } from '../../../imae/testRun';
-import { initializeModel, makeModel } from '../../../imae/trainer';
-import { testEngine } from '../../../node/testEngine';
-import { openTab, prependToWorkers, useBrowser } from '../../testBrowser';
+import { saveModel, trainedAs } from '../../../imae/checkpoint/checkpoint';
+import type { Phase } from '../../../imae/config/config';
+import { normalisationMetadata } from '../../../imae/checkpoint/modelFile';
+import { tinyConfig } from '../../../testing/tinyRun';
+import { initializeModel, makeModel } from '../../../imae/train/trainer';
+import { testEngine } from '../../../testing/testEngine';
+import { openTab, prependToWorkers, useBrowser } from '../../../testing/testBrowser';
 
 const setting = useBrowser();
 
@@ -167,7 +167,7 @@ describe('with the model that ships with the page', () => {
     await file.setInputFiles({ name: 'cut.safetensors', mimeType: '', buffer: vanilla.subarray(0, 5000) });
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/cut.safetensors.*cut short/);
     // What PyTorch saved is read, too, of the disk as it is: this one does not say enough, and no option of a command line is asked for.
-    await file.setInputFiles(join(import.meta.dirname, '../../../imae/testFiles/mae.pth'));
+    await file.setInputFiles(join(import.meta.dirname, '../../../imae/checkpoint/testFiles/mae.pth'));
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^mae\.pth does not say in its metadata how many heads it has, .* Give a checkpoint that this program saved\./);
     await changes(restored(page, 1), () => page.getByRole('slider', { name: 'α, the weight of image 1' }).press('PageUp'));
     expect(await page.getByText(/the model shipped with this page: /).count()).toBe(1);

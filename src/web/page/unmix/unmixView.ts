@@ -1,6 +1,6 @@
-import type { ModelSize } from '../../../imae/config';
-import { IMAGENET } from '../../../imae/normalisation';
-import { lookCount } from '../../../imae/turns';
+import type { ModelSize } from '../../../imae/config/config';
+import { IMAGENET } from '../../../imae/model/normalisation';
+import { complementaryCount } from '../../../imae/mask/complementaryMasks';
 import { element } from '../../components/dom';
 import { OF_A_MODEL } from '../currentModel';
 import type { PageContext } from '../page';
@@ -8,8 +8,8 @@ import type { View } from '../view';
 import { isShipped } from '../viewing';
 import { withoutFlags } from '../withoutFlags';
 import type { OpenedModel, RestoredImage, UnmixingQuestion } from '../viewingApi';
-import { FIRST_MIX, ownImage, pairOf, type Source } from '../mixture/images';
-import { Latest } from '../../components/latest';
+import { FIRST_MIX, ownImage, pairOf, type ImageSource } from '../mixture/images';
+import { LatestOnly } from '../../components/latestOnly';
 import { maskOrder } from '../mixture/maskOrder';
 import { MaskSelect } from '../mixture/maskSelect';
 import { ModelPanel } from '../mixture/modelPanel';
@@ -19,7 +19,7 @@ import { takeFiles } from '../../components/files';
 import { picker, type Slot } from './picker';
 import { Scores } from './scores';
 import { alphaSlider, MaskSlider } from '../mixture/sliders';
-import { Strip, type Look } from './strip';
+import { Strip, type StripLook } from './strip';
 import './unmix.css';
 import { aboutPictures } from './words';
 
@@ -60,7 +60,7 @@ class UnmixView implements View {
   private slot: Slot = 0;
   private alpha: number = FIRST_MIX.alpha;
   private order: number = FIRST_MIX.order;
-  private look: Look = 'composite';
+  private look: StripLook = 'composite';
   private opened: OpenedModel | undefined;
   private failed = false;
   private isInSight = false;
@@ -142,12 +142,12 @@ class UnmixView implements View {
     return (this.size.image / this.size.patch) ** 2;
   }
 
-  private setImages(images: [Source, Source]): void {
+  private setImages(images: [ImageSource, ImageSource]): void {
     this.images = images;
     this.update();
   }
 
-  private setImage(slot: Slot, source: Source): void {
+  private setImage(slot: Slot, source: ImageSource): void {
     this.setImages(slot === 0 ? [source, this.images[1]] : [this.images[0], source]);
   }
 
@@ -229,7 +229,7 @@ class UnmixView implements View {
     const { opened, look } = this;
     this.strip.setNote(
       aboutPictures({
-        looks: lookCount(this.patches, this.maskSlider.keep),
+        looks: complementaryCount(this.patches, this.maskSlider.keep),
         raw: look === 'raw',
         normPix: opened?.facts.normPix === true,
         strange: opened !== undefined && isShipped(opened) && !this.builtIn,
@@ -237,8 +237,8 @@ class UnmixView implements View {
     );
   }
 
-  private newQueue(): Latest<Asked, RestoredImage[]> {
-    return new Latest(({ question }) => this.ask(question), {
+  private newQueue(): LatestOnly<Asked, RestoredImage[]> {
+    return new LatestOnly(({ question }) => this.ask(question), {
       answer: (restored, asked) => this.show(restored, asked),
       failure: (error) => this.fail(error),
     });

@@ -1,17 +1,17 @@
-import type { Errors } from '../../../imae/viewer';
+import type { Errors } from '../../../imae/inspect/viewer';
 import type { RestoredImage } from '../viewingApi';
 
 /** What a reconstruction is compared with, in the colours of the report of a run. */
-export const BASELINES = [
+export const BASELINE_WORDS = [
   { id: 'mixture', title: (own: string) => `mixture to ${own}`, colour: '--mixture', nearer: 'the mixture is nearer' },
   { id: 'mean', title: (own: string) => `mean of all shapes to ${own}`, colour: '--mean', nearer: 'the mean of all shapes is nearer' },
   { id: 'other', title: (own: string) => `reconstruction to ${otherThan(own)}`, colour: '--other', nearer: 'it is nearer to the other image' },
 ] as const;
 
 /** What a reconstruction must beat and does not. */
-export function unbeaten(errors: Errors): (typeof BASELINES)[number][] {
+export function unbeaten(errors: Errors): (typeof BASELINE_WORDS)[number][] {
   // So that what is no number beats nothing.
-  return BASELINES.filter(({ id }) => !(errors.own < (errors[id] ?? Infinity)));
+  return BASELINE_WORDS.filter(({ id }) => !(errors.own < (errors[id] ?? Infinity)));
 }
 
 function otherThan(image: string): string {

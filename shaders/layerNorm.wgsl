@@ -1,0 +1,184 @@
+// layerNorm: normalises each row to mean 0 and variance 1, then scales and shifts it.
+//
+//   forward         y = (x − mean) · rstd · γ + β,   rstd = 1 / sqrt(var + ε),   var biased (÷ D), in two passes
+//   backward        x̂ = (x − mean) · rstd,  g = dy · γ
+//                   dx = rstd · (g − mean(g) − x̂ · mean(g · x̂))
+//   parameters      dγ = Σ_rows dy · x̂,   dβ = Σ_rows dy
+//
+// HALF     y and dy are f16: what a matrix product reads, and what it gives back. All that is computed is f32.
+// Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partials: [blocks, 2, D].
+// Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
+//          element, and the row's sums meet in workgroup memory, as a tree. On software adapters a row is one
+//          invocation's: there, barriers cost more than anything they save.
+//          parameters: an invocation sums one column over a block of rows (layerNormParameters), then one sums the
+//          blocks in order (layerNormReduce): the order is fixed by the shape, no atomics.
+// Source   Ba, Kiros, Hinton: Layer Normalization (2016); two-pass variance, as E[x²] − E[x]² cancels.
+
+//#use reduce
+
+//#kernel layerNormForward
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
+//#param LANES: u32
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> gamma: array<f32>;
+@group(0) @binding(2) var<storage, read> beta: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
+struct Sizes { rows: u32, width: u32, eps: f32 }
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WORKGROUP / LANES) + local / LANES;
+  let lane = local % LANES;
+  let width = select(0u, sizes.width, row < sizes.rows);
+  let base = row * width;
+
+  var sum = 0.0;
+  for (var i = lane; i < width; i += LANES) { sum += x[base + i]; }
+  let rowMean = laneSum(local, LANES, sum) / f32(sizes.width);
+
+  var squares = 0.0;
+  for (var i = lane; i < width; i += LANES) {
+    let centred = x[base + i] - rowMean;
+    squares += centred * centred;
+  }
+  let rowRstd = 1.0 / sqrt(laneSum(local, LANES, squares) / f32(sizes.width) + sizes.eps);
+
+  for (var i = lane; i < width; i += LANES) {
+    y[base + i] = Element((x[base + i] - rowMean) * rowRstd * gamma[i] + beta[i]);
+  }
+  if (lane == 0u && row < sizes.rows) {
+    mean[row] = rowMean;
+    rstd[row] = rowRstd;
+  }
+}
+
+//#kernel layerNormBackward
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
+//#param LANES: u32
+//#param ACCUMULATE: bool
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> gamma: array<f32>;
+@group(0) @binding(2) var<storage, read> mean: array<f32>;
+@group(0) @binding(3) var<storage, read> rstd: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<Element>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+struct Sizes { rows: u32, width: u32 }
+@group(0) @binding(6) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WORKGROUP / LANES) + local / LANES;
+  let lane = local % LANES;
+  let inside = row < sizes.rows;
+  let width = select(0u, sizes.width, inside);
+  let base = row * width;
+  var rowMean = 0.0;
+  var rowRstd = 0.0;
+  if (inside) {
+    rowMean = mean[row];
+    rowRstd = rstd[row];
+  }
+
+  var sum = 0.0;
+  var products = 0.0;
+  for (var i = lane; i < width; i += LANES) {
+    let g = f32(dy[base + i]) * gamma[i];
+    sum += g;
+    products += g * (x[base + i] - rowMean) * rowRstd;
+  }
+  let meanG = laneSum(local, LANES, sum) / f32(sizes.width);
+  let meanGX = laneSum(local, LANES, products) / f32(sizes.width);
+
+  for (var i = lane; i < width; i += LANES) {
+    let centred = (x[base + i] - rowMean) * rowRstd;
+    let value = rowRstd * (f32(dy[base + i]) * gamma[i] - meanG - centred * meanGX);
+    //#if ACCUMULATE
+    dx[base + i] += value;
+    //#else
+    dx[base + i] = value;
+    //#end
+  }
+}
+
+//#kernel layerNormParameters
+//#param HALF: bool
+//#if HALF
+//#enable f16
+alias Element = f16;
+//#else
+alias Element = f32;
+//#end
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> rstd: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<Element>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+struct Sizes { rows: u32, width: u32, rowsPerBlock: u32 }
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let column = id.x;
+  let block = id.y;
+  if (column >= sizes.width) { return; }
+  var dGamma = 0.0;
+  var dBeta = 0.0;
+  let end = min(sizes.rows, (block + 1u) * sizes.rowsPerBlock);
+  for (var row = block * sizes.rowsPerBlock; row < end; row++) {
+    let g = f32(dy[row * sizes.width + column]);
+    dGamma += g * (x[row * sizes.width + column] - mean[row]) * rstd[row];
+    dBeta += g;
+  }
+  partials[(2u * block) * sizes.width + column] = dGamma;
+  partials[(2u * block + 1u) * sizes.width + column] = dBeta;
+}
+
+//#kernel layerNormReduce
+//#param ACCUMULATE: bool
+@group(0) @binding(0) var<storage, read> partials: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dGamma: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dBeta: array<f32>;
+struct Sizes { width: u32, blocks: u32 }
+@group(0) @binding(3) var<uniform> sizes: Sizes;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let column = id.x;
+  if (column >= sizes.width) { return; }
+  var gammaSum = 0.0;
+  var betaSum = 0.0;
+  for (var block = 0u; block < sizes.blocks; block++) {
+    gammaSum += partials[(2u * block) * sizes.width + column];
+    betaSum += partials[(2u * block + 1u) * sizes.width + column];
+  }
+  //#if ACCUMULATE
+  dGamma[column] += gammaSum;
+  dBeta[column] += betaSum;
+  //#else
+  dGamma[column] = gammaSum;
+  dBeta[column] = betaSum;
+  //#end
+}

@@ -1,0 +1,24 @@
+import { choice, integer, nullable } from '../../imae/config/optionKinds';
+import type { ModelOverrides } from '../../imae/checkpoint/modelFile';
+import { commandOption, type ValuesOf } from './command';
+
+/** Options by which a user says what a published model's file does not. */
+export const MODEL_FLAGS = {
+  heads: commandOption(nullable(integer({ min: 1 }), 'auto'), null, "heads of the model's encoder, where its file does not say"),
+  'decoder-heads': commandOption(nullable(integer({ min: 1 }), 'auto'), null, "heads of the model's decoder, likewise"),
+  'norm-pix': commandOption(
+    choice('auto', 'yes', 'no'),
+    'auto',
+    'whether the model predicts patches normalised by their own mean and deviation (published: ….full.pth yes, mae_visualize_….pth no)',
+  ),
+};
+
+/** What the user says. */
+export function modelOverrides(values: ValuesOf<typeof MODEL_FLAGS>): ModelOverrides {
+  const { heads, 'decoder-heads': decoderHeads, 'norm-pix': normPix } = values;
+  return {
+    ...(heads === null ? {} : { heads }),
+    ...(decoderHeads === null ? {} : { decoderHeads }),
+    ...(normPix === 'auto' ? {} : { normPix: normPix === 'yes' }),
+  };
+}

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { reportDevice, type DeviceReport } from '../../bench/device';
+import { startJax, startJaxWasm } from '../../bench/peers/jax';
+import { startOnnx } from '../../bench/peers/onnx';
+import { startOurs } from '../../bench/peers/ours';
+import type { PeerEngine, PeerHost, StartPeer } from '../../bench/peers/peer';
+import { PEER_ROWS } from '../../bench/peers/rows';
+import { runPeers, type PeerResult } from '../../bench/peers/runPeers';
+import { startTfjs } from '../../bench/peers/tfjs';
+import { BEHIND, failureLines, isAhead, peerCells, summaryLines } from '../../bench/peers/formatPeers';
+import { SOFTWARE_WARNING } from '../../bench/formatResults';
+import { isChosen } from '../../kernels-test/filter';
+import { UserError } from '../common/userError';
+import { describeAdapter, isSoftware } from '../gpu/engine';
+import { requestAdapter } from '../node/adapter';
+import { openEngineOn, quietWait } from '../node/dawn';
+import { reason } from '../node/failure';
+import { hanging } from '../common/textWrap';
+
+const PEERS: Readonly<Record<string, StartPeer>> = {
+  'TensorFlow.js': startTfjs,
+  'jax-js': startJax,
+  'jax-js wasm': startJaxWasm,
+  'ONNX Runtime': startOnnx,
+};
+
+/** Columns of a terminal that texts keep to. */
+const WIDTH = 120;
+
+/**
+ * Times the same work in this engine and in others, on one adapter, and prints a row a work. The others are packages of
+ * their own in `bench/peers`.
+ *
+ * @param options.filter only rows that have this in their name
+ * @param keep is given all rows so far, with every row
+ * @returns every row, as plain data
+ * @throws UserError where the packages are not installed, no row is left or there is no such adapter
+ */
+export async function benchPeers(
+  options: { readonly filter: string; readonly adapter: string },
+  keep: (device: DeviceReport, rows: readonly PeerResult[]) => void = () => undefined,
+): Promise<PeerResult[]> {
+  const rows = PEER_ROWS.filter(({ work, name }) => isChosen(options.filter, work.kind, name));
+  if (rows.length === 0) {
+    const kinds = [...new Set(PEER_ROWS.map(({ work }) => work.kind))].join(', ');
+    throw new UserError(`--filter: no row of --peers has '${options.filter}' in its name. There are ${kinds}.`, { usage: true });
+  }
+  const host: PeerHost = { load: await findPackages(), wait: quietWait };
+  const opened = await requestAdapter(options.adapter);
+  const engine = await openEngineOn(opened);
+  const warning = isSoftware(engine.info) ? hanging('WARNING   ', SOFTWARE_WARNING, WIDTH).join('\n') : undefined;
+  const engines: PeerEngine[] = [startOurs(engine)];
+  const results: PeerResult[] = [];
+  try {
+    console.log(`adapter   ${describeAdapter(engine.info)}`);
+    if (warning) console.log(warning);
+    lendAdapter(opened.gpu);
+    for (const [name, start] of Object.entries(PEERS)) {
+      try {
+        engines.push(await start(host));
+      } catch (error) {
+        console.log(hanging('absent    ', `${name} does not run here: ${reason(error)}.`, WIDTH).join('\n'));
+      }
+    }
+    const print = tablePrinter(rows.map(({ name }) => name));
+    print('kernel', 'work, µs', engines.map(({ name }) => name));
+    for await (const result of runPeers(engines, rows)) {
+      results.push(result);
+      keep(reportDevice(engine, 'full'), results);
+      print(result.kernel, result.name, peerCells(result), isAhead(result) ? '' : BEHIND);
+      for (const line of failureLines(result)) console.log(hanging('FAILED    ', line, WIDTH).join('\n'));
+    }
+    console.log(`\n${summaryLines(results).join('\n')}`);
+    if (warning) console.log(`\n${warning}`);
+  } finally {
+    for (const started of engines) started.dispose();
+    engine.dispose();
+  }
+  return results;
+}
+
+function tablePrinter(names: readonly string[]): (kernel: string, name: string, cells: readonly string[], mark?: string) => void {
+  const nameWidth = Math.max(...names.map(({ length }) => length));
+  return (kernel, name, cells, mark = '') => {
+    console.log([kernel.padEnd(9), name.padEnd(nameWidth), ...cells.map((cell) => cell.padStart(20)), mark].join('  ').trimEnd());
+  };
+}
+
+/**
+ * What imports packages of `bench/peers/node_modules`: a file that lies beside them.
+ *
+ * @param root the project's folder
+ * @throws UserError where they are not installed
+ */
+export async function findPackages(root = findRoot()): Promise<PeerHost['load']> {
+  const folder = join(root, 'bench', 'peers');
+  if (!existsSync(join(folder, 'node_modules'))) {
+    throw new UserError(
+      `--peers: the engines to compare with are not installed. Run \`npm ci --ignore-scripts --prefix bench/peers\` in ${root} first.`,
+    );
+  }
+  const { load } = (await import(/* @vite-ignore */ pathToFileURL(join(folder, 'load.js')).href)) as Pick<PeerHost, 'load'>;
+  return load;
+}
+
+/** The project's folder, from dist/ or from src/node. */
+function findRoot(): string {
+  const above = join(import.meta.dirname, '..');
+  return existsSync(join(above, 'bench', 'peers')) ? above : join(above, '..');
+}
+
+/** Puts WebGPU where the others look for it, as in a browser: each makes a device of its own on the same adapter. */
+function lendAdapter(gpu: GPU): void {
+  const value = { gpu, userAgent: `Node.js/${process.versions.node}`, hardwareConcurrency: availableParallelism() };
+  Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
+}

@@ -1,0 +1,107 @@
+import { UNWATCHED, type FileSet, type LoadWatcher } from '../data/sources/fileSet';
+import type { DetectedDataset } from '../data/sources/datasetDetection';
+import { fewerFiles, type FewerFiles } from '../data/sources/imageTree';
+import type { TrainTest } from '../data/imageSet';
+import { counted } from '../common/format';
+import { UserError } from '../common/userError';
+import { assertTeacherFits } from '../imae/checkpoint/checkpoint';
+import { teacherSize, type Config } from '../imae/config/config';
+import { describeLoad, reportLoad } from '../imae/checkpoint/loadReport';
+import { maeSpecs } from '../imae/model/mae';
+import type { NamedFile } from '../imae/train/run';
+import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/train/trainingData';
+import { readNamed } from '../runs/folderStore';
+import { loadTree } from '../node/images/loadTree';
+import { findImageSet } from '../node/loadImageSet';
+
+/** Images to train on, and the files among them that could not be decoded. */
+export type LoadedData = TrainTest & Partial<Pick<FileSet, 'broken'>>;
+
+/**
+ * Loads the images that the configuration names.
+ *
+ * @throws UserError where they are missing, damaged, not of the model's size, or fewer than a batch
+ */
+export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED): Promise<LoadedData> {
+  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  if (found?.kind === 'tree') {
+    const { root, train } = found.tree;
+    assertFits(config, treeSize(config, root.name, train.paths.length)); // before hours of decoding
+  }
+  const sets = await loadFound(config, found, watcher);
+  assertTrainable(config, sets);
+  return sets;
+}
+
+/** Loads the images that the configuration names to evaluate a model on: of any size, and as few as a pair. @throws UserError where they are missing, damaged or fewer */
+export async function loadPairable(config: Config, watcher: LoadWatcher, most?: FewerFiles): Promise<LoadedData> {
+  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  const sets = await loadFound(config, found?.kind === 'tree' && most ? { ...found, tree: fewerFiles(found.tree, most) } : found, watcher);
+  for (const { name, count } of [sets.train, sets.test]) {
+    if (count < 2) throw new UserError(`--data: ${name} has ${counted(count, 'image')} in a part; two or more are needed.`);
+  }
+  return sets;
+}
+
+async function find({ data, preset }: Config): Promise<DetectedDataset> {
+  if (data.set !== null) return await findImageSet(data.set);
+  throw new UserError(
+    `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, a folder of image files, or ` +
+      '--data shapes for the built-in drawings.',
+    { usage: true },
+  );
+}
+
+/** @param found undefined: the built-in drawings */
+async function loadFound(config: Config, found: DetectedDataset | undefined, watcher: LoadWatcher): Promise<LoadedData> {
+  if (!found) return drawBuiltIn(config);
+  if (found.kind === 'cifar') return await found.load();
+  const { tree } = found;
+  for (const note of tree.notes) watcher.note(note);
+  const { decodeSize, broken, stream, workers, statistics } = config.data;
+  return await loadTree(tree, { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' }, watcher);
+}
+
+/** What a tree will be once it is decoded: never smaller than the model's images. */
+function treeSize({ model }: Config, name: string, count: number): Parameters<typeof assertFits>[1] {
+  return { name, width: model.image, height: model.image, channels: 3, count };
+}
+
+/** The images to train on; undefined where the configuration names none. @throws UserError as `loadData` */
+export async function countTrainingImages(config: Config): Promise<number | undefined> {
+  const { set } = config.data;
+  if (set === null) return undefined;
+  if (set !== 'shapes') {
+    const found = await findImageSet(set);
+    if (found.kind === 'tree') {
+      const { length } = found.tree.train.paths;
+      assertFits(config, treeSize(config, found.tree.root.name, length));
+      return length;
+    }
+    const sets = await found.load();
+    assertTrainable(config, sets);
+    return sets.train.count;
+  }
+  const size = builtInSize(config); // no need to draw them
+  assertFits(config, size);
+  return size.count;
+}
+
+/** The teacher that the user names; undefined without. @throws UserError where it does not fit */
+export function readTeacher(config: Config): NamedFile | undefined {
+  const { checkpoint } = config.teacher;
+  if (checkpoint === null) return undefined;
+  try {
+    const teacher = readNamed(checkpoint);
+    assertTeacherFits(config, teacher.file, teacher.name);
+    return teacher;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`--teacher: ${error.message}`, { usage: error.exitCode === 2 });
+  }
+}
+
+/** What became of the tensors of a teacher's file. */
+export function describeTeacher(config: Config, { name, file }: NamedFile): string {
+  return `${name}: ${describeLoad(reportLoad(file, maeSpecs(teacherSize(config), 1)))}`;
+}

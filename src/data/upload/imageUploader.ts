@@ -1,0 +1,49 @@
+import type { Engine } from '../../gpu/engine';
+import type { ImageChunk } from '../../ops/augment';
+import { createTensor } from '../../tensor/tensor';
+import { imageBytes, type SetFacts } from '../imageSet';
+
+export type ImageChunks = readonly [ImageChunk, ...ImageChunk[]];
+
+/** Images in GPU memory that the views of training steps are made from: a whole set, or those of the step under way. */
+export interface ImageUploader {
+  /** What `augment` reads. */
+  readonly chunks: ImageChunks;
+  /**
+   * Sees to it that what a step takes is at hand, and begins to fetch what the steps behind it take.
+   *
+   * @param imagesOf the images (indices into the set) that a step takes; undefined where there is no such step
+   * @returns what to wait for; undefined where all is there
+   * @throws UserError (a rejection) where an image cannot be had
+   */
+  ready(step: number, imagesOf: (step: number) => Uint32Array | undefined): Promise<void> | undefined;
+  /**
+   * Puts images of the step that is ready where `augment` finds them, in order with submitted work.
+   *
+   * @param lists indices into the set
+   * @returns for each list, the numbers under which `augment` finds its images
+   */
+  place(lists: readonly Uint32Array[]): readonly Uint32Array[];
+  dispose(): void;
+}
+
+/**
+ * GPU memory for `count` images, in chunks no larger than a binding may be.
+ *
+ * @param data their bytes; zeros without
+ * @throws EngineError `out-of-memory`
+ */
+export function imageChunks(engine: Engine, set: SetFacts, count: number, data?: Uint8Array): ImageChunks {
+  const bytes = imageBytes(set);
+  const most = Math.floor(engine.device.limits.maxStorageBufferBindingSize / bytes);
+  // A chunk ends on a whole 32-bit word.
+  const perChunk = Math.min(count, most - (most % 4));
+  const chunks: ImageChunk[] = [];
+  for (let first = 0; first < count; first += perChunk) {
+    const inChunk = Math.min(perChunk, count - first);
+    const shape = [inChunk, set.channels, set.height, set.width];
+    const part = data?.subarray(first * bytes, (first + inChunk) * bytes);
+    chunks.push({ images: createTensor(engine, `${set.name} images from ${first}`, shape, 'u8', part), first });
+  }
+  return chunks as [ImageChunk, ...ImageChunk[]];
+}

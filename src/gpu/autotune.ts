@@ -1,0 +1,119 @@
+import { EngineError } from './errors';
+import type { ParamValues } from './expression';
+import type { Dispatch } from './recording';
+import type { Kernel } from './shader';
+
+/** One way to do a dispatch: a kernel, all its parameters, its grid. */
+export interface KernelVariant {
+  readonly kernel: Kernel;
+  readonly params: ParamValues;
+  readonly workgroups: Dispatch['workgroups'];
+}
+
+/** Ways to do a dispatch that give the same bits as its own, with the same bindings and uniforms. */
+export interface KernelVariants {
+  /** The work and its shape, in words: `matmul nt 1088×576×192`. */
+  readonly work: string;
+  readonly ways: readonly KernelVariant[];
+}
+
+/** A dispatch that can be done in several ways: what measurement has to answer. */
+export interface TuningKey {
+  /** The work with the flags of its kernel: the same key, the same work. */
+  readonly key: string;
+  /** The first is taken where nothing was measured. */
+  readonly ways: readonly KernelVariant[];
+  readonly uniforms: Readonly<Record<string, number>>;
+  /** What is bound: bytes by name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly flops: number;
+  /** How many dispatches asked it. */
+  uses: number;
+}
+
+/** Names of ways by keys of questions. */
+export type KernelEntries = Readonly<Record<string, string>>;
+
+/**
+ * Which of several ways an engine does its dispatches in, where they give the same bits. By itself it takes the first;
+ * `adopt` gives it what was measured. It remembers what was asked, for whoever measures.
+ */
+export class KernelChoices {
+  private readonly entries = new Map<string, string>();
+  private readonly questions = new Map<string, TuningKey>();
+
+  /** Takes over entries. Those that name no way of their question are as if they were not there. */
+  adopt(entries: KernelEntries): void {
+    for (const [key, name] of Object.entries(entries)) this.entries.set(key, name);
+  }
+
+  /**
+   * A dispatch as it is to be done.
+   *
+   * @throws EngineError `bad-dispatch` where two of its ways have one name
+   */
+  decide(dispatch: Dispatch): Dispatch {
+    const { alternatives, kernel, params = {}, workgroups } = dispatch;
+    if (!alternatives || alternatives.ways.length === 0) return dispatch;
+    const key = keyOf(alternatives.work, params);
+    let question = this.questions.get(key);
+    if (!question) {
+      question = {
+        key,
+        ways: [{ kernel, params, workgroups }, ...alternatives.ways],
+        uniforms: dispatch.uniforms ?? {},
+        sizes: new Map(Object.entries(dispatch.bindings).map(([name, { size }]) => [name, size])),
+        flops: dispatch.flops ?? 0,
+        uses: 0,
+      };
+      const names = question.ways.map(variantName);
+      const twice = names.find((name, index) => names.indexOf(name) !== index);
+      if (twice !== undefined) {
+        throw new EngineError('bad-dispatch', `${key}: two ways are called '${twice}'.`, 'Tell them apart by a parameter that is a number.');
+      }
+      this.questions.set(key, question);
+    }
+    question.uses++;
+    return { ...dispatch, ...this.takenFor(question) };
+  }
+
+  private takenFor({ key, ways }: TuningKey): KernelVariant {
+    const name = this.entries.get(key);
+    return ways.find((way) => variantName(way) === name) ?? (ways[0] as KernelVariant);
+  }
+
+  private isAnswered({ key, ways }: TuningKey): boolean {
+    return ways.some((way) => variantName(way) === this.entries.get(key));
+  }
+
+  /** What was asked and is not answered. */
+  get open(): readonly TuningKey[] {
+    return this.asked.filter((question) => !this.isAnswered(question));
+  }
+
+  /** Entries that are no answer to what was asked, as `work: name`. */
+  get unknown(): readonly string[] {
+    return this.open.flatMap(({ key }) => (this.entries.has(key) ? [`${key}: ${this.entries.get(key) ?? ''}`] : []));
+  }
+
+  /** The entries of what was asked, as far as it is answered: with them another engine does the same. */
+  get used(): KernelEntries {
+    const answered = this.asked.filter((question) => this.isAnswered(question));
+    return Object.fromEntries(answered.map((question) => [question.key, variantName(this.takenFor(question))]));
+  }
+
+  /** Everything that was asked. */
+  get asked(): readonly TuningKey[] {
+    return [...this.questions.values()];
+  }
+}
+
+/** What a way is called among those of its question: its kernel and sizes, `matmulTile BM=128 BN=64 TM=8`. */
+export function variantName({ kernel, params }: KernelVariant): string {
+  const sizes = Object.entries(params).filter(([, value]) => typeof value === 'number');
+  return [kernel.name, ...sizes.map(([name, value]) => `${name}=${Number(value)}`)].join(' ');
+}
+
+function keyOf(work: string, params: ParamValues): string {
+  return [work, ...Object.keys(params).filter((name) => params[name] === true)].join(' ');
+}

@@ -1,0 +1,62 @@
+import { storedTensor, writeSafetensors, type StoredTensor } from '../../formats/safetensors';
+import { parameterValues } from './checkpoint';
+import { readEncoder } from './encoderSource';
+import { reportLoad, type LoadReport } from './loadReport';
+import { encoderSpecs, maeSpecs } from '../model/mae';
+import { describeModel, normalisationMetadata, type EncoderFacts, type ModelOverrides } from './modelFile';
+import type { NamedFile } from '../train/run';
+
+/** What of a model is written: all of it, or its encoder alone. */
+export type ExportedPart = 'model' | 'encoder';
+
+export interface Exported {
+  readonly bytes: Uint8Array;
+  readonly facts: EncoderFacts;
+  readonly report: LoadReport;
+}
+
+/**
+ * A model as a safetensors file that holds what the published PyTorch model of its size holds, and nothing else: the same
+ * names and shapes, in float32. `model` loads into a masked autoencoder with `strict=True` (an i-MAE's with as many
+ * branches), `encoder` into a Vision Transformer without a head. What the tensors do not tell stands in the metadata.
+ *
+ * @throws UserError where the file holds no such model, or does not say all of it
+ */
+export function exportModel(model: NamedFile, part: ExportedPart, said: ModelOverrides): Exported {
+  const { name: source, file } = model;
+  const { specs, facts, values, rest } = part === 'encoder' ? encoderOf(model, said) : modelOf(model, said);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, shape } of specs) tensors.set(name, storedTensor(shape, values(name, shape)));
+  const { phase, step, size, normalisation } = facts;
+  const metadata = {
+    format: 'pt',
+    ...(phase === undefined ? {} : { phase }),
+    ...(step === undefined ? {} : { step: String(step) }),
+    heads: String(size.heads),
+    ...normalisationMetadata(normalisation),
+    ...rest,
+    exportedFrom: source.split(/[/\\]/).at(-1) ?? source,
+  };
+  return { bytes: writeSafetensors(tensors, metadata), facts, report: reportLoad(file, specs) };
+}
+
+function encoderOf(model: NamedFile, said: ModelOverrides) {
+  const { values, ...facts } = { ...readEncoder(model, said) };
+  return { specs: encoderSpecs(facts.size), facts, values, rest: {} };
+}
+
+function modelOf({ name: source, file }: NamedFile, said: ModelOverrides) {
+  const facts = describeModel(file, source, said);
+  const { size, branches, normPix, maskRatio, mask } = facts;
+  return {
+    specs: maeSpecs(size, branches),
+    facts,
+    values: (name: string, shape: readonly number[]) => parameterValues(file, name, shape, source),
+    rest: {
+      decoderHeads: String(size.decoderHeads),
+      normPix: String(normPix),
+      ...(maskRatio === undefined ? {} : { maskRatio: String(maskRatio) }),
+      ...(mask === undefined ? {} : { mask }),
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { TrainTest } from '../../data/imageSet';
+import { UserError } from '../../common/userError';
+import type { Engine } from '../../gpu/engine';
+import { Parameters } from '../../nn/parameters';
+import { loadModel } from '../checkpoint/checkpoint';
+import type { Config } from '../config/config';
+import { maeSpecs } from '../model/mae';
+import { describeModel } from '../checkpoint/modelFile';
+import type { Model } from '../model/objective';
+import type { NamedFile } from '../train/run';
+import { heldOutPairs, meanTarget, Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
+
+/** The unmixing score of held-out pairs that are all blended with one α. */
+export interface UnmixingAt {
+  readonly alpha: number;
+  readonly score: UnmixingScore;
+}
+
+const BATCH = 32;
+
+export interface UnmixingByAlphaOptions {
+  readonly alphas: readonly number[];
+  /** Held-out pairs. */
+  readonly images: number;
+  /** Whom masks by attention follow. */
+  readonly teacher?: NamedFile | undefined;
+  /** Is told after each batch how far it is. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/**
+ * The unmixing score at each of several α, the same pairs at each, and the same masks where they do not look at
+ * the mixture.
+ *
+ * @param config of the run, whose mask ratio, normalisation and target count
+ * @throws UserError where a file is no model, or there is no teacher to follow
+ */
+export async function unmixingByAlpha(
+  engine: Engine,
+  config: Config,
+  { file, name }: NamedFile,
+  data: TrainTest,
+  { alphas, images, teacher, progress }: UnmixingByAlphaOptions,
+): Promise<UnmixingAt[]> {
+  if (config.masking.mask === 'attention' && !teacher) {
+    throw new UserError(`${name} was trained with masks by its teacher's attention. Give the run, which has the teacher.`, { usage: true });
+  }
+  const { size, branches } = describeModel(file, name);
+  const parameters = new Parameters(engine, name, maeSpecs(size, branches), { frozen: true });
+  let unmixer: Unmixer | undefined;
+  let guide: Model | undefined;
+  try {
+    const model = { size, branches, parameters };
+    loadModel(model, file, name);
+    if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
+    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, { mask: config.masking.mask, teacher: guide });
+    const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
+    const rows: UnmixingAt[] = [];
+    const total = alphas.length * Math.ceil(images / BATCH);
+    let done = 0;
+    for (const alpha of alphas) {
+      const pairs = heldOutPairs(data.test, images, () => alpha);
+      const sums = new UnmixingSums(size, mean, config.model);
+      await unmixer.unmixEach(pairs, await unmixer.orders(pairs), (part) => {
+        sums.add(part);
+        progress?.(++done, total);
+      });
+      rows.push({ alpha, score: sums.score });
+    }
+    return rows;
+  } finally {
+    unmixer?.dispose();
+    guide?.parameters.dispose();
+    parameters.dispose();
+  }
+}
+
+function loadGuide(engine: Engine, { file, name }: NamedFile): Model {
+  const { size, branches } = describeModel(file, name);
+  const model = { size, branches, parameters: new Parameters(engine, name, maeSpecs(size, branches), { frozen: true }) };
+  loadModel(model, file, name);
+  return model;
+}

@@ -1,0 +1,262 @@
+import type { Engine } from '../../gpu/engine';
+import { invertPermutation } from '../../ops/mask';
+import { Graph, type TensorProgram } from '../../tensor/graph';
+import type { Tensor } from '../../tensor/tensor';
+import { attentionRow } from './attentionRow';
+import { patchCount } from '../config/config';
+import { decode, disentangle, encode, type Masks } from '../model/mae';
+import type { Model } from '../model/objective';
+
+/** Two images and how they are blended and hidden. */
+export interface InspectedPair {
+  /** Normalised pixels [C, H, W]. */
+  readonly image1: Float32Array;
+  readonly image2: Float32Array;
+  /** Weight of `image1`. */
+  readonly alpha: number;
+  /** The patches in an order; the first ones, as many as the inspector keeps, are visible. */
+  readonly order: Uint32Array;
+}
+
+export type InspectedPart = 'encoder' | 'subordinate' | 'dominant';
+
+/** A layer that attends: a block of the encoder, or of the decoder in the pass of one branch. */
+export interface AttentionLayer {
+  readonly part: InspectedPart;
+  /** Of the part's blocks, from 0. */
+  readonly block: number;
+  readonly heads: number;
+}
+
+/** How one token of a layer attends to the others. */
+export interface AttentionMap {
+  /** Of each head: to each of the L places of the image; NaN where the layer has no token of it. */
+  readonly toPlaces: readonly Float64Array[];
+  /** Of each head, to the class token. All of a head's weights add up to 1. */
+  readonly toClass: readonly number[];
+}
+
+/** How far the latent of a mixture is from the latents of its two images, in units of the distance between these two. */
+export interface LatentDistances {
+  readonly of: 'encoder' | 'subordinate' | 'dominant';
+  /** At each of `LATENT_ALPHAS`. */
+  readonly to1: readonly number[];
+  readonly to2: readonly number[];
+}
+
+export interface Inspection {
+  readonly layers: readonly AttentionLayer[];
+  readonly latents: readonly LatentDistances[];
+  /**
+   * Of each place, where the encoder's latent of the mixture lies on the way from that of image 2 (0) to that of image 1
+   * (1); NaN where it is hidden or both are the same.
+   */
+  readonly shares: Float64Array;
+}
+
+/** Weights of the first image for which latents are compared, the images by themselves at the ends. */
+export const LATENT_ALPHAS: readonly number[] = Array.from({ length: 21 }, (_, i) => i / 20);
+
+/** Latents at all of `LATENT_ALPHAS`, of the two images and the order in `of`. */
+interface Encoded {
+  readonly of: readonly (Float32Array | Uint32Array)[];
+  /** [α, 1 + K, D] */
+  readonly h: Float32Array;
+  /** [branches·α, 1 + K, Dd] */
+  readonly z: Float32Array;
+}
+
+interface Watched extends AttentionLayer {
+  /** [N, 3·heads·d], packed as the layer computed it. */
+  readonly qkv: Float32Array;
+}
+
+/** Looks into a model: what its layers attend to, and how its latents of a mixture relate to those of the two images. */
+export class Inspector {
+  private watched: readonly Watched[] = [];
+  private encoded: Encoded | undefined;
+  private order: Uint32Array = new Uint32Array();
+
+  private constructor(
+    private readonly model: Model,
+    readonly keep: number,
+    private readonly attention: { readonly program: TensorProgram; readonly tensors: AttentionTensors },
+    private readonly latents: { readonly program: TensorProgram; readonly tensors: LatentTensors },
+  ) {}
+
+  /**
+   * @param model stays its owner's
+   * @param keep how many patches are visible
+   */
+  static async create(engine: Engine, model: Model, keep: number): Promise<Inspector> {
+    const attention = recordAttention(engine, model, keep);
+    const latents = recordLatents(engine, model, keep);
+    const [program, latentProgram] = [await attention.graph.compile(), await latents.graph.compile()];
+    return new Inspector(model, keep, { program, tensors: attention.tensors }, { program: latentProgram, tensors: latents.tensors });
+  }
+
+  async inspect(pair: InspectedPair): Promise<Inspection> {
+    const { image1, image2, alpha, order } = pair;
+    const seen = this.attention;
+    seen.program.write(seen.tensors.images, blend(image1, image2, alpha));
+    seen.program.write(seen.tensors.idsShuffle, order);
+    seen.program.run();
+    this.order = order;
+    this.watched = await Promise.all(
+      seen.tensors.watched.map(async ({ qkv, pass, ...layer }) => {
+        const values = (await seen.program.read(qkv)) as Float32Array;
+        const size = values.length / (qkv.shape[0] ?? 1);
+        return { ...layer, qkv: values.slice(pass * size, (pass + 1) * size) };
+      }),
+    );
+    const { h, z } = await this.encode(pair);
+    const mixed = (await seen.program.read(seen.tensors.h)) as Float32Array;
+    const branches = this.model.branches === 2 ? (['subordinate', 'dominant'] as const) : (['subordinate'] as const);
+    const ofBranch = z.length / branches.length;
+    return {
+      layers: this.watched.map(({ part, block, heads }) => ({ part, block, heads })),
+      latents: [
+        { of: 'encoder', ...distances(h) },
+        ...branches.map((of, index) => ({ of, ...distances(z.subarray(index * ofBranch, (index + 1) * ofBranch)) })),
+      ],
+      shares: this.sharesOfPlaces(mixed, h),
+    };
+  }
+
+  /**
+   * What a token of a layer attends to, in the pair inspected last.
+   *
+   * @param layer an index into the inspection's layers
+   * @param place of the image; undefined for the class token
+   * @returns undefined where the layer has no token of that place
+   */
+  attentionOf(layer: number, place: number | undefined): AttentionMap | undefined {
+    const { qkv, part, heads } = this.watched[layer] as Watched;
+    const length = patchCount(this.model.size);
+    // Tokens after the class token's: the visible places in the order of the mask, or all in the image's.
+    const places = part === 'encoder' ? this.order.subarray(0, this.keep) : Uint32Array.from({ length }, (_, i) => i);
+    const token = place === undefined ? 0 : 1 + places.indexOf(place);
+    if (place !== undefined && token === 0) return undefined;
+    const weights = Array.from({ length: heads }, (_, head) => attentionRow(qkv, 1 + places.length, heads, head, token));
+    return {
+      toPlaces: weights.map((row) => {
+        const map = new Float64Array(length).fill(NaN);
+        for (const [index, at] of places.entries()) map[at] = row[1 + index] as number;
+        return map;
+      }),
+      toClass: weights.map((row) => row[0] as number),
+    };
+  }
+
+  /** The latents of a pair at all weights; they are computed once while only α changes. */
+  private async encode({ image1, image2, order }: InspectedPair): Promise<Encoded> {
+    const { program, tensors } = this.latents;
+    const of = [image1, image2, order];
+    if (this.encoded?.of.every((values, index) => isSame(values, of[index]))) return this.encoded;
+    const blends = new Float32Array(LATENT_ALPHAS.length * image1.length);
+    for (const [index, each] of LATENT_ALPHAS.entries()) blends.set(blend(image1, image2, each), index * image1.length);
+    program.write(tensors.images, blends);
+    program.write(tensors.idsShuffle, order);
+    program.run();
+    const [h, z] = [await program.read(tensors.h), await program.read(tensors.z)] as Float32Array[];
+    return (this.encoded = { of: of.map((values) => values.slice()), h: h as Float32Array, z: z as Float32Array });
+  }
+
+  /** @param mixed [1 + K, D]; @param h of all `LATENT_ALPHAS`, the images by themselves first and last */
+  private sharesOfPlaces(mixed: Float32Array, h: Float32Array): Float64Array {
+    const { dim } = this.model.size;
+    const shares = new Float64Array(patchCount(this.model.size)).fill(NaN);
+    const [of2, of1] = [h.subarray(0, mixed.length), h.subarray(h.length - mixed.length)];
+    for (let index = 0; index < this.keep; index++) {
+      let along = 0;
+      let whole = 0;
+      for (let i = (1 + index) * dim; i < (2 + index) * dim; i++) {
+        const way = (of1[i] as number) - (of2[i] as number);
+        along += ((mixed[i] as number) - (of2[i] as number)) * way;
+        whole += way * way;
+      }
+      shares[this.order[index] as number] = along / whole; // NaN where both are the same
+    }
+    return shares;
+  }
+
+  dispose(): void {
+    this.attention.program.dispose();
+    this.latents.program.dispose();
+  }
+}
+
+interface AttentionTensors {
+  readonly images: Tensor;
+  readonly idsShuffle: Tensor;
+  readonly h: Tensor;
+  /** `pass`: which sample of `qkv` it is. */
+  readonly watched: readonly (AttentionLayer & { readonly qkv: Tensor; readonly pass: number })[];
+}
+
+function recordAttention(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: AttentionTensors } {
+  const { size, branches, parameters } = model;
+  const graph = new Graph(engine);
+  const { images, masks } = inputs(graph, model, keep, 1);
+  const watched: AttentionTensors['watched'][number][] = [];
+  const ofEncoder: Tensor[] = [];
+  const ofDecoder: Tensor[] = [];
+  const h = encode(graph, parameters, size, images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
+  decode(graph, parameters, size, disentangle(graph, parameters, branches, h), masks, { watch: (qkv) => ofDecoder.push(qkv) });
+  for (const [block, qkv] of ofEncoder.entries()) watched.push({ part: 'encoder', block, heads: size.heads, qkv, pass: 0 });
+  for (let pass = 0; pass < branches; pass++) {
+    const part = pass === 0 ? 'subordinate' : 'dominant';
+    for (const [block, qkv] of ofDecoder.entries()) watched.push({ part, block, heads: size.decoderHeads, qkv, pass });
+  }
+  graph.output(h, ...ofEncoder, ...ofDecoder);
+  return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, watched } };
+}
+
+interface LatentTensors {
+  readonly images: Tensor;
+  readonly idsShuffle: Tensor;
+  /** [α, 1 + K, D] */
+  readonly h: Tensor;
+  /** [branches·α, 1 + K, Dd] */
+  readonly z: Tensor;
+}
+
+function recordLatents(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: LatentTensors } {
+  const graph = new Graph(engine);
+  const { images, masks } = inputs(graph, model, keep, LATENT_ALPHAS.length);
+  const h = encode(graph, model.parameters, model.size, images, masks);
+  const z = disentangle(graph, model.parameters, model.branches, h);
+  graph.output(h, z);
+  return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, z } };
+}
+
+/** Samples under one mask. */
+function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { images: Tensor; masks: Masks } {
+  const images = graph.input('images', [batch, size.channels, size.image, size.image]);
+  const idsShuffle = graph.input('ids_shuffle', [1, patchCount(size)], 'u32');
+  return { images, masks: { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep } };
+}
+
+function isSame(one: Float32Array | Uint32Array, other: Float32Array | Uint32Array | undefined): boolean {
+  return other?.length === one.length && one.every((value, i) => value === other[i]);
+}
+
+function blend(image1: Float32Array, image2: Float32Array, alpha: number): Float32Array {
+  return image1.map((value, i) => alpha * value + (1 - alpha) * (image2[i] as number));
+}
+
+/** @param latents of all `LATENT_ALPHAS`, one after the other */
+function distances(latents: Float32Array): { to1: number[]; to2: number[] } {
+  const size = latents.length / LATENT_ALPHAS.length;
+  const at = (index: number): Float32Array => latents.subarray(index * size, (index + 1) * size);
+  const [of2, of1] = [at(0), at(LATENT_ALPHAS.length - 1)];
+  const apart = distance(of1, of2);
+  const all = LATENT_ALPHAS.map((_, index) => at(index));
+  return { to1: all.map((each) => distance(each, of1) / apart), to2: all.map((each) => distance(each, of2) / apart) };
+}
+
+function distance(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return Math.sqrt(sum);
+}

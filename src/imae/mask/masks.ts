@@ -1,0 +1,54 @@
+import { classAttention, drawMasks, patchVariance, type MaskChoice, type PatchMasks } from '../../ops/mask';
+import type { Graph } from '../../tensor/graph';
+import type { Tensor } from '../../tensor/tensor';
+import { patchCount, visiblePatches, type Config, type ModelSize, type Phase } from '../config/config';
+import { classQkv } from '../model/mae';
+import type { Model } from '../model/objective';
+
+/** What a mask hides. */
+export type MaskKind = Config['masking']['mask'];
+
+/** The masks of a phase: where i-MAE hides what its teacher attends to, the teacher itself, which has none, hides any patches. */
+export function maskOf({ masking }: Config, phase: Phase): MaskKind {
+  return masking.mask === 'attention' && phase !== 'imae' ? 'random' : masking.mask;
+}
+
+/** Under how many masks a phase sees each image of a batch. */
+export function masksAnImage(phase: Phase): number {
+  return phase === 'lcmae' ? 2 : 1;
+}
+
+export interface MaskSource {
+  readonly kind: MaskKind;
+  /** [B, C, H, W]: what the masked model is shown, in i-MAE the mixture. `variance` and `attention` look at it. */
+  readonly seen: Tensor;
+  /** As of `drawMasks`. */
+  readonly counter: Tensor;
+  /** Whose class token is followed; `attention` needs it. It looks at the whole image. */
+  readonly teacher?: Model | undefined;
+}
+
+/** What the shape of a mask follows from. */
+export interface MaskedBy {
+  readonly model: Pick<ModelSize, 'image' | 'patch'>;
+  readonly masking: Pick<Config['masking'], 'maskRatio'>;
+}
+
+/** Records masks for what a model of the configuration is shown. */
+export function recordMasks(graph: Graph, { model, masking }: MaskedBy, source: MaskSource): PatchMasks {
+  const { seen, counter } = source;
+  const keep = visiblePatches(model, masking.maskRatio);
+  return drawMasks(graph, { batch: seen.shape[0] ?? 0, length: patchCount(model), keep, counter, choice: choose(graph, model.patch, source) });
+}
+
+function choose(graph: Graph, patch: number, { kind, seen, teacher }: MaskSource): MaskChoice {
+  if (kind === 'variance') return { logWeights: patchVariance(graph, seen, patch) };
+  if (kind !== 'attention') return kind;
+  if (!teacher) throw new Error('Masks by attention need a teacher.'); // the configuration was checked
+  return { logWeights: classAttention(graph, classQkv(graph, teacher.parameters, teacher.size, seen), teacher.size.heads) };
+}
+
+/** The order of each sample's patches, of those of a batch that are asked for. @param idsShuffle [batch, length] */
+export function ordersOf(idsShuffle: Uint32Array, length: number, count: number): Uint32Array[] {
+  return Array.from({ length: count }, (_, index) => idsShuffle.slice(index * length, (index + 1) * length));
+}

@@ -1,0 +1,130 @@
+import type { BlockOptions } from '../../nn/layers';
+import type { Parameters } from '../../nn/parameters';
+import { concat } from '../../ops/concat';
+import { latentMse } from '../../ops/latentMse';
+import { maskedMse } from '../../ops/maskedMse';
+import { mixture } from '../../ops/mixture';
+import { weightedSum } from '../../ops/weightedSum';
+import type { Graph } from '../../tensor/graph';
+import type { Tensor } from '../../tensor/tensor';
+import { decode, disentangle, encode, type Branches, type Masks } from './mae';
+import type { ModelSize } from '../config/config';
+
+/** A model with its memory. */
+export interface Model {
+  readonly size: ModelSize;
+  readonly branches: Branches;
+  readonly parameters: Parameters;
+}
+
+/** What a model made of a batch. S branches. */
+export interface Outputs {
+  /** Encoder output [B, 1 + K, D]. */
+  readonly latent: Tensor;
+  /** Branch latents [S·B, 1 + K, Dd], the subordinate's first. */
+  readonly z: Tensor;
+  /** [S·B, 1 + L, P·P·C], the subordinate's first. */
+  readonly prediction: Tensor;
+}
+
+/** The parts of the loss, and their sum. */
+export interface Losses {
+  readonly loss: Tensor;
+  /** [S]: mean squared error over removed patches, a branch. */
+  readonly pixel: Tensor;
+  /** [S]: mean squared distance of the branch latents from the teacher's; absent without a teacher. */
+  readonly distill?: Tensor;
+}
+
+/** Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder. */
+export function reconstruct(graph: Graph, model: Model, images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
+  const { size, branches, parameters } = model;
+  const latent = encode(graph, parameters, size, images, masks, options);
+  const z = disentangle(graph, parameters, branches, latent);
+  const prediction = decode(graph, parameters, size, z, masks, options);
+  return { latent, z, prediction };
+}
+
+/**
+ * A vanilla MAE on a batch: predicts the removed patches of what it sees.
+ *
+ * @param share of this batch in the loss, where it is one of several micro-batches
+ */
+export function maeObjective(
+  graph: Graph,
+  model: Model,
+  images: Tensor,
+  masks: Masks,
+  normPix: boolean,
+  share = 1,
+  options: BlockOptions = {},
+): Outputs & Losses {
+  const outputs = reconstruct(graph, model, images, masks, options);
+  const pixel = pixelLoss(graph, model, outputs.prediction, images, masks, normPix);
+  return { ...outputs, pixel, loss: weightedSum(graph, [{ values: pixel, weights: [share] }]) };
+}
+
+export interface ImaeBatch {
+  /** The clean images, each [B, C, H, W]. */
+  readonly image1: Tensor;
+  readonly image2: Tensor;
+  /** [1] or [B]: the weight of `image1`. */
+  readonly alpha: Tensor;
+}
+
+export interface ImaeWeights {
+  /** λ of the subordinate branch and of the dominant one. */
+  readonly lambda: readonly [number, number];
+  readonly normPix: boolean;
+  /** The batch's share in the loss, where it is one of several micro-batches; 1 by default. */
+  readonly share?: number;
+  /** Whether the teacher encodes each clean image, as by default, or the mixture, as the target of every branch. */
+  readonly teacherInput?: 'clean' | 'mixed';
+  /** For the student's blocks. */
+  readonly blocks?: BlockOptions;
+}
+
+/**
+ * i-MAE on a batch of pairs: it sees their mixture; branch 1 predicts the clean subordinate, branch 2 the clean dominant.
+ *
+ *   L = Σ m·(mse(p1, t_sub) + mse(p2, t_dom)) / Σ m + λ·(MSE(z1, zT_sub) + MSE(z2, zT_dom))
+ *
+ * @param teacher a frozen vanilla MAE: it encodes the clean images (or the mixture) under the student's masks
+ * @param given the masks, or how to draw them for the mixture
+ */
+export function imaeObjective(
+  graph: Graph,
+  student: Model,
+  teacher: Model | undefined,
+  batch: ImaeBatch,
+  given: Masks | ((mixed: Tensor) => Masks),
+  { lambda, normPix, share = 1, teacherInput = 'clean', blocks = {} }: ImaeWeights,
+): Outputs & Losses & { readonly teacherZ?: Tensor } {
+  const { branches } = student;
+  const { mixed, targets } = mixture(graph, batch.image1, batch.image2, batch.alpha, branches);
+  const masks = typeof given === 'function' ? given(mixed) : given;
+  const outputs = reconstruct(graph, student, mixed, masks, blocks);
+  const pixel = pixelLoss(graph, student, outputs.prediction, targets, masks, normPix);
+  const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
+  if (!teacher) return { ...outputs, pixel, loss: weightedSum(graph, [pixelTerm]) };
+
+  const isMixed = teacherInput === 'mixed';
+  const teacherLatent = encode(graph, teacher.parameters, teacher.size, isMixed ? mixed : targets, masks);
+  const seen = disentangle(graph, teacher.parameters, 1, teacherLatent);
+  const teacherZ = isMixed && branches === 2 ? concat(graph, [seen, seen]) : seen;
+  const distill = latentMse(graph, outputs.z, teacherZ, branches);
+  const loss = weightedSum(graph, [pixelTerm, { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) }]);
+  return { ...outputs, pixel, distill, loss, teacherZ };
+}
+
+/** `maskedMse` of a model's predictions. */
+export function pixelLoss(
+  graph: Graph,
+  { size }: Model,
+  prediction: Tensor,
+  images: Tensor,
+  { idsRestore, keep }: Masks,
+  normPix: boolean,
+): Tensor {
+  return maskedMse(graph, { prediction, images, idsRestore, keep, patch: size.patch, normPix });
+}

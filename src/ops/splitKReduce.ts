@@ -1,0 +1,40 @@
+import source from '../../shaders/splitKReduce.wgsl';
+import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
+import type { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
+
+const { splitKReduce } = kernelsOf('splitKReduce', source, ['splitKReduce']);
+
+/** Where a sum goes: in place of what is there, or on top of it. */
+export interface Target {
+  readonly out: Tensor;
+  readonly accumulate: boolean;
+}
+
+/** Partial sums, and where their sum goes. */
+export interface PartialSums extends Target {
+  /** [splits, ...out]. */
+  readonly partials: Tensor;
+}
+
+/** Appends out (+)= Σ_s partials[s] in the order of s; of a second pair of as many splits in the same dispatch. */
+export function recordSplitKReduce(graph: Graph, splits: number, first: PartialSums, second?: PartialSums): void {
+  const [count, countSecond] = [first.out.size, second?.out.size ?? 0];
+  graph.dispatch({
+    kernel: splitKReduce,
+    params: {
+      SECOND: second !== undefined,
+      OUT16: first.out.dtype === 'f16',
+      ACCUMULATE: first.accumulate,
+      ACCUMULATE_SECOND: second?.accumulate ?? false,
+    },
+    uniforms: { splits, count, countSecond },
+    bindings: {
+      partials: first.partials,
+      out: first.out,
+      ...(second ? { partialsSecond: second.partials, outSecond: second.out } : {}),
+    },
+    workgroups: workgroupRow(Math.ceil((count + countSecond) / 64)),
+  });
+}

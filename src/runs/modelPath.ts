@@ -1,0 +1,19 @@
+import { existsSync, statSync } from 'node:fs';
+import { UserError } from '../common/userError';
+import type { NamedFile } from '../imae/train/run';
+import { readNamed } from './folderStore';
+import { RunFolder } from './runFolder';
+
+/**
+ * Reads a model from a file of any kind, or the last one that a run has left.
+ *
+ * @param path a file, or a run folder
+ * @param flag what messages call it
+ * @throws UserError where there is none, or it can't be read
+ */
+export function readModel(path: string, flag: string): NamedFile {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return readNamed(path);
+  const last = RunFolder.open(path, flag).checkpoints().at(-1);
+  if (!last) throw new UserError(`${flag}: ${path} has no complete checkpoint yet. Let it train, or give a file.`);
+  return readNamed(last.modelPath);
+}

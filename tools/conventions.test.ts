@@ -1,0 +1,129 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { ESLint } from 'eslint';
+import { describe, expect, it } from 'vitest';
+import { suites as benchSuites } from '../bench/index';
+import { suites as testSuites } from '../kernels-test/index';
+import { shaders } from '../shaders/index';
+import { flagsOf, OPTION_LIST } from '../src/imae/config/options';
+
+/*
+ * The rules of the house, checked: that eslint.config.js reports what it is there to report, that every kernel has its
+ * test and its bench, which run, and that the README explains every option.
+ */
+
+const namesIn = (folder: string, ending: string): string[] =>
+  readdirSync(folder).flatMap((file) => (file.endsWith(ending) ? [file.slice(0, -ending.length)] : []));
+
+describe('lint', () => {
+  // Only the rules about rooms: those that need types can't judge a file that is not there.
+  const eslint = new ESLint({
+    overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
+    ruleFilter: ({ ruleId }) => ruleId.startsWith('no-restricted-'),
+  });
+
+  async function complaints(filePath: string, code: string): Promise<string> {
+    const [result] = await eslint.lintText(code, { filePath });
+    return (result?.messages ?? []).map(({ message }) => message).join('\n');
+  }
+
+  it.each([
+    ['src/gpu/x.ts', `import { Graph } from '../tensor/graph';`, 'src/gpu may import from itself: imports run downward only'],
+    ['src/tensor/x.ts', `import type { X } from '../ops/x';`, 'src/tensor may import from itself, gpu'],
+    ['src/ops/x.ts', `export { X } from '../nn/layers';`, 'src/ops may import from itself, gpu, tensor'],
+    ['src/ops/x.ts', `export * from '../nn/layers';`, 'imports run downward only'],
+    ['src/nn/x.ts', `import '../optim/adamw';`, 'imports run downward only'],
+    ['src/formats/x.ts', `import '../data/imageSet';`, 'imports run downward only'],
+    ['src/imae/lcmae/x.ts', `import '../../node/dawn';`, 'src/imae may import from itself, common, gpu'],
+    ['src/node/x.ts', `import '../web/page';`, 'imports run downward only'],
+    ['src/web/x.ts', `import '../node/dawn';`, 'imports run downward only'],
+    ['src/gpu/x.ts', `import '../../kernels-test/compare';`, 'imports run downward only'],
+    ['src/imae/x.ts', `import { readFileSync } from 'node:fs';`, 'belong to src/node'],
+    ['src/gpu/x.ts', `import { create } from 'webgpu';`, 'belong to src/node'],
+    ['src/gpu/x.ts', `const gpu = await import('webgpu');`, 'Import at the top'],
+    ['src/data/x.ts', `const { env } = process;`, "Unexpected use of 'process'"],
+    ['src/gpu/x.ts', `const gpu = navigator.gpu;`, "Unexpected use of 'navigator'"],
+    ['src/imae/x.ts', `document.title = window.name;`, "Unexpected use of 'window'"],
+    ['src/ops/x.ts', `const usage = GPUBufferUsage.STORAGE;`, 'Only src/gpu calls WebGPU'],
+    ['src/optim/x.ts', `export const c = Math.cos(1);`, 'take it from src/tensor/exactMath'],
+    ['kernels-test/x.test.ts', `import { it } from 'vitest';`, 'belong to src/node'],
+    ['bench/x.bench.ts', `import { openEngine } from '../src/node/dawn';`, 'They run in Node and in browsers alike'],
+  ])('reports in %s: %s', async (path, code, message) => {
+    expect(await complaints(path, code)).toContain(message);
+  });
+
+  it.each([
+    ['src/tensor/x.ts', `import { Engine } from '../gpu/engine'; import { Tape } from './tape';`],
+    ['src/ops/x.ts', `import source from '../../shaders/add.wgsl'; import { Tensor } from '../tensor/tensor';`],
+    ['src/optim/x.ts', `import type { Arena } from '../nn/parameters';`],
+    ['src/data/x.ts', `import { UserError } from '../common/userError';`],
+    ['src/imae/lcmae/x.ts', `import { AdamW } from '../../optim/adamw'; import { mae } from '../model/mae';`],
+    ['src/gpu/x.ts', `const usage = GPUBufferUsage.STORAGE;`],
+    ['src/node/x.ts', `import { suites } from '../../bench/index';`],
+    ['src/node/x.ts', `import { join } from 'node:path'; const { env } = process; await import('webgpu');`],
+    ['src/web/x.ts', `document.title = String(navigator.gpu);`],
+    ['src/tensor/x.test.ts', `import { it } from 'vitest'; import { add } from '../ops/add';`],
+    ['kernels-test/x.test.ts', `import { add } from '../src/ops/add'; import { suite } from './suite';`],
+  ])('accepts in %s: %s', async (path, code) => {
+    expect(await complaints(path, code)).toBe('');
+  });
+
+  const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'testing');
+
+  it.each(rooms.map(({ name }) => name))('knows the room src/%s', async (room) => {
+    expect(await complaints(`src/${room}/x.ts`, `import '../testing/x';`)).toContain(`src/${room} may import from`);
+  });
+});
+
+describe('one name, everywhere', () => {
+  const kernels = namesIn('shaders', '.wgsl');
+
+  it.each(kernels)('%s has a test and a bench', (name) => {
+    const wanted = [`kernels-test/${name}.test.ts`, `bench/${name}.bench.ts`];
+    expect(wanted.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  const benches = namesIn('bench', '.bench.ts');
+
+  it('has no bench of a kernel or operation that is not there', () => {
+    const known = [...kernels, ...namesIn('src/ops', '.ts'), 'step', 'host', 'startUp'];
+    expect(benches.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('lists every file of kernels', () => {
+    expect(Object.keys(shaders).sort()).toEqual(kernels.sort());
+  });
+
+  it('runs every test', () => {
+    const tests = namesIn('kernels-test', '.test.ts').filter((name) => name !== 'runSuites');
+    expect(testSuites.map(({ kernel }) => kernel).sort()).toEqual(tests.sort());
+  });
+
+  // Results are told apart by their names.
+  it.each([...testSuites, ...benchSuites].map((suite) => [suite.kernel, 'tests' in suite ? suite.tests : suite.cases] as const))(
+    'names no test or case of %s twice',
+    (_, cases) => {
+      const names = cases.map(({ name }) => name);
+      expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+    },
+  );
+
+  it('runs every bench', () => {
+    // Ceilings, which the others are measured against, steps, their host time and starts have ways of their own.
+    expect([...benchSuites.map(({ kernel }) => kernel), 'peakThroughput', 'step', 'host', 'startUp'].sort()).toEqual(benches.sort());
+  });
+});
+
+describe('README.md', () => {
+  const readme = readFileSync('README.md', 'utf8');
+
+  it.each(OPTION_LIST.flatMap(flagsOf).map(({ name, help }) => [name, help] as const))('explains --%s', (name, help) => {
+    const row = readme.split('\n').find((line) => new RegExp(`^\\| \`--(\\[no-\\])?${name}[ \`]`).test(line));
+    expect(row?.split(' | ').at(-1)).toBe(`${help} |`);
+  });
+
+  it('shows only pictures that there are', () => {
+    const pictures = [...readme.matchAll(/tools\/readme\/[\w.]+/g)].map(([path]) => path);
+    expect(pictures.filter((path) => !existsSync(path))).toEqual([]);
+    expect(new Set(pictures.map((path) => path.split('/').at(-1)))).toEqual(new Set(readdirSync('tools/readme')));
+  });
+});
