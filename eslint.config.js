@@ -43,10 +43,29 @@ const platformImports = {
 };
 /** The import rules see declarations only. */
 const dynamicImports = { selector: 'ImportExpression', message: 'Import at the top.' };
-const platformGlobals = PLATFORM_GLOBALS.map((name) => ({ name, message: 'It belongs to the platforms: src/node and those above it, and src/web.' }));
+const platformGlobals = PLATFORM_GLOBALS.map((name) => ({
+  name,
+  message: 'It belongs to the platforms: src/node and those above it, and src/web.',
+}));
 
 /** What training computes on the host must have the same bits in every browser; these differ in the last one. */
-const INEXACT = ['sin', 'cos', 'tan', 'exp', 'expm1', 'log', 'log1p', 'log2', 'log10', 'pow', 'tanh', 'hypot', 'cbrt', 'atan', 'atan2'];
+const INEXACT = [
+  'sin',
+  'cos',
+  'tan',
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'log2',
+  'log10',
+  'pow',
+  'tanh',
+  'hypot',
+  'cbrt',
+  'atan',
+  'atan2',
+];
 const EXACT_ROOMS = ['data', 'nn', 'optim', 'imae'];
 const inexactMath = INEXACT.map((property) => ({
   object: 'Math',

@@ -24,7 +24,10 @@ export default defineConfig({
     ...common,
     projects: [
       // A suite registers itself when its file is loaded, which must be once for each file.
-      { extends: true, test: { name: 'kernels', include: ['kernels-test/**/*.test.ts'], setupFiles: ['kernels-test/setup.ts'] } },
+      {
+        extends: true,
+        test: { name: 'kernels', include: ['kernels-test/**/*.test.ts'], setupFiles: ['kernels-test/setup.ts'] },
+      },
       // These share what they import, and a device (src/testing/testEngine.ts).
       { extends: true, test: { name: 'rest', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], isolate: false } },
     ],

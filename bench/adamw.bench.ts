@@ -25,7 +25,9 @@ function adamwCase(count: number): BenchCase {
     state?.optimizer.dispose();
     state?.parameters.dispose();
     const { engine } = graph;
-    const parameters = new Parameters(engine, 'model', [{ name: 'weight', shape, initialize: () => new Float32Array(count) }]);
+    const parameters = new Parameters(engine, 'model', [
+      { name: 'weight', shape, initialize: () => new Float32Array(count) },
+    ]);
     for (const { gradients, size } of parameters.arenas) {
       engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
     }
@@ -51,4 +53,7 @@ function adamwCase(count: number): BenchCase {
   };
 }
 
-export default { kernel: 'adamw', cases: [adamwCase(1 << 18), adamwCase(1 << 22), adamwCase(1 << 24)] } satisfies BenchSuite;
+export default {
+  kernel: 'adamw',
+  cases: [adamwCase(1 << 18), adamwCase(1 << 22), adamwCase(1 << 24)],
+} satisfies BenchSuite;

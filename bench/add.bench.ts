@@ -13,4 +13,7 @@ function addCase(rows: number, width: number): BenchCase {
   };
 }
 
-export default { kernel: 'add', cases: [addCase(1088, 192), addCase(3152, 768), addCase(12_608, 768), addCase(1001, 33)] } satisfies BenchSuite;
+export default {
+  kernel: 'add',
+  cases: [addCase(1088, 192), addCase(3152, 768), addCase(12_608, 768), addCase(1001, 33)],
+} satisfies BenchSuite;

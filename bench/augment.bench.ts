@@ -36,5 +36,10 @@ function augmentCase(batch: number, source: number, part: number, size: number):
 
 export default {
   kernel: 'augment',
-  cases: [augmentCase(64, 32, 0.75, 32), augmentCase(256, 32, 0.75, 32), augmentCase(64, 64, 0.75, 64), augmentCase(2, 256, 1, 112)],
+  cases: [
+    augmentCase(64, 32, 0.75, 32),
+    augmentCase(256, 32, 0.75, 32),
+    augmentCase(64, 64, 0.75, 64),
+    augmentCase(2, 256, 1, 112),
+  ],
 } satisfies BenchSuite;

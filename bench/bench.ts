@@ -48,7 +48,12 @@ export function isLarge({ flops, bytes }: Pick<BenchCase, 'flops' | 'bytes'>): b
 }
 
 /** Checks a case's result against its reference, then times it: several repetitions a sample, ≥ 20 ms, the median. */
-export async function runBench(engine: Engine, kernel: string, test: BenchCase, { clock, ceilings }: Measure): Promise<BenchResult> {
+export async function runBench(
+  engine: Engine,
+  kernel: string,
+  test: BenchCase,
+  { clock, ceilings }: Measure,
+): Promise<BenchResult> {
   await checkCase(engine, test, () => record(engine, test, 1));
   const most = Math.max(1, Math.min(MOST_REPEATS, Math.floor(MOST_BYTES / test.bytes)));
   let compiled: { readonly program: TensorProgram; readonly repeats: number } | undefined;
@@ -82,9 +87,11 @@ export interface Recorded {
 function record(engine: Engine, test: BenchCase, repeats: number): Recorded {
   const graph = new Graph(engine);
   const outputs: Record<string, Tensor>[] = [];
-  const given = Object.entries(inputReferences(test)).map(
-    ([name, { shape, data }]) => ({ name, shape, data: Float32Array.from(data) }),
-  );
+  const given = Object.entries(inputReferences(test)).map(([name, { shape, data }]) => ({
+    name,
+    shape,
+    data: Float32Array.from(data),
+  }));
   const weights = new Map<string, Float32Array>();
   const weightsOf = (name: string, { shape }: Tensor): Float32Array => {
     let data = weights.get(name);

@@ -33,7 +33,9 @@ export async function checkCase(engine: Engine, test: BenchCase, record: () => R
     const inputs = inputReferences(test) as never;
     const wanted: Record<string, Reference> = { ...test.forward(inputs) };
     if (test.backward) {
-      const dOutputs = Object.fromEntries(Object.keys(wanted).map((name) => [name, upstream(name, results[name]?.shape ?? [])]));
+      const dOutputs = Object.fromEntries(
+        Object.keys(wanted).map((name) => [name, upstream(name, results[name]?.shape ?? [])]),
+      );
       for (const [name, gradient] of Object.entries(test.backward(inputs, dOutputs))) wanted[`d ${name}`] = gradient;
     }
     for (const [name, reference] of Object.entries(wanted)) {

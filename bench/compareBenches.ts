@@ -34,7 +34,9 @@ export interface Comparison {
 export function timesOf({ benches, steps, startUp }: SavedBench): readonly Timed[] {
   return [
     ...benches.flatMap((row) => ('microseconds' in row ? [{ ...row, seconds: row.microseconds / 1e6 }] : [])),
-    ...steps.flatMap((row) => ('fast' in row ? [{ ...row, seconds: row.fast.milliseconds / 1e3, spread: row.fast.spread }] : [])),
+    ...steps.flatMap((row) =>
+      'fast' in row ? [{ ...row, seconds: row.fast.milliseconds / 1e3, spread: row.fast.spread }] : [],
+    ),
     // Each is taken once: what it scatters by is not known, so a tenth is left to chance.
     ...startUp.flatMap((row) => ('total' in row ? [{ ...row, seconds: row.total, spread: 0.05 }] : [])),
   ].map(({ kernel, name, seconds, spread }) => ({ kernel, name, seconds, spread }));
@@ -45,9 +47,17 @@ export function timesOf({ benches, steps, startUp }: SavedBench): readonly Timed
  *
  * @param chosen which rows count: what a filter left out of the new one is no difference
  */
-export function compareBenches(old: SavedBench, now: SavedBench, chosen: (kernel: string, name: string) => boolean = () => true): Comparison {
+export function compareBenches(
+  old: SavedBench,
+  now: SavedBench,
+  chosen: (kernel: string, name: string) => boolean = () => true,
+): Comparison {
   const keyOf = ({ kernel, name }: Timed): string => `${kernel} ${name}`;
-  const before = new Map(timesOf(old).filter(({ kernel, name }) => chosen(kernel, name)).map((row) => [keyOf(row), row]));
+  const before = new Map(
+    timesOf(old)
+      .filter(({ kernel, name }) => chosen(kernel, name))
+      .map((row) => [keyOf(row), row]),
+  );
   const after = new Map(timesOf(now).map((row) => [keyOf(row), row]));
   const rows = [...after].flatMap(([key, row]): ComparedRow[] => {
     const was = before.get(key);
@@ -55,7 +65,16 @@ export function compareBenches(old: SavedBench, now: SavedBench, chosen: (kernel
     const ratio = row.seconds / was.seconds;
     const clear = Math.abs(ratio - 1) > row.spread + was.spread;
     const { kernel, name } = row;
-    return [{ kernel, name, old: was.seconds, new: row.seconds, ratio, verdict: !clear ? 'same' : ratio < 1 ? 'faster' : 'slower' }];
+    return [
+      {
+        kernel,
+        name,
+        old: was.seconds,
+        new: row.seconds,
+        ratio,
+        verdict: !clear ? 'same' : ratio < 1 ? 'faster' : 'slower',
+      },
+    ];
   });
   return {
     rows,

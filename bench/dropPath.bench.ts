@@ -21,4 +21,7 @@ function dropPathCase(samples: number, tokens: number, dim: number): BenchCase {
   };
 }
 
-export default { kernel: 'dropPath', cases: [dropPathCase(64, 65, 192), dropPathCase(64, 197, 768)] } satisfies BenchSuite;
+export default {
+  kernel: 'dropPath',
+  cases: [dropPathCase(64, 65, 192), dropPathCase(64, 197, 768)],
+} satisfies BenchSuite;

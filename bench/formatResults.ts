@@ -21,10 +21,18 @@ export const SHARE_NOTE =
 /** A result under each of `BENCH_COLUMNS`. */
 export function benchCells({ microseconds, spread, gflops, gigabytes, share, nearer }: BenchResult): readonly string[] {
   const ceiling = nearer === 'copy' ? 'copy' : CEILINGS[nearer].short;
-  return [digits(microseconds), percent(spread, '± '), digits(gflops), digits(gigabytes), `${percent(share)} ${ceiling}`];
+  return [
+    digits(microseconds),
+    percent(spread, '± '),
+    digits(gflops),
+    digits(gigabytes),
+    `${percent(share)} ${ceiling}`,
+  ];
 }
 
-const CEILINGS: Readonly<Record<CeilingName, { readonly short: string; readonly what: string; readonly unit: string }>> = {
+const CEILINGS: Readonly<
+  Record<CeilingName, { readonly short: string; readonly what: string; readonly unit: string }>
+> = {
   f32: { short: 'f32', what: 'f32 arithmetic', unit: 'GFLOP/s' },
   f16: { short: 'f16', what: 'f16 arithmetic', unit: 'GFLOP/s' },
   subgroupMatrix: { short: 'matrix', what: 'subgroup matrices', unit: 'GFLOP/s' },
@@ -46,7 +54,10 @@ export function ceilingLines(ceilings: Ceilings): readonly (readonly [lead: stri
 /** A training step in lines, each with a word before it. */
 export function stepLines(result: StepResult, ceilings?: Ceilings): readonly (readonly [lead: string, text: string])[] {
   const { name, flops, peerFlops, difference, tolerance, ratio, dispatches, arenaBytes, largestLiveSet } = result;
-  const counted = Math.abs(flops / peerFlops - 1) < 1e-9 ? 'PyTorch’s figures count the same' : `PyTorch’s figures count ${formatCount(peerFlops)}FLOP`;
+  const counted =
+    Math.abs(flops / peerFlops - 1) < 1e-9
+      ? 'PyTorch’s figures count the same'
+      : `PyTorch’s figures count ${formatCount(peerFlops)}FLOP`;
   return [
     ['step', `${name}: ${formatCount(flops)}FLOP (${counted})`],
     ['checked', `loss and gradient norm agree to ${difference.toExponential(1)} (limit ${tolerance.toExponential(0)})`],
@@ -58,7 +69,9 @@ export function stepLines(result: StepResult, ceilings?: Ceilings): readonly (re
       const rate = `${formatRate(imagesPerSecond)} images/s, ${(gflops / 1000).toPrecision(3)} TFLOP/s${share}`;
       return [[which, `${digits(milliseconds)} ms a step ${percent(spread, '± ')}, ${rate}`] as const];
     }),
-    ...(ratio === undefined ? [] : [['ratio', `the fast kernels are ${ratio.toFixed(1)} times as fast as the plain ones`] as const]),
+    ...(ratio === undefined
+      ? []
+      : [['ratio', `the fast kernels are ${ratio.toFixed(1)} times as fast as the plain ones`] as const]),
     [
       'program',
       `${dispatches} dispatches; ${formatBytes(arenaBytes)} of intermediate values, ` +
@@ -99,7 +112,9 @@ export function compareLines({ rows, onlyOld, onlyNew }: Comparison): readonly s
   const mean = Math.exp(rows.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / rows.length);
   return [
     ...(rows.length > 0
-      ? [`${rows.length} compared: ${count('faster')} faster, ${count('slower')} slower, the others within their spread; new/old is ${mean.toFixed(3)} in the geometric mean`]
+      ? [
+          `${rows.length} compared: ${count('faster')} faster, ${count('slower')} slower, the others within their spread; new/old is ${mean.toFixed(3)} in the geometric mean`,
+        ]
       : ['nothing was timed in both']),
     ...(onlyOld.length > 0 ? [`only in the old one: ${onlyOld.join('; ')}`] : []),
     ...(onlyNew.length > 0 ? [`only in the new one: ${onlyNew.join('; ')}`] : []),

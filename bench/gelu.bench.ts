@@ -25,5 +25,11 @@ function geluCase(rows: number, width: number, both: boolean): BenchCase {
 
 export default {
   kernel: 'gelu',
-  cases: [geluCase(1040, 768, false), geluCase(1040, 768, true), geluCase(8704, 768, true), geluCase(197, 3072, true), geluCase(1001, 33, true)],
+  cases: [
+    geluCase(1040, 768, false),
+    geluCase(1040, 768, true),
+    geluCase(8704, 768, true),
+    geluCase(197, 3072, true),
+    geluCase(1001, 33, true),
+  ],
 } satisfies BenchSuite;

@@ -28,4 +28,7 @@ function gradientNormCase(count: number): BenchCase {
   };
 }
 
-export default { kernel: 'gradientNorm', cases: [gradientNormCase(1 << 18), gradientNormCase(1 << 22), gradientNormCase(1 << 24)] } satisfies BenchSuite;
+export default {
+  kernel: 'gradientNorm',
+  cases: [gradientNormCase(1 << 18), gradientNormCase(1 << 22), gradientNormCase(1 << 24)],
+} satisfies BenchSuite;

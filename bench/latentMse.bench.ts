@@ -23,5 +23,10 @@ function latentMseCase(batch: number, tokens: number, width: number): BenchCase 
 
 export default {
   kernel: 'latentMse',
-  cases: [latentMseCase(32, 65, 192), latentMseCase(512, 17, 192), latentMseCase(16, 50, 512), latentMseCase(7, 17, 33)],
+  cases: [
+    latentMseCase(32, 65, 192),
+    latentMseCase(512, 17, 192),
+    latentMseCase(16, 50, 512),
+    latentMseCase(7, 17, 33),
+  ],
 } satisfies BenchSuite;

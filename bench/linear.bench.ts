@@ -23,7 +23,12 @@ function linearCase(rows: number, n: number, k: number, both: boolean): BenchCas
 }
 
 /** Of the input's gradient some rows; of the weight's and the bias's, those of some outputs. */
-function gradients({ x, weight, bias }: Inputs, { y }: References, rows: Uint32Array, outputs: Uint32Array): References {
+function gradients(
+  { x, weight, bias }: Inputs,
+  { y }: References,
+  rows: Uint32Array,
+  outputs: Uint32Array,
+): References {
   if (!y) return {};
   const ofRows = backward({ x: takeRows(x, rows), weight, bias }, { y: takeRows(y, rows) });
   const ofOutputs = backward({ x, weight: takeRows(weight, outputs), bias }, { y: takeColumns(y, outputs) });

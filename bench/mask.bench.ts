@@ -37,5 +37,13 @@ function maskCase(batch: number, length: number, choice: Shaped = 'random'): Ben
 
 export default {
   kernel: 'mask',
-  cases: [maskCase(64, 64), maskCase(64, 196), maskCase(64, 256), maskCase(512, 64), maskCase(4, 1024), maskCase(64, 196, 'block'), maskCase(64, 196, 'grid')],
+  cases: [
+    maskCase(64, 64),
+    maskCase(64, 196),
+    maskCase(64, 256),
+    maskCase(512, 64),
+    maskCase(4, 1024),
+    maskCase(64, 196, 'block'),
+    maskCase(64, 196, 'grid'),
+  ],
 } satisfies BenchSuite;

@@ -17,4 +17,7 @@ function meanPoolCase(samples: number, tokens: number, dim: number): BenchCase {
   };
 }
 
-export default { kernel: 'meanPool', cases: [meanPoolCase(64, 65, 192), meanPoolCase(64, 197, 768)] } satisfies BenchSuite;
+export default {
+  kernel: 'meanPool',
+  cases: [meanPoolCase(64, 65, 192), meanPoolCase(64, 197, 768)],
+} satisfies BenchSuite;

@@ -18,5 +18,11 @@ function mixtureCase(batch: number, size: number, alphas: number): BenchCase {
 
 export default {
   kernel: 'mixture',
-  cases: [mixtureCase(64, 32, 1), mixtureCase(64, 32, 64), mixtureCase(16, 224, 16), mixtureCase(64, 224, 64), mixtureCase(9, 33, 9)],
+  cases: [
+    mixtureCase(64, 32, 1),
+    mixtureCase(64, 32, 64),
+    mixtureCase(16, 224, 16),
+    mixtureCase(64, 224, 64),
+    mixtureCase(9, 33, 9),
+  ],
 } satisfies BenchSuite;

@@ -28,11 +28,16 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
     state?.optimizer.dispose();
     state?.parameters.dispose();
     const { engine } = graph;
-    const specs = weights.map(({ data }, index) => ({ name: `w${index}`, shape, initialize: () => Float32Array.from(data) }));
+    const specs = weights.map(({ data }, index) => ({
+      name: `w${index}`,
+      shape,
+      initialize: () => Float32Array.from(data),
+    }));
     const parameters = new Parameters(engine, 'model', specs);
     parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
     for (const { members } of parameters.arenas) {
-      for (const { name, grad } of members) engine.write(grad.storage as Slice, Float32Array.from(gradients[Number(name.slice(1))]?.data ?? []));
+      for (const { name, grad } of members)
+        engine.write(grad.storage as Slice, Float32Array.from(gradients[Number(name.slice(1))]?.data ?? []));
     }
     return (state = { graph, parameters, optimizer: new AdamW(engine, parameters, OPTIONS) });
   };
@@ -52,7 +57,11 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
         ...{ shape, matrices: 1, decayed: true },
         ...{ value: data.slice(), m: new Float64Array(data.length), v: new Float64Array(data.length) },
       }));
-      muonStep(parameters, gradients.map(({ data }) => data), { ...OPTIONS, learningRate: LEARNING_RATE, step: 1, factor: 1 });
+      muonStep(
+        parameters,
+        gradients.map(({ data }) => data),
+        { ...OPTIONS, learningRate: LEARNING_RATE, step: 1, factor: 1 },
+      );
       return Object.fromEntries(parameters.map(({ value }, index) => [`w${index}`, { shape, data: value }]));
     },
     flops,

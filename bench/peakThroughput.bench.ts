@@ -73,7 +73,13 @@ interface Sizes {
 
 function sizesFor({ traits, device }: Engine): Sizes {
   if (traits.software) return { workgroups: 16, unroll: 4, rounds: 128, lanes: [64], copied: 2 ** 22 };
-  return { workgroups: 8192, unroll: 16, rounds: 512, lanes: [64, 256], copied: Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize / 4) };
+  return {
+    workgroups: 8192,
+    unroll: 16,
+    rounds: 512,
+    lanes: [64, 256],
+    copied: Math.min(2 ** 25, device.limits.maxStorageBufferBindingSize / 4),
+  };
 }
 
 function fmaOf(variant: FmaVariant, size: ProbeSize): Probe {
@@ -87,10 +93,21 @@ function fmaOf(variant: FmaVariant, size: ProbeSize): Probe {
   };
 }
 
-const fmaProbe32 = ({ workgroups, unroll }: Sizes): Probe => fmaOf({ half: false, width: 1, chains: 8, unroll }, { workgroups, rounds: 1 });
+const fmaProbe32 = ({ workgroups, unroll }: Sizes): Probe =>
+  fmaOf({ half: false, width: 1, chains: 8, unroll }, { workgroups, rounds: 1 });
 
 function fmaProbes({ workgroups, unroll }: Sizes, half: boolean): Probe[] {
-  const shapes = half ? ([[1, 8], [2, 8], [4, 8]] as const) : ([[1, 8], [1, 16], [4, 8]] as const);
+  const shapes = half
+    ? ([
+        [1, 8],
+        [2, 8],
+        [4, 8],
+      ] as const)
+    : ([
+        [1, 8],
+        [1, 16],
+        [4, 8],
+      ] as const);
   return shapes.map(([width, chains]) => fmaOf({ half, width, chains, unroll }, { workgroups, rounds: 1 }));
 }
 
@@ -139,7 +156,11 @@ const DISPATCHES: Probe = {
 };
 
 /** Compiles a probe and checks what it leaves after so many dispatches. */
-async function compileProbe(engine: Engine, { name, record, wanted }: Probe, dispatches: number): Promise<TensorProgram> {
+async function compileProbe(
+  engine: Engine,
+  { name, record, wanted }: Probe,
+  dispatches: number,
+): Promise<TensorProgram> {
   const graph = new Graph(engine);
   let result = record(graph);
   for (let done = 1; done < dispatches; done++) result = record(graph, result);
@@ -151,7 +172,8 @@ async function compileProbe(engine: Engine, { name, record, wanted }: Probe, dis
     // Millions of numbers, so one by one.
     for (let index = 0; index < found.length; index++) {
       const expected = wanted(index, dispatches);
-      if (found[index] !== expected) throw new Error(`the probe '${name}' leaves ${found[index] ?? 'nothing'} at ${index}, not ${expected}`);
+      if (found[index] !== expected)
+        throw new Error(`the probe '${name}' leaves ${found[index] ?? 'nothing'} at ${index}, not ${expected}`);
     }
     return program;
   } catch (error) {
@@ -163,7 +185,7 @@ async function compileProbe(engine: Engine, { name, record, wanted }: Probe, dis
 /** Holds one run of about `LONG_SECONDS` against the host's clock. */
 async function clockOf(engine: Engine, probe: Probe): Promise<Clock> {
   if (!engine.hasTimestamps) return { kind: 'host clock', note: 'this device has no timestamps' };
-  for (let dispatches = 8; ; ) {
+  for (let dispatches = 8; ;) {
     const program = await compileProbe(engine, probe, dispatches);
     try {
       const start = performance.now();

@@ -47,7 +47,12 @@ export const fmaResult = ({ width, chains }: FmaVariant, { rounds }: ProbeSize):
  */
 
 /** @returns [workgroups · 256] f32, each `fmaResult` */
-export function fmaProbe(graph: Graph, variant: FmaVariant, { workgroups, rounds }: ProbeSize, before?: Tensor): Tensor {
+export function fmaProbe(
+  graph: Graph,
+  variant: FmaVariant,
+  { workgroups, rounds }: ProbeSize,
+  before?: Tensor,
+): Tensor {
   const out = before ?? graph.empty('fma', [workgroups * WORKGROUP]);
   const { half: HALF, width: WIDTH, chains: CHAINS, unroll: UNROLL } = variant;
   graph.dispatch({
@@ -152,6 +157,11 @@ export function workgroupProbe(
 /** @returns [1] u32: the number of such dispatches so far, each of which waits for the one before */
 export function dispatchProbe(graph: Graph, before?: Tensor): Tensor {
   const count = before ?? graph.empty('count', [1], 'u32');
-  graph.dispatch({ kernel: kernels.peakDispatch, uniforms: { first: before ? 0 : 1 }, bindings: { count }, workgroups: [1] });
+  graph.dispatch({
+    kernel: kernels.peakDispatch,
+    uniforms: { first: before ? 0 : 1 },
+    bindings: { count },
+    workgroups: [1],
+  });
   return count;
 }

@@ -19,4 +19,7 @@ function philoxCase(count: number): BenchCase {
   };
 }
 
-export default { kernel: 'philox', cases: [philoxCase(16_384), philoxCase(262_147), philoxCase(1 << 22)] } satisfies BenchSuite;
+export default {
+  kernel: 'philox',
+  cases: [philoxCase(16_384), philoxCase(262_147), philoxCase(1 << 22)],
+} satisfies BenchSuite;

@@ -16,7 +16,9 @@ const STATISTICS = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 function layerCase(samples: number, side: number): BenchCase {
   const shape = [samples, 3, side, side];
-  const changes = Array.from({ length: samples }, (_, i): Change => (i % 2 === 0 ? (CHANGES[(i / 2) % CHANGES.length] as Change) : { name: 'nothing' }));
+  const changes = Array.from({ length: samples }, (_, i): Change =>
+    i % 2 === 0 ? (CHANGES[(i / 2) % CHANGES.length] as Change) : { name: 'nothing' },
+  );
   return {
     name: shape.join('×'),
     inputs: { images: shape },

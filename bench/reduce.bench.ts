@@ -27,4 +27,7 @@ const meanCase = (size: number): BenchCase => ({
   tolerance: TOLERANCE,
 });
 
-export default { kernel: 'reduce', cases: [sumCase(4096), sumCase(2 ** 20), sumCase(2 ** 24), meanCase(2 ** 20)] } satisfies BenchSuite;
+export default {
+  kernel: 'reduce',
+  cases: [sumCase(4096), sumCase(2 ** 20), sumCase(2 ** 24), meanCase(2 ** 20)],
+} satisfies BenchSuite;

@@ -84,6 +84,7 @@ const MOST_AGREEMENT = 1.02;
 export function judgeClock(gpu: number, host: number): Clock {
   const agreement = gpu / host;
   const share = `${(100 * agreement).toFixed(0)} % of what the host's clock says`;
-  if (agreement >= LEAST_AGREEMENT && agreement <= MOST_AGREEMENT) return { kind: 'GPU timestamps', note: `${share} of the same runs` };
+  if (agreement >= LEAST_AGREEMENT && agreement <= MOST_AGREEMENT)
+    return { kind: 'GPU timestamps', note: `${share} of the same runs` };
   return { kind: 'host clock', note: `the driver's timestamps are wrong: ${share} of the same runs` };
 }

@@ -49,7 +49,10 @@ export interface SavedBench {
  */
 export function parseSaved(name: string, text: string): SavedBench {
   const refuse = (what: string): never => {
-    throw new UserError(`${name} ${what}. Give a file that \`npm run bench -- --json FILE\` or the page's Kernels saved.`, { usage: true });
+    throw new UserError(
+      `${name} ${what}. Give a file that \`npm run bench -- --json FILE\` or the page's Kernels saved.`,
+      { usage: true },
+    );
   };
   let value: unknown;
   try {
@@ -76,6 +79,10 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 function isOutcome(value: unknown): boolean {
   if (!isRecord(value) || typeof value['kernel'] !== 'string' || typeof value['name'] !== 'string') return false;
   if ('failure' in value || 'skipped' in value) return true;
-  const times = [value['microseconds'], value['total'], isRecord(value['fast']) ? value['fast']['milliseconds'] : undefined];
+  const times = [
+    value['microseconds'],
+    value['total'],
+    isRecord(value['fast']) ? value['fast']['milliseconds'] : undefined,
+  ];
   return times.some((time) => typeof time === 'number' && time > 0);
 }

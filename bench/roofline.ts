@@ -52,14 +52,22 @@ export function roof(ceilings: Ceilings, intensity: number, rate: Rate = 'f32'):
 }
 
 /** The least seconds that work can take under the ceilings, and which of them it is that says so. */
-export function leastSeconds({ flops, bytes, rate = 'f32' }: Work, ceilings: Ceilings): { seconds: number; nearer: Rate | 'copy' } {
+export function leastSeconds(
+  { flops, bytes, rate = 'f32' }: Work,
+  ceilings: Ceilings,
+): { seconds: number; nearer: Rate | 'copy' } {
   const computing = flops / rateOf(ceilings, rate).value / 1e9;
   const moving = bytes / ceilings.copy.value / 1e9;
   return computing > moving ? { seconds: computing, nearer: rate } : { seconds: moving, nearer: 'copy' };
 }
 
 /** What a timing says of a case. */
-export function rowOf(kernel: string, work: Work & { readonly name: string }, { seconds, spread }: Timing, ceilings: Ceilings): BenchResult {
+export function rowOf(
+  kernel: string,
+  work: Work & { readonly name: string },
+  { seconds, spread }: Timing,
+  ceilings: Ceilings,
+): BenchResult {
   const least = leastSeconds(work, ceilings);
   return {
     kernel,

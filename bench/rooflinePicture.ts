@@ -59,8 +59,14 @@ export interface Scale {
 export function scaleOf(dots: readonly BenchResult[], ceilings: Ceilings): Scale {
   const highest = Math.max(...(['f32', 'f16', 'subgroupMatrix'] as const).map((rate) => ceilings[rate]?.value ?? 0));
   const ridge = highest / ceilings.copy.value;
-  const intensities = { low: Math.min(ridge, ...dots.map(({ intensity }) => intensity)) / 2, high: Math.max(ridge, ...dots.map(({ intensity }) => intensity)) * 3 };
-  const rates = { low: Math.min(highest, ...dots.map(({ gflops }) => gflops)) / 2, high: Math.max(highest, ...dots.map(({ gflops }) => gflops)) * 2 };
+  const intensities = {
+    low: Math.min(ridge, ...dots.map(({ intensity }) => intensity)) / 2,
+    high: Math.max(ridge, ...dots.map(({ intensity }) => intensity)) * 3,
+  };
+  const rates = {
+    low: Math.min(highest, ...dots.map(({ gflops }) => gflops)) / 2,
+    high: Math.max(highest, ...dots.map(({ gflops }) => gflops)) * 2,
+  };
   const place = (value: number, { low, high }: Range): number => Math.log(value / low) / Math.log(high / low);
   return {
     x: (intensity) => FIELD.left + place(intensity, intensities) * (FIELD.right - FIELD.left),
@@ -84,7 +90,11 @@ export function drawRoofline(context: PlotContext, saved: SavedBench, ceilings: 
   drawDots(context, scale, dots, ceilingBoxes(scale, ceilings));
   const left = rows.length - dots.length;
   const note = left > 0 ? ` Not shown: ${left} cases that only move data, or are bound by the cost of a dispatch.` : '';
-  text(context, `Each dot is a case; of each kernel the fastest is named.${note}`, FIELD.right, PICTURE.height - 16, { size: 14, align: 'right', color: MUTED });
+  text(context, `Each dot is a case; of each kernel the fastest is named.${note}`, FIELD.right, PICTURE.height - 16, {
+    size: 14,
+    align: 'right',
+    color: MUTED,
+  });
 }
 
 function drawTitle(context: PlotContext, { device, date, palimpsest, clock, kernels }: SavedBench): void {
@@ -93,7 +103,11 @@ function drawTitle(context: PlotContext, { device, date, palimpsest, clock, kern
   const lines = `palimpsest ${palimpsest}, ${kernels} kernels, ${date.slice(0, 10)}; timed by ${clock?.kind ?? 'nothing'}`;
   text(context, lines, FIELD.left, 64, { size: 15, color: MUTED });
   if (software) {
-    text(context, 'SOFTWARE, not a GPU: these times are no result', FIELD.left, 90, { size: 18, bold: true, color: '#b00020' });
+    text(context, 'SOFTWARE, not a GPU: these times are no result', FIELD.left, 90, {
+      size: 18,
+      bold: true,
+      color: '#b00020',
+    });
   }
 }
 
@@ -102,17 +116,29 @@ function drawGrid(context: PlotContext, { x, y, intensities, rates }: Scale): vo
   context.setLineDash([]);
   context.strokeStyle = GRID;
   for (const value of powers(intensities)) {
-    line(context, [[x(value), FIELD.top], [x(value), FIELD.bottom]]);
+    line(context, [
+      [x(value), FIELD.top],
+      [x(value), FIELD.bottom],
+    ]);
     text(context, number(value), x(value), FIELD.bottom + 22, { size: 14, align: 'center' });
   }
   for (const value of powers(rates)) {
-    line(context, [[FIELD.left, y(value)], [FIELD.right, y(value)]]);
+    line(context, [
+      [FIELD.left, y(value)],
+      [FIELD.right, y(value)],
+    ]);
     text(context, number(value), FIELD.left - 10, y(value) + 5, { size: 14, align: 'right' });
   }
   context.strokeStyle = INK;
-  line(context, [[FIELD.left, FIELD.top], [FIELD.left, FIELD.bottom], [FIELD.right, FIELD.bottom]]);
+  line(context, [
+    [FIELD.left, FIELD.top],
+    [FIELD.left, FIELD.bottom],
+    [FIELD.right, FIELD.bottom],
+  ]);
   text(context, 'operations a byte', (FIELD.left + FIELD.right) / 2, FIELD.bottom + 50, { size: 16, align: 'center' });
-  turned(context, 28, (FIELD.top + FIELD.bottom) / 2, -Math.PI / 2, () => text(context, 'GFLOP/s', 0, 0, { size: 16, align: 'center' }));
+  turned(context, 28, (FIELD.top + FIELD.bottom) / 2, -Math.PI / 2, () =>
+    text(context, 'GFLOP/s', 0, 0, { size: 16, align: 'center' }),
+  );
 }
 
 const RATES: Readonly<Record<Rate, { readonly title: string; readonly dash: number[] }>> = {
@@ -131,8 +157,15 @@ function drawCeilings(context: PlotContext, { x, y, intensities, rates }: Scale,
     if (value === undefined) continue;
     highest = Math.max(highest, value);
     context.setLineDash(RATES[rate].dash);
-    line(context, [[x(value / bandwidth), y(value)], [FIELD.right, y(value)]]);
-    text(context, `${RATES[rate].title} ${number(value)} GFLOP/s`, FIELD.right - 4, y(value) - 8, { size: 15, align: 'right', bold: true });
+    line(context, [
+      [x(value / bandwidth), y(value)],
+      [FIELD.right, y(value)],
+    ]);
+    text(context, `${RATES[rate].title} ${number(value)} GFLOP/s`, FIELD.right - 4, y(value) - 8, {
+      size: 15,
+      align: 'right',
+      bold: true,
+    });
   }
   context.setLineDash([]);
   // From where it comes in, at the left or at the bottom, to the highest rate.
@@ -193,7 +226,10 @@ function drawDots(context: PlotContext, { x, y }: Scale, dots: readonly BenchRes
     if (Math.hypot(tx - cx, ty - cy) > 24) {
       context.strokeStyle = color;
       context.lineWidth = 1;
-      line(context, [[cx, cy], [tx, ty < cy ? box.bottom : box.top]]);
+      line(context, [
+        [cx, cy],
+        [tx, ty < cy ? box.bottom : box.top],
+      ]);
     }
     text(context, kernel, box.left, box.bottom - 4, { size: 15, bold: true, color });
   }
@@ -211,9 +247,22 @@ export function freeBox(cx: number, cy: number, width: number, taken: readonly B
   const height = 19;
   const at = (left: number, top: number): Box => ({ left, top, right: left + width, bottom: top + height });
   for (let far = 9; far < 200; far += 8) {
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [-1, -1], [1, 1], [-1, 1]] as const) {
-      const box = at(cx + dx * far - (dx < 0 ? width : dx === 0 ? width / 2 : 0), cy + dy * far - (dy < 0 ? height : dy === 0 ? height / 2 : 0));
-      const inside = box.left > FIELD.left && box.right < FIELD.right && box.top > FIELD.top && box.bottom < FIELD.bottom;
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, -1],
+      [0, 1],
+      [1, -1],
+      [-1, -1],
+      [1, 1],
+      [-1, 1],
+    ] as const) {
+      const box = at(
+        cx + dx * far - (dx < 0 ? width : dx === 0 ? width / 2 : 0),
+        cy + dy * far - (dy < 0 ? height : dy === 0 ? height / 2 : 0),
+      );
+      const inside =
+        box.left > FIELD.left && box.right < FIELD.right && box.top > FIELD.top && box.bottom < FIELD.bottom;
       if (inside && !taken.some((other) => overlaps(box, other))) return box;
     }
   }
@@ -225,17 +274,39 @@ function overlaps(a: Box, b: Box): boolean {
 }
 
 /** A circle, a square, a triangle or a diamond. */
-function mark(context: PlotContext, cx: number, cy: number, { color, shape }: { readonly color: string; readonly shape: number }): void {
+function mark(
+  context: PlotContext,
+  cx: number,
+  cy: number,
+  { color, shape }: { readonly color: string; readonly shape: number },
+): void {
   context.fillStyle = color;
   context.beginPath();
   if (shape === 0) context.arc(cx, cy, 5, 0, 2 * Math.PI);
   else {
-    const corners = [
-      [[-4.5, -4.5], [4.5, -4.5], [4.5, 4.5], [-4.5, 4.5]],
-      [[0, -6], [6, 5], [-6, 5]],
-      [[0, -6.5], [6.5, 0], [0, 6.5], [-6.5, 0]],
-    ][shape - 1] ?? [];
-    corners.forEach(([dx = 0, dy = 0], index) => (index === 0 ? context.moveTo(cx + dx, cy + dy) : context.lineTo(cx + dx, cy + dy)));
+    const corners =
+      [
+        [
+          [-4.5, -4.5],
+          [4.5, -4.5],
+          [4.5, 4.5],
+          [-4.5, 4.5],
+        ],
+        [
+          [0, -6],
+          [6, 5],
+          [-6, 5],
+        ],
+        [
+          [0, -6.5],
+          [6.5, 0],
+          [0, 6.5],
+          [-6.5, 0],
+        ],
+      ][shape - 1] ?? [];
+    corners.forEach(([dx = 0, dy = 0], index) =>
+      index === 0 ? context.moveTo(cx + dx, cy + dy) : context.lineTo(cx + dx, cy + dy),
+    );
     context.closePath();
   }
   context.fill();
@@ -266,7 +337,13 @@ function fontOf(size: number, bold: boolean): string {
   return `${bold ? 'bold ' : ''}${size}px '${SHEET_FONT}'`;
 }
 
-function text(context: PlotContext, what: string, px: number, py: number, { size, bold = false, align = 'left', color = INK }: TextStyle): void {
+function text(
+  context: PlotContext,
+  what: string,
+  px: number,
+  py: number,
+  { size, bold = false, align = 'left', color = INK }: TextStyle,
+): void {
   context.font = fontOf(size, bold);
   context.textAlign = align;
   context.textBaseline = 'alphabetic';
@@ -278,7 +355,8 @@ function text(context: PlotContext, what: string, px: number, py: number, { size
 export function powers({ low, high }: Range): number[] {
   const base = high / low > 300 ? 10 : 2;
   const all: number[] = [];
-  for (let exponent = Math.ceil(Math.log(low) / Math.log(base)); base ** exponent <= high; exponent++) all.push(base ** exponent);
+  for (let exponent = Math.ceil(Math.log(low) / Math.log(base)); base ** exponent <= high; exponent++)
+    all.push(base ** exponent);
   return all;
 }
 

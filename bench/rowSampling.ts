@@ -16,7 +16,7 @@ export function sampleRows(count: number, most: number): Uint32Array {
   if (count <= most) return Uint32Array.from({ length: count }, (_, row) => row);
   const rows = new Set([count - 1]);
   // Which rows does not matter, only that they lie in many tiles and everywhere in one.
-  for (let state = 12345; rows.size < most; ) {
+  for (let state = 12345; rows.size < most;) {
     state = (Math.imul(state, 747796405) + 1) >>> 0;
     rows.add((state >>> 8) % count);
   }
@@ -43,13 +43,19 @@ export function takeColumns({ shape: [height = 1, width = 1], data }: Reference,
 /** Says of which rows of a larger tensor a reference holds the values. */
 export function asRows(reference: Reference, rows: Uint32Array): Sampled {
   const width = reference.data.length / rows.length;
-  return { ...reference, at: Uint32Array.from(reference.data, (_, i) => (rows[Math.floor(i / width)] as number) * width + (i % width)) };
+  return {
+    ...reference,
+    at: Uint32Array.from(reference.data, (_, i) => (rows[Math.floor(i / width)] as number) * width + (i % width)),
+  };
 }
 
 /** Says of which columns of a matrix of `width` columns a reference holds the values. */
 export function asColumns(reference: Reference, columns: Uint32Array, width: number): Sampled {
   const count = columns.length;
-  return { ...reference, at: Uint32Array.from(reference.data, (_, i) => Math.floor(i / count) * width + (columns[i % count] as number)) };
+  return {
+    ...reference,
+    at: Uint32Array.from(reference.data, (_, i) => Math.floor(i / count) * width + (columns[i % count] as number)),
+  };
 }
 
 /** Of a whole result, the elements that a reference holds. */
@@ -59,7 +65,9 @@ export function elementsOf(result: ArrayLike<number>, { at }: Sampled): ArrayLik
 
 /** The given rows of each tensor. */
 export function rowsOf<T extends Readonly<Record<string, Reference>>>(references: T, rows: Uint32Array): T {
-  return Object.fromEntries(Object.entries(references).map(([name, reference]) => [name, takeRows(reference, rows)])) as T;
+  return Object.fromEntries(
+    Object.entries(references).map(([name, reference]) => [name, takeRows(reference, rows)]),
+  ) as T;
 }
 
 /** Says of each reference of which rows it holds the values. */

@@ -37,7 +37,11 @@ export function chooseSuites(suites: readonly BenchSuite[], filter: string): rea
  *
  * @throws EngineError `device-lost`
  */
-export async function* runBenches(engine: Engine, suites: readonly BenchSuite[], measure: Measure): AsyncGenerator<BenchOutcome, void> {
+export async function* runBenches(
+  engine: Engine,
+  suites: readonly BenchSuite[],
+  measure: Measure,
+): AsyncGenerator<BenchOutcome, void> {
   const onlyLarge = suites.every(({ cases }) => cases.every(isLarge));
   for (const { kernel, cases } of suites) {
     for (const test of cases) {

@@ -21,5 +21,10 @@ function splitKReduceCase(splits: number, width: number): BenchCase {
 
 export default {
   kernel: 'splitKReduce',
-  cases: [splitKReduceCase(8, 192 * 576), splitKReduceCase(4, 768 * 768), splitKReduceCase(24, 2304), splitKReduceCase(7, 33 * 65)],
+  cases: [
+    splitKReduceCase(8, 192 * 576),
+    splitKReduceCase(4, 768 * 768),
+    splitKReduceCase(24, 2304),
+    splitKReduceCase(7, 33 * 65),
+  ],
 } satisfies BenchSuite;

@@ -21,8 +21,18 @@ export interface StepCase {
 
 const PRESETS = [
   { name: 'demo', settings: { preset: 'demo' }, batch: { gpu: 32, software: 32 }, large: false },
-  { name: 'cifar-p4', settings: { preset: 'cifar', model: { patch: 4 } }, batch: { gpu: 512, software: 16 }, large: false },
-  { name: 'cifar-p2', settings: { preset: 'cifar', model: { patch: 2 } }, batch: { gpu: 256, software: 4 }, large: false },
+  {
+    name: 'cifar-p4',
+    settings: { preset: 'cifar', model: { patch: 4 } },
+    batch: { gpu: 512, software: 16 },
+    large: false,
+  },
+  {
+    name: 'cifar-p2',
+    settings: { preset: 'cifar', model: { patch: 2 } },
+    batch: { gpu: 256, software: 4 },
+    large: false,
+  },
   { name: 'tiny', settings: { preset: 'tiny-imagenet' }, batch: { gpu: 256, software: 8 }, large: false },
   { name: 'vit-b', settings: { preset: 'vit-b' }, batch: { gpu: 64, software: 2 }, large: true },
 ] as const satisfies readonly Omit<StepCase, 'phase'>[];
@@ -82,7 +92,12 @@ export interface StepResult {
  * The count of the script that times PyTorch on the same steps: a quarter of the patches visible, and 6 × (encoder +
  * branches × decoder) + 2 × branches × teacher, with 12·d² a token and block, and half of attention's two products.
  */
-export function peerFlops({ size, batch, branches, teacher }: Pick<StepShape, 'size' | 'batch' | 'branches' | 'teacher'>): number {
+export function peerFlops({
+  size,
+  batch,
+  branches,
+  teacher,
+}: Pick<StepShape, 'size' | 'batch' | 'branches' | 'teacher'>): number {
   const patches = patchCount(size);
   const tokens = Math.floor(patches / 4) + 1;
   const blocks = (width: number, depth: number, count: number): number =>

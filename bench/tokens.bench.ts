@@ -18,7 +18,9 @@ function tokenCases(samples: number, length: number, keep: number, width: number
       operation: (graph, { x }) =>
         x ? { y: keepTokens(graph, x, graph.input('ids', [samples, length], 'u32', idsShuffle), keep) } : {},
       forward: ({ x }: { x: Reference }) => ({ y: reference.keepTokens(x, idsShuffle, keep) }),
-      backward: ({ x }: { x: Reference }, { y = zeros([0]) }: References) => ({ x: reference.keepTokensBackward(x, idsShuffle, y) }),
+      backward: ({ x }: { x: Reference }, { y = zeros([0]) }: References) => ({
+        x: reference.keepTokensBackward(x, idsShuffle, y),
+      }),
       flops: 0,
       bytes: row * (3 * keep + length),
     },
@@ -37,7 +39,8 @@ function tokenCases(samples: number, length: number, keep: number, width: number
             }
           : {},
       forward: (inputs: reference.VisibleInputs) => ({ y: reference.visibleTokens(inputs, positions, idsShuffle) }),
-      backward: (inputs: reference.VisibleInputs, { y = zeros([0]) }: References) => reference.visibleTokensBackward(inputs, y),
+      backward: (inputs: reference.VisibleInputs, { y = zeros([0]) }: References) =>
+        reference.visibleTokensBackward(inputs, y),
       flops: samples * width * (keep + 2),
       bytes: row * 4 * (keep + 1),
     },
@@ -56,7 +59,8 @@ function tokenCases(samples: number, length: number, keep: number, width: number
             }
           : {},
       forward: (inputs: reference.RestoreInputs) => ({ y: reference.restoreTokens(inputs, positions, idsRestore) }),
-      backward: (inputs: reference.RestoreInputs, { y = zeros([0]) }: References) => reference.restoreTokensBackward(inputs, idsRestore, y),
+      backward: (inputs: reference.RestoreInputs, { y = zeros([0]) }: References) =>
+        reference.restoreTokensBackward(inputs, idsRestore, y),
       flops: samples * width * (2 * length - keep),
       bytes: row * 2 * (keep + length + 2),
     },
@@ -65,5 +69,10 @@ function tokenCases(samples: number, length: number, keep: number, width: number
 
 export default {
   kernel: 'tokens',
-  cases: [...tokenCases(64, 256, 64, 192), ...tokenCases(512, 64, 16, 192), ...tokenCases(16, 196, 49, 768), ...tokenCases(7, 49, 12, 65)],
+  cases: [
+    ...tokenCases(64, 256, 64, 192),
+    ...tokenCases(512, 64, 16, 192),
+    ...tokenCases(16, 196, 49, 768),
+    ...tokenCases(7, 49, 12, 65),
+  ],
 } satisfies BenchSuite;

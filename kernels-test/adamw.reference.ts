@@ -21,8 +21,8 @@ export function adamwStep(
       const g = raw * factor;
       m[i] = beta1 * (m[i] as number) + (1 - beta1) * g;
       v[i] = beta2 * (v[i] as number) + (1 - beta2) * g * g;
-      const mean = (m[i]) / (1 - beta1 ** step);
-      const deviation = Math.sqrt((v[i]) / (1 - beta2 ** step)) + eps;
+      const mean = m[i] / (1 - beta1 ** step);
+      const deviation = Math.sqrt(v[i] / (1 - beta2 ** step)) + eps;
       const shrunk = (value[i] as number) * (1 - learningRate * (decayed ? weightDecay : 0));
       value[i] = shrunk - (learningRate * mean) / deviation;
     });

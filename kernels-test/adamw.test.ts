@@ -46,7 +46,8 @@ async function halfModel(engine: Engine): Promise<{
     parameters,
     optimizer,
     step: async (gradient) => {
-      for (const [p, { grad }] of (parameters.arenas[0]?.members ?? []).entries()) engine.write(grad.storage as Slice, gradient(p));
+      for (const [p, { grad }] of (parameters.arenas[0]?.members ?? []).entries())
+        engine.write(grad.storage as Slice, gradient(p));
       program.write(hyper, optimizer.hyper(1e-3, ++steps));
       program.run();
       return program.read(norm);
@@ -64,7 +65,9 @@ async function expectCopies(engine: Engine, parameters: Parameters): Promise<voi
   for (const [name, tensor] of parameters.entries) {
     const values = await readTensor(engine, tensor);
     const copy = await readTensor(engine, tensor.half as Tensor);
-    const at = values.findIndex((value, i) => !(Math.abs((copy[i] as number) - value) <= 2 ** -10 * Math.max(Math.abs(value), 2 ** -14)));
+    const at = values.findIndex(
+      (value, i) => !(Math.abs((copy[i] as number) - value) <= 2 ** -10 * Math.max(Math.abs(value), 2 ** -14)),
+    );
     if (at >= 0) throw new Error(`copy of ${name}[${at}] is ${copy[at] ?? NaN}, not ${values[at] ?? NaN}`);
   }
 }
@@ -91,7 +94,8 @@ const halfTests: readonly KernelTest[] = [
       const { parameters, optimizer, step, dispose } = await halfModel(engine);
       const norm = Math.sqrt(SHAPES.reduce((sum, _, p) => sum + gradientOf(1, 1)(p).reduce((s, x) => s + x * x, 0), 0));
       const states: number[][] = [];
-      const everything = async (): Promise<Map<string, Float32Array>> => new Map([...(await parameters.read()), ...(await optimizer.read())]);
+      const everything = async (): Promise<Map<string, Float32Array>> =>
+        new Map([...(await parameters.read()), ...(await optimizer.read())]);
       const run = async (scale: number, broken?: number): Promise<void> => {
         const [found = 0, factor = 0, ...rest] = Array.from(
           await step((p) => {
@@ -114,7 +118,15 @@ const halfTests: readonly KernelTest[] = [
       await expectCopies(engine, parameters);
       for (const scale of [2, 2, 2, 4]) await run(scale);
       // Good or not, the scale of the step, and how many were skipped.
-      const wanted = [[1, 8, 0], [0, 8, 1], [0, 4, 2], [1, 2, 2], [1, 2, 2], [1, 2, 2], [1, 4, 2]];
+      const wanted = [
+        [1, 8, 0],
+        [0, 8, 1],
+        [0, 4, 2],
+        [1, 2, 2],
+        [1, 2, 2],
+        [1, 2, 2],
+        [1, 4, 2],
+      ];
       if (JSON.stringify(states) !== JSON.stringify(wanted)) throw new Error(`states ${JSON.stringify(states)}`);
       expectSame('state', (await optimizer.read()).get('lossScaling') ?? [], [4, 1, 2]);
       dispose();
@@ -157,7 +169,10 @@ export default suite('adamw', [
   {
     name: 'groups: a share of the learning rate, and decay where it is said',
     run: async (engine) => {
-      const group = ({ name }: { readonly name: string }): { scale: number; decayed: boolean } => ({ scale: name === 'p3' ? 0.25 : 1, decayed: name === 'p4' });
+      const group = ({ name }: { readonly name: string }): { scale: number; decayed: boolean } => ({
+        scale: name === 'p3' ? 0.25 : 1,
+        decayed: name === 'p4',
+      });
       const gradients = SHAPES.map((shape, p) => random(shape, 100 + p).data);
       const parameters = new Parameters(engine, 'test', specs(SHAPES));
       const optimizer = new AdamW(engine, parameters, { ...OPTIONS, group });

@@ -7,7 +7,10 @@ export type Inputs = { prediction: Reference };
 export type { Setting };
 
 /** Calls `visit` for each element of a patch that both masks remove: its places in the predictions, and its target. */
-function eachElement(setting: Setting, visit: (atA: number, atB: number, target: number, weight: number) => void): void {
+function eachElement(
+  setting: Setting,
+  visit: (atA: number, atB: number, target: number, weight: number) => void,
+): void {
   const { idsRestore, keep } = setting;
   const { shape, data } = targets(setting);
   const [twice = 2, length = 1, size = 1] = shape;

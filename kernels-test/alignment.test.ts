@@ -20,7 +20,10 @@ const CASES: readonly Case[] = [
 /** As of maskedMse: the deviations of normalised targets take a few roundings more than plain sums. */
 const TOLERANCE = 4e-6;
 
-function setUp([B, channels, height, width, patch, keep]: Case, normPix: boolean): { setting: Setting; inputs: Inputs } {
+function setUp(
+  [B, channels, height, width, patch, keep]: Case,
+  normPix: boolean,
+): { setting: Setting; inputs: Inputs } {
   const length = (height / patch) * (width / patch);
   const { idsRestore } = randomOrders(2 * B, length);
   return {
@@ -29,7 +32,10 @@ function setUp([B, channels, height, width, patch, keep]: Case, normPix: boolean
   };
 }
 
-function operandsOf(graph: Graph, { images, idsRestore, batch, keep, patch, normPix }: Setting): Omit<AlignmentOperands, 'prediction'> {
+function operandsOf(
+  graph: Graph,
+  { images, idsRestore, batch, keep, patch, normPix }: Setting,
+): Omit<AlignmentOperands, 'prediction'> {
   return {
     keep,
     patch,
@@ -45,7 +51,9 @@ function operation(name: string, { setting, inputs }: ReturnType<typeof setUp>):
   return operationTest<Inputs>({
     name,
     inputs,
-    operation: (graph, { prediction }) => ({ align: alignment(graph, { ...operandsOf(graph, setting), prediction }).align }),
+    operation: (graph, { prediction }) => ({
+      align: alignment(graph, { ...operandsOf(graph, setting), prediction }).align,
+    }),
     forward: (given) => forward(setting, given),
     backward: (given, dOutputs) => backward(setting, given, dOutputs),
     tolerance: TOLERANCE,
@@ -81,13 +89,19 @@ const identities = CASES.flatMap((at) =>
 /** Two masks that together show all: there is no patch to compare, and nothing is divided by 0. */
 function complementary(): KernelTest {
   const { setting, inputs } = setUp([1, 1, 4, 4, 2, 2], false);
-  return operation('masks that remove no patch in common', { setting: { ...setting, idsRestore: Uint32Array.of(0, 1, 2, 3, 2, 3, 0, 1) }, inputs });
+  return operation('masks that remove no patch in common', {
+    setting: { ...setting, idsRestore: Uint32Array.of(0, 1, 2, 3, 2, 3, 0, 1) },
+    inputs,
+  });
 }
 
 function refused(name: string, words: string, change: Partial<Setting>): KernelTest {
   const { setting, inputs } = setUp([2, 1, 3, 3, 1, 4], false);
   return refusalTest(name, words, (graph) =>
-    alignment(graph, { ...operandsOf(graph, { ...setting, ...change }), prediction: graph.input('prediction', inputs.prediction.shape) }),
+    alignment(graph, {
+      ...operandsOf(graph, { ...setting, ...change }),
+      prediction: graph.input('prediction', inputs.prediction.shape),
+    }),
   );
 }
 

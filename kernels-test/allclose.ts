@@ -18,7 +18,10 @@ export interface OperationCase<Inputs extends References> {
   /** Inputs that take gradients. */
   readonly inputs: Inputs;
   /** The operation on the engine, from inputs to named outputs. */
-  readonly operation: (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Readonly<Record<string, Tensor>>;
+  readonly operation: (
+    graph: Graph,
+    inputs: Readonly<Record<keyof Inputs, Tensor>>,
+  ) => Readonly<Record<string, Tensor>>;
   /** The same in float64, plainly. */
   readonly forward: (inputs: Inputs) => References;
   /** Gradients of Σ_outputs Σ dOutput · output with respect to each input, in float64, plainly. */
@@ -51,7 +54,7 @@ export function random(shape: Shape, seed: number): Reference {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    data[i] = Math.fround(((state >>> 0) / 2 ** 31) - 1);
+    data[i] = Math.fround((state >>> 0) / 2 ** 31 - 1);
   }
   return { shape, data };
 }
@@ -66,7 +69,12 @@ export function zeros(shape: Shape): Reference {
 }
 
 /** Throws where ‖actual − expected‖ > tolerance · ‖expected‖; where expected is all zero, actual must be too. */
-export function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+export function expectClose(
+  what: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+): void {
   if (actual.length !== expected.length) throw new Error(`${what}: ${actual.length} elements, not ${expected.length}`);
   let difference = 0;
   let norm = 0;
@@ -172,11 +180,16 @@ async function checkEngine<Inputs extends References>(
         const weights = wanted.dOutputs[output];
         if (!weights) throw new Error(`the reference has no output ${output}`);
         if (tensor.requiresGrad) {
-          graph.backward(tensor, graph.input(`d ${output}`, weights.shape, tensor.dtype, Float32Array.from(weights.data)));
+          graph.backward(
+            tensor,
+            graph.input(`d ${output}`, weights.shape, tensor.dtype, Float32Array.from(weights.data)),
+          );
         }
       }
     }
-    const found = Object.fromEntries(Object.keys(inputs).map((input) => [input, graph.gradientOf(tensors[input] as Tensor)]));
+    const found = Object.fromEntries(
+      Object.keys(inputs).map((input) => [input, graph.gradientOf(tensors[input] as Tensor)]),
+    );
     graph.output(...Object.values(outputs), ...Object.values(found));
     const program = await graph.compile();
     try {

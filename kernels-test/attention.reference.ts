@@ -44,7 +44,13 @@ function eachRow(
         const largest = Math.max(...scores);
         const open = largest > -Infinity;
         const lse = open ? largest + Math.log(scores.reduce((sum, s) => sum + Math.exp(s - largest), 0)) : NaN;
-        visit(b, h, q, scores.map((s) => (open ? Math.exp(s - lse) : 0)), lse);
+        visit(
+          b,
+          h,
+          q,
+          scores.map((s) => (open ? Math.exp(s - lse) : 0)),
+          lse,
+        );
       }
     }
   }

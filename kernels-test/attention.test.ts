@@ -97,7 +97,9 @@ function everyVersion(stated: Stated): KernelTest {
         ...DEVICES,
         ...(subgroups ? { shuffle: { software: true, subgroups } } : {}),
         // Which lavapipe, of 8 lanes, would compile for ten seconds each.
-        ...(software && subgroups && subgroups.max > 4 ? {} : { head: { software: true, subgroups: { min: 4, max: 4 } } }),
+        ...(software && subgroups && subgroups.max > 4
+          ? {}
+          : { head: { software: true, subgroups: { min: 4, max: 4 } } }),
       };
       const found = Object.entries(devices).map(([device, traits]) => {
         const plan = planAttention({ b, n, heads, d, mask: !!test.keyMask, bias: !!test.bias }, traits);

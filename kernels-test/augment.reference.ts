@@ -32,7 +32,12 @@ function resizePlane(plane: readonly number[][], { x, y, width, height, flip }: 
   const rows = plane.map((row) => resizeLine(row, x, width, size));
   const columns = Array.from({ length: size }, (_, at) => {
     const column = flip ? size - 1 - at : at;
-    return resizeLine(rows.map((row) => row[column] as number), y, height, size);
+    return resizeLine(
+      rows.map((row) => row[column] as number),
+      y,
+      height,
+      size,
+    );
   });
   return Array.from({ length: size }, (_, row) => columns.map((column) => column[row] as number));
 }

@@ -61,7 +61,12 @@ async function run(
     const crops = samples.flatMap(([, { x, y, width, height, flip }]) => [x, y, width, height, Number(flip)]);
     const out = augment(graph, {
       chunks: [firstChunk, ...otherChunks],
-      indices: graph.input('indices', [samples.length], 'u32', Uint32Array.from(samples, ([index]) => index)),
+      indices: graph.input(
+        'indices',
+        [samples.length],
+        'u32',
+        Uint32Array.from(samples, ([index]) => index),
+      ),
       crops: graph.input('crops', [samples.length, 5], 'f32', Float32Array.from(crops)),
       whole,
       mean,
@@ -83,9 +88,33 @@ async function run(
 
 const CASES: readonly Case[] = [
   { name: 'one pixel', set: [1, 1, 1, 1], size: 3, samples: [[0, box(0, 0, 1, 1)]] },
-  { name: 'enlarged', set: [3, 1, 5, 7], size: 17, samples: [[2, box(1, 0.5, 3.25, 4)], [0, box(0, 0, 7, 5, true)]] },
-  { name: 'shrunk', set: [2, 3, 33, 20], size: 5, samples: [[1, box(0, 0, 20, 33)], [0, box(2.5, 3, 16, 29.5, true)]] },
-  { name: 'wide and low', set: [2, 3, 9, 40], size: 9, samples: [[0, box(4, 2, 33, 4)], [1, box(0, 0, 40, 9, true)]] },
+  {
+    name: 'enlarged',
+    set: [3, 1, 5, 7],
+    size: 17,
+    samples: [
+      [2, box(1, 0.5, 3.25, 4)],
+      [0, box(0, 0, 7, 5, true)],
+    ],
+  },
+  {
+    name: 'shrunk',
+    set: [2, 3, 33, 20],
+    size: 5,
+    samples: [
+      [1, box(0, 0, 20, 33)],
+      [0, box(2.5, 3, 16, 29.5, true)],
+    ],
+  },
+  {
+    name: 'wide and low',
+    set: [2, 3, 9, 40],
+    size: 9,
+    samples: [
+      [0, box(4, 2, 33, 4)],
+      [1, box(0, 0, 40, 9, true)],
+    ],
+  },
   { name: 'past the edges', set: [1, 1, 6, 6], size: 8, samples: [[0, box(-1.5, -1, 9, 8.5)]] },
   {
     name: 'several chunks',
@@ -100,7 +129,15 @@ const CASES: readonly Case[] = [
     ],
     cuts: [3, 6],
   },
-  { name: 'usual', set: [8, 3, 32, 32], size: 32, samples: [[7, box(3, 5, 20, 24, true)], [0, box(0, 9, 32, 19)]] },
+  {
+    name: 'usual',
+    set: [8, 3, 32, 32],
+    size: 32,
+    samples: [
+      [7, box(3, 5, 20, 24, true)],
+      [0, box(0, 9, 32, 19)],
+    ],
+  },
 ];
 
 const resized = CASES.map((test): KernelTest => ({

@@ -42,7 +42,9 @@ export function backward({ x }: Inputs, { y: dy }: References, running?: Referen
     const upstream = places.map((at) => dy?.data[at] as number);
     const meanG = running ? 0 : upstream.reduce((sum, g) => sum + g, 0) / rows;
     const meanGX = running ? 0 : upstream.reduce((sum, g, i) => sum + g * (normal[i] as number), 0) / rows;
-    places.forEach((at, i) => (dx.data[at] = rstd * ((upstream[i] as number) - meanG - (normal[i] as number) * meanGX)));
+    places.forEach(
+      (at, i) => (dx.data[at] = rstd * ((upstream[i] as number) - meanG - (normal[i] as number) * meanGX)),
+    );
   });
   return { x: dx };
 }
@@ -53,7 +55,8 @@ export function moved({ x }: Inputs, running: Reference): Reference {
   const data = running.data.slice();
   columnsOf(x).forEach(({ mean, variance }, column) => {
     data[column] = (1 - MOMENTUM) * (data[column] as number) + MOMENTUM * mean;
-    data[width + column] = (1 - MOMENTUM) * (data[width + column] as number) + (MOMENTUM * variance * rows) / (rows - 1);
+    data[width + column] =
+      (1 - MOMENTUM) * (data[width + column] as number) + (MOMENTUM * variance * rows) / (rows - 1);
   });
   return { shape: running.shape, data };
 }

@@ -9,7 +9,14 @@ import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
 // Not of two rows: there the gradient is what two nearly equal terms leave, a part in 1/ε of them.
-const SHAPES = [[3, 1], [3, 17], [33, 65], [65, 3], [17, 33], [1100, 5]] as const;
+const SHAPES = [
+  [3, 1],
+  [3, 17],
+  [33, 65],
+  [65, 3],
+  [17, 33],
+  [1100, 5],
+] as const;
 
 /** Running statistics that are no batch's: means around 0, variances between ½ and 1½. */
 function runningOf(width: number): Reference {
@@ -25,11 +32,17 @@ function shifted(shape: readonly number[]): Reference {
 const PYTORCH = [
   {
     x: [0.5, -1.25, 3, 2, 0.75, -0.5, -1.5, 0.25, 1, 0, -0.5, 2.5],
-    y: [0.19999994, -1.4021351, 1.0954448, 1.3999996, 1.2371781, -1.4605931, -1.3999996, 0.57734977, -0.36514827, -0.19999994, -0.41239269, 0.73029655],
+    y: [
+      0.19999994, -1.4021351, 1.0954448, 1.3999996, 1.2371781, -1.4605931, -1.3999996, 0.57734977, -0.36514827,
+      -0.19999994, -0.41239269, 0.73029655,
+    ],
   },
   {
     x: [1, 4, -2, 0.25, -3, 0.5, 1.75, 0.5, -1, -0.5, 1.5, 0.25],
-    y: [0.44721328, 1.2935482, -1.4291498, -0.44721328, -1.4925557, 1.0563281, 1.3416398, -0.099503711, -0.43495862, -1.3416398, 0.29851113, 0.8077803],
+    y: [
+      0.44721328, 1.2935482, -1.4291498, -0.44721328, -1.4925557, 1.0563281, 1.3416398, -0.099503711, -0.43495862,
+      -1.3416398, 0.29851113, 0.8077803,
+    ],
   },
   { x: [0.5, 0.5, 0.5, -1, 2, 0], y: [0.39727, 0.33687033, 0.38946293, -1.0386457, 1.4804188, -0.072807611] },
 ];
@@ -49,7 +62,9 @@ export default suite('batchNorm', [
       operationTest<Inputs>({
         name: `${shape.join('×')}, training`,
         inputs: { x },
-        operation: (graph, inputs) => ({ y: batchNorm(graph, inputs.x, given(graph, running), { training: true, eps: EPS }) }),
+        operation: (graph, inputs) => ({
+          y: batchNorm(graph, inputs.x, given(graph, running), { training: true, eps: EPS }),
+        }),
         forward: (inputs) => forward(inputs),
         backward: (inputs, dOutputs) => backward(inputs, dOutputs),
         tolerance: 5e-6,
@@ -57,7 +72,9 @@ export default suite('batchNorm', [
       operationTest<Inputs>({
         name: `${shape.join('×')}, evaluation`,
         inputs: { x },
-        operation: (graph, inputs) => ({ y: batchNorm(graph, inputs.x, given(graph, running), { training: false, eps: EPS }) }),
+        operation: (graph, inputs) => ({
+          y: batchNorm(graph, inputs.x, given(graph, running), { training: false, eps: EPS }),
+        }),
         forward: (inputs) => forward(inputs, running),
         backward: (inputs, dOutputs) => backward(inputs, dOutputs, running),
       }),
@@ -89,7 +106,9 @@ export default suite('batchNorm', [
     run: async (engine: Engine) => {
       const running = createTensor(engine, 'running', [2, 3], 'f32', Float32Array.of(0, 0, 0, 1, 1, 1));
       const graph = new Graph(engine);
-      const [x1, x2, x3] = PYTORCH.map(({ x }, index) => graph.input(`x${index}`, [x.length / 3, 3], 'f32', Float32Array.from(x)));
+      const [x1, x2, x3] = PYTORCH.map(({ x }, index) =>
+        graph.input(`x${index}`, [x.length / 3, 3], 'f32', Float32Array.from(x)),
+      );
       if (!x1 || !x2 || !x3) throw new Error('three batches');
       const outputs = [
         batchNorm(graph, x1, running, { training: true, eps: EPS }),

@@ -5,7 +5,14 @@ import { backward, forward, type Inputs } from './crossEntropy.reference';
 import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
 
-const SHAPES = [[1, 3], [3, 17], [17, 2], [33, 65], [65, 10], [5, 257]] as const;
+const SHAPES = [
+  [1, 3],
+  [3, 17],
+  [17, 2],
+  [33, 65],
+  [65, 10],
+  [5, 257],
+] as const;
 
 function crossEntropyTest(name: string, logits: Reference, targets: Reference, tolerance: number): KernelTest {
   return operationTest<Inputs>({

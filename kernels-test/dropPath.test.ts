@@ -4,7 +4,12 @@ import { backward, forward, type Inputs } from './dropPath.reference';
 import { refusalTest } from './expectBadShape';
 import { suite } from './suite';
 
-const SHAPES = [[1, 1], [3, 17], [5, 3, 33], [2, 65, 17]] as const;
+const SHAPES = [
+  [1, 1],
+  [3, 17],
+  [5, 3, 33],
+  [2, 65, 17],
+] as const;
 
 /** Left out, or made up for at a probability of 0.75. */
 const scaleOf = (sample: number): number => (sample % 2 === 0 ? 4 / 3 : 0);
@@ -25,6 +30,9 @@ export default suite('dropPath', [
     });
   }),
   refusalTest('scales of another batch', 'scales has shape [1, 3]', (graph) =>
-    dropPath(graph, graph.input('x', [2, 3]), graph.input('branch', [2, 3]), { scales: graph.input('scales', [1, 3]), row: 0 }),
+    dropPath(graph, graph.input('x', [2, 3]), graph.input('branch', [2, 3]), {
+      scales: graph.input('scales', [1, 3]),
+      row: 0,
+    }),
   ),
 ]);

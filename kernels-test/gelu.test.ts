@@ -35,7 +35,13 @@ interface Bound {
 }
 
 /** Throws where f is off by more than its bound at any x. */
-function expectEach(what: string, x: Float32Array, found: ArrayLike<number>, f: (x: number) => number, bound: Bound): void {
+function expectEach(
+  what: string,
+  x: Float32Array,
+  found: ArrayLike<number>,
+  f: (x: number) => number,
+  bound: Bound,
+): void {
   x.forEach((at, i) => {
     const error = Math.abs((found[i] as number) - f(at));
     if (!(error <= bound.absolute + bound.proportional * Math.abs(at))) {
@@ -78,8 +84,14 @@ const steps = (count: number, f: (t: number) => number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => f(i / (count - 1)));
 
 export default suite('gelu', [
-  pointwiseTest('on [−6, 6]', steps(40_001, (t) => 12 * t - 6)),
-  pointwiseTest('small x of either sign', steps(2_001, (t) => (t < 0.5 ? -1 : 1) * 10 ** (-6 + 4 * t))),
+  pointwiseTest(
+    'on [−6, 6]',
+    steps(40_001, (t) => 12 * t - 6),
+  ),
+  pointwiseTest(
+    'small x of either sign',
+    steps(2_001, (t) => (t < 0.5 ? -1 : 1) * 10 ** (-6 + 4 * t)),
+  ),
   pointwiseTest('zero and far out', Float32Array.of(0, -0, 9, -9, 15, -15, 40, -40, 1e6, -1e6)),
   ...[[1], [3, 17], [65, 33], [2, 5, 192]].map((shape) => {
     const { data } = random(shape, 1);

@@ -69,9 +69,17 @@ function ontoItself(leading: readonly number[], width: number): KernelTest {
 }
 
 // Odd widths, for kernels on single floats.
-const SHAPES = [[[1], 1, 3], [[3], 17, 33], [[65], 33, 17], [[5, 17], 65, 3]] as const;
+const SHAPES = [
+  [[1], 1, 3],
+  [[3], 17, 33],
+  [[65], 33, 17],
+  [[5, 17], 65, 3],
+] as const;
 // Even ones, for kernels on four; rows enough for dW to be split.
-const EVEN_SHAPES = [[[16, 17], 24, 48], [[5, 65], 36, 20]] as const;
+const EVEN_SHAPES = [
+  [[16, 17], 24, 48],
+  [[5, 65], 36, 20],
+] as const;
 
 export default suite('linear', [
   ...SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),

@@ -101,8 +101,11 @@ function bayer(n: number): number[][] {
   const half = bayer(n - 1);
   const side = 2 ** n;
   // The patch that is taken next is the one furthest away: of a 2 × 2, the other end of the diagonal.
-  const first = [[0, 2], [3, 1]] as const;
-  const quarter = side * side / 4;
+  const first = [
+    [0, 2],
+    [3, 1],
+  ] as const;
+  const quarter = (side * side) / 4;
   return Array.from({ length: side }, (_, y) =>
     Array.from({ length: side }, (__, x) => (first[y % 2]?.[x % 2] ?? 0) * quarter + (half[y >> 1]?.[x >> 1] ?? 0)),
   );
@@ -128,7 +131,11 @@ export function weightedScores(logWeights: ArrayLike<number>, counter: MaskCount
 }
 
 /** log(variance + 0.01) of each patch: the mean over channels of the variance around the channel's mean in it. */
-export function patchVariance(images: ArrayLike<number>, [B, C, H, W]: readonly [number, number, number, number], patch: number): Float64Array {
+export function patchVariance(
+  images: ArrayLike<number>,
+  [B, C, H, W]: readonly [number, number, number, number],
+  patch: number,
+): Float64Array {
   const across = W / patch;
   const length = across * (H / patch);
   return Float64Array.from({ length: B * length }, (_, at) => {
@@ -148,7 +155,11 @@ export function patchVariance(images: ArrayLike<number>, [B, C, H, W]: readonly 
 }
 
 /** 2·log of the attention that the first token pays to each other one, the mean over heads. */
-export function classAttention(qkv: ArrayLike<number>, [B, N, width]: readonly [number, number, number], heads: number): Float64Array {
+export function classAttention(
+  qkv: ArrayLike<number>,
+  [B, N, width]: readonly [number, number, number],
+  heads: number,
+): Float64Array {
   const d = width / (3 * heads);
   const out = new Float64Array(B * (N - 1));
   for (let sample = 0; sample < B; sample++) {

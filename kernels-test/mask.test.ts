@@ -8,7 +8,15 @@ import type { MaskCounter, Orders } from './mask.reference';
 import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 
-const SHAPES = [[1, 1], [2, 3], [3, 17], [5, 64], [2, 65], [3, 196], [1, 1023]] as const;
+const SHAPES = [
+  [1, 1],
+  [2, 3],
+  [3, 17],
+  [5, 64],
+  [2, 65],
+  [3, 196],
+  [1, 1023],
+] as const;
 /** The longest that there may be. */
 const LONGEST = [1, 4096] as const;
 
@@ -35,7 +43,13 @@ async function draw(
   const graph = new Graph(engine);
   const input = graph.input('counter', [5], 'u32', Uint32Array.from(counter));
   const weights = logWeights && { logWeights: graph.input('log weights', [batch, length], 'f32', logWeights) };
-  const { idsShuffle, idsRestore } = drawMasks(graph, { batch, length, keep, counter: input, choice: weights ?? choice });
+  const { idsShuffle, idsRestore } = drawMasks(graph, {
+    batch,
+    length,
+    keep,
+    counter: input,
+    choice: weights ?? choice,
+  });
   graph.output(idsShuffle, idsRestore);
   const program = await graph.compile();
   try {
@@ -98,7 +112,12 @@ function expectWithin(what: string, value: number, [low, high]: readonly [number
 }
 
 // side, visible patches; one visible, one hidden
-const SQUARES = [[2, 1], [8, 63], [7, 20], [14, 10]] as const;
+const SQUARES = [
+  [2, 1],
+  [8, 63],
+  [7, 20],
+  [14, 10],
+] as const;
 const LARGEST_SQUARE = [63, 1000] as const;
 const CHOICES = ['block', 'grid'] as const;
 
@@ -123,7 +142,8 @@ const grids: KernelTest = {
     const orders = await draw(engine, draws, side * side, [9, 0, 6, 1, 0], { choice: 'grid' });
     for (let sample = 0; sample < draws; sample++) {
       const order = orders.idsShuffle.subarray(sample * side * side, (sample + 1) * side * side);
-      const places = (count: number): number[][] => Array.from(order.subarray(0, count), (i) => [i % side, Math.floor(i / side)]);
+      const places = (count: number): number[][] =>
+        Array.from(order.subarray(0, count), (i) => [i % side, Math.floor(i / side)]);
       const quarters = new Set(places((side * side) / 4).map(([x = 0, y = 0]) => (x % 2) + 2 * (y % 2)));
       const halves = new Set(places((side * side) / 2).map(([x = 0, y = 0]) => (x + y) % 2));
       if (quarters.size !== 1 || halves.size !== 1) throw new Error(`sample ${sample} is no regular grid`);
@@ -154,7 +174,11 @@ const blocks: KernelTest = {
   },
 };
 
-const WEIGHTED = [[3, 17], [1, 1], [1, 1023]] as const;
+const WEIGHTED = [
+  [3, 17],
+  [1, 1],
+  [1, 1023],
+] as const;
 
 const weighted = WEIGHTED.map(([batch, length]): KernelTest => ({
   name: `weighted: sorted by the twin's scores ${batch}×${length}`,
@@ -165,7 +189,10 @@ const weighted = WEIGHTED.map(([batch, length]): KernelTest => ({
     for (let sample = 0; sample < batch; sample++) {
       const own = logWeights.subarray(sample * length, (sample + 1) * length);
       const scores = reference.weightedScores(own, COUNTER, sample);
-      const sorted = Array.from(idsShuffle.subarray(sample * length, (sample + 1) * length), (i) => scores[i] as number);
+      const sorted = Array.from(
+        idsShuffle.subarray(sample * length, (sample + 1) * length),
+        (i) => scores[i] as number,
+      );
       // WGSL allows a logarithm an error of 2^-21 near 1, which the outer one passes on relatively to −log u, and there is
       // rounding of scores up to 20. A patch of another place would differ by 1 or so.
       const least = Math.min(...own);
@@ -183,18 +210,31 @@ const proportional: KernelTest = {
   run: async (engine) => {
     const [draws, length] = [4096, 5];
     const weights = [0, 1, 2, 3, 4];
-    const logs = Float32Array.from({ length: draws * length }, (_, i) => Math.log((weights[i % length] as number) + 1e-30));
-    const kept = visibleCounts(await draw(engine, draws, length, [3, 0, 6, 3, 0], { logWeights: logs }), length, length - 1);
+    const logs = Float32Array.from({ length: draws * length }, (_, i) =>
+      Math.log((weights[i % length] as number) + 1e-30),
+    );
+    const kept = visibleCounts(
+      await draw(engine, draws, length, [3, 0, 6, 3, 0], { logWeights: logs }),
+      length,
+      length - 1,
+    );
     // Five standard deviations of a binomial.
     for (const [i, count] of kept.entries()) {
       const p = (weights[i] as number) / 10;
       const deviation = Math.sqrt(p * (1 - p) * draws);
-      expectWithin(`times that ${i} is hidden`, draws - count, [p * draws - 5 * deviation - 1, p * draws + 5 * deviation + 1]);
+      expectWithin(`times that ${i} is hidden`, draws - count, [
+        p * draws - 5 * deviation - 1,
+        p * draws + 5 * deviation + 1,
+      ]);
     }
   },
 };
 
-const IMAGES = [[[2, 3, 6, 9], 3], [[1, 1, 5, 5], 1], [[3, 4, 32, 32], 8]] as const;
+const IMAGES = [
+  [[2, 3, 6, 9], 3],
+  [[1, 1, 5, 5], 1],
+  [[3, 4, 32, 32], 8],
+] as const;
 
 const variances = IMAGES.map(([shape, patch]): KernelTest => ({
   name: `variance of patches ${shape.join('×')} by ${patch}`,
@@ -206,7 +246,11 @@ const variances = IMAGES.map(([shape, patch]): KernelTest => ({
   },
 }));
 
-const QKV = [[[1, 2, 3], 1], [[3, 17, 36], 3], [[2, 65, 48], 4]] as const;
+const QKV = [
+  [[1, 2, 3], 1],
+  [[3, 17, 36], 3],
+  [[2, 65, 48], 4],
+] as const;
 
 const attentions = QKV.map(([shape, heads]): KernelTest => ({
   name: `attention of the class token ${shape.join('×')} in ${heads} heads`,

@@ -163,14 +163,21 @@ function matrixTest(
 ): KernelTest {
   const shape = { layout, m, n, k };
   const epilogue = { ...EPILOGUE, ...used };
-  const options = [...Object.keys(used), half ? '' : 'from f32', LANES ? `${LANES} lanes` : ''].filter((word) => word !== '');
+  const options = [...Object.keys(used), half ? '' : 'from f32', LANES ? `${LANES} lanes` : ''].filter(
+    (word) => word !== '',
+  );
   return {
     name: `matrices of ${Object.values(matrixUnit).join('×')}, ${layout} ${m}×${n}×${k} ${options.join(' ')}`.trim(),
     run: async (engine) => {
       const { subgroups, software, plain } = engine.traits;
       if (!engine.hasHalf || !subgroups || software || plain) return; // once is enough
       const exact = operandsOf(shape);
-      const references = { ...exact, a: randomHalf(exact.a.shape, 1), b: randomHalf(exact.b.shape, 2), pre: randomHalf([m, n], 5) };
+      const references = {
+        ...exact,
+        a: randomHalf(exact.a.shape, 1),
+        b: randomHalf(exact.b.shape, 2),
+        pre: randomHalf([m, n], 5),
+      };
       const { before, expected } = resultOf(layout, references, epilogue);
       const graph = new Graph(engine, { precision: 'f16' });
       const input = (name: keyof typeof references, dtype: Precision): Tensor =>
@@ -240,15 +247,40 @@ function operation(layout: MatmulLayout, m: number, n: number, k: number, half?:
 }
 
 // Below and above a tile; k that ends inside a step.
-const SHAPES = [[1, 1, 1], [3, 17, 33], [65, 33, 17]] as const;
+const SHAPES = [
+  [1, 1, 1],
+  [3, 17, 33],
+  [65, 33, 17],
+] as const;
 // Rows of four as well; tn with k long enough to be split.
-const MORE_SHAPES = [[132, 68, 36], [17, 192, 48], [12, 20, 700], [33, 5, 515]] as const;
+const MORE_SHAPES = [
+  [132, 68, 36],
+  [17, 192, 48],
+  [12, 20, 700],
+  [33, 5, 515],
+] as const;
 /** One of the three is long enough in the longer ones for a gradient whose sum is split. */
-const OPERATION_SHAPES = [[1, 3, 1], [3, 17, 33], [65, 33, 17], [17, 300, 5]] as const;
-const MORE_OPERATION_SHAPES = [[20, 12, 300], [300, 36, 20]] as const;
-const MORE_HALF_SHAPES = [[1, 3, 1], [20, 12, 300], [300, 36, 20]] as const;
+const OPERATION_SHAPES = [
+  [1, 3, 1],
+  [3, 17, 33],
+  [65, 33, 17],
+  [17, 300, 5],
+] as const;
+const MORE_OPERATION_SHAPES = [
+  [20, 12, 300],
+  [300, 36, 20],
+] as const;
+const MORE_HALF_SHAPES = [
+  [1, 3, 1],
+  [20, 12, 300],
+  [300, 36, 20],
+] as const;
 /** Tn is split where k is long, into runs that end inside a step; a product of many tiles has larger ones. */
-const MORE_MATRIX_SHAPES = [[1, 1, 1], [3, 17, 33], [12, 20, 700]] as const;
+const MORE_MATRIX_SHAPES = [
+  [1, 1, 1],
+  [3, 17, 33],
+  [12, 20, 700],
+] as const;
 const LARGE_UNIT = { M: 16, N: 16, K: 16 };
 const SMALL_UNIT = { M: 8, N: 8, K: 8 };
 const OBLONG_UNIT = { M: 16, N: 8, K: 16 };

@@ -22,5 +22,7 @@ export default suite('meanPool', [
       backward: (inputs, dOutputs) => backward(inputs, dOutputs, tokens),
     }),
   ),
-  refusalTest('tokens that are not there', 'tokens 1 to 3 of 3', (graph) => meanPool(graph, graph.input('x', [2, 3, 4]), { first: 1, count: 3 })),
+  refusalTest('tokens that are not there', 'tokens 1 to 3 of 3', (graph) =>
+    meanPool(graph, graph.input('x', [2, 3, 4]), { first: 1, count: 3 }),
+  ),
 ]);

@@ -11,7 +11,8 @@ export interface Mix {
   readonly counter: readonly [number, number, number, number];
 }
 
-const isInside = ([y, endY, x, endX]: Box, row: number, column: number): boolean => row >= y && row < endY && column >= x && column < endX;
+const isInside = ([y, endY, x, endX]: Box, row: number, column: number): boolean =>
+  row >= y && row < endY && column >= x && column < endX;
 
 /** Plainly: erase every image, then mix with the batch in reverse. */
 export function mixed(images: Reference, { erased, lambda, box, counter }: Mix): Reference {
@@ -33,6 +34,8 @@ export function mixed(images: Reference, { erased, lambda, box, counter }: Mix):
   });
   return each((sample, i, row, column) => {
     const partner = clean.data[(samples - 1 - sample) * span + i] as number;
-    return isInside(box, row, column) ? partner : lambda * (clean.data[sample * span + i] as number) + (1 - lambda) * partner;
+    return isInside(box, row, column)
+      ? partner
+      : lambda * (clean.data[sample * span + i] as number) + (1 - lambda) * partner;
   });
 }

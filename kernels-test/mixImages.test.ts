@@ -33,9 +33,19 @@ function mixTest(name: string, shape: readonly [number, number, number, number],
 export default suite('mixImages', [
   mixTest('nothing', [3, 3, 5, 7], { erased: [NONE, NONE, NONE], lambda: 1, box: NONE, counter: COUNTER }),
   mixTest('mixup', [3, 3, 5, 7], { erased: [NONE, NONE, NONE], lambda: 0.3, box: NONE, counter: COUNTER }),
-  mixTest('cutmix', [4, 1, 17, 9], { erased: [NONE, NONE, NONE, NONE], lambda: 1, box: [3, 11, 0, 5], counter: COUNTER }),
+  mixTest('cutmix', [4, 1, 17, 9], {
+    erased: [NONE, NONE, NONE, NONE],
+    lambda: 1,
+    box: [3, 11, 0, 5],
+    counter: COUNTER,
+  }),
   mixTest('erasing', [2, 3, 9, 9], { erased: [[1, 5, 2, 9], NONE], lambda: 1, box: NONE, counter: COUNTER }),
-  mixTest('erasing, then mixup', [3, 3, 9, 8], { erased: [[1, 5, 2, 8], NONE, [0, 9, 0, 1]], lambda: 0.7, box: NONE, counter: COUNTER }),
+  mixTest('erasing, then mixup', [3, 3, 9, 8], {
+    erased: [[1, 5, 2, 8], NONE, [0, 9, 0, 1]],
+    lambda: 0.7,
+    box: NONE,
+    counter: COUNTER,
+  }),
   {
     name: 'noise is standard normal',
     run: async (engine) => {
@@ -52,9 +62,14 @@ export default suite('mixImages', [
       const noise = Array.from(await program.read(out));
       const moment = (power: number): number => noise.reduce((sum, x) => sum + x ** power, 0) / noise.length;
       // Five standard errors, of 12,288 draws: √(1/n), √(2/n), √(96/n) for moments 1, 2 and 4.
-      for (const [power, expected, variance] of [[1, 0, 1], [2, 1, 2], [4, 3, 96]] as const) {
+      for (const [power, expected, variance] of [
+        [1, 0, 1],
+        [2, 1, 2],
+        [4, 3, 96],
+      ] as const) {
         const found = moment(power);
-        if (!(Math.abs(found - expected) < 5 * Math.sqrt(variance / noise.length))) throw new Error(`moment ${power} is ${found}`);
+        if (!(Math.abs(found - expected) < 5 * Math.sqrt(variance / noise.length)))
+          throw new Error(`moment ${power} is ${found}`);
       }
       program.dispose();
     },

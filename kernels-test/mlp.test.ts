@@ -22,7 +22,12 @@ function inputsOf(leading: readonly number[], d: number, f: number): Inputs {
 /** x and the weights in f16; what is added to the residual stream is f32. */
 function halfInputsOf(leading: readonly number[], d: number, f: number): Inputs {
   const exact = inputsOf(leading, d, f);
-  return { ...exact, x: randomHalf([...leading, d], 1), weight1: randomHalf([f, d], 2), weight2: randomHalf([d, f], 4) };
+  return {
+    ...exact,
+    x: randomHalf([...leading, d], 1),
+    weight1: randomHalf([f, d], 2),
+    weight2: randomHalf([d, f], 4),
+  };
 }
 
 function halfTest(leading: readonly number[], d: number, f: number): KernelTest {

@@ -10,7 +10,11 @@ export interface MuonReference extends AdamWReference {
 type Options = Parameters<typeof adamwStep>[2] & { readonly muon: Pick<MuonOptions, 'rate'> };
 
 /** One step of AdamW, in which some matrices are moved by Muon. */
-export function muonStep(parameters: readonly MuonReference[], gradients: readonly Float64Array[], options: Options): void {
+export function muonStep(
+  parameters: readonly MuonReference[],
+  gradients: readonly Float64Array[],
+  options: Options,
+): void {
   const { learningRate, factor, betas, weightDecay, muon } = options;
   for (const [index, parameter] of parameters.entries()) {
     const { value, m, shape, matrices } = parameter;
@@ -54,7 +58,8 @@ function transposed(x: Float64Array, rows: number, columns: number): Float64Arra
 function product(left: Float64Array, right: Float64Array, m: number, k: number, n: number): Float64Array {
   return Float64Array.from({ length: m * n }, (_, at) => {
     let sum = 0;
-    for (let i = 0; i < k; i++) sum += (left[Math.floor(at / n) * k + i] as number) * (right[i * n + (at % n)] as number);
+    for (let i = 0; i < k; i++)
+      sum += (left[Math.floor(at / n) * k + i] as number) * (right[i * n + (at % n)] as number);
     return sum;
   });
 }

@@ -13,7 +13,8 @@ import { suite } from './suite';
 
 /** A bias; a row, a column; wide, tall and square ones, of odd sides too; two of one shape; three in one; a convolution. */
 const SHAPES = [[65], [1, 17], [17, 1], [33, 5], [17, 65], [48, 48], [48, 48], [51, 17], [12, 3, 2, 2]] as const;
-const matrices = ({ shape }: Pick<ParameterSpec, 'shape'>): number => (shape.length === 1 ? 0 : shape[0] === 51 ? 3 : 1);
+const matrices = ({ shape }: Pick<ParameterSpec, 'shape'>): number =>
+  shape.length === 1 ? 0 : shape[0] === 51 ? 3 : 1;
 const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05, muon: { rate: 10, matrices } } as const;
 const RATES = [1e-3, 2e-3, 5e-4];
 
@@ -24,7 +25,8 @@ const RATES = [1e-3, 2e-3, 5e-4];
 const TOLERANCE = 2e-4;
 
 const start = (index: number): Float64Array => random(SHAPES[index] as readonly number[], index + 1).data;
-const gradientOf = (step: number, index: number): Float64Array => random(SHAPES[index] as readonly number[], 100 * (step + 1) + index).data;
+const gradientOf = (step: number, index: number): Float64Array =>
+  random(SHAPES[index] as readonly number[], 100 * (step + 1) + index).data;
 
 interface Trained {
   readonly parameters: Parameters;
@@ -34,9 +36,18 @@ interface Trained {
 }
 
 async function trained(engine: Engine, limit: number, precision: Precision = 'f32'): Promise<Trained> {
-  const specs = SHAPES.map((shape, index) => ({ name: `p${index}`, shape, initialize: () => Float32Array.from(start(index)) }));
+  const specs = SHAPES.map((shape, index) => ({
+    name: `p${index}`,
+    shape,
+    initialize: () => Float32Array.from(start(index)),
+  }));
   const parameters = new Parameters(engine, 'test', specs, { precision });
-  const optimizer = new AdamW(engine, parameters, OPTIONS, precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined);
+  const optimizer = new AdamW(
+    engine,
+    parameters,
+    OPTIONS,
+    precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined,
+  );
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
@@ -72,7 +83,11 @@ async function expectMoves(engine: Engine, limit: number, precision: Precision =
     const factor = limit > 0 ? Math.min(1, limit / (norm + 1e-6)) : 1;
     muonStep(reference, gradients, { ...OPTIONS, learningRate, step: at + 1, factor });
     // The scale doubles after three good steps, the last of these.
-    step(learningRate, at + 1, gradients.map((gradient) => gradient.map((x) => x * scale)));
+    step(
+      learningRate,
+      at + 1,
+      gradients.map((gradient) => gradient.map((x) => x * scale)),
+    );
   }
   const values = await parameters.read();
   const moments = await optimizer.read();
@@ -104,7 +119,11 @@ export default suite('muon', [
       if (!engine.hasHalf) return;
       const { parameters, step, dispose } = await trained(engine, 0, 'f16');
       const before = await parameters.read();
-      step(1e-3, 1, SHAPES.map((_, index) => gradientOf(0, index).fill(index === 3 ? Infinity : 1, 0, 1)));
+      step(
+        1e-3,
+        1,
+        SHAPES.map((_, index) => gradientOf(0, index).fill(index === 3 ? Infinity : 1, 0, 1)),
+      );
       for (const [name, values] of await parameters.read()) {
         const old = before.get(name) ?? [];
         if (values.some((value, i) => value !== old[i])) throw new Error(`${name} changed`);
@@ -133,7 +152,11 @@ export default suite('muon', [
       expectClose('the reference', orthogonalised(u, side, side), expected, 1e-6); // 1e-7 is added to the norm
       const { parameters, step, dispose } = await trained(engine, 0);
       const place = SHAPES.findIndex(([rows]) => rows === side);
-      step(1, 1, SHAPES.map((shape, index) => (index === place ? u : random(shape, 7).data)));
+      step(
+        1,
+        1,
+        SHAPES.map((shape, index) => (index === place ? u : random(shape, 7).data)),
+      );
       const { weightDecay, muon } = OPTIONS;
       const after = (await parameters.read()).get(`p${place}`) ?? [];
       const moved = start(place).map((x, i) => ((1 - weightDecay) * x - (after[i] as number)) / muon.rate);

@@ -15,7 +15,11 @@ import { expectClose, random } from './allclose';
 import { suite, type KernelTest } from './suite';
 
 /** A probe that must leave exactly these numbers: the sums are whole and small, so nothing is rounded. */
-function probeTest(name: string, record: (graph: Graph) => Tensor | undefined, wanted: (size: number) => ArrayLike<number>): KernelTest {
+function probeTest(
+  name: string,
+  record: (graph: Graph) => Tensor | undefined,
+  wanted: (size: number) => ArrayLike<number>,
+): KernelTest {
   return {
     name,
     run: async (engine: Engine) => {
@@ -56,7 +60,10 @@ export default suite('peakThroughput', [
     [1, 3].map((rounds) =>
       probeTest(
         `${variant.half ? 'f16' : 'f32'}, ${variant.chains} chains of ${variant.width}, ${rounds} rounds`,
-        (graph) => (variant.half && !graph.engine.device.features.has('shader-f16') ? undefined : fmaProbe(graph, variant, { workgroups: 2, rounds })),
+        (graph) =>
+          variant.half && !graph.engine.device.features.has('shader-f16')
+            ? undefined
+            : fmaProbe(graph, variant, { workgroups: 2, rounds }),
         all(fmaResult(variant, { workgroups: 2, rounds })),
       ),
     ),
@@ -66,13 +73,16 @@ export default suite('peakThroughput', [
     run: async (engine) => {
       const shape = subgroupMatrix(engine);
       if (!shape) return;
-      await probeTest('', (graph) => matrixProbe(graph, shape, 4, { workgroups: 3, rounds: 5 }), all(5 * shape.k)).run(engine);
+      await probeTest('', (graph) => matrixProbe(graph, shape, 4, { workgroups: 3, rounds: 5 }), all(5 * shape.k)).run(
+        engine,
+      );
     },
   },
   ...[1, 4].map((each) =>
     probeTest(
       `copy, ${each} vectors an invocation`,
-      (graph) => copyProbe(graph, copyProbe(graph, graph.input('x', x.shape, 'f32', Float32Array.from(x.data)), each), each),
+      (graph) =>
+        copyProbe(graph, copyProbe(graph, graph.input('x', x.shape, 'f32', Float32Array.from(x.data)), each), each),
       () => x.data,
     ),
   ),
@@ -85,5 +95,7 @@ export default suite('peakThroughput', [
       ),
     ),
   ),
-  ...[1, 65].map((count) => probeTest(`${count} dispatches`, (graph) => repeated(count, (before) => dispatchProbe(graph, before)), all(count))),
+  ...[1, 65].map((count) =>
+    probeTest(`${count} dispatches`, (graph) => repeated(count, (before) => dispatchProbe(graph, before)), all(count)),
+  ),
 ]);

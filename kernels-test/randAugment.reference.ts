@@ -3,7 +3,10 @@ import { zeros, type Reference } from './allclose';
 /** What is done to one image, in words of its own: the kernel has numbers for them. */
 export type Change =
   | { readonly name: 'nothing' | 'autoContrast' | 'equalize' | 'invert' }
-  | { readonly name: 'brightness' | 'contrast' | 'colour' | 'sharpness' | 'posterize' | 'solarize' | 'solarizeAdd'; readonly amount: number }
+  | {
+      readonly name: 'brightness' | 'contrast' | 'colour' | 'sharpness' | 'posterize' | 'solarize' | 'solarizeAdd';
+      readonly amount: number;
+    }
   | { readonly name: 'affine'; readonly map: readonly [number, number, number, number, number, number] };
 
 export interface Statistics {
@@ -18,11 +21,16 @@ type Plane = readonly (readonly number[])[];
 export function changed(images: Reference, changes: readonly Change[], { mean, std }: Statistics): Reference {
   const [, channels = 0, height = 0, width = 0] = images.shape;
   const result = zeros(images.shape);
-  const at = (sample: number, c: number, y: number, x: number): number => ((sample * channels + c) * height + y) * width + x;
+  const at = (sample: number, c: number, y: number, x: number): number =>
+    ((sample * channels + c) * height + y) * width + x;
   const grid = <T>(value: (c: number, y: number, x: number) => T): T[][][] =>
-    Array.from({ length: channels }, (_c, c) => Array.from({ length: height }, (_y, y) => Array.from({ length: width }, (_x, x) => value(c, y, x))));
+    Array.from({ length: channels }, (_c, c) =>
+      Array.from({ length: height }, (_y, y) => Array.from({ length: width }, (_x, x) => value(c, y, x))),
+    );
   for (const [sample, change] of changes.entries()) {
-    const levels = grid((c, y, x) => 255 * ((images.data[at(sample, c, y, x)] as number) * (std[c] as number) + (mean[c] as number)));
+    const levels = grid(
+      (c, y, x) => 255 * ((images.data[at(sample, c, y, x)] as number) * (std[c] as number) + (mean[c] as number)),
+    );
     const made = changeOf(levels, change, mean);
     grid((c, y, x) => {
       const level = Math.min(255, Math.max(0, made(c, y, x)));
@@ -37,15 +45,21 @@ type Level = (c: number, y: number, x: number) => number;
 function changeOf(image: Image, change: Change, mean: readonly number[]): Level {
   const level: Level = (c, y, x) => ((image[c] as Plane)[y] as readonly number[])[x] as number;
   const luminance = (y: number, x: number): number =>
-    image.length === 3 ? 0.299 * level(0, y, x) + 0.587 * level(1, y, x) + 0.114 * level(2, y, x) : average(image.map((_, c) => level(c, y, x)));
-  const blend = (from: Level, amount: number): Level => (c, y, x) => from(c, y, x) + amount * (level(c, y, x) - from(c, y, x));
+    image.length === 3
+      ? 0.299 * level(0, y, x) + 0.587 * level(1, y, x) + 0.114 * level(2, y, x)
+      : average(image.map((_, c) => level(c, y, x)));
+  const blend =
+    (from: Level, amount: number): Level =>
+    (c, y, x) =>
+      from(c, y, x) + amount * (level(c, y, x) - from(c, y, x));
   switch (change.name) {
     case 'nothing':
       return level;
     case 'affine': {
       const [a, b, c, d, e, f] = change.map;
       return (channel, y, x) =>
-        bilinear(image[channel] as Plane, a * (x + 0.5) + b * (y + 0.5) + c, d * (x + 0.5) + e * (y + 0.5) + f) ?? 255 * (mean[channel] as number);
+        bilinear(image[channel] as Plane, a * (x + 0.5) + b * (y + 0.5) + c, d * (x + 0.5) + e * (y + 0.5) + f) ??
+        255 * (mean[channel] as number);
     }
     case 'brightness':
       return blend(() => 0, change.amount);
@@ -77,7 +91,10 @@ function changeOf(image: Image, change: Change, mean: readonly number[]): Level 
     }
     case 'equalize': {
       const counted = image.map((plane) => {
-        const bytes = plane.flat().map(Math.round).sort((one, other) => one - other);
+        const bytes = plane
+          .flat()
+          .map(Math.round)
+          .sort((one, other) => one - other);
         return { bytes, step: Math.floor(bytes.indexOf(bytes.at(-1) as number) / 255) };
       });
       return (c, y, x) => {
@@ -97,7 +114,8 @@ function bilinear(plane: Plane, x: number, y: number): number | undefined {
   if (x < 0 || y < 0 || x >= width || y >= height) return undefined;
   let sum = 0;
   for (const [row, down] of around(y, height)) {
-    for (const [column, across] of around(x, width)) sum += down * across * ((plane[row] as readonly number[])[column] as number);
+    for (const [column, across] of around(x, width))
+      sum += down * across * ((plane[row] as readonly number[])[column] as number);
   }
   return sum;
 }
@@ -117,7 +135,19 @@ function smooth(plane: Plane, y: number, x: number): number {
   return sum / 13;
 }
 
-const NUMBERS = { nothing: 0, affine: 1, brightness: 2, contrast: 3, colour: 4, sharpness: 5, posterize: 6, solarize: 7, solarizeAdd: 8, autoContrast: 9, equalize: 10 };
+const NUMBERS = {
+  nothing: 0,
+  affine: 1,
+  brightness: 2,
+  contrast: 3,
+  colour: 4,
+  sharpness: 5,
+  posterize: 6,
+  solarize: 7,
+  solarizeAdd: 8,
+  autoContrast: 9,
+  equalize: 10,
+};
 
 /** A change as the kernel takes it: eight numbers. */
 export function rowOf(change: Change): number[] {

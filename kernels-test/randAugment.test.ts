@@ -32,7 +32,12 @@ function levels(shape: Shape4, { mean, std }: Statistics, low = 0, high = 255): 
   return images;
 }
 
-async function run(engine: Engine, images: Reference, changes: readonly Change[], statistics: Statistics): Promise<TensorData> {
+async function run(
+  engine: Engine,
+  images: Reference,
+  changes: readonly Change[],
+  statistics: Statistics,
+): Promise<TensorData> {
   const graph = new Graph(engine);
   const out = randAugment(graph, graph.input('images', images.shape, 'f32', Float32Array.from(images.data)), {
     operations: graph.input('operations', [changes.length, 8], 'f32', Float32Array.from(changes.flatMap(rowOf))),
@@ -56,7 +61,8 @@ function changeTest(name: string, images: Reference, changes: readonly Change[],
       const found = await run(engine, images, changes, statistics);
       const span = wanted.data.length / changes.length;
       for (const [sample, change] of changes.entries()) {
-        const part = <T extends { slice(from: number, to: number): T }>(values: T): T => values.slice(sample * span, (sample + 1) * span);
+        const part = <T extends { slice(from: number, to: number): T }>(values: T): T =>
+          values.slice(sample * span, (sample + 1) * span);
         if (change.name === 'nothing') expectClose('what nothing is done to', part(found), part(images.data), 0);
         else expectClose(`${change.name}, sample ${sample}`, part(found), part(wanted.data), TOLERANCE);
       }
@@ -82,7 +88,12 @@ export default suite('randAugment', [
   ...everySize('colour', { name: 'colour', amount: 0.2 }, { name: 'colour', amount: 1.8 }),
   ...everySize('sharpness', { name: 'sharpness', amount: 0.2 }, { name: 'sharpness', amount: 1.8 }),
   ...everySize('posterize', ...[16, 128, 256].map((amount) => ({ name: 'posterize' as const, amount }))),
-  ...everySize('solarize', { name: 'solarize', amount: 26 }, { name: 'solarize', amount: 256 }, { name: 'solarizeAdd', amount: 99 }),
+  ...everySize(
+    'solarize',
+    { name: 'solarize', amount: 26 },
+    { name: 'solarize', amount: 256 },
+    { name: 'solarizeAdd', amount: 99 },
+  ),
   ...everySize('invert', { name: 'invert' }),
   ...everySize('auto-contrast', { name: 'autoContrast' }),
   ...everySize('equalize', { name: 'equalize' }),
@@ -102,9 +113,15 @@ export default suite('randAugment', [
     changeTest(`${name} of one level leaves it`, levels([1, 3, 33, 17], STATISTICS, 90, 90), [{ name }], STATISTICS),
   ),
   refusalTest('operations of another batch', 'operations has shape', (graph) =>
-    randAugment(graph, graph.input('images', [2, 3, 4, 4]), { operations: graph.input('operations', [3, 8]), ...STATISTICS }),
+    randAugment(graph, graph.input('images', [2, 3, 4, 4]), {
+      operations: graph.input('operations', [3, 8]),
+      ...STATISTICS,
+    }),
   ),
   refusalTest('statistics of other channels', 'mean has shape', (graph) =>
-    randAugment(graph, graph.input('images', [2, 3, 4, 4]), { operations: graph.input('operations', [2, 8]), ...ONE_CHANNEL }),
+    randAugment(graph, graph.input('images', [2, 3, 4, 4]), {
+      operations: graph.input('operations', [2, 8]),
+      ...ONE_CHANNEL,
+    }),
   ),
 ]);

@@ -56,10 +56,18 @@ describe('runSuites', () => {
     [errsLate, /^with kernels for GPUs: a copy: WebGPU says: /],
   ])('reports a test that $name, and goes on', async (test, failure) => {
     const results: TestResult[] = [];
-    for await (const result of runSuites(engine, [{ kernel: 'a', tests: [holds, test, holds] }, { kernel: 'b', tests: [holds] }])) {
+    for await (const result of runSuites(engine, [
+      { kernel: 'a', tests: [holds, test, holds] },
+      { kernel: 'b', tests: [holds] },
+    ])) {
       results.push(result);
     }
-    expect(results.map(({ kernel, name }) => `${kernel} ${name}`)).toEqual(['a holds', `a ${test.name}`, 'a holds', 'b holds']);
+    expect(results.map(({ kernel, name }) => `${kernel} ${name}`)).toEqual([
+      'a holds',
+      `a ${test.name}`,
+      'a holds',
+      'b holds',
+    ]);
     expect(results[1]?.failure).toMatch(failure);
     expect(results.filter((result) => result.failure !== undefined)).toHaveLength(1);
     for (const { milliseconds } of results) expect(milliseconds).toBeGreaterThanOrEqual(0);
@@ -67,10 +75,18 @@ describe('runSuites', () => {
 
   it('runs each test with every choice of kernels', async () => {
     const choices: unknown[] = [];
-    const looks: KernelTest = { name: 'looks', run: async ({ traits: { software, plain } }) => void choices.push({ software, plain }) };
-    for await (const { failure } of runSuites(engine, [{ kernel: 'a', tests: [looks] }])) expect(failure).toBeUndefined();
+    const looks: KernelTest = {
+      name: 'looks',
+      run: async ({ traits: { software, plain } }) => void choices.push({ software, plain }),
+    };
+    for await (const { failure } of runSuites(engine, [{ kernel: 'a', tests: [looks] }]))
+      expect(failure).toBeUndefined();
     const { software } = engine.traits;
-    expect(choices).toEqual([{ software: false, plain: false }, { software: true, plain: false }, { software, plain: true }]);
+    expect(choices).toEqual([
+      { software: false, plain: false },
+      { software: true, plain: false },
+      { software, plain: true },
+    ]);
   });
 
   it('stops when nobody asks for more', async () => {

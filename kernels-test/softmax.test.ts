@@ -3,7 +3,15 @@ import { operationTest, random, type Reference } from './allclose';
 import { backward, forward, type Inputs } from './softmax.reference';
 import { suite, type KernelTest } from './suite';
 
-const SHAPES = [[1, 3], [3, 17], [17, 33], [2, 5, 65], [65, 1], [7, 257], [3, 1031]] as const;
+const SHAPES = [
+  [1, 3],
+  [3, 17],
+  [17, 33],
+  [2, 5, 65],
+  [65, 1],
+  [7, 257],
+  [3, 1031],
+] as const;
 
 /** Bound on the relative error: WGSL allows exp 3 + 2|x| units in the last place. */
 const TOLERANCE = 4e-6;

@@ -17,7 +17,11 @@ function splitKReduceTest(splits: number, widths: readonly number[]): KernelTest
       for (const round of [0, 1]) {
         const [first, second] = pairs.map(({ rounds, out, isSecond }): PartialSums => {
           const { shape, data } = rounds[round] as Reference;
-          return { partials: graph.input('partials', shape, 'f32', Float32Array.from(data)), out, accumulate: round > 0 && !isSecond };
+          return {
+            partials: graph.input('partials', shape, 'f32', Float32Array.from(data)),
+            out,
+            accumulate: round > 0 && !isSecond,
+          };
         });
         recordSplitKReduce(graph, splits, first as PartialSums, second);
       }

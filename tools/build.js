@@ -19,7 +19,12 @@ const TEMPLATES = { report: 'src/web/report', figures: 'src/web/figures' };
 
 /** The page for browsers: dist/web, a folder that any web server serves as it is, under any path. */
 export const WEB_FOLDER = join(root, 'dist', 'web');
-const WEB_SCRIPTS = ['src/web/page/page.ts', ...readdirSync(join(root, 'src/web/workers')).filter(isScript).map((name) => `src/web/workers/${name}`)];
+const WEB_SCRIPTS = [
+  'src/web/page/page.ts',
+  ...readdirSync(join(root, 'src/web/workers'))
+    .filter(isScript)
+    .map((name) => `src/web/workers/${name}`),
+];
 /** Copied as they are. The model is what `node train.js --steps 3200` leaves as checkpoints/imae-3200.safetensors. */
 const WEB_FILES = ['src/web/page/index.html', 'src/web/page/demo.safetensors'];
 
@@ -127,7 +132,11 @@ function inOneFile(name, outputFiles) {
 
 /** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
 export async function buildIfStale() {
-  const made = [...Object.keys(PROGRAMS).map(programPath), ...Object.keys(TEMPLATES).map(templatePath), join(WEB_FOLDER, 'index.html')];
+  const made = [
+    ...Object.keys(PROGRAMS).map(programPath),
+    ...Object.keys(TEMPLATES).map(templatePath),
+    join(WEB_FOLDER, 'index.html'),
+  ];
   const built = Math.min(...made.map(modified));
   if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();
 }

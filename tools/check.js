@@ -1,4 +1,4 @@
-// Types and lint, side by side: prints what they find and fails where either does. Both remember in node_modules/.cache what
+// Types, lint and format, side by side: prints what they find and fails where one does. They remember in node_modules/.cache what
 // they found in files that have not changed since. Lint then overlooks what a change does to other files. `npm run lint`
 // remembers nothing, and `npm ci` forgets all, so that CI overlooks nothing.
 import { spawn } from 'node:child_process';
@@ -8,7 +8,27 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = 'node_modules/.cache';
 const checks = {
   types: ['node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', `${cache}/tsc.json`],
-  lint: ['node_modules/eslint/bin/eslint.js', '.', '--cache', '--cache-strategy', 'content', '--cache-location', `${cache}/eslint/`],
+  lint: [
+    'node_modules/eslint/bin/eslint.js',
+    '.',
+    '--cache',
+    '--cache-strategy',
+    'content',
+    '--cache-location',
+    `${cache}/eslint/`,
+  ],
+  format: [
+    'node_modules/prettier/bin/prettier.cjs',
+    '--check',
+    '.',
+    '--log-level',
+    'warn',
+    '--cache',
+    '--cache-strategy',
+    'content',
+    '--cache-location',
+    `${cache}/prettier.json`,
+  ],
 };
 
 /**
@@ -27,7 +47,9 @@ const found = await Promise.all(
   Object.entries(checks).map(async ([name, args]) => {
     const start = performance.now();
     const isRight = await holds(args);
-    console.log(`${name}: ${isRight ? 'nothing wrong' : 'WRONG'} (${Math.round((performance.now() - start) / 1000)} s)`);
+    console.log(
+      `${name}: ${isRight ? 'nothing wrong' : 'WRONG'} (${Math.round((performance.now() - start) / 1000)} s)`,
+    );
     return isRight;
   }),
 );

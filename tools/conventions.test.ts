@@ -27,7 +27,11 @@ describe('lint', () => {
   }
 
   it.each([
-    ['src/gpu/x.ts', `import { Graph } from '../tensor/graph';`, 'src/gpu may import from itself: imports run downward only'],
+    [
+      'src/gpu/x.ts',
+      `import { Graph } from '../tensor/graph';`,
+      'src/gpu may import from itself: imports run downward only',
+    ],
     ['src/tensor/x.ts', `import type { X } from '../ops/x';`, 'src/tensor may import from itself, gpu'],
     ['src/ops/x.ts', `export { X } from '../nn/layers';`, 'src/ops may import from itself, gpu, tensor'],
     ['src/ops/x.ts', `export * from '../nn/layers';`, 'imports run downward only'],
@@ -67,7 +71,9 @@ describe('lint', () => {
     expect(await complaints(path, code)).toBe('');
   });
 
-  const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'testing');
+  const rooms = readdirSync('src', { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== 'testing',
+  );
 
   it.each(rooms.map(({ name }) => name))('knows the room src/%s', async (room) => {
     expect(await complaints(`src/${room}/x.ts`, `import '../testing/x';`)).toContain(`src/${room} may import from`);
@@ -99,27 +105,33 @@ describe('one name, everywhere', () => {
   });
 
   // Results are told apart by their names.
-  it.each([...testSuites, ...benchSuites].map((suite) => [suite.kernel, 'tests' in suite ? suite.tests : suite.cases] as const))(
-    'names no test or case of %s twice',
-    (_, cases) => {
-      const names = cases.map(({ name }) => name);
-      expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
-    },
-  );
+  it.each(
+    [...testSuites, ...benchSuites].map(
+      (suite) => [suite.kernel, 'tests' in suite ? suite.tests : suite.cases] as const,
+    ),
+  )('names no test or case of %s twice', (_, cases) => {
+    const names = cases.map(({ name }) => name);
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+  });
 
   it('runs every bench', () => {
     // Ceilings, which the others are measured against, steps, their host time and starts have ways of their own.
-    expect([...benchSuites.map(({ kernel }) => kernel), 'peakThroughput', 'step', 'host', 'startUp'].sort()).toEqual(benches.sort());
+    expect([...benchSuites.map(({ kernel }) => kernel), 'peakThroughput', 'step', 'host', 'startUp'].sort()).toEqual(
+      benches.sort(),
+    );
   });
 });
 
 describe('README.md', () => {
   const readme = readFileSync('README.md', 'utf8');
 
-  it.each(OPTION_LIST.flatMap(flagsOf).map(({ name, help }) => [name, help] as const))('explains --%s', (name, help) => {
-    const row = readme.split('\n').find((line) => new RegExp(`^\\| \`--(\\[no-\\])?${name}[ \`]`).test(line));
-    expect(row?.split(' | ').at(-1)).toBe(`${help} |`);
-  });
+  it.each(OPTION_LIST.flatMap(flagsOf).map(({ name, help }) => [name, help] as const))(
+    'explains --%s',
+    (name, help) => {
+      const row = readme.split('\n').find((line) => new RegExp(`^\\| \`--(\\[no-\\])?${name}[ \`]`).test(line));
+      expect(row?.split(' | ').at(-1)).toBe(`${help} |`);
+    },
+  );
 
   it('shows only pictures that there are', () => {
     const pictures = [...readme.matchAll(/tools\/readme\/[\w.]+/g)].map(([path]) => path);

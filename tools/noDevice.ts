@@ -3,5 +3,7 @@
 export const globals = {};
 
 export function create(): never {
-  throw new Error("This test opens a device: tag it 'device', or let its file name what opens one (tools/deviceless.ts).");
+  throw new Error(
+    "This test opens a device: tag it 'device', or let its file name what opens one (tools/deviceless.ts).",
+  );
 }

@@ -6,7 +6,17 @@
 //   node tools/sameBits.js v0.1.0 HEAD --only mae,probe    some of the cases
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,8 +24,10 @@ import sharp from 'sharp';
 
 const root = join(import.meta.dirname, '..');
 
-const SMALL = '--patch 8 --dim 24 --depth 2 --heads 3 --decoder-dim 16 --decoder-depth 1 --decoder-heads 2 --batch 16 --log-every 1';
-const FEW = '--teacher-steps 3 --steps 4 --teacher-lr 3e-3 --lr 3e-3 --teacher-warmup-steps 1 --warmup-steps 1 --score-every 2 --checkpoint-every 2';
+const SMALL =
+  '--patch 8 --dim 24 --depth 2 --heads 3 --decoder-dim 16 --decoder-depth 1 --decoder-heads 2 --batch 16 --log-every 1';
+const FEW =
+  '--teacher-steps 3 --steps 4 --teacher-lr 3e-3 --lr 3e-3 --teacher-warmup-steps 1 --warmup-steps 1 --score-every 2 --checkpoint-every 2';
 const CIFAR = `--preset cifar --data ../data/cifar ${SMALL} ${FEW}`;
 
 /** Each case is one command, or several, run in a folder of its own. `RUN` is where training leaves its run; others are named. */
@@ -30,8 +42,12 @@ const CASES = {
   lcmae: [`${CIFAR} --only lcmae --mask block --out run`, 'analyse --checkpoint run --images 8 --out analysis'],
   grid: [`${CIFAR} --mask grid --alpha 0.3 --out run`],
   variance: [`${CIFAR} --mask variance --alpha uniform(0.1,0.45) --alpha-per sample --same-prob 0.5 --out run`],
-  attention: [`${CIFAR} --mask attention --teacher-input mixed --teacher-dim 32 --teacher-heads 4 --start scratch --out run`],
-  streamed: [`--preset tiny-imagenet --data ../data/tree --image 16 ${SMALL} ${FEW} --batch 8 --stream yes --workers 1 --out run`],
+  attention: [
+    `${CIFAR} --mask attention --teacher-input mixed --teacher-dim 32 --teacher-heads 4 --start scratch --out run`,
+  ],
+  streamed: [
+    `--preset tiny-imagenet --data ../data/tree --image 16 ${SMALL} ${FEW} --batch 8 --stream yes --workers 1 --out run`,
+  ],
   resumed: [{ args: `${CIFAR} --steps 40 --seed 3 --out run`, stopAt: /i-MAE +[1-9]/ }, '--resume run'],
   finetuned: [
     `${CIFAR} --out run`,
@@ -50,7 +66,7 @@ const CASES = {
 
 /** A generator for pixels, the same everywhere: values from 0 to 255. */
 function* bytes(seed) {
-  for (let state = seed >>> 0; ; ) {
+  for (let state = seed >>> 0; ;) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     yield state >>> 24;
   }
@@ -75,7 +91,9 @@ async function makeData(folder) {
     for (let index = 0; index < 16; index++) {
       const [width, height] = [18 + index, 30 - index];
       const raw = { width, height, channels: 3 };
-      await sharp(take(3 * width * height, bytes(100 * at + index)), { raw }).png().toFile(join(into, `${index}.png`));
+      await sharp(take(3 * width * height, bytes(100 * at + index)), { raw })
+        .png()
+        .toFile(join(into, `${index}.png`));
     }
   }
 }
@@ -83,7 +101,10 @@ async function makeData(folder) {
 /** @returns {Promise<{ code: number | null; output: string }>} */
 function runProgram(checkout, cwd, { args, stopAt }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(checkout, 'train.js'), ...args.split(' ')], { cwd, env: { ...process.env, CI: '1' } });
+    const child = spawn(process.execPath, [join(checkout, 'train.js'), ...args.split(' ')], {
+      cwd,
+      env: { ...process.env, CI: '1' },
+    });
     let output = '';
     const gather = (data) => {
       output += data;
@@ -102,7 +123,8 @@ async function runCase(checkout, folder, commands) {
   for (const command of commands) {
     const step = typeof command === 'string' ? { args: command } : command;
     const { code, output } = await runProgram(checkout, folder, step);
-    if (code !== (step.stopAt ? 130 : 0)) return `train.js ${step.args}\n  ends with ${code}: ${output.trim().split('\n').slice(-3).join(' ')}`;
+    if (code !== (step.stopAt ? 130 : 0))
+      return `train.js ${step.args}\n  ends with ${code}: ${output.trim().split('\n').slice(-3).join(' ')}`;
   }
   return undefined;
 }
@@ -112,11 +134,14 @@ const CLOCKS = ['imagesPerSecond', 'waiting', 'seconds', 'started', 'ended', 'ti
 /** Files that tell of the session and not of the result. */
 const TELLS = /(^|\/)(sessions\.jsonl|report\.html|figures\.html|config\.json|kernels\.json|lock)$/;
 
-const withoutClocks = (text) => JSON.stringify(JSON.parse(text), (key, value) => (CLOCKS.includes(key) ? undefined : value));
+const withoutClocks = (text) =>
+  JSON.stringify(JSON.parse(text), (key, value) => (CLOCKS.includes(key) ? undefined : value));
 
 /** @returns {Map<string, string>} a digest of every file that a case left */
 function digests(folder) {
-  const files = readdirSync(folder, { recursive: true }).map(String).filter((path) => statSync(join(folder, path)).isFile() && !TELLS.test(path));
+  const files = readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((path) => statSync(join(folder, path)).isFile() && !TELLS.test(path));
   return new Map(
     files.sort().map((path) => {
       const data = readFileSync(join(folder, path));
@@ -146,7 +171,9 @@ async function main() {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
   const [before, after] = positionals;
   if (!before) {
-    console.error('Usage: node tools/sameBits.js BEFORE [AFTER] [--only CASE,…]: commits; AFTER is the working tree by default.');
+    console.error(
+      'Usage: node tools/sameBits.js BEFORE [AFTER] [--only CASE,…]: commits; AFTER is the working tree by default.',
+    );
     return 2;
   }
   const names = values.only?.split(',') ?? Object.keys(CASES);
@@ -156,7 +183,10 @@ async function main() {
     return 2;
   }
   const base = mkdtempSync(join(tmpdir(), 'same-bits-'));
-  const checkouts = [before, ...(after ? [after] : [])].map((commit, index) => ({ commit, folder: join(base, `checkout${index}`) }));
+  const checkouts = [before, ...(after ? [after] : [])].map((commit, index) => ({
+    commit,
+    folder: join(base, `checkout${index}`),
+  }));
   let differing = 0;
   try {
     for (const { commit, folder } of checkouts) checkOut(commit, folder);

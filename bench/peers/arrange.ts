@@ -10,7 +10,8 @@ import type { AttentionWork } from './rows';
 export function turned(matrix: ArrayLike<number>, [rows, columns]: readonly [number, number]): Float32Array {
   const result = new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column] as number;
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = matrix[row * columns + column] as number;
   }
   return result;
 }
@@ -28,7 +29,12 @@ export function headShape({ batch, tokens, heads, channels }: AttentionWork, ord
 }
 
 /** Of `parts` arrays packed as [batch, tokens, parts, heads, channels], each by itself. */
-export function unpackHeads(packed: ArrayLike<number>, parts: number, work: AttentionWork, order: HeadOrder): Float32Array[] {
+export function unpackHeads(
+  packed: ArrayLike<number>,
+  parts: number,
+  work: AttentionWork,
+  order: HeadOrder,
+): Float32Array[] {
   const split = Array.from({ length: parts }, () => new Float32Array(packed.length / parts));
   eachPlace(parts, work, order, (part, outer, inner) => {
     (split[part] as Float32Array)[inner] = packed[outer] as number;

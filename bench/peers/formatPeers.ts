@@ -48,7 +48,8 @@ export function summaryLines(results: readonly PeerResult[]): string[] {
   const rate = step && gflops(step);
   if (rate === undefined) return lines;
   const own = product && gflops(product);
-  const share = own === undefined ? '' : `, ${Math.round((100 * rate) / own)} % of the ${digits(own)} GFLOP/s of ${RATE_ROW}`;
+  const share =
+    own === undefined ? '' : `, ${Math.round((100 * rate) / own)} % of the ${digits(own)} GFLOP/s of ${RATE_ROW}`;
   return [...lines, `our training step runs at ${digits(rate)} GFLOP/s${share}`];
 }
 

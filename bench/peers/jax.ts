@@ -27,7 +27,9 @@ interface Jax {
   init(...devices: Device[]): Promise<string[]>;
   defaultDevice(device: Device): Device;
   blockUntilReady(tree: Tree): Promise<Tree>;
-  jit<Args extends readonly unknown[], Result>(f: (...args: Args) => Result): ((...args: Args) => Result) & { dispose(): void };
+  jit<Args extends readonly unknown[], Result>(
+    f: (...args: Args) => Result,
+  ): ((...args: Args) => Result) & { dispose(): void };
   vjp(f: (...inputs: Arr[]) => Arr, inputs: readonly Arr[]): [Arr, ((dy: Arr) => Arr[]) & { dispose(): void }];
   valueAndGrad(f: (weights: Weights) => Arr): (weights: Weights) => [Arr, Weights];
   readonly tree: { ref<T extends Tree>(tree: T): T; dispose(tree: Tree): void };
@@ -231,7 +233,10 @@ function corrections({ upload }: Session, step: number): [Arr, Arr] {
 }
 
 /** Weights with moments of zero. */
-function trainedFrom({ upload }: Session, weights: Readonly<Record<string, { shape: readonly number[]; data: ArrayLike<number> }>>): Trained {
+function trainedFrom(
+  { upload }: Session,
+  weights: Readonly<Record<string, { shape: readonly number[]; data: ArrayLike<number> }>>,
+): Trained {
   const map = (value: (of: { shape: readonly number[]; data: ArrayLike<number> }) => Arr): Weights =>
     Object.fromEntries(Object.entries(weights).map(([name, of]) => [name, value(of)]));
   const zeros = (): Weights => map(({ shape, data }) => upload({ shape, data: new Float32Array(data.length) }));
@@ -252,7 +257,13 @@ function prepareAdamw(session: Session, _: AdamwWork, inputs: References): Prepa
   });
   let done = 0;
   const step = (): void => {
-    const [weights, m, v] = update(trained.weights, trained.m, trained.v, gradient.ref, ...corrections(session, ++done));
+    const [weights, m, v] = update(
+      trained.weights,
+      trained.m,
+      trained.v,
+      gradient.ref,
+      ...corrections(session, ++done),
+    );
     trained = { weights, m, v };
   };
   return {
@@ -281,15 +292,24 @@ function prepareStep(session: Session, work: StepWork, inputs: References): Prep
     return [name, value.shape.length > 1 ? turnedReference(value) : value] as const;
   });
   let trained = trainedFrom(session, Object.fromEntries(given));
-  const train = jax.jit((weights: Weights, m: Weights, v: Weights, from: Arr, to: Arr, correction1: Arr, correction2: Arr) => {
-    const loss = (of: Weights): Arr => jax.numpy.square(model(jax, work, of, from).sub(to)).mean();
-    const [value, gradients] = jax.valueAndGrad(loss)(jax.tree.ref(weights));
-    const next = adamw(jax, { weights, m, v }, gradients, correction1, correction2);
-    return [value, next.weights, next.m, next.v] as [Arr, Weights, Weights, Weights];
-  });
+  const train = jax.jit(
+    (weights: Weights, m: Weights, v: Weights, from: Arr, to: Arr, correction1: Arr, correction2: Arr) => {
+      const loss = (of: Weights): Arr => jax.numpy.square(model(jax, work, of, from).sub(to)).mean();
+      const [value, gradients] = jax.valueAndGrad(loss)(jax.tree.ref(weights));
+      const next = adamw(jax, { weights, m, v }, gradients, correction1, correction2);
+      return [value, next.weights, next.m, next.v] as [Arr, Weights, Weights, Weights];
+    },
+  );
   let done = 0;
   const step = (): Arr => {
-    const [loss, weights, m, v] = train(trained.weights, trained.m, trained.v, x.ref, target.ref, ...corrections(session, ++done));
+    const [loss, weights, m, v] = train(
+      trained.weights,
+      trained.m,
+      trained.v,
+      x.ref,
+      target.ref,
+      ...corrections(session, ++done),
+    );
     trained = { weights, m, v };
     return loss;
   };
@@ -317,13 +337,16 @@ function prepareStep(session: Session, work: StepWork, inputs: References): Prep
 function model(jax: Jax, { dim, heads, depth, batch, tokens }: StepWork, weights: Weights, x: Arr): Arr {
   const rows = batch * tokens;
   const weight = (name: string): Arr => weights[name] as Arr;
-  const linear = (name: string, of: Arr): Arr => jax.numpy.matmul(of, weight(`${name}.weight`)).add(weight(`${name}.bias`));
+  const linear = (name: string, of: Arr): Arr =>
+    jax.numpy.matmul(of, weight(`${name}.weight`)).add(weight(`${name}.bias`));
   const norm = (name: string, of: Arr): Arr => layerNorm(jax, of, weight(`${name}.weight`), weight(`${name}.bias`));
   let y = x.reshape([rows, dim]);
   for (let index = 0; index < depth; index++) {
     const name = `blocks.${index}`;
     const parts = jax.numpy.split(linear(`${name}.attn.qkv`, norm(`${name}.norm1`, y.ref)), 3, 1);
-    const [q, k, v] = parts.map((part) => part.reshape([batch, tokens, heads, dim / heads]).transpose([0, 2, 1, 3])) as [Arr, Arr, Arr];
+    const [q, k, v] = parts.map((part) =>
+      part.reshape([batch, tokens, heads, dim / heads]).transpose([0, 2, 1, 3]),
+    ) as [Arr, Arr, Arr];
     const attended = attend(jax, q, k, v).transpose([0, 2, 1, 3]).reshape([rows, dim]);
     y = y.add(linear(`${name}.attn.proj`, attended));
     const hidden = jax.nn.gelu(linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, y.ref)), { approximate: false });

@@ -23,7 +23,10 @@ interface Ort {
     ): Promise<OrtSession>;
   };
   readonly Tensor: {
-    fromGpuBuffer(buffer: GPUBuffer, options: { readonly dataType: 'float32'; readonly dims: readonly number[] }): OrtTensor;
+    fromGpuBuffer(
+      buffer: GPUBuffer,
+      options: { readonly dataType: 'float32'; readonly dims: readonly number[] },
+    ): OrtTensor;
   };
 }
 
@@ -126,10 +129,20 @@ function modelOf(work: Work, inputs: References): Model | undefined {
       const { batch, tokens, heads, channels } = work;
       const shape = [batch, tokens, heads * channels];
       const parts = unpackHeads((inputs['qkv'] as Reference).data, 3, work, 'inside');
-      const [q, k, v] = parts.map((data): Reference => ({ shape, data: Float64Array.from(data) })) as [Reference, Reference, Reference];
+      const [q, k, v] = parts.map((data): Reference => ({ shape, data: Float64Array.from(data) })) as [
+        Reference,
+        Reference,
+        Reference,
+      ];
       const attributes = { num_heads: { int: heads } };
       return {
-        node: { op: 'MultiHeadAttention', inputs: ['q', 'k', 'v'], outputs: ['out'], attributes, domain: 'com.microsoft' },
+        node: {
+          op: 'MultiHeadAttention',
+          inputs: ['q', 'k', 'v'],
+          outputs: ['out'],
+          attributes,
+          domain: 'com.microsoft',
+        },
         inputs: { q, k, v },
         outputs: { out: shape },
       };

@@ -66,7 +66,11 @@ function varint(value: number): number[] {
 }
 
 const whole = (field: number, value: number): number[] => [...varint(field * 8), ...varint(value)];
-const message = (field: number, bytes: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(bytes.length), ...bytes];
+const message = (field: number, bytes: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(bytes.length),
+  ...bytes,
+];
 const text = (field: number, value: string): number[] => message(field, [...new TextEncoder().encode(value)]);
 const fraction = (field: number, value: number): number[] => [
   ...varint(field * 8 + 5),

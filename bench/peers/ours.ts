@@ -66,7 +66,8 @@ async function prepareOperation(engine: Engine, work: Operation, inputs: Referen
       return results;
     },
     run: async (repetitions) => {
-      if (repeats > 1 && repetitions >= repeats) many ??= await record(engine, work, arrangement.inputs, repeats).graph.compile();
+      if (repeats > 1 && repetitions >= repeats)
+        many ??= await record(engine, work, arrangement.inputs, repeats).graph.compile();
       let left = repetitions;
       for (; many && left >= repeats; left -= repeats) many.run();
       for (; left > 0; left--) program.run();
@@ -91,10 +92,17 @@ function record(engine: Engine, work: Operation, inputs: References, repeats: nu
   let graphInputs: Record<string, Tensor> = {};
   let outputs: Record<string, Tensor> = {};
   const backward = 'backward' in work && work.backward;
-  const given = Object.entries(inputs).map(([name, { shape, data }]) => ({ name, shape, data: Float32Array.from(data) }));
+  const given = Object.entries(inputs).map(([name, { shape, data }]) => ({
+    name,
+    shape,
+    data: Float32Array.from(data),
+  }));
   for (let repeat = 0; repeat < repeats; repeat++) {
     graphInputs = Object.fromEntries(
-      given.map(({ name, shape, data }) => [name, graph.input(name, shape, 'f32', data, backward && !UPSTREAM.has(name))]),
+      given.map(({ name, shape, data }) => [
+        name,
+        graph.input(name, shape, 'f32', data, backward && !UPSTREAM.has(name)),
+      ]),
     );
     outputs = operate(graph, work, graphInputs);
     graph.output(...Object.values(outputs));
@@ -148,7 +156,8 @@ async function prepareAdamw(engine: Engine, { count }: AdamwWork, inputs: Refere
   const specs = [{ name: 'weight', shape: weight.shape, initialize: () => new Float32Array(count) }];
   const parameters = new Parameters(engine, 'peers', specs);
   parameters.write('weight', Float32Array.from(weight.data));
-  for (const { gradients, size } of parameters.arenas) engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
+  for (const { gradients, size } of parameters.arenas)
+    engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
   const optimizer = new AdamW(engine, parameters, ADAMW);
   const graph = new Graph(engine);
   const hyper = graph.input('hyper', [8], 'f32', optimizer.hyper(LEARNING_RATE, 1));
@@ -173,7 +182,11 @@ async function prepareAdamw(engine: Engine, { count }: AdamwWork, inputs: Refere
 
 async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inputs: References): Promise<PreparedWork> {
   const names = Array.from({ length: depth }, (_, index) => `blocks.${index}`);
-  const parameters = new Parameters(engine, 'peers', names.flatMap((name) => blockSpecs(name, dim)));
+  const parameters = new Parameters(
+    engine,
+    'peers',
+    names.flatMap((name) => blockSpecs(name, dim)),
+  );
   for (const name of weightNames(inputs)) parameters.write(name, Float32Array.from((inputs[name] as Reference).data));
   const optimizer = new AdamW(engine, parameters, ADAMW);
   const graph = new Graph(engine);

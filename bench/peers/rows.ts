@@ -85,7 +85,11 @@ function linearRows(inputs: number, outputs: number): PeerRow[] {
 }
 
 function cubeRow(side: number): PeerRow {
-  return { name: `${side}³`, work: { kind: 'matmul', layout: 'nn', m: side, n: side, k: side, linear: false }, flops: 2 * side ** 3 };
+  return {
+    name: `${side}³`,
+    work: { kind: 'matmul', layout: 'nn', m: side, n: side, k: side, linear: false },
+    flops: 2 * side ** 3,
+  };
 }
 
 const withBackward = (backward: boolean): string => (backward ? 'forward and backward' : 'forward');
@@ -150,13 +154,17 @@ export function inputsOf(work: Work): References {
     }
     case 'attention': {
       const { batch, tokens, heads, channels } = work;
-      return { qkv: random([batch, tokens, 3 * heads * channels], 1), dOut: random([batch, tokens, heads * channels], 2) };
+      return {
+        qkv: random([batch, tokens, 3 * heads * channels], 1),
+        dOut: random([batch, tokens, heads * channels], 2),
+      };
     }
     case 'layerNorm':
     case 'softmax':
     case 'gelu': {
       const { kind, rows, width } = work;
-      const affine: Record<string, Reference> = kind === 'layerNorm' ? { gamma: random([width], 2), beta: random([width], 3) } : {};
+      const affine: Record<string, Reference> =
+        kind === 'layerNorm' ? { gamma: random([width], 2), beta: random([width], 3) } : {};
       return { x: random([rows, width], 1), ...affine, dy: random([rows, width], 4) };
     }
     case 'adamw':

@@ -41,7 +41,10 @@ const MOST_REPETITIONS = 2 ** 12;
  *
  * @param engines ours first
  */
-export async function* runPeers(engines: readonly PeerEngine[], rows: readonly PeerRow[]): AsyncGenerator<PeerResult, void> {
+export async function* runPeers(
+  engines: readonly PeerEngine[],
+  rows: readonly PeerRow[],
+): AsyncGenerator<PeerResult, void> {
   for (const row of rows) {
     const racers: Racer[] = [];
     try {
@@ -131,7 +134,13 @@ class Racer {
       engine,
       microseconds: middle * 1e6,
       spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / middle,
-      ratio: ours.length > 0 ? quantile(samples.map((seconds, index) => seconds / (ours[index] as number)), 0.5) : null,
+      ratio:
+        ours.length > 0
+          ? quantile(
+              samples.map((seconds, index) => seconds / (ours[index] as number)),
+              0.5,
+            )
+          : null,
     };
   }
 }

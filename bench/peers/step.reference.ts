@@ -53,14 +53,20 @@ export function blockShapes(dim: number): readonly (readonly [name: string, shap
 
 /** Input `x` and `target` [batch, tokens, dim], and every weight by name. */
 export function stepInputs({ dim, depth, batch, tokens }: StepShape): References {
-  const inputs: Record<string, Reference> = { x: random([batch, tokens, dim], 1), target: random([batch, tokens, dim], 2) };
+  const inputs: Record<string, Reference> = {
+    x: random([batch, tokens, dim], 1),
+    target: random([batch, tokens, dim], 2),
+  };
   let seed = 3;
   for (let index = 0; index < depth; index++) {
     for (const [name, shape] of blockShapes(dim)) {
       const { data } = random(shape, seed++);
       const isNorm = /norm\d\.weight$/.test(name);
       const scale = shape.length > 1 ? Math.sqrt(3 / (shape[1] as number)) : 0.1;
-      inputs[`blocks.${index}.${name}`] = { shape, data: data.map((value) => Math.fround(scale * value + Number(isNorm))) };
+      inputs[`blocks.${index}.${name}`] = {
+        shape,
+        data: data.map((value) => Math.fround(scale * value + Number(isNorm))),
+      };
     }
   }
   return inputs;
@@ -78,7 +84,9 @@ export const isDecayed = (shape: readonly number[]): boolean => shape.length > 1
 export function stepLosses(shape: StepShape, inputs: References): Reference {
   const losses = zeros([CHECKED_STEPS]);
   const names = weightNames(inputs);
-  const weights = Object.fromEntries(names.map((name) => [name, { ...find(inputs, name), data: find(inputs, name).data.slice() }]));
+  const weights = Object.fromEntries(
+    names.map((name) => [name, { ...find(inputs, name), data: find(inputs, name).data.slice() }]),
+  );
   const states = names.map((name) => {
     const { shape: extents, data } = find(weights, name);
     return { value: data, m: zeros(extents).data, v: zeros(extents).data, decayed: isDecayed(extents) };
@@ -138,8 +146,16 @@ interface Block {
 
 function blockForward(x: Reference, weights: References, heads: number): Block {
   const weight = (name: string): Reference => find(weights, name);
-  const norm = (name: string, of: Reference): layerNorm.Inputs => ({ x: of, gamma: weight(`${name}.weight`), beta: weight(`${name}.bias`) });
-  const dense = (name: string, of: Reference): linear.Inputs => ({ x: of, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`) });
+  const norm = (name: string, of: Reference): layerNorm.Inputs => ({
+    x: of,
+    gamma: weight(`${name}.weight`),
+    beta: weight(`${name}.bias`),
+  });
+  const dense = (name: string, of: Reference): linear.Inputs => ({
+    x: of,
+    weight: weight(`${name}.weight`),
+    bias: weight(`${name}.bias`),
+  });
   const [b = 1, n = 1, dim = 1] = x.shape;
   const shape = { b, n, heads, d: dim / heads };
   const norm1 = norm('norm1', x);

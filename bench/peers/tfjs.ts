@@ -47,7 +47,12 @@ interface TensorFlow {
   grads(f: (...inputs: Tensor[]) => Tensor): (inputs: readonly Tensor[], dy: Tensor) => Tensor[];
   variableGrads(f: () => Tensor): { readonly value: Tensor; readonly grads: Named };
   readonly train: {
-    adam(rate: number, beta1: number, beta2: number, eps: number): { applyGradients(gradients: Named): void; dispose(): void };
+    adam(
+      rate: number,
+      beta1: number,
+      beta2: number,
+      eps: number,
+    ): { applyGradients(gradients: Named): void; dispose(): void };
   };
 }
 
@@ -92,11 +97,19 @@ export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
 
 type Run = (repetitions: number, work: () => void) => Promise<void>;
 
-function upload(tf: TensorFlow, { shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }): Tensor {
+function upload(
+  tf: TensorFlow,
+  { shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
+): Tensor {
   return tf.tensor(Float32Array.from(data), shape);
 }
 
-function prepareOperation(tf: TensorFlow, run: Run, work: Exclude<Work, AdamwWork | StepWork>, inputs: References): PreparedWork {
+function prepareOperation(
+  tf: TensorFlow,
+  run: Run,
+  work: Exclude<Work, AdamwWork | StepWork>,
+  inputs: References,
+): PreparedWork {
   if (work.kind === 'attention') return prepareAttention(tf, run, work, inputs);
   const tensors = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, upload(tf, value)]));
   const input = (name: string): Tensor => tensors[name] as Tensor;
@@ -104,7 +117,11 @@ function prepareOperation(tf: TensorFlow, run: Run, work: Exclude<Work, AdamwWor
   if (work.kind === 'matmul') {
     const { layout } = work;
     const product = (): Tensor => tf.matMul(input('a'), input('b'), layout === 'tn', layout === 'nt');
-    return { results: async () => read(tf, { c: product() }), run: (repetitions) => run(repetitions, product), dispose };
+    return {
+      results: async () => read(tf, { c: product() }),
+      run: (repetitions) => run(repetitions, product),
+      dispose,
+    };
   }
   const names = work.kind === 'layerNorm' ? ['x', 'gamma', 'beta'] : ['x'];
   const operation = operationOf(tf, work.kind);
@@ -157,7 +174,9 @@ function attend(tf: TensorFlow, q: Tensor, k: Tensor, v: Tensor): Tensor {
 
 function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs: References): PreparedWork {
   const heads = (name: string, parts: number): Tensor[] =>
-    unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) => tf.tensor(data, headShape(work, 'outside')));
+    unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) =>
+      tf.tensor(data, headShape(work, 'outside')),
+    );
   const qkv = heads('qkv', 3);
   const [dOut] = heads('dOut', 1) as [Tensor];
   const operation = (...leaves: Tensor[]): Tensor => attend(tf, ...(leaves as [Tensor, Tensor, Tensor]));
@@ -178,7 +197,10 @@ function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs:
 }
 
 /** TensorFlow.js has Adam, to which weight decay is added by hand. */
-function adamw(tf: TensorFlow): { update: (variables: readonly Variable[], gradients: Named) => void; dispose: () => void } {
+function adamw(tf: TensorFlow): {
+  update: (variables: readonly Variable[], gradients: Named) => void;
+  dispose: () => void;
+} {
   const [beta1, beta2] = ADAMW.betas;
   const optimizer = tf.train.adam(LEARNING_RATE, beta1, beta2, ADAMW.eps);
   return {
@@ -220,7 +242,11 @@ function prepareStep(tf: TensorFlow, run: Run, work: StepWork, inputs: Reference
   });
   const byName = new Map(variables.map((variable) => [variable.name, variable]));
   const optimizer = adamw(tf);
-  const loss = (): Tensor => tf.losses.meanSquaredError(target, model(tf, work, x, (name) => byName.get(name) as Tensor));
+  const loss = (): Tensor =>
+    tf.losses.meanSquaredError(
+      target,
+      model(tf, work, x, (name) => byName.get(name) as Tensor),
+    );
   const step = (): Tensor => {
     const { value, grads } = tf.variableGrads(loss);
     optimizer.update(variables, grads);
@@ -229,7 +255,8 @@ function prepareStep(tf: TensorFlow, run: Run, work: StepWork, inputs: Reference
   return {
     results: async () => {
       const losses: number[] = [];
-      for (let i = 0; i < CHECKED_STEPS; i++) losses.push(((await read(tf, { loss: tf.tidy(step) }))['loss'] as Float32Array)[0] as number);
+      for (let i = 0; i < CHECKED_STEPS; i++)
+        losses.push(((await read(tf, { loss: tf.tidy(step) }))['loss'] as Float32Array)[0] as number);
       return { losses };
     },
     run: (repetitions) => run(repetitions, step),
@@ -241,14 +268,27 @@ function prepareStep(tf: TensorFlow, run: Run, work: StepWork, inputs: Reference
 }
 
 /** The stack of blocks on x [batch, tokens, dim]. */
-function model(tf: TensorFlow, { dim, heads, depth, batch, tokens }: StepWork, x: Tensor, weight: (name: string) => Tensor): Tensor {
+function model(
+  tf: TensorFlow,
+  { dim, heads, depth, batch, tokens }: StepWork,
+  x: Tensor,
+  weight: (name: string) => Tensor,
+): Tensor {
   const rows = batch * tokens;
-  const linear = (name: string, of: Tensor): Tensor => tf.add(tf.matMul(of, weight(`${name}.weight`)), weight(`${name}.bias`));
-  const norm = (name: string, of: Tensor): Tensor => layerNorm(tf, of, weight(`${name}.weight`), weight(`${name}.bias`));
+  const linear = (name: string, of: Tensor): Tensor =>
+    tf.add(tf.matMul(of, weight(`${name}.weight`)), weight(`${name}.bias`));
+  const norm = (name: string, of: Tensor): Tensor =>
+    layerNorm(tf, of, weight(`${name}.weight`), weight(`${name}.bias`));
   let y = tf.reshape(x, [rows, dim]);
   for (let index = 0; index < depth; index++) {
     const name = `blocks.${index}`;
-    const qkv = tf.reshape(linear(`${name}.attn.qkv`, norm(`${name}.norm1`, y)), [batch, tokens, 3, heads, dim / heads]);
+    const qkv = tf.reshape(linear(`${name}.attn.qkv`, norm(`${name}.norm1`, y)), [
+      batch,
+      tokens,
+      3,
+      heads,
+      dim / heads,
+    ]);
     const [q, k, v] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor];
     const attended = tf.reshape(tf.transpose(attend(tf, q, k, v), [0, 2, 1, 3]), [rows, dim]);
     y = tf.add(y, linear(`${name}.attn.proj`, attended));

@@ -1,4 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -93,7 +104,10 @@ beforeAll(async () => {
   file('cut.safetensors', teacher.subarray(0, -100));
   file('letter.safetensors', 'Dear reader, this is no checkpoint.\n');
   file('hollow.safetensors', '');
-  file('narrow.safetensors', writeSafetensors(new Map(tensors).set('cls_token', storedTensor([1, 1, 8], new Float32Array(8)))));
+  file(
+    'narrow.safetensors',
+    writeSafetensors(new Map(tensors).set('cls_token', storedTensor([1, 1, 8], new Float32Array(8)))),
+  );
   tensors.delete('cls_token');
   file('headless.safetensors', writeSafetensors(tensors));
 
@@ -173,7 +187,10 @@ const USAGE: readonly Case[] = [
   { args: '--only mae --teacher run/checkpoints/teacher-3.safetensors', says: /--teacher .*serves i-MAE/ },
   { args: '--preset demmo', says: /"demmo".*Did you mean demo\?/ },
   { args: '--preset cifar', says: /--data: the preset cifar needs images/ },
-  { args: '--config tiny.json --preset cifar', says: /--preset .*cifar \(command line\), but tiny\.json is of the preset demo/ },
+  {
+    args: '--config tiny.json --preset cifar',
+    says: /--preset .*cifar \(command line\), but tiny\.json is of the preset demo/,
+  },
   { args: '--config flat.json', says: /no setting "lr".*"optimizer": \{"learningRate": \{"lr": …\}\}/ },
   { args: '--out=', says: /--out: the path is empty/ },
   { args: '--config absent.json', says: /--config: absent\.json .*no such file/ },
@@ -187,7 +204,10 @@ const USAGE: readonly Case[] = [
   { args: '--data absent', says: /--data: absent .*no such file or folder.*CIFAR-10/ },
   { args: '--data cifar --image 64', says: /CIFAR-10 are 32 × 32 .*--image 32/ },
   { args: '--data cifar --batch 41', says: /40 images, fewer than one batch of 41/ },
-  { args: '--data photos --decode-size 4 --image 16 --batch 2', says: /--decode-size 4 is smaller than the model's images of 16 × 16/ },
+  {
+    args: '--data photos --decode-size 4 --image 16 --batch 2',
+    says: /--decode-size 4 is smaller than the model's images of 16 × 16/,
+  },
   { args: '--stream maybe', says: /--stream .*"maybe".*auto, yes, no/ },
   { args: '--workers 0', says: /--workers .*0 .*from 1/ },
   { args: '--teacher absent.safetensors', says: /--teacher: absent\.safetensors cannot be read: .*no such file/ },
@@ -217,16 +237,25 @@ const FAILURES: readonly Case[] = [
   { args: '--data single', says: /--data: CIFAR-10 has 1 image in a part; pairs need two/ },
   { args: '--data black', says: /--data: channel 0 is the same in all training images.*--statistics imagenet/ },
   { args: '--data pickled', says: /pickled looks like CIFAR-10, but test_batch is missing.*python version/ },
-  { args: '--data photos --image 16 --batch 2', says: /photos\/train\/a\/2\.png cannot be decoded: it is no image of a known format\. .*--broken skip/ },
+  {
+    args: '--data photos --image 16 --batch 2',
+    says: /photos\/train\/a\/2\.png cannot be decoded: it is no image of a known format\. .*--broken skip/,
+  },
   { args: '--data hollow-class', says: /hollow-class\/train\/b holds no JPEG, PNG or WebP file/ },
   { args: '--data flat', says: /flat holds images, but no folders of classes/ },
   { args: '--teacher letter.safetensors', says: /letter\.safetensors: it does not begin as a safetensors file/ },
   { args: '--teacher hollow.safetensors', says: /hollow\.safetensors: it has 0 bytes/ },
   { args: '--teacher cut.safetensors', says: /cut\.safetensors.*cut short/ },
   { args: '--teacher empty', says: /empty cannot be read: it is a folder/ },
-  { args: '--teacher narrow.safetensors', says: /narrow\.safetensors: 'cls_token' is \[1, 1, 8\], the model wants \[1, 1, 48\]/ },
+  {
+    args: '--teacher narrow.safetensors',
+    says: /narrow\.safetensors: 'cls_token' is \[1, 1, 8\], the model wants \[1, 1, 48\]/,
+  },
   { args: '--teacher run/checkpoints/imae-4.safetensors', says: /--teacher: .*imae-4\.safetensors is an i-MAE/ },
-  { args: '--teacher run/checkpoints/teacher-3.safetensors', says: /was trained with heads 2, but this run's teacher has 4/ },
+  {
+    args: '--teacher run/checkpoints/teacher-3.safetensors',
+    says: /was trained with heads 2, but this run's teacher has 4/,
+  },
   { args: '--teacher headless.safetensors', says: /headless\.safetensors has no tensor 'cls_token'/ },
   { args: '--out letter.txt/run', says: /--out: .*letter\.txt.* cannot be made/ },
   { args: '--resume edited', says: /training\.seed is 6, but the checkpoint was trained with 5/ },

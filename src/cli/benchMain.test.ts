@@ -19,7 +19,10 @@ const at = (name: string): string => join(base, name);
 
 function bench(...args: string[]): { status: number | null; out: string; err: string } {
   const program = join(root, 'tools', 'run.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'bench', ...args], { cwd: base, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'bench', ...args], {
+    cwd: base,
+    encoding: 'utf8',
+  });
   // Dawn says a thing or two of its own.
   return { status, out: stdout, err: stderr.replace(/^Warning: .*\n/gm, '') };
 }
@@ -31,10 +34,16 @@ describe('a wrong call', () => {
   writeFileSync(at('damaged.json'), '{"format":');
 
   test.each([
-    [['--filter', 'nothing'], /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, host, startUp\.$/],
+    [
+      ['--filter', 'nothing'],
+      /^--filter: no bench has 'nothing' in its name\. There are adamw, .*, step, host, startUp\.$/,
+    ],
     [['--compare', at('absent.json')], /^--compare: absent\.json cannot be read: there is no such file or folder\.$/],
     [['--compare', at('folder')], /^--compare: folder cannot be read: it is a folder\.$/],
-    [['--compare', at('foreign.json')], /^--compare: foreign\.json has the format 'another', not 'palimpsest bench 1'\. Give a file/],
+    [
+      ['--compare', at('foreign.json')],
+      /^--compare: foreign\.json has the format 'another', not 'palimpsest bench 1'\. Give a file/,
+    ],
     [['--compare', at('damaged.json')], /^--compare: damaged\.json is no JSON\. Give a file/],
     [['--json', at('folder')], /^--json: folder is a folder\. Give the name of a file\.$/],
     [['--json', at('file/x.json')], /^--json: file\/x\.json cannot be written: .*file is no folder\.$/],
@@ -67,7 +76,8 @@ test('saves, draws and compares what it found', { timeout: 240_000 }, async () =
   const saved = parseSaved('a.json', readFileSync(at('deep/er/a.json'), 'utf8'));
   const [row] = saved.benches;
   expect(row).toMatchObject({ kernel: 'weightedSum', name: 'two terms of 2, forward and backward' });
-  for (const name of ['f32', 'copy', 'workgroup', 'dispatch'] as const) expect(saved.ceilings?.[name].value).toBeGreaterThan(0);
+  for (const name of ['f32', 'copy', 'workgroup', 'dispatch'] as const)
+    expect(saved.ceilings?.[name].value).toBeGreaterThan(0);
   expect(first.out).toContain(`timed by  ${saved.clock?.kind ?? ''}: `);
   expect(first.out).toMatch(/\nkernel +case +µs +spread +GFLOP\/s +GB\/s +of ceiling\nweightedSum +two terms/);
   const { width, height } = await loadImage(readFileSync(at('a.png')));
@@ -77,7 +87,9 @@ test('saves, draws and compares what it found', { timeout: 240_000 }, async () =
   writeFileSync(at('old.json'), JSON.stringify(faster));
   const second = bench('--filter', 'weightedSum', '--compare', 'old.json', '--roofline', 'b.svg');
   expect(second.status).toBe(0);
-  expect(second.out).toMatch(/\nkernel +case +old µs +new µs +new\/old\nweightedSum .* SLOWER\n1 compared: 0 faster, 1 slower/);
+  expect(second.out).toMatch(
+    /\nkernel +case +old µs +new µs +new\/old\nweightedSum .* SLOWER\n1 compared: 0 faster, 1 slower/,
+  );
   expect(readFileSync(at('b.svg'), 'utf8')).toContain('<svg');
   expect(existsSync(at('b.svg.tmp'))).toBe(false);
 });

@@ -44,13 +44,25 @@ import { hanging } from '../common/textWrap';
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = new Command('npm run bench --')
-    .description('Times the kernels beside what the adapter can do at most, training steps, and the start of a training.')
-    .option('--filter <text>', 'only those whose kernel or case has this in its name; `step` are the training steps, `host` what one takes of the host, `startUp` the start', '')
+    .description(
+      'Times the kernels beside what the adapter can do at most, training steps, and the start of a training.',
+    )
+    .option(
+      '--filter <text>',
+      'only those whose kernel or case has this in its name; `step` are the training steps, `host` what one takes of the host, `startUp` the start',
+      '',
+    )
     .option('--adapter <name>', "hardware, software, or a part of the adapter's name", 'any')
-    .addOption(new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'))
+    .addOption(
+      new Option('--kernels <which>', 'for the kernels by themselves').choices(['plain', 'fast']).default('fast'),
+    )
     .option('--json <file>', 'save what was found, for machines and for --compare')
     .option('--compare <file>', 'hold what was found against what --json or the page saved earlier')
-    .option('--peers', 'compare with other engines instead; needs `npm ci --ignore-scripts --prefix bench/peers`', false)
+    .option(
+      '--peers',
+      'compare with other engines instead; needs `npm ci --ignore-scripts --prefix bench/peers`',
+      false,
+    )
     .option('--roofline <file>', 'draw operations a byte against GFLOP/s, under the ceilings: a .png or .svg')
     .allowExcessArguments(false)
     .exitOverride()
@@ -60,7 +72,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    console.error(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.')} See npm run bench -- --help.`);
+    console.error(
+      `${error.message
+        .replace(/^error: /, '')
+        .replace(/\s*\n\s*/g, ' ')
+        .replace(/\.?$/, '.')} See npm run bench -- --help.`,
+    );
     return 2;
   }
   try {
@@ -85,12 +102,19 @@ interface BenchFlags {
 /** Other engines beside this one; the rows are saved with `--json`. */
 async function comparePeers({ json, compare, roofline, ...flags }: BenchFlags): Promise<PeerResult[]> {
   for (const [flag, value] of Object.entries({ compare, roofline })) {
-    if (value !== undefined) throw new UserError(`--${flag} is not for --peers. Leave one of them out.`, { usage: true });
+    if (value !== undefined)
+      throw new UserError(`--${flag} is not for --peers. Leave one of them out.`, { usage: true });
   }
   if (json !== undefined) assertWritable('--json', json);
   return await benchPeers(flags, (device, rows) => {
     if (json === undefined) return;
-    const saved = { format: 'palimpsest peers 1', date: new Date().toISOString(), palimpsest: packageJson.version, device, rows };
+    const saved = {
+      format: 'palimpsest peers 1',
+      date: new Date().toISOString(),
+      palimpsest: packageJson.version,
+      device,
+      rows,
+    };
     writeWhole(json, `${JSON.stringify(saved, null, 2)}\n`);
   });
 }
@@ -220,7 +244,9 @@ async function bench(flags: BenchFlags): Promise<number> {
   }
   if (unwritten.size > 0) return unwritten.size;
   printLines([json, roofline].flatMap((path) => (path === undefined ? [] : [['saved', path] as const])));
-  const failures = [...found.benches, ...found.steps, ...(found.host ? [found.host] : []), ...found.startUp].filter((row) => 'failure' in row).length;
+  const failures = [...found.benches, ...found.steps, ...(found.host ? [found.host] : []), ...found.startUp].filter(
+    (row) => 'failure' in row,
+  ).length;
   if (failures > 0) console.log(`\n${failures} failed`);
   return failures;
 }
@@ -234,7 +260,9 @@ function printLines(lines: readonly (readonly [lead: string, text: string])[], w
 }
 
 /** Prints a table: two columns of names, then figures. */
-function tablePrinter(names: readonly (readonly [kernel: string, name: string])[]): (kernel: string, name: string, cells: readonly string[]) => void {
+function tablePrinter(
+  names: readonly (readonly [kernel: string, name: string])[],
+): (kernel: string, name: string, cells: readonly string[]) => void {
   const widest = (texts: readonly string[]): number => Math.max(...texts.map(({ length }) => length));
   const kernelWidth = widest(['kernel', ...names.map(([kernel]) => kernel)]);
   const nameWidth = widest(['case', ...names.map(([, name]) => name)]);
@@ -269,7 +297,13 @@ async function benchKernels(
 }
 
 /** Prints how the training steps go. On a software adapter, large ones are left out unless there are only such. */
-async function benchSteps(engine: Engine, plain: Engine, { steps, suites: kernels }: Chosen, found: Found, keep: () => void): Promise<void> {
+async function benchSteps(
+  engine: Engine,
+  plain: Engine,
+  { steps, suites: kernels }: Chosen,
+  found: Found,
+  keep: () => void,
+): Promise<void> {
   const all = !engine.traits.software || (kernels.length === 0 && steps.every(({ large }) => large));
   const chosen = steps.filter(({ large }) => all || !large);
   for (const test of chosen) {
@@ -277,7 +311,11 @@ async function benchSteps(engine: Engine, plain: Engine, { steps, suites: kernel
     const outcome = await attempt(engine, () => runStep(engine, plain, test));
     if ('failure' in outcome) found.steps.push({ kernel: 'step', name: test.name, failure: outcome.failure });
     else found.steps.push(outcome.value);
-    printLines('failure' in outcome ? [['FAILED', `step ${test.name}: ${outcome.failure}`]] : stepLines(outcome.value, found.measure?.ceilings));
+    printLines(
+      'failure' in outcome
+        ? [['FAILED', `step ${test.name}: ${outcome.failure}`]]
+        : stepLines(outcome.value, found.measure?.ceilings),
+    );
     keep();
   }
   const left = steps.filter((test) => !chosen.includes(test));

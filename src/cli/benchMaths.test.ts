@@ -12,7 +12,13 @@ import { stepFlops, stepShape } from '../imae/train/accounting';
 
 const ceiling = (value: number) => ({ value, spread: 0.01, probe: 'a probe' });
 /** 1 TFLOP/s, 100 GB/s: the two meet at 10 operations a byte. */
-const CEILINGS: Ceilings = { f32: ceiling(1000), f16: ceiling(4000), copy: ceiling(100), workgroup: ceiling(900), dispatch: ceiling(5) };
+const CEILINGS: Ceilings = {
+  f32: ceiling(1000),
+  f16: ceiling(4000),
+  copy: ceiling(100),
+  workgroup: ceiling(900),
+  dispatch: ceiling(5),
+};
 
 describe('timing', () => {
   it('takes the median, and half the distance between the quartiles', () => {
@@ -127,7 +133,12 @@ describe('the roofline', () => {
   it('writes no name over another', () => {
     const first = freeBox(500, 500, 80, []);
     const second = freeBox(500, 500, 80, [first]);
-    expect(first.left >= second.right || second.left >= first.right || first.top >= second.bottom || second.top >= first.bottom).toBe(true);
+    expect(
+      first.left >= second.right ||
+        second.left >= first.right ||
+        first.top >= second.bottom ||
+        second.top >= first.bottom,
+    ).toBe(true);
   });
 });
 
@@ -147,7 +158,9 @@ describe('references of which only some elements are computed', () => {
 
   it('finds rows and columns again in the whole', () => {
     expect(elementsOf(whole.data, asRows(takeRows(whole, picked), picked))).toEqual(takeRows(whole, picked).data);
-    expect(elementsOf(whole.data, asColumns(takeColumns(whole, picked), picked, 7))).toEqual(takeColumns(whole, picked).data);
+    expect(elementsOf(whole.data, asColumns(takeColumns(whole, picked), picked, 7))).toEqual(
+      takeColumns(whole, picked).data,
+    );
     expect([...takeColumns(whole, picked).data.slice(0, 2)]).toEqual([whole.data[1], whole.data[4]]);
     expect(elementsOf(whole.data, whole)).toBe(whole.data);
   });
@@ -193,13 +206,28 @@ const OLD: SavedBench = {
   },
   kernels: 'fast',
   clock: { kind: 'GPU timestamps', note: '' },
-  benches: [row('add', 'a', 100, 0.02), row('add', 'b', 100, 0.02), row('add', 'c', 100, 0.2), row('gelu', 'gone', 5, 0)],
+  benches: [
+    row('add', 'a', 100, 0.02),
+    row('add', 'b', 100, 0.02),
+    row('add', 'c', 100, 0.2),
+    row('gelu', 'gone', 5, 0),
+  ],
   steps: [],
   startUp: [{ kernel: 'startUp', name: 'warm', open: 0.2, compile: 0.5, firstStep: 0.3, total: 1, pipelines: 9 }],
 };
 
 function row(kernel: string, name: string, microseconds: number, spread: number) {
-  return { kernel, name, microseconds, spread, gflops: 1, gigabytes: 1, intensity: 1, share: 0.5, nearer: 'copy' } as const;
+  return {
+    kernel,
+    name,
+    microseconds,
+    spread,
+    gflops: 1,
+    gigabytes: 1,
+    intensity: 1,
+    share: 0.5,
+    nearer: 'copy',
+  } as const;
 }
 
 describe('a comparison', () => {
@@ -261,7 +289,11 @@ describe('a saved file', () => {
   it.each([
     ['no JSON', '{', 'x.json is no JSON'],
     ['a list', '[]', 'x.json holds no benches of palimpsest'],
-    ['another version', '{"format":"palimpsest kernels 1"}', `x.json has the format 'palimpsest kernels 1', not '${FORMAT}'`],
+    [
+      'another version',
+      '{"format":"palimpsest kernels 1"}',
+      `x.json has the format 'palimpsest kernels 1', not '${FORMAT}'`,
+    ],
     ['without times', JSON.stringify({ ...OLD, benches: [{ kernel: 'add', name: 'a' }] }), 'x.json is damaged'],
     ['without steps', JSON.stringify({ ...OLD, steps: undefined }), 'x.json is damaged'],
     ['without an adapter', JSON.stringify({ ...OLD, device: {} }), 'x.json is damaged'],

@@ -7,7 +7,11 @@ import { counted, formatNumber } from '../common/format';
 import { UserError } from '../common/userError';
 import { nameAdapter, type Engine } from '../gpu/engine';
 import { someImages, type LearningWatcher } from '../imae/classify/classification';
-import { accuracyWords, classificationSections, type ClassificationResult } from '../imae/classify/classificationFigures';
+import {
+  accuracyWords,
+  classificationSections,
+  type ClassificationResult,
+} from '../imae/classify/classificationFigures';
 import { resolveConfig, type Config } from '../imae/config/config';
 import { phaseTitle } from '../imae/config/describe';
 import { readEncoder, type EncoderSource } from '../imae/checkpoint/encoderSource';
@@ -37,11 +41,22 @@ export interface Classified {
 }
 
 export const classifiedOptions = {
-  checkpoint: neededOption(text('RUN|FILE', 'the folder of a run, or a .safetensors file'), 'model: the last that a run has left, or a file'),
+  checkpoint: neededOption(
+    text('RUN|FILE', 'the folder of a run, or a .safetensors file'),
+    'model: the last that a run has left, or a file',
+  ),
   ...IMAGES_OPTIONS,
-  images: commandOption(nullable(integer({ min: 2 }), 'all'), null, 'images of each split that are used, drawn by --seed'),
+  images: commandOption(
+    nullable(integer({ min: 2 }), 'all'),
+    null,
+    'images of each split that are used, drawn by --seed',
+  ),
   seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of every random choice'),
-  out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of the results; a new one under runs/'),
+  out: commandOption(
+    nullable(text('FOLDER', 'a new or an empty folder'), 'none'),
+    null,
+    'folder of the results; a new one under runs/',
+  ),
   adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
 };
 
@@ -51,12 +66,31 @@ export async function readClassified(values: ValuesOf<typeof classifiedOptions>)
   const run = existsSync(checkpoint) && statSync(checkpoint).isDirectory() ? readRun(checkpoint) : undefined;
   const model = run?.model ?? readNamed(checkpoint);
   const encoder = readEncoder(model);
-  const config = withImages(run?.config ?? resolveConfig([{ source: 'a model’s file', values: { data: { set: null } } }]), values);
-  if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
-  const { train, test } = await loadShown((watcher) => loadImages(config, encoder.size.image, images === null ? undefined : { train: images, test: images, seed }, watcher));
-  const data = images === null ? { train, test } : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
+  const config = withImages(
+    run?.config ?? resolveConfig([{ source: 'a model’s file', values: { data: { set: null } } }]),
+    values,
+  );
+  if (config.data.set === null)
+    throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', {
+      usage: true,
+    });
+  const { train, test } = await loadShown((watcher) =>
+    loadImages(
+      config,
+      encoder.size.image,
+      images === null ? undefined : { train: images, test: images, seed },
+      watcher,
+    ),
+  );
+  const data =
+    images === null
+      ? { train, test }
+      : { train: someImages(train, images, seed), test: someImages(test, images, seed) };
   const { dim, depth, heads, patch } = encoder.size;
-  const trained = encoder.step === undefined ? '' : `, ${phaseTitle(encoder.phase, 'trained')} after ${counted(encoder.step, 'step')}`;
+  const trained =
+    encoder.step === undefined
+      ? ''
+      : `, ${phaseTitle(encoder.phase, 'trained')} after ${counted(encoder.step, 'step')}`;
   const about =
     `Encoder ${dim}-${depth}-${heads}, patch ${patch}${trained}. ${data.train.name}: ${data.train.count.toLocaleString('en')} images to learn from, ` +
     `${data.test.count.toLocaleString('en')} to be judged on. Seed ${seed}.`;
@@ -66,7 +100,10 @@ export async function readClassified(values: ValuesOf<typeof classifiedOptions>)
 /** @throws UserError where --images leaves less than a batch: said before anything is decoded */
 export function assertBatch({ images, batch }: { readonly images: number | null; readonly batch: number }): void {
   if (images === null || images >= batch) return;
-  throw new UserError(`--batch: ${batch} is more than the ${images} images of --images. Give a smaller batch, or more images.`, { usage: true });
+  throw new UserError(
+    `--batch: ${batch} is more than the ${images} images of --images. Give a smaller batch, or more images.`,
+    { usage: true },
+  );
 }
 
 function readRun(path: string): { readonly model: NamedFile; readonly config: Config } {
@@ -79,13 +116,22 @@ function readRun(path: string): { readonly model: NamedFile; readonly config: Co
 }
 
 /** Images of any size and number: what a view of them makes is of the model's size. Decoded as a run decodes them. */
-async function loadImages({ data, training }: Config, image: number, fewer: FewerFiles | undefined, watcher: LoadWatcher): Promise<LoadedData> {
+async function loadImages(
+  { data, training }: Config,
+  image: number,
+  fewer: FewerFiles | undefined,
+  watcher: LoadWatcher,
+): Promise<LoadedData> {
   const path = data.set ?? 'shapes';
   if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
   const found = await findImageSet(path);
   if (found.kind === 'cifar') return await found.load();
   const { decodeSize, broken, stream, workers } = data;
-  return await loadTree(fewer ? fewerFiles(found.tree, fewer) : found.tree, { image, decodeSize, broken, stream, workers, ownStatistics: false }, watcher);
+  return await loadTree(
+    fewer ? fewerFiles(found.tree, fewer) : found.tree,
+    { image, decodeSize, broken, stream, workers, ownStatistics: false },
+    watcher,
+  );
 }
 
 /** The page of a command that classifies. @param judged what is compared, the model's own first */
@@ -108,14 +154,20 @@ export function classifiedPage(
 }
 
 /** What `result.json` says of the images. */
-export function describedImages({ train, test }: TrainTest): { readonly data: string; readonly images: { readonly train: number; readonly test: number } } {
+export function describedImages({ train, test }: TrainTest): {
+  readonly data: string;
+  readonly images: { readonly train: number; readonly test: number };
+} {
   return { data: train.name, images: { train: train.count, test: test.count } };
 }
 
 /** Says which model it is, and what of it is taken to be so because its file does not say. */
 export function noteModel(progress: Progress, { model, data, encoder: { assumed = [] } }: Classified): void {
   progress.note('model', model.name);
-  progress.note('images', `${data.train.count.toLocaleString('en')} to learn from, ${data.test.count.toLocaleString('en')} to be judged on`);
+  progress.note(
+    'images',
+    `${data.train.count.toLocaleString('en')} to learn from, ${data.test.count.toLocaleString('en')} to be judged on`,
+  );
   for (const rule of assumed) progress.note('assumed', rule);
 }
 

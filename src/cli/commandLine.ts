@@ -72,7 +72,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const resume = value('resume');
   const out = value('out');
   const empty = ['resume', 'out', 'config'].find((name) => value(name) === '');
-  if (empty !== undefined) throw new UserError(`--${empty}: the path is empty. Give one, or leave it out.`, { usage: true });
+  if (empty !== undefined)
+    throw new UserError(`--${empty}: the path is empty. Give one, or leave it out.`, { usage: true });
   if (resume !== undefined) refuseWithResume(command, given);
 
   const layers: ConfigLayer[] = [];
@@ -124,7 +125,12 @@ function makeCommand(): Command {
       if (!placeholder) command.addOption(new CommanderOption(`--no-${flag.name}`).hideHelp());
     }
   }
-  add(command, 'Other', '--profile', 'time some steps kernel by kernel: a table, and profile.json and trace.json in the run folder');
+  add(
+    command,
+    'Other',
+    '--profile',
+    'time some steps kernel by kernel: a table, and profile.json and trace.json in the run folder',
+  );
   add(command, 'Other', '--dry-run', 'print model, parameters, memory, arithmetic and steps, and stop');
   add(command, 'Other', '--debug', 'show stack traces');
   add(command, 'Other', '--version', 'show the version');
@@ -186,10 +192,9 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
   if (form === undefined || value === null) return value;
   const kind = option.kind.forms?.[form]?.kind;
   if (kind && kind.read(value) === undefined) {
-    throw new UserError(
-      `--${name}: ${JSON.stringify(value)} (${COMMAND_LINE}) is not allowed. Give ${kind.expects}.`,
-      { usage: true },
-    );
+    throw new UserError(`--${name}: ${JSON.stringify(value)} (${COMMAND_LINE}) is not allowed. Give ${kind.expects}.`, {
+      usage: true,
+    });
   }
   return { [form]: value };
 }

@@ -34,7 +34,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const { write, adapter, kernels } = command.opts<{ write?: string; adapter: string; kernels: string }>();
   try {
-    return (await compareAll(command.args, { adapter, plain: kernels === 'plain', ...(write === undefined ? {} : { write }) })) ? 0 : 1;
+    return (await compareAll(command.args, {
+      adapter,
+      plain: kernels === 'plain',
+      ...(write === undefined ? {} : { write }),
+    }))
+      ? 0
+      : 1;
   } catch (error) {
     return reportFailure(error);
   }
@@ -68,8 +74,7 @@ function makeFolder(path: string): void {
     mkdirSync(path, { recursive: true });
   } catch (error) {
     throw new UserError(
-      `--write: the folder ${path} cannot be made: ${reason(error)}. ` +
-        'Give a folder that can be written to.',
+      `--write: the folder ${path} cannot be made: ${reason(error)}. ` + 'Give a folder that can be written to.',
     );
   }
 }
@@ -79,6 +84,8 @@ function printComparisons(path: string, comparisons: readonly Comparison[]): voi
   const over = comparisons.filter(({ within }) => !within);
   console.log(`\n${path}: ${comparisons.length - over.length} of ${comparisons.length} tensors within their limits`);
   for (const { name, error, limit, within } of comparisons) {
-    console.log(`${within ? ' ' : '!'} ${name.padEnd(width)}  ${error.toExponential(1)}  limit ${limit.toExponential(0)}`);
+    console.log(
+      `${within ? ' ' : '!'} ${name.padEnd(width)}  ${error.toExponential(1)}  limit ${limit.toExponential(0)}`,
+    );
   }
 }

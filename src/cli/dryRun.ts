@@ -67,7 +67,9 @@ function describePhase(config: Config, phase: Phase, trainingImages: number | un
     ...(shape.teacher ? [['teacher', `${describeSize(shape.teacher)}, frozen`] as [string, string]] : []),
     ['arithmetic', `${formatCount(flops)}FLOP a step, ${formatCount(flops / config.training.batch)}FLOP an image`],
     ['memory', `about ${formatBytes(memory.total)} (an estimate): ${parts.join(', ')}`],
-    ...(shape.recompute ? [] : [['', `with --recompute blocks about ${formatBytes(saving.total)}`] as [string, string]]),
+    ...(shape.recompute
+      ? []
+      : [['', `with --recompute blocks about ${formatBytes(saving.total)}`] as [string, string]]),
     ...(memory.total > freeBytes
       ? [['', `more than the ${formatBytes(freeBytes)} that are free here for a software adapter`] as [string, string]]
       : []),

@@ -7,7 +7,7 @@ import { describeModel, type ModelFacts } from '../imae/checkpoint/modelFile';
 import { IMAGENET } from '../imae/model/normalisation';
 import type { NamedFile } from '../imae/train/run';
 import type { ValuesOf } from './commands/command';
-import type { IMAGES_OPTIONS} from './commands/images';
+import type { IMAGES_OPTIONS } from './commands/images';
 import { withImages } from './commands/images';
 import { FolderStore, readNamed } from '../runs/folderStore';
 import { loadShown } from './loadWithProgress';
@@ -44,16 +44,25 @@ export interface Wanted extends ValuesOf<typeof IMAGES_OPTIONS> {
 export async function readEvaluated(wanted: Wanted): Promise<Evaluated> {
   const { run, checkpoint, teacher } = wanted;
   if ((run === null) === (checkpoint === null)) {
-    throw new UserError('Give --run, a folder that training has left, or --checkpoint, an i-MAE’s .safetensors file: one of the two.', { usage: true });
+    throw new UserError(
+      'Give --run, a folder that training has left, or --checkpoint, an i-MAE’s .safetensors file: one of the two.',
+      { usage: true },
+    );
   }
   const fromRun = run === null ? undefined : readRunModels(run);
   const imae = fromRun?.imae ?? readNamed(checkpoint ?? '');
   const facts = describeModel(imae.file, imae.name);
   if (facts.phase !== undefined && facts.phase !== 'imae') {
-    throw new UserError(`--checkpoint: ${imae.name} is a vanilla MAE (${phaseTitle(facts.phase, 'MAE')}), which takes no mixtures apart. Give an i-MAE.`, { usage: true });
+    throw new UserError(
+      `--checkpoint: ${imae.name} is a vanilla MAE (${phaseTitle(facts.phase, 'MAE')}), which takes no mixtures apart. Give an i-MAE.`,
+      { usage: true },
+    );
   }
   const config = withImages(fromRun?.config ?? configOf(facts), wanted);
-  if (config.data.set === null) throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', { usage: true });
+  if (config.data.set === null)
+    throw new UserError('--data is missing: a model’s file does not say which images it was trained on.', {
+      usage: true,
+    });
   return {
     imae,
     facts,
@@ -102,6 +111,9 @@ export function configOf({ size, normPix, normalisation, maskRatio, mask, branch
 /** Sizes, budget and seed of a model in one line, for captions. */
 export function describeEvaluated({ facts, config: { training }, isRun }: Evaluated): string {
   const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads, patch } = facts.size;
-  const steps = facts.step === undefined ? '' : `, ${counted(facts.step, 'step')}${isRun ? ` of ${counted(training.batch, 'image')}` : ''}`;
+  const steps =
+    facts.step === undefined
+      ? ''
+      : `, ${counted(facts.step, 'step')}${isRun ? ` of ${counted(training.batch, 'image')}` : ''}`;
   return `i-MAE ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}${steps}${isRun ? `, seed ${training.seed}` : ''}.`;
 }

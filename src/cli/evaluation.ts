@@ -49,7 +49,10 @@ export async function runEvaluation(
 }
 
 /** Opens an adapter for something that shows how it comes along. */
-export async function withEngine<T>(adapter: string, work: (engine: Engine, progress: Progress) => Promise<T>): Promise<T> {
+export async function withEngine<T>(
+  adapter: string,
+  work: (engine: Engine, progress: Progress) => Promise<T>,
+): Promise<T> {
   const progress = createProgress({ logEvery: 1 });
   const engine = await openEngine({ adapterName: adapter });
   try {
@@ -67,8 +70,16 @@ export function leaveResults(
   { result, page, files = {} }: Found,
   { engine, progress, command }: { readonly engine: Engine; readonly progress: Progress; readonly command: string },
 ): void {
-  const about = { made: new Date().toISOString(), adapter: nameAdapter(engine.info), software: isSoftware(engine.info), command };
-  progress.note('figures', `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`);
+  const about = {
+    made: new Date().toISOString(),
+    adapter: nameAdapter(engine.info),
+    software: isSoftware(engine.info),
+    command,
+  };
+  progress.note(
+    'figures',
+    `${writeFigures(`${folder.path}/${FIGURES_FILE}`, { ...page, ...about })}: open it in a browser`,
+  );
   for (const [file, bytes] of Object.entries(files)) progress.note('file', folder.writeFile(file, bytes));
   progress.note('result', folder.writeFile(RESULT, `${JSON.stringify({ ...about, ...result }, null, 1)}\n`));
 }

@@ -10,10 +10,18 @@ import { spawnTrain } from '../testing/spawnTrain';
 const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 const config = join(base, 'config.json');
 const folder = (name: string): string => join(base, name);
-const start = (name: string, options: Parameters<typeof spawnTrain>[1], ...more: string[]): ReturnType<typeof spawnTrain> =>
-  spawnTrain(['--config', config, '--out', folder(name), ...more], options);
+const start = (
+  name: string,
+  options: Parameters<typeof spawnTrain>[1],
+  ...more: string[]
+): ReturnType<typeof spawnTrain> => spawnTrain(['--config', config, '--out', folder(name), ...more], options);
 const lastSession = (name: string): unknown =>
-  JSON.parse(readFileSync(join(folder(name), 'sessions.jsonl'), 'utf8').trimEnd().split('\n').at(-1) ?? '');
+  JSON.parse(
+    readFileSync(join(folder(name), 'sessions.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .at(-1) ?? '',
+  );
 
 // Long enough to be stopped half way.
 beforeAll(() => {

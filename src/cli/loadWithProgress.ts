@@ -19,7 +19,8 @@ export async function loadShown(load: (watcher: LoadWatcher) => Promise<LoadedDa
     progress.stop();
     const { broken } = data;
     if (broken) {
-      const say: typeof broken.listener = ({ path, why }) => progress.note('broken', `${path}: ${why}; another image of its class is in its place`);
+      const say: typeof broken.listener = ({ path, why }) =>
+        progress.note('broken', `${path}: ${why}; another image of its class is in its place`);
       broken.all.forEach(say);
       broken.listener = say;
     }

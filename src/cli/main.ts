@@ -82,7 +82,12 @@ function alreadyFinished(folder: RunFolder): number {
 }
 
 /** Everything is looked at before anything is written. */
-async function train(line: CommandLine, config: Config, resumed: RunFolder | undefined, args: readonly string[]): Promise<number> {
+async function train(
+  line: CommandLine,
+  config: Config,
+  resumed: RunFolder | undefined,
+  args: readonly string[],
+): Promise<number> {
   const progress = createProgress({ logEvery: config.logging.logEvery });
   const data = await loadData(config, showLoading(progress));
   progress.stop();
@@ -100,9 +105,24 @@ async function train(line: CommandLine, config: Config, resumed: RunFolder | und
     const interrupt = new Interrupt((label, text) => progress.note(label, text)); // until now, nothing is to be saved
     const folder = resumed ?? makeRunFolder(config, line.out);
     console.log(`run       ${folder.path}: see report.html in it`);
-    const run = new TrainingRun({ engine, config, data, folder, isResumed: resumed !== undefined, progress, interrupt, args });
-    const profiler = line.profile ? await profileInto(folder, engine, (text) => progress.note('profile', text)) : undefined;
-    return await run.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}), ...(profiler ? { profiler } : {}) });
+    const run = new TrainingRun({
+      engine,
+      config,
+      data,
+      folder,
+      isResumed: resumed !== undefined,
+      progress,
+      interrupt,
+      args,
+    });
+    const profiler = line.profile
+      ? await profileInto(folder, engine, (text) => progress.note('profile', text))
+      : undefined;
+    return await run.train({
+      ...(resume ? { resume } : {}),
+      ...(teacher ? { teacher } : {}),
+      ...(profiler ? { profiler } : {}),
+    });
   } finally {
     engine.dispose();
   }

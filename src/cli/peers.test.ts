@@ -30,7 +30,9 @@ describe('the reference of the training step', () => {
           return lossAndGradients(TINY, { ...inputs, [name]: { shape, data: shifted } }, { backward: false }).loss;
         };
         const measured = (lossAt(h) - lossAt(-h)) / (2 * h);
-        expect(Math.abs(measured - (gradient[i] as number)), `${name}[${i}]`).toBeLessThan(1e-8 + 1e-6 * Math.abs(measured));
+        expect(Math.abs(measured - (gradient[i] as number)), `${name}[${i}]`).toBeLessThan(
+          1e-8 + 1e-6 * Math.abs(measured),
+        );
       }
     }
   });
@@ -143,7 +145,10 @@ describe('the runner', () => {
     const log: string[] = [];
     const result = await only([right, fakeEngine('wrong', 1, 7, log)]);
     expect(result.cells[0]).toMatchObject({ engine: 'exact', ratio: 1 });
-    expect(result.cells[1]).toMatchObject({ engine: 'wrong', failure: expect.stringContaining('weight: relative error') as string });
+    expect(result.cells[1]).toMatchObject({
+      engine: 'wrong',
+      failure: expect.stringContaining('weight: relative error') as string,
+    });
     expect(log).toEqual(['wrong disposed']);
     expect(hasFailed(result)).toBe(false);
     expect(hasFailed(await only([fakeEngine('wrong', 1, 7), right]))).toBe(true);
@@ -176,16 +181,35 @@ describe('the runner', () => {
 });
 
 describe('the table', () => {
-  const timed = (engine: string, microseconds: number, ratio: number | null): PeerCell => ({ engine, microseconds, spread: 0.034, ratio });
-  const result = (kernel: string, name: string, flops: number, ...cells: PeerCell[]): PeerResult => ({ kernel, name, flops, cells });
-  const ahead = result('matmul', RATE_ROW, 2e6, timed('ours', 100, 1), timed('a', 250, 2.5), { engine: 'b', absent: true });
-  const behind = result('gelu', 'x', 1e6, timed('ours', 1234.5, 1), timed('a', 1200, 0.972), { engine: 'b', failure: 'wrong' });
+  const timed = (engine: string, microseconds: number, ratio: number | null): PeerCell => ({
+    engine,
+    microseconds,
+    spread: 0.034,
+    ratio,
+  });
+  const result = (kernel: string, name: string, flops: number, ...cells: PeerCell[]): PeerResult => ({
+    kernel,
+    name,
+    flops,
+    cells,
+  });
+  const ahead = result('matmul', RATE_ROW, 2e6, timed('ours', 100, 1), timed('a', 250, 2.5), {
+    engine: 'b',
+    absent: true,
+  });
+  const behind = result('gelu', 'x', 1e6, timed('ours', 1234.5, 1), timed('a', 1200, 0.972), {
+    engine: 'b',
+    failure: 'wrong',
+  });
   const step = result('step', 'blocks', 1e7, timed('ours', 1000, 1), timed('a', 3000, 3));
 
   it('shows times, spreads and ratios', () => {
     expect(peerCells(ahead)).toEqual(['100 ± 3 %', '250 ± 3 % 2.50×', '–']);
     expect(peerCells(behind)).toEqual(['1235 ± 3 %', '1200 ± 3 % 0.972×', 'FAILED']);
-    expect(peerCells(result('gelu', 'x', 1, { engine: 'ours', failure: 'wrong' }, timed('a', 20, null)))).toEqual(['FAILED', '20.0 ± 3 % –']);
+    expect(peerCells(result('gelu', 'x', 1, { engine: 'ours', failure: 'wrong' }, timed('a', 20, null)))).toEqual([
+      'FAILED',
+      '20.0 ± 3 % –',
+    ]);
   });
 
   it('marks where ours is not ahead', () => {

@@ -46,7 +46,9 @@ export async function benchPeers(
   const rows = PEER_ROWS.filter(({ work, name }) => isChosen(options.filter, work.kind, name));
   if (rows.length === 0) {
     const kinds = [...new Set(PEER_ROWS.map(({ work }) => work.kind))].join(', ');
-    throw new UserError(`--filter: no row of --peers has '${options.filter}' in its name. There are ${kinds}.`, { usage: true });
+    throw new UserError(`--filter: no row of --peers has '${options.filter}' in its name. There are ${kinds}.`, {
+      usage: true,
+    });
   }
   const host: PeerHost = { load: await findPackages(), wait: quietWait };
   const opened = await requestAdapter(options.adapter);
@@ -66,7 +68,11 @@ export async function benchPeers(
       }
     }
     const print = tablePrinter(rows.map(({ name }) => name));
-    print('kernel', 'work, µs', engines.map(({ name }) => name));
+    print(
+      'kernel',
+      'work, µs',
+      engines.map(({ name }) => name),
+    );
     for await (const result of runPeers(engines, rows)) {
       results.push(result);
       keep(reportDevice(engine, 'full'), results);
@@ -82,10 +88,14 @@ export async function benchPeers(
   return results;
 }
 
-function tablePrinter(names: readonly string[]): (kernel: string, name: string, cells: readonly string[], mark?: string) => void {
+function tablePrinter(
+  names: readonly string[],
+): (kernel: string, name: string, cells: readonly string[], mark?: string) => void {
   const nameWidth = Math.max(...names.map(({ length }) => length));
   return (kernel, name, cells, mark = '') => {
-    console.log([kernel.padEnd(9), name.padEnd(nameWidth), ...cells.map((cell) => cell.padStart(20)), mark].join('  ').trimEnd());
+    console.log(
+      [kernel.padEnd(9), name.padEnd(nameWidth), ...cells.map((cell) => cell.padStart(20)), mark].join('  ').trimEnd(),
+    );
   };
 }
 
@@ -102,7 +112,10 @@ export async function findPackages(root = findRoot()): Promise<PeerHost['load']>
       `--peers: the engines to compare with are not installed. Run \`npm ci --ignore-scripts --prefix bench/peers\` in ${root} first.`,
     );
   }
-  const { load } = (await import(/* @vite-ignore */ pathToFileURL(join(folder, 'load.js')).href)) as Pick<PeerHost, 'load'>;
+  const { load } = (await import(/* @vite-ignore */ pathToFileURL(join(folder, 'load.js')).href)) as Pick<
+    PeerHost,
+    'load'
+  >;
   return load;
 }
 

@@ -32,7 +32,11 @@ export async function prepareKernels(
   note: (text: string) => void,
   run?: string,
 ): Promise<void> {
-  note(`memory and kernels of ${phasesOf(config).map((phase) => PHASE_TITLES[phase]).join(' and ')}`);
+  note(
+    `memory and kernels of ${phasesOf(config)
+      .map((phase) => PHASE_TITLES[phase])
+      .join(' and ')}`,
+  );
   const { kernels } = config.device;
   const choices = kernels === 'plain' ? undefined : await loadChoices(engine, kernels, run);
   await rehearse(engine, config, data);

@@ -11,10 +11,18 @@ import type { RunFolder } from '../runs/runFolder';
  *
  * @param note is told the table, line by line
  */
-export async function profileInto(folder: RunFolder, engine: Engine, note: (text: string) => void): Promise<StepProfiler> {
+export async function profileInto(
+  folder: RunFolder,
+  engine: Engine,
+  note: (text: string) => void,
+): Promise<StepProfiler> {
   note('measuring what this adapter can do at most');
   const { f32, subgroupMatrix, copy } = (await measureCeilings(engine)).ceilings;
-  const ceilings = { f32: f32.value, copy: copy.value, ...(subgroupMatrix ? { subgroupMatrix: subgroupMatrix.value } : {}) };
+  const ceilings = {
+    f32: f32.value,
+    copy: copy.value,
+    ...(subgroupMatrix ? { subgroupMatrix: subgroupMatrix.value } : {}),
+  };
   const phases: PhaseProfile[] = [];
   const adapter = nameAdapter(engine.info);
   const clock = engine.hasTimestamps ? 'gpu' : 'host';

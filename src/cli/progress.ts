@@ -129,7 +129,10 @@ class LineProgress implements Progress {
     current.update(step, figures);
     if (step % current.every(this.logEvery) !== 0 && step < current.total) return;
     const done = String(step).padStart(String(current.total).length);
-    this.note(current.name, `${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`.trimEnd());
+    this.note(
+      current.name,
+      `${done}/${current.total}  ${current.describeFigures()}${current.describeTimeLeft()}`.trimEnd(),
+    );
   }
 
   note(label: string, text: string): void {

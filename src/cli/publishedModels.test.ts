@@ -33,7 +33,10 @@ const red = picture('red.png', 50, 40, '#d02010');
 const blue = picture('blue.png', 21, 64, '#1030c0');
 
 /** Runs a command, and gives its exit code and what it said. */
-async function call(command: { run(args: readonly string[]): Promise<number> }, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
+async function call(
+  command: { run(args: readonly string[]): Promise<number> },
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
   const said = { out: '', err: '' };
   const log = vi.spyOn(console, 'log').mockImplementation((text: string) => void (said.out += `${text}\n`));
   const error = vi.spyOn(console, 'error').mockImplementation((text: string) => void (said.err += `${text}\n`));
@@ -63,7 +66,10 @@ describe('readTensors', () => {
     writeFileSync(at('page.pth'), '<!DOCTYPE html><title>Not found</title>');
     writeFileSync(at('cut.pth'), readFileSync(MAE).subarray(0, 9000));
     const magic = readFileSync(MAE).subarray(0, 15);
-    writeFileSync(at('evil.pth'), Buffer.concat([magic, Buffer.from("M\xe9\x03.}.cposix\nsystem\n(S'true'\ntR.", 'latin1')]));
+    writeFileSync(
+      at('evil.pth'),
+      Buffer.concat([magic, Buffer.from("M\xe9\x03.}.cposix\nsystem\n(S'true'\ntR.", 'latin1')]),
+    );
     expect(() => readTensors(at(name))).toThrow(message);
   });
 });
@@ -74,7 +80,9 @@ describe('export', () => {
     expect(await call(exportCommand, MAE, '--part', 'encoder', '--heads', '2', '--out', out)).toEqual({
       code: 0,
       err: '',
-      out: expect.stringMatching(/^model .*mae\.pth: 18 tensors used; left over: mask_token, .*\nassumed   ImageNet's mean and deviation\nwritten .*: encoder, 18 tensors in float32\n$/) as string,
+      out: expect.stringMatching(
+        /^model .*mae\.pth: 18 tensors used; left over: mask_token, .*\nassumed   ImageNet's mean and deviation\nwritten .*: encoder, 18 tensors in float32\n$/,
+      ) as string,
     });
     expect(readSafetensors(readFileSync(out)).tensors.size).toBe(18);
     const again = await call(exportCommand, MAE, '--heads', '2', '--out', out);
@@ -87,30 +95,61 @@ describe('export', () => {
     [[MAE, '--out', at('x.safetensors')], 1, /does not say in its metadata how many heads/],
     [[base, '--out', at('x.safetensors')], 2, /RUN: .* is no run folder/],
   ])('refuses %j', async (args, code, message) => {
-    expect(await call(exportCommand, ...args)).toEqual({ code, out: '', err: expect.stringMatching(message) as string });
+    expect(await call(exportCommand, ...args)).toEqual({
+      code,
+      out: '',
+      err: expect.stringMatching(message) as string,
+    });
   });
 });
 
 describe('reconstruct', () => {
   it('shows a mixture taken apart: composites first, then the six panels', { tags: ['device'] }, async () => {
     const out = at('pair.png');
-    const { code, out: said, err } = await call(reconstructCommand, red, blue, '--alpha', '0.35', '--checkpoint', DEMO, '--out', out);
+    const {
+      code,
+      out: said,
+      err,
+    } = await call(reconstructCommand, red, blue, '--alpha', '0.35', '--checkpoint', DEMO, '--out', out);
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(said).toMatch(/^error {5}Mean squared error of the composite to red\.png, in normalised pixels: \d+\.\d{3} \(to the other picture .*\n(.*to blue\.png.*)\nwritten/m);
+    expect(said).toMatch(
+      /^error {5}Mean squared error of the composite to red\.png, in normalised pixels: \d+\.\d{3} \(to the other picture .*\n(.*to blue\.png.*)\nwritten/m,
+    );
     // Eight panels of 192 pixels in a row.
     const sheet = await loadImage(out);
     expect(sheet.width).toBe(28 + 8 * (192 + 12) - 12 + 28);
     const canvas = createPicture(sheet.width, sheet.height);
     const context = canvas.getContext('2d');
     context.drawImage(sheet, 0, 0);
-    const colours = Array.from({ length: 8 }, (_, panel) => [...context.getImageData(28 + panel * 204 + 100, 200, 1, 1).data.slice(0, 3)]);
-    expect(colours.slice(6)).toEqual([[208, 32, 16], [16, 48, 192]]); // subordinate and dominant
+    const colours = Array.from({ length: 8 }, (_, panel) => [
+      ...context.getImageData(28 + panel * 204 + 100, 200, 1, 1).data.slice(0, 3),
+    ]);
+    expect(colours.slice(6)).toEqual([
+      [208, 32, 16],
+      [16, 48, 192],
+    ]); // subordinate and dominant
     expect(colours[2]).toEqual([83, 42, 130]); // 0.35 × red + 0.65 × blue
   });
 
   it('completes one picture by a published MAE, at a size of its own', { tags: ['device'] }, async () => {
     const out = at('one.png');
-    const { code, out: said, err } = await call(reconstructCommand, blue, '--checkpoint', MAE, ...HEADS, '--image', '12', '--seed', '3', '--out', out);
+    const {
+      code,
+      out: said,
+      err,
+    } = await call(
+      reconstructCommand,
+      blue,
+      '--checkpoint',
+      MAE,
+      ...HEADS,
+      '--image',
+      '12',
+      '--seed',
+      '3',
+      '--out',
+      out,
+    );
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(said).toMatch(/pos_embed interpolated from 4 × 4 to 6 × 6 patches; decoder_pos_embed interpolated/);
     expect(said).toMatch(/assumed {3}a vanilla MAE, since there is one picture/);
@@ -122,11 +161,19 @@ describe('reconstruct', () => {
     [[red, blue, red, '--checkpoint', DEMO], 2, /is too much/],
     [[red, blue], 2, /--checkpoint is missing/],
     [[red, blue, '--checkpoint', DEMO, '--alpha', '1.5'], 2, /--alpha: 1\.5 is not allowed/],
-    [[red, blue, '--checkpoint', DEMO, '--mask-ratio', '0.99'], 2, /--mask-ratio: 0\.99 leaves 0 of 16 patches visible/],
+    [
+      [red, blue, '--checkpoint', DEMO, '--mask-ratio', '0.99'],
+      2,
+      /--mask-ratio: 0\.99 leaves 0 of 16 patches visible/,
+    ],
     [[red, at('nowhere.jpg'), '--checkpoint', DEMO], 1, /nowhere\.jpg cannot be decoded: there is no such file/],
     [[red, MAE, '--checkpoint', DEMO], 1, /mae\.pth cannot be decoded: it is no image/],
     [[red, '--checkpoint', MAE, ...HEADS, '--out', 'x.jpg'], 2, /--out: x\.jpg does not end in \.png/],
   ])('refuses %j', async (args, code, message) => {
-    expect(await call(reconstructCommand, ...args)).toEqual({ code, out: '', err: expect.stringMatching(message) as string });
+    expect(await call(reconstructCommand, ...args)).toEqual({
+      code,
+      out: '',
+      err: expect.stringMatching(message) as string,
+    });
   });
 });

@@ -14,7 +14,9 @@ export function scoreTable(score: UnmixingScore): string {
     ...[own, other, mean, mixture].map((error) => error.toFixed(3)),
   ]);
   const table = [['', 'score', 'error', 'other', 'mean', 'mixed'], ...rows];
-  const lines = table.map(([name = '', ...cells]) => `${name.padEnd(11)} ${cells.map((cell) => cell.padStart(6)).join(' ')}`);
+  const lines = table.map(
+    ([name = '', ...cells]) => `${name.padEnd(11)} ${cells.map((cell) => cell.padStart(6)).join(' ')}`,
+  );
   const rule = 'Taken apart: in every row, an error\n  below all three to its right.';
   return [`${verdict(score)}, by held-out pairs:`, ...lines, rule].join('\n  ');
 }

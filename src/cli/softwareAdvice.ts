@@ -19,7 +19,11 @@ const RUNS = 8;
  *
  * @returns undefined on a GPU
  */
-export async function softwareAdvice(engine: Engine, config: Config, trainingImages: number): Promise<string | undefined> {
+export async function softwareAdvice(
+  engine: Engine,
+  config: Config,
+  trainingImages: number,
+): Promise<string | undefined> {
   if (!engine.traits.software) return undefined;
   const seconds = runFlops(config, trainingImages) / (await productRate(engine, config)) / SHARE_OF_PRODUCTS;
   const isLavapipe = /llvmpipe|lavapipe/i.test(engine.info.description);

@@ -22,7 +22,9 @@ test('a training step gives the same with fast and plain kernels, and is 4 times
   // It throws where loss or gradient norm differ.
   const twoWay = steps.find(({ name }) => name === 'cifar-p4 two-way') as StepCase;
   const { ratio, fast: timing, difference } = await runStep(fast, plain, twoWay);
-  console.log(`ratio ${(ratio ?? 0).toFixed(1)}, ${timing.gflops.toFixed(1)} GFLOP/s, difference ${difference.toExponential(1)}`);
+  console.log(
+    `ratio ${(ratio ?? 0).toFixed(1)}, ${timing.gflops.toFixed(1)} GFLOP/s, difference ${difference.toExponential(1)}`,
+  );
   expect(timing.milliseconds).toBeGreaterThan(0);
   const { device, description } = fast.info;
   if (PROMISED.adapter.test(`${device} ${description}`)) expect(ratio).toBeGreaterThanOrEqual(PROMISED.ratio);

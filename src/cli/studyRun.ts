@@ -73,7 +73,13 @@ async function completeRun(setup: StudySetup, run: StudyRun): Promise<boolean> {
   if (!values) return false;
   checkpoints.remove();
   const { seed, cell } = run;
-  folder.writeResult(run.name, { cell: cell.name, seed, values, adapter: nameAdapter(engine.info), software: isSoftware(engine.info) });
+  folder.writeResult(run.name, {
+    cell: cell.name,
+    seed,
+    values,
+    adapter: nameAdapter(engine.info),
+    software: isSoftware(engine.info),
+  });
   return true;
 }
 
@@ -113,7 +119,8 @@ async function train(
   const { engine, data, folder, progress, interrupt, args, command: goOn } = setup;
   const path = folder.runPath(name);
   const resumed = existsSync(join(path, CONFIG)) ? RunFolder.open(path, '--out') : undefined;
-  const trained = (run: RunFolder): NamedFile | undefined => new FolderStore(run, false, () => undefined).finished(phase);
+  const trained = (run: RunFolder): NamedFile | undefined =>
+    new FolderStore(run, false, () => undefined).finished(phase);
   if (resumed?.sessions().at(-1)?.end?.ended === 'finished') return trained(resumed);
   if (interrupt.requested) return undefined;
   resumed?.claim();
@@ -122,7 +129,17 @@ async function train(
   const settled = resolveConfig([{ source: 'study', values: config }]);
   await prepareKernels(engine, settled, data, (text) => progress.note('prepare', text), resumed?.path);
   const run = resumed ?? makeRunFolder(settled, path);
-  const training = new TrainingRun({ engine, config: settled, data, folder: run, isResumed: resumed !== undefined, progress, interrupt, args, goOn });
+  const training = new TrainingRun({
+    engine,
+    config: settled,
+    data,
+    folder: run,
+    isResumed: resumed !== undefined,
+    progress,
+    interrupt,
+    args,
+    goOn,
+  });
   const exitCode = await training.train({ ...(resume ? { resume } : {}), ...(teacher ? { teacher } : {}) });
   return exitCode === 0 ? trained(run) : undefined;
 }

@@ -36,9 +36,14 @@ export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED)
 /** Loads the images that the configuration names to evaluate a model on: of any size, and as few as a pair. @throws UserError where they are missing, damaged or fewer */
 export async function loadPairable(config: Config, watcher: LoadWatcher, most?: FewerFiles): Promise<LoadedData> {
   const found = config.data.set === 'shapes' ? undefined : await find(config);
-  const sets = await loadFound(config, found?.kind === 'tree' && most ? { ...found, tree: fewerFiles(found.tree, most) } : found, watcher);
+  const sets = await loadFound(
+    config,
+    found?.kind === 'tree' && most ? { ...found, tree: fewerFiles(found.tree, most) } : found,
+    watcher,
+  );
   for (const { name, count } of [sets.train, sets.test]) {
-    if (count < 2) throw new UserError(`--data: ${name} has ${counted(count, 'image')} in a part; two or more are needed.`);
+    if (count < 2)
+      throw new UserError(`--data: ${name} has ${counted(count, 'image')} in a part; two or more are needed.`);
   }
   return sets;
 }
@@ -53,13 +58,21 @@ async function find({ data, preset }: Config): Promise<DetectedDataset> {
 }
 
 /** @param found undefined: the built-in drawings */
-async function loadFound(config: Config, found: DetectedDataset | undefined, watcher: LoadWatcher): Promise<LoadedData> {
+async function loadFound(
+  config: Config,
+  found: DetectedDataset | undefined,
+  watcher: LoadWatcher,
+): Promise<LoadedData> {
   if (!found) return drawBuiltIn(config);
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
   for (const note of tree.notes) watcher.note(note);
   const { decodeSize, broken, stream, workers, statistics } = config.data;
-  return await loadTree(tree, { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' }, watcher);
+  return await loadTree(
+    tree,
+    { image: config.model.image, decodeSize, broken, stream, workers, ownStatistics: statistics === 'own' },
+    watcher,
+  );
 }
 
 /** What a tree will be once it is decoded: never smaller than the model's images. */

@@ -103,11 +103,15 @@ export class TrainingRun implements RunWatcher {
   private listBroken({ broken }: LoadedData): void {
     if (!broken) return;
     const { folder, progress } = this.setup;
-    const write = (): void => void folder.writeFile(BROKEN_IMAGES, broken.all.map(({ path, why }) => `${path}: ${why}\n`).join(''));
+    const write = (): void =>
+      void folder.writeFile(BROKEN_IMAGES, broken.all.map(({ path, why }) => `${path}: ${why}\n`).join(''));
     const { length } = broken.all;
     if (length > 0) {
       write();
-      progress.note('broken', `${counted(length, 'image file')} could not be decoded: see ${folder.path}/${BROKEN_IMAGES}`);
+      progress.note(
+        'broken',
+        `${counted(length, 'image file')} could not be decoded: see ${folder.path}/${BROKEN_IMAGES}`,
+      );
     }
     broken.listener = ({ path, why }) => {
       write();
@@ -144,13 +148,18 @@ export class TrainingRun implements RunWatcher {
     const before = folder.sessions().at(-1)?.adapter;
     const now = nameAdapter(engine.info);
     if (before === undefined || before === now) return;
-    progress.note('note', `this run was on ${before} before: on another adapter or driver it goes on, but not bit for bit`);
+    progress.note(
+      'note',
+      `this run was on ${before} before: on another adapter or driver it goes on, but not bit for bit`,
+    );
   }
 
   private report({ stopped, score }: RunResult): void {
     const { folder, goOn } = this.setup;
     if (stopped) {
-      console.log(`stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`);
+      console.log(
+        `stopped   ${PHASE_TITLES[stopped.phase]} after ${stopped.step} steps, saved as ${stopped.checkpoint}`,
+      );
       if (goOn === undefined) console.log(`go on     ${resumeCommand(folder.path)}`);
       return;
     }

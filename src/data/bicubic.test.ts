@@ -14,7 +14,12 @@ describe('scaleSquare', () => {
     const data = Uint8Array.from({ length: 2 * width * height }, (_, i) => (i * 97) % 256);
     const [x, y, w, h] = wholeCrop(width, height);
     const statistics = { mean: [0, 0], std: [1 / 255, 1 / 255], size };
-    const wanted = augment({ shape: [1, 2, height, width], data }, [0], [{ x, y, width: w, height: h, flip: false }], statistics);
+    const wanted = augment(
+      { shape: [1, 2, height, width], data },
+      [0],
+      [{ x, y, width: w, height: h, flip: false }],
+      statistics,
+    );
     const found = scaleSquare(data, { channels: 2, width, height }, size);
     const error = Math.max(...Array.from(found, (value, i) => Math.abs(value - (wanted.data[i] as number))));
     expect(error).toBeLessThan(1e-9); // float64 on both sides

@@ -9,7 +9,13 @@ function cubic(distance: number): number {
 }
 
 /** The pixels along an axis that a pixel of the result is made of, and their weights, which add up to 1. */
-function windowAt(at: number, start: number, extent: number, source: number, size: number): { first: number; weights: number[] } {
+function windowAt(
+  at: number,
+  start: number,
+  extent: number,
+  source: number,
+  size: number,
+): { first: number; weights: number[] } {
   const scale = extent / size;
   const stretch = Math.max(scale, 1);
   const centre = start + (at + 0.5) * scale;
@@ -27,7 +33,11 @@ const toByteRange = (value: number): number => Math.min(255, Math.max(0, value))
  * The largest centred square of an image, bicubic to `size` × `size`, on the host: as `augment` does it on the GPU, for what
  * is done once. Pixels [C, H, W] on the scale of bytes, whole or not; the result is not rounded.
  */
-export function scaleSquare(pixels: ArrayLike<number>, { channels, width, height }: ImageShape, size: number): ArrayLike<number> {
+export function scaleSquare(
+  pixels: ArrayLike<number>,
+  { channels, width, height }: ImageShape,
+  size: number,
+): ArrayLike<number> {
   if (width === size && height === size) return pixels;
   const [left, top, extent] = wholeCrop(width, height);
   const across = Array.from({ length: size }, (_, x) => windowAt(x, left, extent, width, size));
@@ -46,7 +56,8 @@ export function scaleSquare(pixels: ArrayLike<number>, { channels, width, height
     down.forEach(({ first, weights }, y) => {
       for (let x = 0; x < size; x++) {
         let sum = 0;
-        for (let i = 0; i < weights.length; i++) sum += (weights[i] as number) * (rows[(first + i) * size + x] as number);
+        for (let i = 0; i < weights.length; i++)
+          sum += (weights[i] as number) * (rows[(first + i) * size + x] as number);
         out[(channel * size + y) * size + x] = toByteRange(sum);
       }
     });

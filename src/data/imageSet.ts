@@ -67,7 +67,9 @@ export async function readImages(set: TrainingSet, indices: ArrayLike<number>): 
 
 /** At most `most` images, evenly spread over a set, which may lie in the order of its classes. */
 export function spreadIndices(count: number, most: number): Uint32Array {
-  return Uint32Array.from({ length: Math.min(count, most) }, (_, at) => (count <= most ? at : Math.floor((at * count) / most)));
+  return Uint32Array.from({ length: Math.min(count, most) }, (_, at) =>
+    count <= most ? at : Math.floor((at * count) / most),
+  );
 }
 
 /** A set in memory: itself where it is, else so many of its images, evenly spread, read now. @throws UserError where one cannot be had */
@@ -76,7 +78,12 @@ export async function sampleInMemory(set: TrainingSet, most: number): Promise<Im
   const chosen = spreadIndices(set.count, most);
   const { name, width, height, channels, classes, mean, std, labels } = set;
   const shape = { name, width, height, channels, classes, mean, std };
-  return { ...shape, count: chosen.length, labels: Uint16Array.from(chosen, (image) => labels[image] as number), images: await set.read(chosen) };
+  return {
+    ...shape,
+    count: chosen.length,
+    labels: Uint16Array.from(chosen, (image) => labels[image] as number),
+    images: await set.read(chosen),
+  };
 }
 
 /** Bytes of one image. */
@@ -112,7 +119,11 @@ export class ChannelCounts {
   /** @param images whole ones, one behind the other */
   add(images: Uint8Array): void {
     const { plane, histograms } = this;
-    for (let start = 0, channel = 0; start < images.length; start += plane, channel = (channel + 1) % histograms.length) {
+    for (
+      let start = 0, channel = 0;
+      start < images.length;
+      start += plane, channel = (channel + 1) % histograms.length
+    ) {
       const histogram = histograms[channel] as Float64Array;
       for (let at = start; at < start + plane; at++) {
         const value = images[at] as number;

@@ -124,7 +124,10 @@ export function partnerIndices(seed: number, step: number, anchors: Uint32Array,
 
 /** The share of pairs whose two images are of one class. */
 export function sameClassShare(labels: ArrayLike<number>, anchors: Uint32Array, partners: Uint32Array): number {
-  return anchors.reduce((sum, anchor, at) => sum + Number(labels[anchor] === labels[partners[at] as number]), 0) / anchors.length;
+  return (
+    anchors.reduce((sum, anchor, at) => sum + Number(labels[anchor] === labels[partners[at] as number]), 0) /
+    anchors.length
+  );
 }
 
 /** Any of 0 … count − 1 but one. */
@@ -222,7 +225,9 @@ export function drawCrops(
   const stream = RandomStream.at(seed, purposes.crop, step);
   const crops = new Float32Array(batch * CROP_VALUES);
   for (let sample = 0; sample < batch; sample++) {
-    const box = scale ? (tryCrop(stream, scale, width, height) ?? centredCrop(width, height)) : wholeCrop(width, height);
+    const box = scale
+      ? (tryCrop(stream, scale, width, height) ?? centredCrop(width, height))
+      : wholeCrop(width, height);
     crops.set([...box, flip ? stream.integer(2) : 0], sample * CROP_VALUES);
   }
   return crops;

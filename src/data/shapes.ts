@@ -86,7 +86,14 @@ const LEVELS = 8;
 type Covers = Map<string, Uint8Array>;
 
 /** Draws one image of shape `label` into `out`: 3 × size × size. */
-function drawShape(out: Uint8Array, size: number, label: number, stream: RandomStream, forTest: boolean, covers: Covers): void {
+function drawShape(
+  out: Uint8Array,
+  size: number,
+  label: number,
+  stream: RandomStream,
+  forTest: boolean,
+  covers: Covers,
+): void {
   const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
   const brightness = DARKEST + 4 * stream.integer(LEVELS) + (forTest ? 2 : 0);
   const frame = size * EIGHTHS;
@@ -170,7 +177,14 @@ export function makeShapes({
     const label = (first + index) % INSIDE.length;
     labels[index] = label;
     const stream = RandomStream.at(seed, purposes.demoSet, first + index);
-    drawShape(images.subarray(index * bytes, (index + 1) * bytes), size, label, stream, first + index >= FIRST_TEST_IMAGE, covers);
+    drawShape(
+      images.subarray(index * bytes, (index + 1) * bytes),
+      size,
+      label,
+      stream,
+      first + index >= FIRST_TEST_IMAGE,
+      covers,
+    );
   }
   const statistics = channelStatistics(images, shape);
   return { ...shape, ...statistics, name: 'shapes', count, classes: Object.keys(SHAPES), images, labels };

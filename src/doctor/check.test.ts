@@ -26,7 +26,10 @@ describe('the check of an adapter', () => {
 
   it('finds one wrong number among thousands', async () => {
     spoil((right) => right + 0.001);
-    expect(await checkComputing(engine)).toMatchObject({ right: false, tensor: expect.stringContaining('updated') as string });
+    expect(await checkComputing(engine)).toMatchObject({
+      right: false,
+      tensor: expect.stringContaining('updated') as string,
+    });
   });
 
   it('takes NaN for wrong', async () => {

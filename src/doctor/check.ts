@@ -142,7 +142,11 @@ function referenceStep(): Record<string, Reference> {
     names.map((name) => gradients[name].data),
     { ...OPTIONS, learningRate: LEARNING_RATE, step: 1, factor: 1 },
   );
-  return { y, dx, ...Object.fromEntries(updated.map(({ name, shape, value }) => [`updated ${name}`, { shape, data: value }])) };
+  return {
+    y,
+    dx,
+    ...Object.fromEntries(updated.map(({ name, shape, value }) => [`updated ${name}`, { shape, data: value }])),
+  };
 }
 
 function relativeError(actual: ArrayLike<number>, expected: Float64Array): number {

@@ -51,7 +51,10 @@ const WORDS: Readonly<Record<Need, string>> = {
 export function fixFor(need: Need, title: string, system: SystemFacts, module?: string): Fix {
   const commands = commandsFor(need, system, module);
   if (commands) return { title: `${title}:`, commands };
-  return { title: `${title}: install from the packages of ${system.release?.name ?? 'this system'}: ${WORDS[need]}.`, commands: [] };
+  return {
+    title: `${title}: install from the packages of ${system.release?.name ?? 'this system'}: ${WORDS[need]}.`,
+    commands: [],
+  };
 }
 
 function familyOf({ release, libc }: SystemFacts): Family | undefined {
@@ -138,7 +141,12 @@ const TABLE: Readonly<Record<Family, (need: Need, system: SystemFacts, module?: 
 
 /** Each program of a command line run as root. */
 function asRoot(command: string, { root }: SystemFacts): string {
-  return root ? command : command.split(' && ').map((part) => `sudo ${part}`).join(' && ');
+  return root
+    ? command
+    : command
+        .split(' && ')
+        .map((part) => `sudo ${part}`)
+        .join(' && ');
 }
 
 /** How a container is started again so that it has a GPU; run outside it, with the image's own name. */

@@ -6,8 +6,15 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..');
 
-function doctor(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): { status: number | null; out: string; err: string } {
-  const options = { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1', COLUMNS: '80', ...env } } as const;
+function doctor(
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): { status: number | null; out: string; err: string } {
+  const options = {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', COLUMNS: '80', ...env },
+  } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/run.js', 'doctor', ...args], options);
   return { status, out: stdout, err: stderr };
 }
@@ -28,7 +35,10 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('npm run 
     try {
       // A library that opens, and is no driver.
       const file = join(folder, 'bad.json');
-      writeFileSync(file, JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: 'libc.so.6', api_version: '1.3.0' } }));
+      writeFileSync(
+        file,
+        JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: 'libc.so.6', api_version: '1.3.0' } }),
+      );
       const { status, out } = doctor([], { VK_DRIVER_FILES: file });
       expect(status).toBe(0);
       expect(out).toMatch(/SwiftShader of the npm packages\s+<- node train\.js/);
@@ -43,7 +53,12 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('npm run 
     try {
       writeFileSync(join(folder, 'file'), '');
       const nowhere = join(folder, 'file');
-      const { status, out } = doctor([], { VK_DRIVER_FILES: '/dev/null', XDG_CACHE_HOME: nowhere, HOME: nowhere, TMPDIR: nowhere });
+      const { status, out } = doctor([], {
+        VK_DRIVER_FILES: '/dev/null',
+        XDG_CACHE_HOME: nowhere,
+        HOME: nowhere,
+        TMPDIR: nowhere,
+      });
       expect(status).toBe(1);
       expect(out).toContain('Nothing here can train');
       expect(out).toContain('export XDG_CACHE_HOME=/FOLDER');
@@ -53,7 +68,11 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('npm run 
   });
 
   it('hears nothing from Dawn where no driver can be there', () => {
-    expect(doctor(['--list'], { VK_DRIVER_FILES: '/nope.json' })).toEqual({ status: 0, out: '{"names":[]}\n', err: '' });
+    expect(doctor(['--list'], { VK_DRIVER_FILES: '/nope.json' })).toEqual({
+      status: 0,
+      out: '{"names":[]}\n',
+      err: '',
+    });
   });
 
   it('takes no arguments', () => {

@@ -25,7 +25,11 @@ const COLUMNS = 100;
 export async function main(argv: readonly string[]): Promise<number> {
   let flags: { help?: boolean; list?: boolean; check?: string };
   try {
-    const options = { help: { type: 'boolean', short: 'h' }, list: { type: 'boolean' }, check: { type: 'string' } } as const;
+    const options = {
+      help: { type: 'boolean', short: 'h' },
+      list: { type: 'boolean' },
+      check: { type: 'string' },
+    } as const;
     flags = parseArgs({ args: argv.slice(2), options }).values;
   } catch (error) {
     console.error(`${(error as Error).message.split('. ')[0] ?? ''}.\n\n${USAGE}`);

@@ -14,14 +14,21 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Examines by a child that runs `body`, which sees its `task` and prints with `say`. */
-function examine(body: string, options: Partial<Parameters<typeof examineAdapters>[1]> = {}): ReturnType<typeof examineAdapters> {
+function examine(
+  body: string,
+  options: Partial<Parameters<typeof examineAdapters>[1]> = {},
+): ReturnType<typeof examineAdapters> {
   const program = join(folder, 'program.mjs');
   writeFileSync(
     program,
     `const say = (line) => console.log(JSON.stringify(line));
      export async function main([, , task]) { ${body}; return 0; }`,
   );
-  return examineAdapters(program, { drivers: [], bundled: true, limits: { list: 2, check: 2 }, ...options }, () => undefined);
+  return examineAdapters(
+    program,
+    { drivers: [], bundled: true, limits: { list: 2, check: 2 }, ...options },
+    () => undefined,
+  );
 }
 
 const { adapter, outcome } = GEFORCE;

@@ -48,11 +48,7 @@ async function examine(name: string, say: (line: Line) => void): Promise<void> {
   }
 }
 
-function describe(
-  { info, limits }: GPUAdapter,
-  bundled: boolean,
-  features: ReadonlySet<string>,
-): AdapterDescription {
+function describe({ info, limits }: GPUAdapter, bundled: boolean, features: ReadonlySet<string>): AdapterDescription {
   const { vendor, device, subgroupMinSize: min, subgroupMaxSize: max } = info;
   return {
     description: describeAdapter(info).replace(/^SOFTWARE.*?: /, ''),
@@ -85,7 +81,8 @@ export async function examineAdapters(
   { drivers, bundled, limits = LIMITS_SECONDS }: ExamineOptions,
   tell: (text: string) => void,
 ): Promise<AdapterFacts> {
-  const runList = (env: Readonly<Record<string, string>>): Promise<Ended> => runChild(program, '--list', limits.list, env);
+  const runList = (env: Readonly<Record<string, string>>): Promise<Ended> =>
+    runChild(program, '--list', limits.list, env);
   const check = async (name: string): Promise<Examined> => {
     const { lines, failure } = await runChild(program, `--check=${name}`, limits.check);
     const adapter = lines.flatMap((line) => ('adapter' in line ? [line.adapter] : []))[0];
@@ -125,7 +122,9 @@ function normalized(name: string): string {
 
 /** Each complaint of the loader once, without its mark. */
 function complaintsIn(errors: string): string[] {
-  const found = errors.split('\n').flatMap((line) => /^(?:\[Vulkan Loader\] )?(?:ERROR|Warning)[^:]*: *(.*)$/.exec(line)?.[1] ?? []);
+  const found = errors
+    .split('\n')
+    .flatMap((line) => /^(?:\[Vulkan Loader\] )?(?:ERROR|Warning)[^:]*: *(.*)$/.exec(line)?.[1] ?? []);
   return [...new Set(found)].filter((line) => !line.startsWith('maxDynamic'));
 }
 
@@ -144,10 +143,14 @@ function runChild(
 ): Promise<Ended> {
   const start = 'const { main } = await import(process.argv[1]); process.exitCode = await main(process.argv);';
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', start, '--', pathToFileURL(program).href, task], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--input-type=module', '-e', start, '--', pathToFileURL(program).href, task],
+      {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     let out = '';
     let errors = '';
     const end = (how: Failure['failure'], message: string): void => {
@@ -157,10 +160,14 @@ function runChild(
       child.stderr.destroy();
       child.unref();
       // Drivers print what they like, and a crash cuts the last line.
-      const own = out.split('\n').slice(0, -1).filter((line) => OWN_LINE.test(line));
+      const own = out
+        .split('\n')
+        .slice(0, -1)
+        .filter((line) => OWN_LINE.test(line));
       const lines = own.map((line) => JSON.parse(line) as Line);
       const refusal = lines.flatMap((line) => ('refused' in line ? [line.refused] : []))[0];
-      const failure = refusal === undefined ? { failure: how, message } : { failure: 'refused' as const, message: refusal };
+      const failure =
+        refusal === undefined ? { failure: how, message } : { failure: 'refused' as const, message: refusal };
       resolve({ lines, errors, failure });
     };
     const timer = setTimeout(() => {

@@ -18,7 +18,12 @@ function put(path: string, content = ''): void {
 describe('the distribution', () => {
   it('is read from os-release', () => {
     put('/etc/os-release', 'PRETTY_NAME="Linux Mint 22"\nID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID=\'22\'\n');
-    expect(readRelease({ root })).toEqual({ id: 'linuxmint', like: ['ubuntu', 'debian'], name: 'Linux Mint 22', version: '22' });
+    expect(readRelease({ root })).toEqual({
+      id: 'linuxmint',
+      like: ['ubuntu', 'debian'],
+      name: 'Linux Mint 22',
+      version: '22',
+    });
   });
 
   it('may have no version, or not say what it is', () => {
@@ -69,7 +74,10 @@ describe('GPUs', () => {
     put('/dev/nvidia0');
     put('/dev/nvidiactl');
     put('/dev/dxg');
-    put('/proc/driver/nvidia/version', 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri Jan 24\nGCC version:  gcc 12.2.0\n');
+    put(
+      '/proc/driver/nvidia/version',
+      'NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri Jan 24\nGCC version:  gcc 12.2.0\n',
+    );
     put('/etc/group', `root:x:9999:\nrender:x:${process.getgid?.() ?? 0}:me\n`);
     expect(gatherDevices({ root, env: {} })).toEqual({
       render: [{ path: '/dev/dri/renderD128', openable: true, group: 'render' }],

@@ -6,7 +6,17 @@ import { freeMemory, memoryLimit } from '../node/memory';
 import { writableCache } from '../node/cacheFolders';
 import { swiftShaderIsPublished, unpackedSwiftShader } from '../node/swiftshader';
 import { driverFiles, driverRestriction, findNvidiaLibrary, findVulkanLoader, type VulkanPlace } from '../node/vulkan';
-import type { DeviceFacts, Facts, GpuFacts, PackageFacts, Release, SwiftShaderFacts, SystemFacts, Vendor, VulkanFacts } from './facts';
+import type {
+  DeviceFacts,
+  Facts,
+  GpuFacts,
+  PackageFacts,
+  Release,
+  SwiftShaderFacts,
+  SystemFacts,
+  Vendor,
+  VulkanFacts,
+} from './facts';
 
 const VENDORS: Readonly<Record<string, Vendor>> = { '0x10de': 'nvidia', '0x1002': 'amd', '0x8086': 'intel' };
 

@@ -2,13 +2,27 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from './facts';
 import { judge } from './judge';
 import type { Finding, Report } from './report';
-import { adapter, driver, GEFORCE, LAVAPIPE, LOADER, machine, RADEON, RELEASES, STRIPPED, SWIFTSHADER, WRONG } from '../testing/testMachines';
+import {
+  adapter,
+  driver,
+  GEFORCE,
+  LAVAPIPE,
+  LOADER,
+  machine,
+  RADEON,
+  RELEASES,
+  STRIPPED,
+  SWIFTSHADER,
+  WRONG,
+} from '../testing/testMachines';
 
 const commands = ({ fixes }: Report): string[] => fixes.flatMap((fix) => fix.commands);
 const section = ({ sections }: Report, title: string): readonly Finding[] =>
   sections.find((each) => each.title === title)?.findings ?? [];
 const marked = ({ sections, verdict }: Report, ...marks: Finding['mark'][]): string[] =>
-  [...sections.flatMap(({ findings }) => findings), verdict].flatMap(({ mark, text }) => (marks.includes(mark) ? text : []));
+  [...sections.flatMap(({ findings }) => findings), verdict].flatMap(({ mark, text }) =>
+    marks.includes(mark) ? text : [],
+  );
 
 const RENDER = { path: '/dev/dri/renderD128', openable: true, group: 'render' };
 
@@ -55,7 +69,9 @@ describe('a machine with nothing but SwiftShader', () => {
   it('without even that, cannot train', () => {
     const nothing = judge(
       machine({
-        packages: STRIPPED.packages.map(({ name, optional, version }) => (optional ? { name, optional } : { name, optional, version: version ?? '' })),
+        packages: STRIPPED.packages.map(({ name, optional, version }) =>
+          optional ? { name, optional } : { name, optional, version: version ?? '' },
+        ),
         adapters: { chosen: { name: 'any', outcome: { failure: 'refused', message: 'No WebGPU adapter was found.' } } },
       }),
     );
@@ -81,9 +97,15 @@ describe('a machine with nothing but SwiftShader', () => {
 
 describe('lavapipe of an old Mesa', () => {
   it('is to be replaced', () => {
-    const old = adapter('llvmpipe (LLVM 15.0.6, 256 bits)', { description: 'llvmpipe: Mesa 22.3.6 (LLVM 15.0.6)', software: true });
+    const old = adapter('llvmpipe (LLVM 15.0.6, 256 bits)', {
+      description: 'llvmpipe: Mesa 22.3.6 (LLVM 15.0.6)',
+      software: true,
+    });
     const report = judge(
-      machine({ vulkan: { loader: LOADER, drivers: [driver('lvp')] }, adapters: { listed: { names: [old.name] }, chosen: old } }),
+      machine({
+        vulkan: { loader: LOADER, drivers: [driver('lvp')] },
+        adapters: { listed: { names: [old.name] }, chosen: old },
+      }),
     );
     expect(marked(report, 'warning')).toContain('lavapipe is of Mesa 22.3; Dawn wants 25 or later');
     expect(commands(report)).toEqual(['sudo bash tools/install-lavapipe.sh']);
@@ -117,7 +139,9 @@ describe('an NVIDIA GPU', () => {
   const software = { listed: { names: [LAVAPIPE.name] }, chosen: LAVAPIPE, others: [SWIFTSHADER] };
 
   it('that works is no trouble, even where the PCI bus is hidden', () => {
-    const report = judge(machine({ vulkan, devices: { nvidia: { ...nvidia, library } }, adapters: { chosen: GEFORCE } }));
+    const report = judge(
+      machine({ vulkan, devices: { nvidia: { ...nvidia, library } }, adapters: { chosen: GEFORCE } }),
+    );
     expect(section(report, 'GPU')).toEqual([{ mark: 'ok', text: 'NVIDIA GPU: its driver shows it' }]);
     expect(report.fixes).toEqual([]);
   });
@@ -146,13 +170,17 @@ describe('an NVIDIA GPU', () => {
     ['bookworm', 'nvidia-vulkan-icd'],
     ['fedora', 'xorg-x11-drv-nvidia-libs'],
   ] as const)('without the Vulkan part of its driver, on %s', (release, name) => {
-    const report = judge(machine({ gpus, vulkan, devices: { nvidia }, system: { release: RELEASES[release] }, adapters: software }));
+    const report = judge(
+      machine({ gpus, vulkan, devices: { nvidia }, system: { release: RELEASES[release] }, adapters: software }),
+    );
     expect(commands(report)).toEqual([expect.stringContaining(name)]);
   });
 
   describe('in a container', () => {
     const inContainer = (devices: object, more: Parameters<typeof machine>[0] = {}): Report =>
-      judge(machine({ gpus, vulkan, adapters: software, ...more, devices, system: { container: 'Docker', root: true } }));
+      judge(
+        machine({ gpus, vulkan, adapters: software, ...more, devices, system: { container: 'Docker', root: true } }),
+      );
     const restart = 'docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all IMAGE';
 
     it('that was not given it', () => {
@@ -170,7 +198,9 @@ describe('an NVIDIA GPU', () => {
     it('without the driver file', () => {
       const report = inContainer({ nvidia: { ...nvidia, library } });
       expect(marked(report, 'missing')[0]).toContain('nvidia_icd.json is not');
-      expect(commands(report).join('\n')).toMatch(/^mkdir .*\necho '\{.*libGLX_nvidia\.so\.0.*' \| tee .*nvidia_icd\.json$/);
+      expect(commands(report).join('\n')).toMatch(
+        /^mkdir .*\necho '\{.*libGLX_nvidia\.so\.0.*' \| tee .*nvidia_icd\.json$/,
+      );
     });
 
     it('without the loader', () => {
@@ -182,8 +212,14 @@ describe('an NVIDIA GPU', () => {
       const report = inContainer(
         { nvidia: { ...nvidia, library } },
         {
-          vulkan: { loader: LOADER, drivers: [{ path: '/etc/vulkan/icd.d/nvidia_icd.json', library: 'libGLX_nvidia.so.0' }, driver('lvp')] },
-          adapters: { ...software, complaints: ['libXext.so.6: cannot open shared object file: No such file or directory'] },
+          vulkan: {
+            loader: LOADER,
+            drivers: [{ path: '/etc/vulkan/icd.d/nvidia_icd.json', library: 'libGLX_nvidia.so.0' }, driver('lvp')],
+          },
+          adapters: {
+            ...software,
+            complaints: ['libXext.so.6: cannot open shared object file: No such file or directory'],
+          },
         },
       );
       expect(marked(report, 'missing')[0]).toContain('libXext.so.6');
@@ -201,11 +237,17 @@ describe('an AMD or Intel GPU', () => {
     const locked = { render: [{ ...RENDER, openable: false }] };
     const drivers = { loader: LOADER, drivers: [driver('intel'), driver('lvp')] };
     const report = judge(machine({ gpus, vulkan: drivers, devices: locked, adapters: software }));
-    expect(marked(report, 'missing')[0]).toContain('you may not open /dev/dri/renderD128: it belongs to the group render');
+    expect(marked(report, 'missing')[0]).toContain(
+      'you may not open /dev/dri/renderD128: it belongs to the group render',
+    );
     expect(commands(report)).toEqual(['sudo usermod -aG render $USER']);
 
-    const contained = judge(machine({ gpus, vulkan: drivers, devices: locked, adapters: software, system: { container: 'Docker' } }));
-    expect(commands(contained)).toEqual(['docker run --device /dev/dri --group-add $(stat -c %g /dev/dri/renderD128) IMAGE']);
+    const contained = judge(
+      machine({ gpus, vulkan: drivers, devices: locked, adapters: software, system: { container: 'Docker' } }),
+    );
+    expect(commands(contained)).toEqual([
+      'docker run --device /dev/dri --group-add $(stat -c %g /dev/dri/renderD128) IMAGE',
+    ]);
   });
 
   it.each([
@@ -217,15 +259,26 @@ describe('an AMD or Intel GPU', () => {
     ['arch', ['sudo pacman -S --needed vulkan-icd-loader vulkan-intel']],
     ['void', []],
   ] as const)('without its driver, on %s', (release, wanted) => {
-    const report = judge(machine({ gpus, vulkan, devices: { render: [RENDER] }, system: { release: RELEASES[release] }, adapters: software }));
+    const report = judge(
+      machine({
+        gpus,
+        vulkan,
+        devices: { render: [RENDER] },
+        system: { release: RELEASES[release] },
+        adapters: software,
+      }),
+    );
     expect(marked(report, 'missing')[0]).toContain('its Vulkan driver is missing');
     expect(commands(report)).toEqual(wanted);
-    if (release === 'void') expect(report.fixes[0]?.title).toMatch(/from the packages of Void Linux: .*Mesa's Vulkan drivers/);
+    if (release === 'void')
+      expect(report.fixes[0]?.title).toMatch(/from the packages of Void Linux: .*Mesa's Vulkan drivers/);
   });
 
   it('that a variable hides, though it leaves lavapipe', () => {
     const restriction = { variable: 'VK_DRIVER_FILES', value: driver('lvp').path };
-    const report = judge(machine({ gpus, vulkan: { ...vulkan, restriction }, devices: { render: [RENDER] }, adapters: software }));
+    const report = judge(
+      machine({ gpus, vulkan: { ...vulkan, restriction }, devices: { render: [RENDER] }, adapters: software }),
+    );
     expect(commands(report)).toEqual(['unset VK_DRIVER_FILES']);
   });
 
@@ -236,7 +289,12 @@ describe('an AMD or Intel GPU', () => {
 
   it('beside one that works is a warning, no more', () => {
     const report = judge(
-      machine({ gpus: [...gpus, { vendor: 'nvidia', id: '10de:2684' }], vulkan, devices: { render: [RENDER] }, adapters: { chosen: GEFORCE } }),
+      machine({
+        gpus: [...gpus, { vendor: 'nvidia', id: '10de:2684' }],
+        vulkan,
+        devices: { render: [RENDER] },
+        adapters: { chosen: GEFORCE },
+      }),
     );
     expect(marked(report, 'missing', 'broken')).toEqual([]);
     expect(report.verdict.mark).toBe('ok');
@@ -256,11 +314,16 @@ describe('an adapter that does not work', () => {
         },
       }),
     );
-    expect(report.verdict).toMatchObject({ mark: 'broken', text: `node train.js would use ${RADEON.name}, and that COMPUTES WRONG.` });
+    expect(report.verdict).toMatchObject({
+      mark: 'broken',
+      text: `node train.js would use ${RADEON.name}, and that COMPUTES WRONG.`,
+    });
     expect(report.usable).toBe(true);
     expect(commands(report)[0]).toBe(`node train.js --adapter '${LAVAPIPE.name}'`);
     expect(section(report, 'Adapters')[0]).toMatchObject({ mark: 'broken' });
-    expect(section(report, 'Adapters')[0]?.details?.at(-1)).toMatch(/COMPUTES WRONG: error 2\.5e-1 \(limit 1e-5\) in dx/);
+    expect(section(report, 'Adapters')[0]?.details?.at(-1)).toMatch(
+      /COMPUTES WRONG: error 2\.5e-1 \(limit 1e-5\) in dx/,
+    );
   });
 
   it('that brings the process down is found by its driver file', () => {
@@ -276,8 +339,14 @@ describe('an adapter that does not work', () => {
         },
       }),
     );
-    expect(report.verdict).toMatchObject({ mark: 'broken', text: 'node train.js finds no adapter: it crashes (SIGSEGV).' });
-    expect(commands(report)).toEqual(['node train.js --adapter swiftshader', `export VK_DRIVER_FILES=${driver('lvp').path}`]);
+    expect(report.verdict).toMatchObject({
+      mark: 'broken',
+      text: 'node train.js finds no adapter: it crashes (SIGSEGV).',
+    });
+    expect(commands(report)).toEqual([
+      'node train.js --adapter swiftshader',
+      `export VK_DRIVER_FILES=${driver('lvp').path}`,
+    ]);
   });
 
   it('alone makes the machine useless', () => {
@@ -317,7 +386,10 @@ describe('what comes before any driver', () => {
     });
     delete mac.vulkan;
     const report = judge(mac);
-    expect(section(report, 'Machine')[1]).toMatchObject({ mark: 'warning', text: expect.stringContaining('untested') as string });
+    expect(section(report, 'Machine')[1]).toMatchObject({
+      mark: 'warning',
+      text: expect.stringContaining('untested') as string,
+    });
     expect(section(report, 'Vulkan')).toEqual([]);
     expect(report.usable).toBe(true);
   });

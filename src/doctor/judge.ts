@@ -26,11 +26,20 @@ const FEATURES = [
 export function judge(facts: Facts): Report {
   const [machine, packages, vulkan] = [judgeMachine(facts), judgePackages(facts), judgeVulkan(facts)];
   const [gpus, adapters] = [judgeGpus(facts), judgeAdapters(facts)];
-  const sections = Object.entries({ Machine: machine, Packages: packages, Vulkan: vulkan, GPU: gpus, Adapters: adapters })
+  const sections = Object.entries({
+    Machine: machine,
+    Packages: packages,
+    Vulkan: vulkan,
+    GPU: gpus,
+    Adapters: adapters,
+  })
     .map(([title, { findings }]) => ({ title, findings }))
     .filter(({ findings }) => findings.length > 0);
   // A GPU's driver comes before the software drivers that Vulkan may lack.
-  const fixes = [...judgeChoice(facts.adapters), ...[machine, packages, gpus, vulkan, adapters].flatMap(({ fixes }) => fixes)];
+  const fixes = [
+    ...judgeChoice(facts.adapters),
+    ...[machine, packages, gpus, vulkan, adapters].flatMap(({ fixes }) => fixes),
+  ];
   const key = ({ title, commands }: Fix): string => commands.join('\n') || title;
   return {
     sections,
@@ -46,23 +55,38 @@ function judgeMachine({ node, system }: Facts): DoctorFinding {
   const fixes: Fix[] = [];
   if (isOlder(node.version, node.needed)) {
     findings.push({ mark: 'broken', text: `Node.js ${node.version} is too old: ${node.needed} or newer is needed` });
-    fixes.push({ title: `Node.js ${node.needed} or newer, from nodejs.org, or with nvm:`, commands: ['nvm install --lts'] });
+    fixes.push({
+      title: `Node.js ${node.needed} or newer, from nodejs.org, or with nvm:`,
+      commands: ['nvm install --lts'],
+    });
   } else findings.push({ mark: 'ok', text: `Node.js ${node.version} (${node.needed} or newer is needed)` });
 
-  const name = [`${SYSTEMS[platform] ?? platform} on ${arch}`, ...(release ? [release.name] : []), ...(wsl ? ['under WSL'] : [])].join(', ');
+  const name = [
+    `${SYSTEMS[platform] ?? platform} on ${arch}`,
+    ...(release ? [release.name] : []),
+    ...(wsl ? ['under WSL'] : []),
+  ].join(', ');
   if (!PLATFORMS.includes(`${platform}-${arch}`)) {
     findings.push({ mark: 'broken', text: `${name}: the package webgpu is not made for it` });
   } else if (platform === 'linux') findings.push({ mark: 'ok', text: name });
   else findings.push({ mark: 'warning', text: `${name}: should work, and is untested` });
 
   if (libc?.name === 'musl') {
-    findings.push({ mark: 'broken', text: "libc is musl (as in Alpine): Dawn, which brings WebGPU to Node.js, needs glibc" });
+    findings.push({
+      mark: 'broken',
+      text: 'libc is musl (as in Alpine): Dawn, which brings WebGPU to Node.js, needs glibc',
+    });
     fixes.push({
       title: 'A system with glibc, such as Debian; in a container, from this folder:',
-      commands: [`docker run --rm -it -v "$PWD":/palimpsest -w /palimpsest node:22-trixie bash -c 'npm ci && npm run doctor'`],
+      commands: [
+        `docker run --rm -it -v "$PWD":/palimpsest -w /palimpsest node:22-trixie bash -c 'npm ci && npm run doctor'`,
+      ],
     });
   } else if (libc && isOlder(libc.version ?? '', GLIBC_NEEDED)) {
-    findings.push({ mark: 'broken', text: `glibc ${libc.version} is too old: Dawn needs ${GLIBC_NEEDED} (Debian 12, Ubuntu 22.04)` });
+    findings.push({
+      mark: 'broken',
+      text: `glibc ${libc.version} is too old: Dawn needs ${GLIBC_NEEDED} (Debian 12, Ubuntu 22.04)`,
+    });
   } else if (libc) findings.push({ mark: 'ok', text: `glibc ${libc.version}` });
 
   const where = container === undefined ? '' : `, in a container (${container})`;
@@ -78,7 +102,8 @@ function judgePackages({ packages, swiftshader, adapters, system }: Facts): Doct
   const fixes: Fix[] = [];
   const there = packages.filter(({ version, optional }) => version !== undefined && !optional);
   const missing = packages.filter(({ version, optional }) => version === undefined && !optional);
-  if (there.length > 0) findings.push({ mark: 'ok', text: there.map(({ name, version }) => `${name} ${version}`).join(', ') });
+  if (there.length > 0)
+    findings.push({ mark: 'ok', text: there.map(({ name, version }) => `${name} ${version}`).join(', ') });
   if (missing.length > 0) {
     findings.push({ mark: 'missing', text: missing.map(({ name }) => name).join(', ') });
     fixes.push({ title: 'The npm packages:', commands: ['npm ci'] });
@@ -86,7 +111,8 @@ function judgePackages({ packages, swiftshader, adapters, system }: Facts): Doct
   const { listed } = adapters;
   if ('failure' in listed && listed.failure === 'refused' && missing.length === 0) {
     findings.push({ mark: 'broken', text: listed.message });
-    if (system.libc?.name !== 'musl') fixes.push({ title: 'The npm packages, for this machine:', commands: ['npm ci'] });
+    if (system.libc?.name !== 'musl')
+      fixes.push({ title: 'The npm packages, for this machine:', commands: ['npm ci'] });
   }
   const { supported, unpacked, cache } = swiftshader;
   const brings = 'brings SwiftShader, a software adapter';
@@ -101,8 +127,14 @@ function judgePackages({ packages, swiftshader, adapters, system }: Facts): Doct
       const state = unpacked === undefined ? `will be unpacked in ${cache}` : `unpacked in ${dirname(unpacked)}`;
       findings.push({ mark: 'ok', text: `${name} ${version} ${brings}; ${state}` });
     } else {
-      findings.push({ mark: 'broken', text: `${name} ${version} ${brings}, and no folder can be written to unpack it` });
-      fixes.push({ title: 'A folder with 40 MB of room for SwiftShader, one that you may write to:', commands: ['export XDG_CACHE_HOME=/FOLDER'] });
+      findings.push({
+        mark: 'broken',
+        text: `${name} ${version} ${brings}, and no folder can be written to unpack it`,
+      });
+      fixes.push({
+        title: 'A folder with 40 MB of room for SwiftShader, one that you may write to:',
+        commands: ['export XDG_CACHE_HOME=/FOLDER'],
+      });
     }
   }
   return { findings, fixes };
@@ -123,7 +155,10 @@ function judgeVulkan({ vulkan, system, adapters }: Facts): DoctorFinding {
   );
   if (restriction) {
     const { variable, value } = restriction;
-    findings.push({ mark: 'warning', text: `${variable}=${value} hides ${value === '' ? 'every driver' : 'every driver that it does not name'}` });
+    findings.push({
+      mark: 'warning',
+      text: `${variable}=${value} hides ${value === '' ? 'every driver' : 'every driver that it does not name'}`,
+    });
   }
   const usable = drivers.filter(({ problem, foreign }) => problem === undefined && !foreign);
   for (const folder of new Set(usable.map(({ path }) => dirname(path)))) {
@@ -134,13 +169,18 @@ function judgeVulkan({ vulkan, system, adapters }: Facts): DoctorFinding {
     if (problem !== undefined) findings.push({ mark: 'warning', text: `driver file ${path}: ${problem}` });
   }
   if (usable.length === 0) {
-    findings.push({ mark: lack, text: `no driver file${drivers.length > 0 ? ' that works' : ''}: the loader knows of no driver` });
+    findings.push({
+      mark: lack,
+      text: `no driver file${drivers.length > 0 ? ' that works' : ''}: the loader knows of no driver`,
+    });
   }
   if (restriction && !hardware && (usable.length === 0 || !software)) {
     fixes.push(unsetFix(restriction.variable));
   }
   if (!hardware && !software) {
-    findings.push(...adapters.complaints.map((text): Finding => ({ mark: 'warning', text: `the loader says: ${text}` })));
+    findings.push(
+      ...adapters.complaints.map((text): Finding => ({ mark: 'warning', text: `the loader says: ${text}` })),
+    );
   }
   // Hardware needs no software driver; without a GPU, lavapipe is the fastest that there is.
   const lavapipe = loader !== undefined && (restriction !== undefined || usable.some(({ path }) => /lvp/.test(path)));
@@ -158,7 +198,9 @@ function judgeAdapters({ adapters, system, vulkan }: Facts): DoctorFinding {
     const { culprits } = adapters;
     const who = culprits.length > 0 ? `the driver of ${culprits.join(', ')}` : 'a driver';
     findings.push({ mark: 'broken', text: `${who} ${verb(listed)} while adapters are listed (${listed.message})` });
-    const others = (vulkan?.drivers ?? []).filter(({ path, problem }) => problem === undefined && !culprits.includes(path));
+    const others = (vulkan?.drivers ?? []).filter(
+      ({ path, problem }) => problem === undefined && !culprits.includes(path),
+    );
     if (culprits.length > 0 && others.length > 0) {
       fixes.push({
         title: 'To do without that driver until there is a newer one:',
@@ -188,7 +230,8 @@ function describe({ name, adapter, outcome }: Examined, chosen: boolean): Findin
   }
   const { software, bundled, description, features, limits, subgroups } = adapter;
   const has = FEATURES.filter((feature) => features.includes(feature));
-  const sizes = subgroups && (subgroups.min === subgroups.max ? `${subgroups.min}` : `${subgroups.min} to ${subgroups.max}`);
+  const sizes =
+    subgroups && (subgroups.min === subgroups.max ? `${subgroups.min}` : `${subgroups.min} to ${subgroups.max}`);
   const shown = has.map((feature) => (feature === 'subgroups' && sizes ? `subgroups of ${sizes}` : feature));
   const lacks = FEATURES.filter((feature) => !features.includes(feature));
   return {
@@ -222,7 +265,12 @@ function judgeChoice(adapters: AdapterFacts): Fix[] {
   const { chosen } = adapters;
   const other = workingOther(adapters);
   if (isRight(chosen) || other === undefined) return [];
-  return [{ title: 'Until that is mended, name an adapter that works:', commands: [`node train.js --adapter ${shellQuoted(other.name)}`] }];
+  return [
+    {
+      title: 'Until that is mended, name an adapter that works:',
+      commands: [`node train.js --adapter ${shellQuoted(other.name)}`],
+    },
+  ];
 }
 
 function workingOther({ others }: AdapterFacts): Examined | undefined {
@@ -235,7 +283,10 @@ function verdict(facts: Facts): Finding {
   const { chosen } = adapters;
   if (isRight(chosen) && chosen.adapter) return usedVerdict(chosen.adapter, facts);
   const other = workingOther(adapters);
-  const what = 'failure' in chosen.outcome ? `${verb(chosen.outcome)} (${chosen.outcome.message.split('\n')[0] ?? ''})` : 'COMPUTES WRONG';
+  const what =
+    'failure' in chosen.outcome
+      ? `${verb(chosen.outcome)} (${chosen.outcome.message.split('\n')[0] ?? ''})`
+      : 'COMPUTES WRONG';
   const opened = chosen.adapter
     ? `node train.js would use ${chosen.adapter.description}, and that ${what}.`
     : `node train.js finds no adapter: it ${what}.`;
@@ -244,19 +295,24 @@ function verdict(facts: Facts): Finding {
     const works = `${other.adapter?.description ?? other.name} works; it has to be named, see below.`;
     return { mark: 'broken', text: opened, details: [works, ...newer] };
   }
-  if (chosen.adapter) return { mark: 'broken', text: opened, details: ['There is no other adapter: nothing here can train.'] };
+  if (chosen.adapter)
+    return { mark: 'broken', text: opened, details: ['There is no other adapter: nothing here can train.'] };
   return { mark: 'missing', text: 'Nothing here can train: no adapter works.' };
 }
 
 function usedVerdict(used: AdapterDescription, facts: Facts): Finding {
   const { adapters, vulkan } = facts;
   const { software, bundled, description } = used;
-  if (!software) return { mark: 'ok', text: `node train.js uses the GPU ${description}: a GPU comes before any software.` };
+  if (!software)
+    return { mark: 'ok', text: `node train.js uses the GPU ${description}: a GPU comes before any software.` };
   const gpu = hasGpu(facts);
   const why = [gpu ? 'this machine has a GPU, but no driver shows it' : 'no GPU was found'];
   const lavapipe = mesaOf(used) !== undefined;
   const restriction = vulkan?.restriction;
-  if (bundled) why.push(restriction ? `${restriction.variable} hides the drivers of the system` : 'the system has no driver that works');
+  if (bundled)
+    why.push(
+      restriction ? `${restriction.variable} hides the drivers of the system` : 'the system has no driver that works',
+    );
   else if (lavapipe && adapters.others.some(({ adapter }) => adapter?.bundled)) {
     why.push('lavapipe comes before SwiftShader, as it is faster');
   }

@@ -34,7 +34,10 @@ export function judgeGpus(facts: Facts): DoctorFinding {
       mark: 'warning',
       text: 'WSL: the GPU belongs to Windows, and few distributions have a Vulkan driver for it. Node.js for Windows uses it by Direct3D 12.',
     });
-    fixes.push({ title: 'In PowerShell, with Node.js for Windows, in a copy of this folder (untested):', commands: ['npm ci', 'node train.js'] });
+    fixes.push({
+      title: 'In PowerShell, with Node.js for Windows, in a copy of this folder (untested):',
+      commands: ['npm ci', 'node train.js'],
+    });
   }
   const locked = devices.render.filter(({ openable }) => !openable);
   if (vendors.size === 0 && locked.length > 0 && hardware.length === 0) {
@@ -43,7 +46,10 @@ export function judgeGpus(facts: Facts): DoctorFinding {
     fixes.push(...fix);
   }
   if (system.platform !== 'linux') {
-    findings.push({ mark: 'warning', text: 'What this machine has is not looked for here: macOS and Windows bring their own drivers.' });
+    findings.push({
+      mark: 'warning',
+      text: 'What this machine has is not looked for here: macOS and Windows bring their own drivers.',
+    });
   }
   return { findings, fixes };
 }
@@ -92,14 +98,25 @@ function judgeNvidia({ system, devices, vulkan, adapters }: Facts): Reason {
   }
   if (library === undefined) {
     return system.container === undefined
-      ? { why: "the part of NVIDIA's driver for Vulkan is missing", fix: install('nvidia-vulkan', "NVIDIA's driver for Vulkan") }
+      ? {
+          why: "the part of NVIDIA's driver for Vulkan is missing",
+          fix: install('nvidia-vulkan', "NVIDIA's driver for Vulkan"),
+        }
       : { why: 'this container has only the part of its driver for CUDA', fix: [restart] };
   }
-  if (vulkan?.restriction) return { why: `${vulkan.restriction.variable} hides its driver`, fix: [unsetFix(vulkan.restriction.variable)] };
+  if (vulkan?.restriction)
+    return { why: `${vulkan.restriction.variable} hides its driver`, fix: [unsetFix(vulkan.restriction.variable)] };
   if (vulkan?.loader === undefined) {
-    return { why: 'its driver is there, the Vulkan loader is not', fix: install('nvidia-libraries', 'The Vulkan loader') };
+    return {
+      why: 'its driver is there, the Vulkan loader is not',
+      fix: install('nvidia-libraries', 'The Vulkan loader'),
+    };
   }
-  if (!vulkan.drivers.some(({ library: path, problem }) => path !== undefined && /nvidia/i.test(path) && problem === undefined)) {
+  if (
+    !vulkan.drivers.some(
+      ({ library: path, problem }) => path !== undefined && /nvidia/i.test(path) && problem === undefined,
+    )
+  ) {
     return {
       why: 'its library is there, the driver file nvidia_icd.json is not',
       fix: [{ title: "NVIDIA's driver file:", commands: nvidiaDriverFile(system) }],
@@ -107,7 +124,10 @@ function judgeNvidia({ system, devices, vulkan, adapters }: Facts): Reason {
   }
   const complaint = adapters.complaints.find((text) => text.includes('cannot open shared object file'));
   if (complaint !== undefined) {
-    return { why: `its driver does not load: ${complaint}`, fix: install('nvidia-libraries', "Libraries that NVIDIA's driver opens") };
+    return {
+      why: `its driver does not load: ${complaint}`,
+      fix: install('nvidia-libraries', "Libraries that NVIDIA's driver opens"),
+    };
   }
   return { why: 'its driver shows no adapter. Was the driver updated? Then a restart of the machine helps', fix: [] };
 }
@@ -119,7 +139,9 @@ function judgeMesa(facts: Facts, vendor: 'amd' | 'intel'): Reason {
     return system.container === undefined
       ? {
           why: 'the kernel has no driver for it loaded: there is no /dev/dri/renderD*',
-          fix: [{ title: 'What the kernel says of it:', commands: ["sudo dmesg | grep -iE 'amdgpu|radeon|i915|xe|drm'"] }],
+          fix: [
+            { title: 'What the kernel says of it:', commands: ["sudo dmesg | grep -iE 'amdgpu|radeon|i915|xe|drm'"] },
+          ],
         }
       : {
           why: 'this container was started without it',
@@ -127,9 +149,11 @@ function judgeMesa(facts: Facts, vendor: 'amd' | 'intel'): Reason {
         };
   }
   if (devices.render.every(({ openable }) => !openable)) return judgeLocked(facts);
-  if (vulkan?.restriction) return { why: `${vulkan.restriction.variable} hides its driver`, fix: [unsetFix(vulkan.restriction.variable)] };
+  if (vulkan?.restriction)
+    return { why: `${vulkan.restriction.variable} hides its driver`, fix: [unsetFix(vulkan.restriction.variable)] };
   const driver = { amd: /radeon|amd/i, intel: /intel|anv/i }[vendor];
-  const installed = vulkan?.loader && vulkan.drivers.some(({ path, problem }) => driver.test(path) && problem === undefined);
+  const installed =
+    vulkan?.loader && vulkan.drivers.some(({ path, problem }) => driver.test(path) && problem === undefined);
   return {
     why: installed ? 'its driver shows no adapter; a newer one may' : 'its Vulkan driver is missing',
     fix: [fixFor(vendor, `Mesa's driver for ${title} GPUs`, system)],
@@ -141,9 +165,22 @@ function judgeLocked({ system, devices }: Facts): Reason {
   const { path = '', group = 'render' } = devices.render.find(({ openable }) => !openable) ?? {};
   const why = `you may not open ${path}: it belongs to the group ${group}`;
   return system.container === undefined
-    ? { why, fix: [{ title: `Join the group ${group}, then log out and in again:`, commands: [`sudo usermod -aG ${group} $USER`] }] }
+    ? {
+        why,
+        fix: [
+          {
+            title: `Join the group ${group}, then log out and in again:`,
+            commands: [`sudo usermod -aG ${group} $USER`],
+          },
+        ],
+      }
     : {
         why,
-        fix: [{ title: 'Outside, start the container again in that group:', commands: [containerCommand('amd', `$(stat -c %g ${path})`)] }],
+        fix: [
+          {
+            title: 'Outside, start the container again in that group:',
+            commands: [containerCommand('amd', `$(stat -c %g ${path})`)],
+          },
+        ],
       };
 }

@@ -11,7 +11,11 @@ const REPORT: Report = {
       title: 'GPU',
       findings: [
         { mark: 'ok', text: 'one that works' },
-        { mark: 'missing', text: 'another that the system does not have a driver for', details: ['it holds 32 KiB\nand more'] },
+        {
+          mark: 'missing',
+          text: 'another that the system does not have a driver for',
+          details: ['it holds 32 KiB\nand more'],
+        },
       ],
     },
   ],

@@ -15,7 +15,10 @@ const INDENT = 11;
 /** The report as text. Commands are never broken: they are there to be copied. */
 export function printReport({ sections, verdict, fixes }: Report, options: PrintOptions): string {
   const title = (text: string): string => (options.color ? style('bold', text) : text);
-  const blocks = sections.map((section) => [title(section.title), ...section.findings.flatMap((finding) => printFinding(finding, options))]);
+  const blocks = sections.map((section) => [
+    title(section.title),
+    ...section.findings.flatMap((finding) => printFinding(finding, options)),
+  ]);
   blocks.push([title('Verdict'), ...printFinding(verdict, options)]);
   if (fixes.length > 0) {
     const items = fixes.flatMap(({ title: text, commands }, index) => [

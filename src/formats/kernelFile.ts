@@ -22,7 +22,10 @@ export interface KernelFile extends KernelPlace {
 }
 
 /** The adapter and the driver, each as it says of itself. */
-export function kernelPlace({ vendor, architecture, device, description }: GPUAdapterInfo, version: string): KernelPlace {
+export function kernelPlace(
+  { vendor, architecture, device, description }: GPUAdapterInfo,
+  version: string,
+): KernelPlace {
   return { adapter: device || architecture || vendor || 'unnamed adapter', driver: description, version };
 }
 
@@ -47,7 +50,8 @@ export function readKernelFile(text: string, name: string): KernelFile {
     throw bad(`is no file of kernel choices: its format is not "${FORMAT}"`);
   }
   const { adapter, driver, version, entries } = value as Partial<Record<keyof KernelFile, unknown>>;
-  const areEntries = typeof entries === 'object' && entries !== null && Object.values(entries).every((name) => typeof name === 'string');
+  const areEntries =
+    typeof entries === 'object' && entries !== null && Object.values(entries).every((name) => typeof name === 'string');
   if (typeof adapter !== 'string' || typeof driver !== 'string' || typeof version !== 'string' || !areEntries) {
     throw bad('is damaged: adapter, driver, version or entries are missing or no text');
   }

@@ -5,7 +5,9 @@ import { UserError } from '../common/userError';
 
 /** Bytes from text, a character a byte, and numbers. */
 const bytes = (...parts: (string | number)[]): Uint8Array =>
-  Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? Array.from(part, (char) => char.charCodeAt(0)) : [part])));
+  Uint8Array.from(
+    parts.flatMap((part) => (typeof part === 'string' ? Array.from(part, (char) => char.charCodeAt(0)) : [part])),
+  );
 
 const GLOBALS = { ...PYTHON_GLOBALS, ...NUMPY_GLOBALS };
 const read = (...parts: (string | number)[]): unknown => readPickle(bytes(...parts), 'x.pkl', { globals: GLOBALS });
@@ -54,7 +56,14 @@ describe('what has parts', () => {
     ['LIST of a mark', ['(K', 1, 'l.'], [1]],
     ['APPEND and APPENDS', [']K', 1, 'a(K', 2, 'K', 3, 'e.'], [1, 2, 3]],
     ['DICT', ['(U', 1, 'a', 'K', 1, 'd.'], new Map([['a', 1]])],
-    ['SETITEM and SETITEMS', ['}K', 1, 'K', 2, 's(K', 3, 'K', 4, 'u.'], new Map([[1, 2], [3, 4]])],
+    [
+      'SETITEM and SETITEMS',
+      ['}K', 1, 'K', 2, 's(K', 3, 'K', 4, 'u.'],
+      new Map([
+        [1, 2],
+        [3, 4],
+      ]),
+    ],
     ['EMPTY_SET and ADDITEMS', [0x8f, '(K', 1, 'K', 1, 0x90, '.'], new Set([1])],
     ['FROZENSET', ['(K', 1, 0x91, '.'], new Set([1])],
     ['POP, POP_MARK and DUP', ['K', 1, 'K', 2, '0(K', 3, '1(02', 0x86, '.'], [1, 1]],
@@ -62,7 +71,11 @@ describe('what has parts', () => {
     ['BINPUT and BINGET', ['K', 7, 'q', 200, '0h', 200, '.'], 7],
     ['LONG_BINPUT and LONG_BINGET', ['K', 7, 'r', 0, 1, 0, 0, '0j', 0, 1, 0, 0, '.'], 7],
     ['MEMOIZE', ['K', 7, 0x94, 'K', 8, 0x94, 'h', 0, 'h', 1, 0x86, '00h', 1, '.'], 8],
-    ['a key __proto__', ['}U', 9, '__proto__', '}U', 1, 'a', 'K', 1, 'ss.'], new Map([['__proto__', new Map([['a', 1]])]])],
+    [
+      'a key __proto__',
+      ['}U', 9, '__proto__', '}U', 1, 'a', 'K', 1, 'ss.'],
+      new Map([['__proto__', new Map([['a', 1]])]]),
+    ],
   ])('%s', (_, parts, value) => {
     expect(read(...parts)).toStrictEqual(value);
     expect(({} as Record<string, unknown>)['a']).toBeUndefined();
@@ -112,25 +125,62 @@ describe('what the caller knows', () => {
   });
 
   it('Python’s own types', () => {
-    const ordered = (...parts: (string | number)[]): unknown[] => [...(read('ccollections\nOrderedDict\n', ...parts) as Map<unknown, unknown>)];
+    const ordered = (...parts: (string | number)[]): unknown[] => [
+      ...(read('ccollections\nOrderedDict\n', ...parts) as Map<unknown, unknown>),
+    ];
     expect(ordered(')R(U', 1, 'a', 'K', 1, 'u}U', 9, '_metadata', 'Nsb.')).toEqual([['a', 1]]);
     expect(ordered('(((U', 1, 'a', 'K', 1, 'lltR.')).toEqual([['a', 1]]);
     const namespace = read('cargparse\nNamespace\n)R}U', 9, '__proto__', 'K', 1, 'sb.') as PickledAttributes;
     expect(namespace.values).toEqual(new Map([['__proto__', 1]]));
     expect(Object.getPrototypeOf(namespace)).toBe(PickledAttributes.prototype);
     // Protocol 0: copy_reg._reconstructor(argparse.Namespace, object, None).
-    const old = read('ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR(dS', "'lr'\nF0.5\nsb.");
+    const old = read(
+      'ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR(dS',
+      "'lr'\nF0.5\nsb.",
+    );
     expect((old as PickledAttributes).values).toEqual(new Map([['lr', 0.5]]));
-    expect(read('c_codecs\nencode\n(X', 3, 0, 0, 0, 'a', 0xc3, 0xbf, 'U', 6, 'latin1', 'tR.')).toEqual(Uint8Array.of(97, 255));
+    expect(read('c_codecs\nencode\n(X', 3, 0, 0, 0, 'a', 0xc3, 0xbf, 'U', 6, 'latin1', 'tR.')).toEqual(
+      Uint8Array.of(97, 255),
+    );
   });
 
   it('numpy’s arrays, as Python 2 wrote them, and numbers', () => {
-    const dtype = ['cnumpy\ndtype\n(U', 2, 'u1', 'K', 0, 'K', 1, 'tR(K', 3, 'U', 1, '|NNNJ', 255, 255, 255, 255, 'J', 255, 255, 255, 255, 'K', 0, 'tb'];
+    const dtype = [
+      'cnumpy\ndtype\n(U',
+      2,
+      'u1',
+      'K',
+      0,
+      'K',
+      1,
+      'tR(K',
+      3,
+      'U',
+      1,
+      '|NNNJ',
+      255,
+      255,
+      255,
+      255,
+      'J',
+      255,
+      255,
+      255,
+      255,
+      'K',
+      0,
+      'tb',
+    ];
     const array = read(
       ...['cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K', 0, 'tU', 1, 'btR'],
       ...['(K', 1, '(K', 2, 'K', 3, 't', ...dtype, 0x89, 'U', 6, 1, 2, 3, 4, 5, 255, 'tb.'],
     ) as NumpyArray;
-    expect({ ...array }).toEqual({ shape: [2, 3], dtype: '|u1', columnMajor: false, bytes: Uint8Array.of(1, 2, 3, 4, 5, 255) });
+    expect({ ...array }).toEqual({
+      shape: [2, 3],
+      dtype: '|u1',
+      columnMajor: false,
+      bytes: Uint8Array.of(1, 2, 3, 4, 5, 255),
+    });
     const f8 = ['cnumpy\ndtype\n(U', 2, 'f8', 'tR(K', 3, 'U', 1, '<tb'];
     expect(read('cnumpy.core.multiarray\nscalar\n(', ...f8, 'C', 8, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 'tR.')).toBe(1.5);
   });
@@ -146,7 +196,9 @@ describe('nothing is executed', () => {
     ['what objects inherit', ['cconstructor\nconstructor\n.'], 'constructor.constructor'],
   ])('%s is refused by name', (_, parts, name) => {
     expect(() => read(...parts)).toThrow(UserError);
-    expect(() => read(...parts)).toThrow(new RegExp(`x\\.pkl: at byte \\d+, it asks for Python's ${name}, .* Nothing was executed`));
+    expect(() => read(...parts)).toThrow(
+      new RegExp(`x\\.pkl: at byte \\d+, it asks for Python's ${name}, .* Nothing was executed`),
+    );
   });
 
   it.each(['toString', '__proto__', 'constructor'])('what every object has is not known: %s', (name) => {
@@ -171,10 +223,34 @@ describe('nothing is executed', () => {
     ['an object made directly', ['c__builtin__\nobject\n)R.'], 'it is not called'],
     ['a dtype of objects', ['cnumpy\ndtype\nU', 2, 'O8', 0x85, 'R.'], 'no plain numbers'],
     ['bytes in another encoding', ['c_codecs\nencode\n(U', 1, 'a', 'U', 4, 'zlib', 'tR.'], 'another way than latin1'],
-    ['an array larger than its bytes', [
-      'cnumpy.core.multiarray\n_reconstruct\n)R(K', 1, '(J', 255, 255, 255, 127, 'J', 255, 255, 255, 127,
-      'tcnumpy\ndtype\nU', 2, 'f4', 0x85, 'R', 0x89, 'U', 1, 0, 'tb.',
-    ], 'it needs 18446744056529682000 bytes and has 1'],
+    [
+      'an array larger than its bytes',
+      [
+        'cnumpy.core.multiarray\n_reconstruct\n)R(K',
+        1,
+        '(J',
+        255,
+        255,
+        255,
+        127,
+        'J',
+        255,
+        255,
+        255,
+        127,
+        'tcnumpy\ndtype\nU',
+        2,
+        'f4',
+        0x85,
+        'R',
+        0x89,
+        'U',
+        1,
+        0,
+        'tb.',
+      ],
+      'it needs 18446744056529682000 bytes and has 1',
+    ],
   ])('%s is refused', (_, parts, message) => {
     expect(() => read(...parts)).toThrow(UserError);
     expect(() => read(...parts)).toThrow(message);
@@ -182,7 +258,21 @@ describe('nothing is executed', () => {
 
   it('a string that a thousand calls copy is refused before it fills the memory', () => {
     const calls = Array.from({ length: 3000 }, () => 'h\x00\x85R').join('');
-    const file = bytes('cbuiltins\nbytearray\nq', 1, 'T', 0, 0, 4, 0, 'a'.repeat(1 << 18), 'q', 0, '0(', calls.replaceAll('h\x00', 'h\x01h\x00'), 't.');
+    const file = bytes(
+      'cbuiltins\nbytearray\nq',
+      1,
+      'T',
+      0,
+      0,
+      4,
+      0,
+      'a'.repeat(1 << 18),
+      'q',
+      0,
+      '0(',
+      calls.replaceAll('h\x00', 'h\x01h\x00'),
+      't.',
+    );
     expect(() => readPickle(file, 'x', { globals: GLOBALS })).toThrow('used over and over');
   });
 });
@@ -207,7 +297,11 @@ describe('damage', () => {
     ['a character that does not exist', ['V\\U00110000\n.'], /does not exist/],
     ['a string that is no UTF-8', ['X', 1, 0, 0, 0, 0xff, '.'], /not UTF-8/],
     ['a negative length', ['T', 255, 255, 255, 255, '.'], /a length is -1/],
-    ['a length beyond the file', [0x8e, 255, 255, 255, 255, 255, 255, 255, 127, '.'], /9223372036854776000 bytes should follow, and 1 are there.*cut short/],
+    [
+      'a length beyond the file',
+      [0x8e, 255, 255, 255, 255, 255, 255, 255, 127, '.'],
+      /9223372036854776000 bytes should follow, and 1 are there.*cut short/,
+    ],
     ['a frame beyond the file', [0x95, 9, 0, 0, 0, 0, 0, 0, 0, 'N.'], /9 bytes should follow/],
     ['bytes behind the end', ['N.N'], /1 bytes follow the end/],
   ])('%s', (_, parts, message) => {
@@ -217,22 +311,66 @@ describe('damage', () => {
 
   it('every truncation is an error', () => {
     const whole = bytes(
-      ...[0x80, 4, 0x95, 12, 0, 0, 0, 0, 0, 0, 0, '}(U', 1, 'a', ']q', 0, '(K', 1, 'M', 1, 2, 'J', 1, 2, 3, 4, 'G', 0, 0, 0, 0, 0, 0, 0, 0, 'e'],
+      ...[
+        0x80,
+        4,
+        0x95,
+        12,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        '}(U',
+        1,
+        'a',
+        ']q',
+        0,
+        '(K',
+        1,
+        'M',
+        1,
+        2,
+        'J',
+        1,
+        2,
+        3,
+        4,
+        'G',
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        'e',
+      ],
       ...["S'b'\n", 'X', 1, 0, 0, 0, 'c', 'L12L\n', 'h', 0, 0x86, 'Nu', 'ccollections\nOrderedDict\n)R', 0x86, '.'],
     );
     expect(() => readPickle(whole, 'x', { globals: GLOBALS })).not.toThrow();
     for (let length = 0; length < whole.length; length++) {
-      expect(() => readPickle(whole.subarray(0, length), 'x', { globals: GLOBALS }), `${length} bytes`).toThrow(UserError);
+      expect(() => readPickle(whole.subarray(0, length), 'x', { globals: GLOBALS }), `${length} bytes`).toThrow(
+        UserError,
+      );
     }
   });
 
   it('whatever the bytes, it ends with a value or a UserError', () => {
     let state = 12345; // a small generator of its own: the same bytes each time
     const next = (): number => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 16;
-    const codes = [...Array.from('(.012FGIJKLMNSTUVX)]}abdelopqrstu'), ...[0x81, 0x85, 0x86, 0x87, 0x88, 0x8f, 0x90, 0x91, 0x93, 0x94]];
+    const codes = [
+      ...Array.from('(.012FGIJKLMNSTUVX)]}abdelopqrstu'),
+      ...[0x81, 0x85, 0x86, 0x87, 0x88, 0x8f, 0x90, 0x91, 0x93, 0x94],
+    ];
     let ended = 0;
     for (let round = 0; round < 3000; round++) {
-      const file = bytes(...Array.from({ length: 60 }, () => (next() % 4 ? (codes[next() % codes.length] ?? 0) : next() & 255)));
+      const file = bytes(
+        ...Array.from({ length: 60 }, () => (next() % 4 ? (codes[next() % codes.length] ?? 0) : next() & 255)),
+      );
       try {
         readPickle(file, 'x', { globals: GLOBALS });
       } catch (error) {

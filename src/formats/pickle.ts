@@ -47,7 +47,9 @@ const MOST_REUSE = 16;
 export function readPickle(bytes: Uint8Array, source: string, options: PickleOptions): unknown {
   const { value, end } = readPickleAt(bytes, 0, source, options);
   if (end < bytes.length) {
-    throw new UserError(`Cannot read ${source}: ${bytes.length - end} bytes follow the end of its pickle, at byte ${end}. It is damaged.`);
+    throw new UserError(
+      `Cannot read ${source}: ${bytes.length - end} bytes follow the end of its pickle, at byte ${end}. It is damaged.`,
+    );
   }
   return value;
 }
@@ -113,7 +115,10 @@ class Machine {
   need(count: number): void {
     const left = this.bytes.length - this.at;
     if (count > left) {
-      throw this.refused(`${count} bytes should follow, and ${left} are there`, 'It was cut short: copy or download it again.');
+      throw this.refused(
+        `${count} bytes should follow, and ${left} are there`,
+        'It was cut short: copy or download it again.',
+      );
     }
   }
 
@@ -169,7 +174,8 @@ class Machine {
   }
 
   private assertHeight(count: number): void {
-    if (this.stack.length - (this.marks.at(-1) ?? 0) < count) throw this.damaged('an instruction needs more than there is on the stack');
+    if (this.stack.length - (this.marks.at(-1) ?? 0) < count)
+      throw this.damaged('an instruction needs more than there is on the stack');
   }
 
   pop(): unknown {
@@ -230,7 +236,8 @@ class Machine {
 
   /** @throws UserError unless the caller knows it */
   global(module: unknown, name: unknown): PickledGlobal {
-    if (typeof module !== 'string' || typeof name !== 'string') throw this.damaged('a global is named by something else than two strings');
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw this.damaged('a global is named by something else than two strings');
     const full = `${module}.${name}`;
     const make = Object.hasOwn(this.options.globals, full) ? this.options.globals[full] : undefined;
     if (!make) {
@@ -243,7 +250,8 @@ class Machine {
   }
 
   call(target: unknown, args: unknown): unknown {
-    if (!(target instanceof PickledGlobal)) throw this.damaged('something is called that is neither a class nor a function');
+    if (!(target instanceof PickledGlobal))
+      throw this.damaged('something is called that is neither a class nor a function');
     if (!Array.isArray(args)) throw this.damaged(`${target.name} is called with something else than a tuple`);
     const values: readonly unknown[] = args;
     this.given += values.reduce<number>((sum, value) => sum + extent(value), values.length);
@@ -253,7 +261,8 @@ class Machine {
 
   /** Gives what a global has made its state. */
   build(target: unknown, state: unknown): void {
-    const build: unknown = typeof target === 'object' && target !== null ? (target as { [BUILD]?: unknown })[BUILD] : undefined;
+    const build: unknown =
+      typeof target === 'object' && target !== null ? (target as { [BUILD]?: unknown })[BUILD] : undefined;
     if (typeof build !== 'function') throw this.damaged('a state is given to what takes none');
     this.given += extent(state);
     this.guard('a state', () => (build as (state: unknown) => void).call(target, state));
@@ -307,7 +316,8 @@ class Machine {
   // Numbers as text, and long ones.
 
   decimal(line: string): number | bigint {
-    if (!/^\s*[+-]?\d+\s*$/.test(line) || line.length > MOST_DIGITS) throw this.damaged(`${inWords(line)} is no whole number`);
+    if (!/^\s*[+-]?\d+\s*$/.test(line) || line.length > MOST_DIGITS)
+      throw this.damaged(`${inWords(line)} is no whole number`);
     return narrowest(BigInt(line.trim().replace(/^\+/, '')));
   }
 
@@ -315,7 +325,8 @@ class Machine {
     const text = line.trim();
     const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(text);
     if (special) return special[2]?.toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) throw this.damaged(`${JSON.stringify(text.slice(0, 40))} is no number`);
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
+      throw this.damaged(`${JSON.stringify(text.slice(0, 40))} is no number`);
     return Number(text);
   }
 
@@ -333,7 +344,8 @@ class Machine {
 /** A value in a message. What has parts is only named: they may repeat without end. */
 export function inWords(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : `a ${value.constructor.name}`;
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? 'a list' : `a ${value.constructor.name}`;
   return String(value);
 }
 
@@ -372,7 +384,8 @@ const SIMPLE_ESCAPES: ReadonlyMap<string, string> = new Map([
 function unquoted(machine: Machine, line: string): string {
   const text = line.trim();
   const [quote] = text;
-  if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote)) throw machine.damaged('a string is not in quotes');
+  if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote))
+    throw machine.damaged('a string is not in quotes');
   return text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[^])/g, (whole, code: string) => {
     if (code.length === 3 && code.startsWith('x')) return String.fromCharCode(parseInt(code.slice(1), 16));
     if (/^[0-7]/.test(code)) return String.fromCharCode(parseInt(code, 8) & 255);
@@ -414,7 +427,8 @@ const OPERATIONS: ReadonlyMap<number, (machine: Machine) => void> = new Map<numb
     0x80, // PROTO
     (m) => {
       const protocol = m.u8();
-      if (protocol > HIGHEST_PROTOCOL) throw m.damaged(`it is of protocol ${protocol}, and ${HIGHEST_PROTOCOL} is the highest known`);
+      if (protocol > HIGHEST_PROTOCOL)
+        throw m.damaged(`it is of protocol ${protocol}, and ${HIGHEST_PROTOCOL} is the highest known`);
     },
   ],
   [
@@ -525,7 +539,8 @@ const OPERATIONS: ReadonlyMap<number, (machine: Machine) => void> = new Map<numb
     0x92, // NEWOBJ_EX
     (m) => {
       const [target, args, named] = m.popMany(3);
-      if (!(named instanceof Map) || named.size > 0) throw m.damaged('something is made with named arguments, which nothing known here has');
+      if (!(named instanceof Map) || named.size > 0)
+        throw m.damaged('something is made with named arguments, which nothing known here has');
       m.push(m.call(target, args));
     },
   ],

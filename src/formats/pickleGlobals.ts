@@ -205,15 +205,17 @@ export const PYTHON_GLOBALS: PickleGlobals = {
 
 /** Numpy's arrays of plain numbers (NumpyArray) and single numbers. */
 export const NUMPY_GLOBALS: PickleGlobals = Object.fromEntries(
-  ['numpy.core', 'numpy._core'].flatMap((core): [string, (...args: unknown[]) => unknown][] => [
-    [`${core}.multiarray._reconstruct`, () => new PickledArray()],
-    [`${core}.multiarray.scalar`, scalar],
-    [
-      `${core}.numeric._frombuffer`, // protocol 5
-      (data, dtype, shape, order) => new PickledArray().fill(shape, dtype, order === 'F', data),
-    ],
-  ]).concat([
-    ['numpy.ndarray', neverCalled],
-    ['numpy.dtype', (code) => new PickledDType(code)],
-  ]),
+  ['numpy.core', 'numpy._core']
+    .flatMap((core): [string, (...args: unknown[]) => unknown][] => [
+      [`${core}.multiarray._reconstruct`, () => new PickledArray()],
+      [`${core}.multiarray.scalar`, scalar],
+      [
+        `${core}.numeric._frombuffer`, // protocol 5
+        (data, dtype, shape, order) => new PickledArray().fill(shape, dtype, order === 'F', data),
+      ],
+    ])
+    .concat([
+      ['numpy.ndarray', neverCalled],
+      ['numpy.dtype', (code) => new PickledDType(code)],
+    ]),
 );

@@ -183,9 +183,7 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
-  const entries = [...tensors].sort(
-    (a, b) => ELEMENT_BYTES[b[1].dtype] - ELEMENT_BYTES[a[1].dtype] || byName(a, b),
-  );
+  const entries = [...tensors].sort((a, b) => ELEMENT_BYTES[b[1].dtype] - ELEMENT_BYTES[a[1].dtype] || byName(a, b));
   const header: [string, unknown][] = [];
   const sortedMetadata = Object.entries(metadata).sort(byName);
   if (sortedMetadata.length > 0) header.push(['__metadata__', Object.fromEntries(sortedMetadata)]);

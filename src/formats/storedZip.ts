@@ -67,7 +67,9 @@ export class StoredZip {
     const entry = this.entries.get(file);
     if (!entry) throw damaged(this.name, `it has no ${file}`);
     if (entry.method !== 0) {
-      throw new UserError(`Cannot read ${this.name}: its ${file} is compressed, as PyTorch never does. Give the file as PyTorch saved it.`);
+      throw new UserError(
+        `Cannot read ${this.name}: its ${file} is compressed, as PyTorch never does. Give the file as PyTorch saved it.`,
+      );
     }
     const local = viewOf(readExactly(this.source, this.name, entry.header, LOCAL_BYTES));
     if (local.getUint32(0, true) !== LOCAL) throw damaged(this.name, `${file} is not where its directory says`);
@@ -84,7 +86,11 @@ function readDirectory(source: ByteSource, name: string): Map<string, Entry> {
   for (let index = 0, begin = 0; index < count; index++) {
     const cut = (): UserError => damaged(name, `file ${index + 1} of its directory is cut`);
     if (begin + ENTRY_BYTES > size || view.getUint32(begin, true) !== ENTRY) throw cut();
-    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => view.getUint16(begin + field, true)) as [number, number, number];
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => view.getUint16(begin + field, true)) as [
+      number,
+      number,
+      number,
+    ];
     const extra = begin + ENTRY_BYTES + nameBytes;
     const end = extra + extraBytes + commentBytes;
     if (end > size) throw cut();
@@ -108,30 +114,43 @@ function readDirectory(source: ByteSource, name: string): Map<string, Entry> {
   return entries;
 }
 
-function findDirectory(source: ByteSource, name: string): { readonly count: number; readonly at: number; readonly size: number } {
+function findDirectory(
+  source: ByteSource,
+  name: string,
+): { readonly count: number; readonly at: number; readonly size: number } {
   const tailBytes = Math.min(source.size, END_BYTES + LONGEST_COMMENT);
   const tailAt = source.size - tailBytes;
   const tail = viewOf(source.read(tailAt, tailBytes));
   let end = tailBytes - END_BYTES;
   while (end >= 0 && tail.getUint32(end, true) !== END) end--;
   if (end < 0) {
-    throw new UserError(`Cannot read ${name}: it begins as a zip archive and does not end as one. It was cut short: copy or download it again.`);
+    throw new UserError(
+      `Cannot read ${name}: it begins as a zip archive and does not end as one. It was cut short: copy or download it again.`,
+    );
   }
   const locatorAt = tailAt + end - END64_LOCATOR_BYTES;
   const locator = locatorAt < 0 ? undefined : viewOf(source.read(locatorAt, END64_LOCATOR_BYTES));
   if (locator?.getUint32(0, true) === END64_LOCATOR) {
     const wide = viewOf(readExactly(source, name, Number(locator.getBigUint64(8, true)), END64_BYTES));
     if (wide.getUint32(0, true) !== END64) throw damaged(name, 'its directory is not where it says');
-    const [count, size, at] = [32, 40, 48].map((field) => Number(wide.getBigUint64(field, true))) as [number, number, number];
+    const [count, size, at] = [32, 40, 48].map((field) => Number(wide.getBigUint64(field, true))) as [
+      number,
+      number,
+      number,
+    ];
     return { count, size, at };
   }
-  return { count: tail.getUint16(end + 10, true), size: tail.getUint32(end + 12, true), at: tail.getUint32(end + 16, true) };
+  return {
+    count: tail.getUint16(end + 10, true),
+    size: tail.getUint32(end + 12, true),
+    at: tail.getUint32(end + 16, true),
+  };
 }
 
 /** The numbers of the ZIP64 field among an entry's extra fields. */
 function zip64Numbers(extra: Uint8Array): number[] {
   const view = viewOf(extra);
-  for (let at = 0; at + 4 <= extra.length; ) {
+  for (let at = 0; at + 4 <= extra.length;) {
     const length = view.getUint16(at + 2, true);
     if (view.getUint16(at, true) === ZIP64_TAG) {
       const count = Math.min(Math.floor(length / 8), Math.floor((extra.length - at - 4) / 8));

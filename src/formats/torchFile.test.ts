@@ -11,7 +11,8 @@ import { UserError } from '../common/userError';
  * args, …}` in both of its formats, the model as if trained on several GPUs. torch.plain.pth is the state dict of a
  * Linear(2, 2). All figures below are PyTorch's.
  */
-const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`testFiles/${name}`, import.meta.url)));
+const bytesOf = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`testFiles/${name}`, import.meta.url)));
 const load = (name: string): Safetensors => readTorchFile(memorySource(bytesOf(name)), name);
 
 const elements = (file: Safetensors, name: string): unknown[] => {
@@ -89,7 +90,9 @@ it('a state dict alone', () => {
   const file = load('torch.plain.pth');
   expect(file.metadata).toEqual({});
   expect(elements(file, 'l.bias')).toEqual([-0.27234524488449097, 0.1896158903837204]);
-  expect(elements(file, 'l.weight')).toEqual([-0.005293981172144413, 0.37932288646698, -0.5819807648658752, -0.5203874707221985]);
+  expect(elements(file, 'l.weight')).toEqual([
+    -0.005293981172144413, 0.37932288646698, -0.5819807648658752, -0.5203874707221985,
+  ]);
 });
 
 it('holds one copy: tensors that share a storage, or lie in rows, are views', () => {
@@ -100,7 +103,12 @@ it('holds one copy: tensors that share a storage, or lie in rows, are views', ()
 });
 
 /** A pickle of `{name: tensor}`; each tensor as (offset, shape, strides) over a FloatStorage '0' of `count` elements. */
-function pickleOf(name: string, [offset, shape, strides]: readonly [number, number[], number[]], count: number, type = 'torch\nFloatStorage'): Uint8Array {
+function pickleOf(
+  name: string,
+  [offset, shape, strides]: readonly [number, number[], number[]],
+  count: number,
+  type = 'torch\nFloatStorage',
+): Uint8Array {
   const chars = (text: string): number[] => Array.from(text, (char) => char.charCodeAt(0));
   const text = (value: string): number[] => [0x58, value.length, 0, 0, 0, ...chars(value)];
   const int = (value: number): number[] => [0x4a, ...Array.from({ length: 4 }, (_, i) => (value >> (8 * i)) & 255)];
@@ -118,7 +126,12 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 describe('the archive', () => {
   const pickle = pickleOf('w', [0, [2], [1]], 2);
-  const files = { 'any/name.txt': text('x'), 'model_7/data.pkl': pickle, 'model_7/byteorder': text('little'), 'model_7/data/0': floats(1, -2) };
+  const files = {
+    'any/name.txt': text('x'),
+    'model_7/data.pkl': pickle,
+    'model_7/byteorder': text('little'),
+    'model_7/data/0': floats(1, -2),
+  };
 
   it('has a top-level name of any kind', () => {
     expect(elements(readTorchFile(zipOf(files), 'x'), 'w')).toEqual([1, -2]);
@@ -126,16 +139,25 @@ describe('the archive', () => {
   });
 
   it('of a machine of the other byte order', () => {
-    const other = { ...files, 'model_7/byteorder': text('big\n'), 'model_7/data/0': Uint8Array.of(0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0) };
+    const other = {
+      ...files,
+      'model_7/byteorder': text('big\n'),
+      'model_7/data/0': Uint8Array.of(0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0),
+    };
     expect(elements(readTorchFile(zipOf(other), 'x'), 'w')).toEqual([1, -2]);
-    expect(() => readTorchFile(zipOf({ ...other, 'model_7/byteorder': text('middle') }), 'x')).toThrow('its order of bytes is "middle"');
+    expect(() => readTorchFile(zipOf({ ...other, 'model_7/byteorder': text('middle') }), 'x')).toThrow(
+      'its order of bytes is "middle"',
+    );
   });
 
   it('beyond 4 GiB, reading no more than it needs', () => {
     expect(elements(readTorchFile(zipOf(files, { zip64: true }), 'x'), 'w')).toEqual([1, -2]);
     const large = zipOf(files, { zip64: true, gap: 5 * 2 ** 30 });
     let read = 0;
-    const counted = { size: large.size, read: (at: number, length: number) => ((read += length), large.read(at, length)) };
+    const counted = {
+      size: large.size,
+      read: (at: number, length: number) => ((read += length), large.read(at, length)),
+    };
     expect(elements(readTorchFile(counted, 'x'), 'w')).toEqual([1, -2]);
     expect(read).toBeLessThan(70_000);
   });
@@ -144,15 +166,51 @@ describe('the archive', () => {
     ['compressed', [files, { method: 8 }], 'Cannot read x: its model_7/byteorder is compressed'],
     ['of something else', [{ 'word/document.xml': text('x') }], 'without a data.pkl'],
     ['without a storage', [{ 'a/data.pkl': pickle }], 'it has no a/data/0'],
-    ['whose storage is too short', [{ ...files, 'model_7/data/0': floats(1) }], "tensor 'w' reaches to element 2 of its storage, which has 1"],
-    ['whose tensor has an impossible shape', [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [2 ** 30, 2 ** 30, 2 ** 30], [0, 0, 0]], 2) }], 'repeats its storage'],
-    ['whose tensor is far outside', [{ ...files, 'model_7/data.pkl': pickleOf('w', [2 ** 30, [1], [1]], 2) }], 'reaches to element 1073741825'],
-    ['whose tensor has no strides', [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [2], []], 2) }], 'its shape is none'],
-    ['of complex numbers', [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [1], [1]], 1, 'torch\nComplexFloatStorage') }], "tensor 'w' is of a ComplexFloatStorage"],
-    ['that asks for a program', [{ ...files, 'model_7/data.pkl': text("cposix\nsystem\n(S'true'\ntR.") }], "asks for Python's posix.system"],
-    ['that holds a whole module', [{ ...files, 'model_7/data.pkl': text('c__main__\nNet\n)\x81.') }], "asks for Python's __main__.Net"],
-    ['that holds no tensors', [{ ...files, 'model_7/data.pkl': text("}S'lr'\nI1\ns.") }], 'x holds no model\'s tensors. It has "lr"; give a file with a state dict'],
-    ['whose tensor lies in no storage', [{ ...files, 'model_7/data.pkl': text('ctorch._utils\n_rebuild_tensor_v2\n(I1\nI0\n))I00\n}tR.') }], 'it lies in no storage'],
+    [
+      'whose storage is too short',
+      [{ ...files, 'model_7/data/0': floats(1) }],
+      "tensor 'w' reaches to element 2 of its storage, which has 1",
+    ],
+    [
+      'whose tensor has an impossible shape',
+      [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [2 ** 30, 2 ** 30, 2 ** 30], [0, 0, 0]], 2) }],
+      'repeats its storage',
+    ],
+    [
+      'whose tensor is far outside',
+      [{ ...files, 'model_7/data.pkl': pickleOf('w', [2 ** 30, [1], [1]], 2) }],
+      'reaches to element 1073741825',
+    ],
+    [
+      'whose tensor has no strides',
+      [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [2], []], 2) }],
+      'its shape is none',
+    ],
+    [
+      'of complex numbers',
+      [{ ...files, 'model_7/data.pkl': pickleOf('w', [0, [1], [1]], 1, 'torch\nComplexFloatStorage') }],
+      "tensor 'w' is of a ComplexFloatStorage",
+    ],
+    [
+      'that asks for a program',
+      [{ ...files, 'model_7/data.pkl': text("cposix\nsystem\n(S'true'\ntR.") }],
+      "asks for Python's posix.system",
+    ],
+    [
+      'that holds a whole module',
+      [{ ...files, 'model_7/data.pkl': text('c__main__\nNet\n)\x81.') }],
+      "asks for Python's __main__.Net",
+    ],
+    [
+      'that holds no tensors',
+      [{ ...files, 'model_7/data.pkl': text("}S'lr'\nI1\ns.") }],
+      'x holds no model\'s tensors. It has "lr"; give a file with a state dict',
+    ],
+    [
+      'whose tensor lies in no storage',
+      [{ ...files, 'model_7/data.pkl': text('ctorch._utils\n_rebuild_tensor_v2\n(I1\nI0\n))I00\n}tR.') }],
+      'it lies in no storage',
+    ],
   ])('is refused: %s', (_, [content, options], message) => {
     expect(() => readTorchFile(zipOf(content, options), 'x')).toThrow(UserError);
     expect(() => readTorchFile(zipOf(content, options), 'x')).toThrow(message);

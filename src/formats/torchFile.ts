@@ -68,10 +68,14 @@ function openZip(source: ByteSource, name: string): Opened {
   const zip = StoredZip.open(source, name);
   const pickle = zip.names.find((file) => /^([^/]+\/)?data\.pkl$/.test(file));
   if (pickle === undefined) {
-    throw new UserError(`Cannot read ${name}: it is a zip archive without a data.pkl, not one that PyTorch saved. Give a checkpoint (.pth or .safetensors).`);
+    throw new UserError(
+      `Cannot read ${name}: it is a zip archive without a data.pkl, not one that PyTorch saved. Give a checkpoint (.pth or .safetensors).`,
+    );
   }
   const root = pickle.slice(0, -'data.pkl'.length);
-  const order = zip.names.includes(`${root}byteorder`) ? new TextDecoder().decode(zip.read(`${root}byteorder`)).trim() : 'little';
+  const order = zip.names.includes(`${root}byteorder`)
+    ? new TextDecoder().decode(zip.read(`${root}byteorder`)).trim()
+    : 'little';
   if (order !== 'little' && order !== 'big') throw damaged(name, `its order of bytes is ${inWords(order)}`);
   const known = new Map<string, Uint8Array>();
   const storages: Storages = (storage) => {
@@ -97,9 +101,11 @@ function openLegacy(source: ByteSource, name: string): Opened {
     return value;
   };
   const version = next();
-  if (version !== 1001) throw damaged(name, `it is of version ${inWords(version)} of PyTorch's format, and 1001 is known`);
+  if (version !== 1001)
+    throw damaged(name, `it is of version ${inWords(version)} of PyTorch's format, and 1001 is known`);
   const machine = next();
-  if (machine instanceof Map && machine.get('little_endian') === false) throw damaged(name, 'it was written on a machine of the other order of bytes');
+  if (machine instanceof Map && machine.get('little_endian') === false)
+    throw damaged(name, 'it was written on a machine of the other order of bytes');
   const content = next();
   const keys = next();
   if (!Array.isArray(keys)) throw damaged(name, 'its storages are not listed');
@@ -110,7 +116,8 @@ function openLegacy(source: ByteSource, name: string): Opened {
     if (!storage) throw damaged(name, `it lists a storage ${inWords(key)} that nothing lies in`);
     const size = at + 8 <= bytes.length ? Number(view.getBigInt64(at, true)) * elementBytes(storage) : 0;
     if (at + 8 + size > bytes.length) throw cutShort(name, `storage '${storage.key}' ends behind the file`);
-    if (size !== storage.count * elementBytes(storage)) throw damaged(name, `storage '${storage.key}' has another length than its tensors say`);
+    if (size !== storage.count * elementBytes(storage))
+      throw damaged(name, `storage '${storage.key}' has another length than its tensors say`);
     known.set(storage.key, bytes.subarray(at + 8, at + 8 + size));
     at += 8 + size;
   }
@@ -154,19 +161,27 @@ class TensorReader {
   read(key: string, tensor: TorchTensor): StoredTensor {
     const { storage, offset, shape, strides, dtype } = tensor;
     if (!dtype || (storage.dtype !== undefined && storage.dtype !== dtype)) {
-      throw new UserError(`Cannot read ${this.name}: tensor '${key}' is of a ${storage.typeName}, which is not known here. Convert it to float32.`);
+      throw new UserError(
+        `Cannot read ${this.name}: tensor '${key}' is of a ${storage.typeName}, which is not known here. Convert it to float32.`,
+      );
     }
     const width = ELEMENT_BYTES[dtype];
     const bytes = this.storages(storage);
     const count = elementCount(shape);
-    const last = count === 0 ? 0 : shape.reduce((place, size, axis) => place + (size - 1) * (strides[axis] as number), offset) + 1;
+    const last =
+      count === 0 ? 0 : shape.reduce((place, size, axis) => place + (size - 1) * (strides[axis] as number), offset) + 1;
     if (!(last * width <= bytes.length)) {
-      throw damaged(this.name, `tensor '${key}' reaches to element ${last} of its storage, which has ${Math.floor(bytes.length / width)}`);
+      throw damaged(
+        this.name,
+        `tensor '${key}' reaches to element ${last} of its storage, which has ${Math.floor(bytes.length / width)}`,
+      );
     }
     if (count === 0) return { dtype, shape, bytes: bytes.subarray(0, 0) };
-    if (isInRows(shape, strides)) return { dtype, shape, bytes: bytes.subarray(offset * width, (offset + count) * width) };
+    if (isInRows(shape, strides))
+      return { dtype, shape, bytes: bytes.subarray(offset * width, (offset + count) * width) };
     this.copied += count * width;
-    if (!(this.copied <= this.mostCopied)) throw damaged(this.name, `tensor '${key}' repeats its storage to more than the file holds`);
+    if (!(this.copied <= this.mostCopied))
+      throw damaged(this.name, `tensor '${key}' repeats its storage to more than the file holds`);
     return { dtype, shape, bytes: gather(bytes, width, tensor, count) };
   }
 }
@@ -200,20 +215,32 @@ function gather(bytes: Uint8Array, width: number, { offset, shape, strides }: To
 }
 
 /** The tensors of the first dict that holds some: the content itself, or what it keeps under a key of a model. */
-function findStateDict(content: unknown, name: string): { readonly state: ReadonlyMap<string, TorchTensor>; readonly path: string } {
+function findStateDict(
+  content: unknown,
+  name: string,
+): { readonly state: ReadonlyMap<string, TorchTensor>; readonly path: string } {
   let at = content;
   const path: string[] = [];
   for (let depth = 0; depth <= DEEPEST && at instanceof Map; depth++) {
     const dict = at as ReadonlyMap<unknown, unknown>;
-    const state = new Map([...dict].filter((entry): entry is [string, TorchTensor] => typeof entry[0] === 'string' && entry[1] instanceof TorchTensor));
+    const state = new Map(
+      [...dict].filter(
+        (entry): entry is [string, TorchTensor] => typeof entry[0] === 'string' && entry[1] instanceof TorchTensor,
+      ),
+    );
     const key = MODEL_KEYS.find((each) => dict.get(each) instanceof Map);
     if (state.size > 0 && key === undefined) return { state, path: path.join('.') };
     if (key === undefined) break;
     path.push(key);
     at = dict.get(key);
   }
-  const found = content instanceof Map ? `It has ${[...(content as Map<unknown, unknown>).keys()].slice(0, 8).map(inWords).join(', ')}` : 'It is no dict';
-  throw new UserError(`${name} holds no model's tensors. ${found}; give a file with a state dict, alone or under one of ${MODEL_KEYS.join(', ')}.`);
+  const found =
+    content instanceof Map
+      ? `It has ${[...(content as Map<unknown, unknown>).keys()].slice(0, 8).map(inWords).join(', ')}`
+      : 'It is no dict';
+  throw new UserError(
+    `${name} holds no model's tensors. ${found}; give a file with a state dict, alone or under one of ${MODEL_KEYS.join(', ')}.`,
+  );
 }
 
 function wrapperOf(names: readonly string[]): string {
@@ -228,9 +255,13 @@ function wrapperOf(names: readonly string[]): string {
 /** What is plain text or a number beside the model. */
 function metadataOf(content: unknown, path: string): Record<string, string> {
   if (path === '' || !(content instanceof Map)) return {};
-  const entries: [string, unknown][] = [['torch.key', path], ['epoch', content.get('epoch')]];
+  const entries: [string, unknown][] = [
+    ['torch.key', path],
+    ['epoch', content.get('epoch')],
+  ];
   const args: unknown = content.get('args');
-  const values = args instanceof PickledAttributes ? args.values : args instanceof Map ? (args as Map<unknown, unknown>) : [];
+  const values =
+    args instanceof PickledAttributes ? args.values : args instanceof Map ? (args as Map<unknown, unknown>) : [];
   for (const [key, value] of values) if (typeof key === 'string') entries.push([`args.${key}`, value]);
   const plain = entries.filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value));
   return Object.fromEntries(plain.map(([key, value]) => [key, String(value)]));

@@ -21,7 +21,14 @@ const STORAGE_TYPES = {
   BoolStorage: 'BOOL',
 } as const satisfies Record<string, StoredType>;
 
-const OTHER_TYPES = ['UntypedStorage', 'ComplexFloatStorage', 'ComplexDoubleStorage', 'QInt8Storage', 'QUInt8Storage', 'QInt32Storage'];
+const OTHER_TYPES = [
+  'UntypedStorage',
+  'ComplexFloatStorage',
+  'ComplexDoubleStorage',
+  'QInt8Storage',
+  'QUInt8Storage',
+  'QInt32Storage',
+];
 
 const DTYPES: Readonly<Record<string, StoredType>> = {
   float64: 'F64',
@@ -69,15 +76,29 @@ export function torchStorage(id: unknown): unknown {
   if (kind === 'module') return rest[0]; // a class beside its source text
   if (kind !== 'storage') throw new Error(`it is ${inWords(kind)}`);
   const [type, key, , count, view] = rest;
-  if (!(type instanceof PickledGlobal) || typeof key !== 'string' || !isCount(count)) throw new Error('a storage is not described as one');
-  if (view !== undefined && view !== null) throw new Error('its storages share memory, as PyTorch before 0.4 wrote them');
+  if (!(type instanceof PickledGlobal) || typeof key !== 'string' || !isCount(count))
+    throw new Error('a storage is not described as one');
+  if (view !== undefined && view !== null)
+    throw new Error('its storages share memory, as PyTorch before 0.4 wrote them');
   const typeName = type.name.split('.').at(-1) ?? '';
-  return new TorchStorage(key, Object.hasOwn(STORAGE_TYPES, typeName) ? STORAGE_TYPES[typeName as keyof typeof STORAGE_TYPES] : undefined, typeName, count);
+  return new TorchStorage(
+    key,
+    Object.hasOwn(STORAGE_TYPES, typeName) ? STORAGE_TYPES[typeName as keyof typeof STORAGE_TYPES] : undefined,
+    typeName,
+    count,
+  );
 }
 
-function rebuildTensor(storage: unknown, offset: unknown, shape: unknown, strides: unknown, dtype?: StoredType): TorchTensor {
+function rebuildTensor(
+  storage: unknown,
+  offset: unknown,
+  shape: unknown,
+  strides: unknown,
+  dtype?: StoredType,
+): TorchTensor {
   if (!(storage instanceof TorchStorage)) throw new Error('it lies in no storage');
-  if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length) throw new Error('its shape is none');
+  if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length)
+    throw new Error('its shape is none');
   return new TorchTensor(storage, offset, shape, strides, dtype ?? storage.dtype);
 }
 
@@ -105,7 +126,8 @@ function isCounts(value: unknown): value is readonly number[] {
 
 const first = (value: unknown): unknown => value;
 const asDict = (): Map<unknown, unknown> => new Map();
-const device = (type: unknown, index?: unknown): string => (typeof index === 'number' ? `${word(type)}:${index}` : word(type));
+const device = (type: unknown, index?: unknown): string =>
+  typeof index === 'number' ? `${word(type)}:${index}` : word(type);
 const path = (...parts: unknown[]): string => parts.map(word).join('/').replace(/^\/\//, '/');
 
 function word(value: unknown): string {
@@ -127,13 +149,20 @@ export const TORCH_GLOBALS: PickleGlobals = {
   ...PYTHON_GLOBALS,
   ...NUMPY_GLOBALS,
   ...valuesOnly(
-    ...[...Object.keys(STORAGE_TYPES), ...OTHER_TYPES].flatMap((name) => [`torch.${name}`, `torch.storage.${name}`, `torch.cuda.${name}`]),
+    ...[...Object.keys(STORAGE_TYPES), ...OTHER_TYPES].flatMap((name) => [
+      `torch.${name}`,
+      `torch.storage.${name}`,
+      `torch.cuda.${name}`,
+    ]),
     ...Object.keys(DTYPES).map((name) => `torch.${name}`),
     ...['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter'],
-    ...['builtins', '__builtin__'].flatMap((module) => ['dict', 'list', 'int', 'float', 'str'].map((name) => `${module}.${name}`)),
+    ...['builtins', '__builtin__'].flatMap((module) =>
+      ['dict', 'list', 'int', 'float', 'str'].map((name) => `${module}.${name}`),
+    ),
   ),
   'torch._utils._rebuild_tensor': (storage, offset, shape, strides) => rebuildTensor(storage, offset, shape, strides),
-  'torch._utils._rebuild_tensor_v2': (storage, offset, shape, strides) => rebuildTensor(storage, offset, shape, strides),
+  'torch._utils._rebuild_tensor_v2': (storage, offset, shape, strides) =>
+    rebuildTensor(storage, offset, shape, strides),
   'torch._utils._rebuild_tensor_v3': rebuildTyped,
   'torch._utils._rebuild_parameter': first,
   'torch._utils._rebuild_parameter_with_state': first,

@@ -69,7 +69,11 @@ export class KernelChoices {
       const names = question.ways.map(variantName);
       const twice = names.find((name, index) => names.indexOf(name) !== index);
       if (twice !== undefined) {
-        throw new EngineError('bad-dispatch', `${key}: two ways are called '${twice}'.`, 'Tell them apart by a parameter that is a number.');
+        throw new EngineError(
+          'bad-dispatch',
+          `${key}: two ways are called '${twice}'.`,
+          'Tell them apart by a parameter that is a number.',
+        );
       }
       this.questions.set(key, question);
     }

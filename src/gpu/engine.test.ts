@@ -115,7 +115,9 @@ describe('Engine', () => {
       const { broken } = kernelsOf('test', `//#kernel broken\n${section('y[0] = x[0] * unheard;')}`, ['broken']);
       const error = await failure(() => result(engine, broken));
       expect(error.code).toBe('bad-kernel');
-      expect(error.message).toContain("Kernel 'broken' does not compile: line 6, 'fn main() { y[0] = x[0] * unheard; }'");
+      expect(error.message).toContain(
+        "Kernel 'broken' does not compile: line 6, 'fn main() { y[0] = x[0] * unheard; }'",
+      );
       expect(error.message).toContain("unresolved value 'unheard'");
       expect(await result(engine, double)).toBe(14);
     });

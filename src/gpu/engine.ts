@@ -157,7 +157,9 @@ export class Engine {
             this.failure ??= new EngineError(
               code,
               `${what}: WebGPU says: ${error.message.trim()}`,
-              code === 'validation' ? 'This is a defect of the engine or of a kernel.' : 'Use a smaller batch or model.',
+              code === 'validation'
+                ? 'This is a defect of the engine or of a kernel.'
+                : 'Use a smaller batch or model.',
             );
           },
           () => void this.errorChecks.delete(check), // the device is gone; its loss is reported by itself
@@ -197,7 +199,11 @@ export class Engine {
     const { device } = this;
     for (const feature of specialized.features) {
       if (device.features.has(feature)) continue;
-      throw new EngineError('missing-feature', `Kernel '${name}' needs the feature '${feature}'.`, 'Choose its plain twin.');
+      throw new EngineError(
+        'missing-feature',
+        `Kernel '${name}' needs the feature '${feature}'.`,
+        'Choose its plain twin.',
+      );
     }
     const storageBuffers = specialized.bindings.filter(({ access }) => access !== 'uniform').length;
     const { maxStorageBuffersPerShaderStage } = device.limits;
@@ -262,7 +268,7 @@ export class Engine {
       throw new EngineError(
         'bad-shape',
         `'${slice.label}' has room for ${slice.size} bytes, not ${data.byteLength}.`,
-        'Write data of the tensor\'s own size.',
+        "Write data of the tensor's own size.",
       );
     }
     const whole = data.byteLength % 4 === 0 ? data : padToWord(data);
@@ -343,7 +349,11 @@ function everythingOf({ features, limits }: GPUAdapter, { timestamps = false }: 
 /** @throws EngineError `disposed` that names the buffer */
 export function assertLive({ buffer }: Pick<Slice, 'buffer'>): void {
   if (buffer.released) {
-    throw new EngineError('disposed', `'${buffer.label}' is used after it was disposed.`, 'Keep it until its programs are done.');
+    throw new EngineError(
+      'disposed',
+      `'${buffer.label}' is used after it was disposed.`,
+      'Keep it until its programs are done.',
+    );
   }
 }
 

@@ -56,7 +56,7 @@ function placeIn(
   for (const index of bySize) {
     const size = at(sizes, index);
     const closed = new Set([...at(values, index).conflicts].map((other) => places[other]?.arena));
-    let best: ArenaPlace & { growth: number } | undefined;
+    let best: (ArenaPlace & { growth: number }) | undefined;
     for (const [arena, { size: before, timeline }] of arenas.entries()) {
       if (closed.has(arena)) continue;
       const offset = lowestOffset(size, timeline.aliveWith(index));

@@ -76,7 +76,11 @@ export class Program {
       throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
     }
     if (Math.ceil(data.byteLength / 4) * 4 !== input.size) {
-      throw new EngineError('bad-shape', `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`, 'Write all of it.');
+      throw new EngineError(
+        'bad-shape',
+        `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`,
+        'Write all of it.',
+      );
     }
     this.inputs.mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
     this.inputsChanged = true;
@@ -224,7 +228,11 @@ export class Program {
   }
 }
 
-function encodePass(encoder: GPUCommandEncoder, steps: readonly Step[], timestampWrites?: GPUComputePassTimestampWrites): void {
+function encodePass(
+  encoder: GPUCommandEncoder,
+  steps: readonly Step[],
+  timestampWrites?: GPUComputePassTimestampWrites,
+): void {
   const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
   for (const { pipeline, bindGroup, workgroups } of steps) {
     pass.setPipeline(pipeline);
@@ -329,7 +337,13 @@ export function planMemory(
   const placement = placeValues(spans, alignment, limits.maxBufferSize);
   const { arenaSizes, largestLiveSet } = placement;
   const arenaBytes = arenaSizes.reduce((sum, size) => sum + size, 0);
-  return { dispatches, values, alignment, placement, statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet } };
+  return {
+    dispatches,
+    values,
+    alignment,
+    placement,
+    statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet },
+  };
 }
 
 /**
@@ -409,7 +423,16 @@ export async function compileProgram(
           workgroups: [x, y, z],
         };
       });
-      return new Program(engine, steps, slices, outputs, { buffer: inputBuffer, mirror }, buffers, lastingBuffers(dispatches), statistics);
+      return new Program(
+        engine,
+        steps,
+        slices,
+        outputs,
+        { buffer: inputBuffer, mirror },
+        buffers,
+        lastingBuffers(dispatches),
+        statistics,
+      );
     });
   } catch (error) {
     for (const buffer of buffers) engine.pool.release(buffer);
@@ -423,7 +446,11 @@ function lastingBuffers(dispatches: readonly RecordedDispatch[]): Set<DeviceBuff
   return new Set(storages.filter((storage) => storage instanceof Slice).map(({ buffer }) => buffer));
 }
 
-function placeSlices(values: readonly Value[], placement: Placement, arenas: readonly DeviceBuffer[]): Map<Value, Slice> {
+function placeSlices(
+  values: readonly Value[],
+  placement: Placement,
+  arenas: readonly DeviceBuffer[],
+): Map<Value, Slice> {
   const slices = new Map<Value, Slice>();
   for (const [index, value] of values.entries()) {
     const place = placement.places[index];

@@ -99,7 +99,8 @@ export class Recording {
     };
     for (const count of workgroups) {
       if (count === undefined) continue;
-      if (!Number.isInteger(count) || count < 1) fail(`a work size of ${workgroups.join('×')}`, 'Give whole numbers from 1.');
+      if (!Number.isInteger(count) || count < 1)
+        fail(`a work size of ${workgroups.join('×')}`, 'Give whole numbers from 1.');
       if (count > MAX_WORKGROUPS) {
         throw new EngineError(
           'limit-exceeded',
@@ -115,10 +116,15 @@ export class Recording {
     for (const { name, access } of specialized.bindings) {
       if (access === 'uniform') continue;
       known.add(name);
-      const storage = bindings[name] ?? fail(`nothing is bound to '${name}'`, `Bind ${specialized.bindings.map((b) => b.name).join(', ')}.`);
+      const storage =
+        bindings[name] ??
+        fail(`nothing is bound to '${name}'`, `Bind ${specialized.bindings.map((b) => b.name).join(', ')}.`);
       this.assertOwn(storage, `${kernel.name}.${name}`);
       if (storage.size > limit) {
-        fail(`'${storage.label}' has ${storage.size} bytes for '${name}'; this device binds at most ${limit}`, 'Bind it in chunks.');
+        fail(
+          `'${storage.label}' has ${storage.size} bytes for '${name}'; this device binds at most ${limit}`,
+          'Bind it in chunks.',
+        );
       }
       if (access === 'read' && storage instanceof Value && !this.written.has(storage)) {
         fail(`'${name}' reads '${storage.label}', which nothing has written yet`, 'Record what makes it first.');
@@ -132,14 +138,18 @@ export class Recording {
       if (!known.has(name)) fail(`it has no binding '${name}'`, `It has ${[...known].join(', ')}.`);
     }
     for (const [index, written] of writes.entries()) {
-      const clash = reads.find((read) => sameBuffer(read, written)) ?? writes.slice(index + 1).find((other) => overlap(other, written));
-      if (clash) fail(`'${clash.label}' and '${written.label}' share memory that it writes`, 'Bind it once, or copy it.');
+      const clash =
+        reads.find((read) => sameBuffer(read, written)) ??
+        writes.slice(index + 1).find((other) => overlap(other, written));
+      if (clash)
+        fail(`'${clash.label}' and '${written.label}' share memory that it writes`, 'Bind it once, or copy it.');
     }
     for (const { name } of specialized.uniforms) {
       if (uniforms[name] === undefined) fail(`uniform '${name}' has no value`, 'Give every field of its struct.');
     }
     for (const name of Object.keys(uniforms)) {
-      if (!specialized.uniforms.some((field) => field.name === name)) fail(`it has no uniform '${name}'`, 'Leave it out.');
+      if (!specialized.uniforms.some((field) => field.name === name))
+        fail(`it has no uniform '${name}'`, 'Leave it out.');
     }
     for (const storage of writes) if (storage instanceof Value) this.written.add(storage);
     this.dispatches.push({ ...dispatch, params, reads, writes });
@@ -148,7 +158,11 @@ export class Recording {
   private assertOwn(storage: Storage, where: string): void {
     if (storage instanceof Slice) assertLive(storage);
     else if (storage.recording !== this) {
-      throw new EngineError('bad-dispatch', `${where}: '${storage.label}' belongs to another program.`, 'Record both in one.');
+      throw new EngineError(
+        'bad-dispatch',
+        `${where}: '${storage.label}' belongs to another program.`,
+        'Record both in one.',
+      );
     }
   }
 

@@ -9,7 +9,11 @@ function specialize(body: string, params: Readonly<Record<string, number | boole
   return kernel.specialize(params);
 }
 
-const linesOf = ({ code }: SpecializedKernel): string[] => code.split('\n').map((line) => line.trim()).filter(Boolean);
+const linesOf = ({ code }: SpecializedKernel): string[] =>
+  code
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
 
 /** What `work` throws, which must be a `bad-kernel` error. */
 function messageOf(work: () => unknown): string {
@@ -65,7 +69,9 @@ describe('//#use', () => {
 describe('//#param', () => {
   it('becomes a typed constant', () => {
     const types = { A: 'u32', B: 'i32', C: 'f32', D: 'f32', E: 'bool', F: 'f32' };
-    const body = Object.entries(types).map(([name, type]) => `//#param ${name}: ${type}`).join('\n');
+    const body = Object.entries(types)
+      .map(([name, type]) => `//#param ${name}: ${type}`)
+      .join('\n');
     expect(linesOf(specialize(body, { A: 3, B: -4, C: 2, D: 0.5, E: true, F: 1e-7 }))).toEqual([
       'const A = 3u;',
       'const B = -4i;',

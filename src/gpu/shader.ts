@@ -54,7 +54,8 @@ const FEATURES: Readonly<Record<string, { readonly feature: GPUFeatureName; read
   subgroups: { feature: 'subgroups', extension: 'subgroups' },
   subgroupMatrix: { feature: MATRIX_FEATURE, extension: MATRIX_EXTENSION },
 };
-const BINDING = /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:\s*,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
+const BINDING =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:\s*,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
 
 function bad(name: string, what: string): EngineError {
   return new EngineError('bad-kernel', `Shader '${name}': ${what}.`, 'Mend the directives in its .wgsl file.');
@@ -128,7 +129,8 @@ function specialize(
     if (values[param] === undefined) throw bad(name, `parameter ${param} has no value`);
   }
   for (const given of Object.keys(values)) {
-    if (!params.has(given)) throw bad(name, `'${given}' is not one of its parameters (${[...params.keys()].join(', ')})`);
+    if (!params.has(given))
+      throw bad(name, `'${given}' is not one of its parameters (${[...params.keys()].join(', ')})`);
   }
   const enables = new Set<string>();
   let code: string;

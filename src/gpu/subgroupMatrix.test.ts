@@ -24,10 +24,17 @@ const EPILOGUES = [
   { GELU_GRAD: true, C16: true, PRE16: true },
   { ACCUMULATE: true },
 ];
-const UNITS = [{ M: 16, N: 16, K: 16 }, { M: 8, N: 8, K: 8 }, { M: 16, N: 8, K: 16 }];
+const UNITS = [
+  { M: 16, N: 16, K: 16 },
+  { M: 8, N: 8, K: 8 },
+  { M: 16, N: 8, K: 16 },
+];
 const LAYOUTS = ['nn', 'nt', 'tn'] as const satisfies readonly MatmulLayout[];
 /** Rows of four and not, many tiles and few. */
-const SHAPES = [[1088, 576, 192], [65, 33, 17]] as const;
+const SHAPES = [
+  [1088, 576, 192],
+  [65, 33, 17],
+] as const;
 
 describe('matrix units in Dawn', () => {
   let gpu: GPU | undefined; // it must outlive the device
@@ -49,7 +56,10 @@ describe('matrix units in Dawn', () => {
     const { messages } = await module.getCompilationInfo();
     device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
     const error = await device.popErrorScope();
-    return [...messages.map(({ lineNum, message }) => `${lineNum}: ${message}`), ...(error ? [error.message] : [])].join('\n');
+    return [
+      ...messages.map(({ lineNum, message }) => `${lineNum}: ${message}`),
+      ...(error ? [error.message] : []),
+    ].join('\n');
   }
 
   it.each(UNITS)('every variant of the kernel compiles without a word for $M×$N×$K', async (matrixUnit) => {
@@ -58,7 +68,10 @@ describe('matrix units in Dawn', () => {
         const plan = planMatmul({ layout, m, n, k }, { software: false, matrixUnit });
         expect(plan.kernel).toBe('matmulMatrix');
         for (const half of [true, false]) {
-          const rowSums = layout === 'tn' ? [{ ROW_SUMS: true }, { ROW_SUMS: true, ACCUMULATE: true, ACCUMULATE_ROW_SUMS: true }] : [];
+          const rowSums =
+            layout === 'tn'
+              ? [{ ROW_SUMS: true }, { ROW_SUMS: true, ACCUMULATE: true, ACCUMULATE_ROW_SUMS: true }]
+              : [];
           for (const epilogue of [...EPILOGUES, ...rowSums]) {
             const storage = { A16: half, B16: true, C16: false, PRE16: false };
             const { code, features } = matmulMatrix.specialize({ ...plan.params, ...NONE, ...storage, ...epilogue });
@@ -71,11 +84,16 @@ describe('matrix units in Dawn', () => {
   });
 
   it('a shader that is wrong is complained of', async () => {
-    const plan = planMatmul({ layout: 'nn', m: 64, n: 64, k: 64 }, { software: false, matrixUnit: { M: 16, N: 16, K: 16 } });
+    const plan = planMatmul(
+      { layout: 'nn', m: 64, n: 64, k: 64 },
+      { software: false, matrixUnit: { M: 16, N: 16, K: 16 } },
+    );
     const storage = { A16: true, B16: true, C16: false, PRE16: false };
     const { code } = matmulMatrix.specialize({ ...plan.params, ...NONE, ...storage });
     expect(await complaints(code.replace('<Left, row_major>', '<Right, row_major>'))).toMatch(/return/);
-    expect(await complaints(code.replace('enable chromium_experimental_subgroup_matrix;', ''))).toMatch(/subgroup_matrix/);
+    expect(await complaints(code.replace('enable chromium_experimental_subgroup_matrix;', ''))).toMatch(
+      /subgroup_matrix/,
+    );
   });
 });
 
@@ -88,17 +106,29 @@ describe('the choice of a unit', () => {
     resultComponentType,
   });
   const choice = (configs: readonly object[] | undefined, features: readonly string[] = FEATURES): unknown =>
-    matrixUnitOf(new Set(features), { ...(configs ? { subgroupMatrixConfigs: configs } : {}) } as unknown as GPUAdapterInfo);
+    matrixUnitOf(new Set(features), {
+      ...(configs ? { subgroupMatrixConfigs: configs } : {}),
+    } as unknown as GPUAdapterInfo);
 
   it('takes the largest of f16 with sums in f32', () => {
     expect(choice([config(8, 8, 8), config(16, 16, 16), config(16, 8, 16)])).toEqual({ M: 16, N: 16, K: 16 });
-    expect(choice([config(8, 8, 8), config(16, 16, 16, 'f16', 'f16'), config(16, 16, 32, 'u8', 'u32')])).toEqual({ M: 8, N: 8, K: 8 });
+    expect(choice([config(8, 8, 8), config(16, 16, 16, 'f16', 'f16'), config(16, 16, 32, 'u8', 'u32')])).toEqual({
+      M: 8,
+      N: 8,
+      K: 8,
+    });
   });
 
   it('takes none where there is none that will do', () => {
     expect(choice(undefined)).toBeUndefined();
     expect(choice([])).toBeUndefined();
     expect(choice([config(16, 16, 16, 'f32', 'f32'), config(12, 16, 16)])).toBeUndefined();
-    for (const missing of FEATURES) expect(choice([config(16, 16, 16)], FEATURES.filter((feature) => feature !== missing))).toBeUndefined();
+    for (const missing of FEATURES)
+      expect(
+        choice(
+          [config(16, 16, 16)],
+          FEATURES.filter((feature) => feature !== missing),
+        ),
+      ).toBeUndefined();
   });
 });

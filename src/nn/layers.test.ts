@@ -124,7 +124,12 @@ describe('layers', () => {
       }
       const graph = new Graph(engine);
       const keyMask = graph.input('keyMask', [BATCH, TOKENS], 'u32', Uint32Array.of(1, 1, 0, 1, 1, 1, 1, 1, 1, 0));
-      const bias = graph.input('bias', [1, HEADS, TOKENS, TOKENS], 'f32', Float32Array.from(random([HEADS * TOKENS ** 2], 3).data));
+      const bias = graph.input(
+        'bias',
+        [1, HEADS, TOKENS, TOKENS],
+        'f32',
+        Float32Array.from(random([HEADS * TOKENS ** 2], 3).data),
+      );
       const x = graph.input('x', [BATCH, TOKENS, DIM], 'f32', X, true);
       const watched: Tensor[] = [];
       const options = { keyMask, bias, recompute, watch: (qkv: Tensor): void => void watched.push(qkv) };

@@ -74,7 +74,13 @@ describe('Parameters', () => {
   it.each([
     [2 * SEGMENT_BYTES, [['a', 'b'], ['c'], ['d', 'e']]],
     [3 * SEGMENT_BYTES, [['a', 'b'], ['c', 'd'], ['e']]],
-    [4 * SEGMENT_BYTES, [['a', 'b', 'c'], ['d', 'e']]],
+    [
+      4 * SEGMENT_BYTES,
+      [
+        ['a', 'b', 'c'],
+        ['d', 'e'],
+      ],
+    ],
   ])('go to several arenas where a binding holds %d bytes', async (bytes, expected) => {
     const narrow = narrowEngine(bytes);
     const parameters = new Parameters(narrow, 'model', SPECS);

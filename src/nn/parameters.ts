@@ -119,7 +119,13 @@ export class Parameters {
     this.eachPlace(specs, ({ name, shape }, offset) => {
       const bytes = byteSize(shape, 'f32');
       const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes));
-      const parameter = new Parameter(name, shape, new Slice(values, offset, bytes), gradient, halfAt(halves, shape, offset));
+      const parameter = new Parameter(
+        name,
+        shape,
+        new Slice(values, offset, bytes),
+        gradient,
+        halfAt(halves, shape, offset),
+      );
       this.tensors.set(name, parameter);
       members.push(parameter);
     });
@@ -155,7 +161,8 @@ export class Parameters {
   /** @throws EngineError `bad-program` where the model has no such parameter */
   get(name: string): Tensor {
     const tensor = this.tensors.get(name);
-    if (!tensor) throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
+    if (!tensor)
+      throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
     return tensor;
   }
 

@@ -39,7 +39,10 @@ function cubic(distance: number): number {
 }
 
 /** For each place of an axis of `to` places, the four of `from` that it is made of, and their weights. */
-function windows(from: number, to: number): readonly { readonly places: readonly number[]; readonly weights: readonly number[] }[] {
+function windows(
+  from: number,
+  to: number,
+): readonly { readonly places: readonly number[]; readonly weights: readonly number[] }[] {
   return Array.from({ length: to }, (_, place) => {
     const centre = ((place + 0.5) * from) / to - 0.5;
     const first = Math.floor(centre) - 1;

@@ -40,7 +40,8 @@ export async function openEngine({ adapterName = 'any', half = false, ...options
   const flags = options.timestamps ? [EXACT_TIMESTAMPS] : [];
   const opened = await requestAdapter(adapterName, flags);
   // A software adapter has no matrix units, and these toggles take checks away.
-  const chosen = half && !isSoftware(opened.adapter.info) ? await requestAdapter(adapterName, [...flags, HALF_TOGGLES]) : opened;
+  const chosen =
+    half && !isSoftware(opened.adapter.info) ? await requestAdapter(adapterName, [...flags, HALF_TOGGLES]) : opened;
   return await openEngineOn(chosen, options);
 }
 

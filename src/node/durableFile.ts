@@ -57,7 +57,7 @@ export function writeWhole(path: string, content: Uint8Array | string): void {
 /** Appends a whole text; it is on the disk when this returns. */
 export function appendWhole(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
   fdatasyncSync(descriptor);
 }
 
@@ -65,7 +65,8 @@ export function appendWhole(descriptor: number, text: string): void {
 export function makeFolder(path: string): void {
   const existing = nearestExisting(path);
   const missing: string[] = [];
-  for (let folder = resolve(path); folder !== existing && folder !== dirname(folder); folder = dirname(folder)) missing.push(folder);
+  for (let folder = resolve(path); folder !== existing && folder !== dirname(folder); folder = dirname(folder))
+    missing.push(folder);
   for (const folder of missing.reverse()) {
     try {
       mkdirSync(folder);

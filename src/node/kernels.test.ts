@@ -23,7 +23,8 @@ const LONG = 1e30;
 
 function askFor(engine: Engine): void {
   const graph = new Graph(engine);
-  const tensor = (shape: readonly number[]): ReturnType<Graph['input']> => graph.input('x', shape, 'f32', Float32Array.from(random(shape, 1).data));
+  const tensor = (shape: readonly number[]): ReturnType<Graph['input']> =>
+    graph.input('x', shape, 'f32', Float32Array.from(random(shape, 1).data));
   matmul(graph, tensor([64, 32]), tensor([48, 32]), 'nt');
 }
 
@@ -40,7 +41,8 @@ describe('choices of kernels', () => {
     vi.unstubAllEnvs();
     for (const engine of engines.splice(0)) engine.dispose();
   });
-  const cached = (): string => join(cache, 'palimpsest', readdirSync(join(cache, 'palimpsest')).find((name) => name.startsWith('kernels-')) ?? '');
+  const cached = (): string =>
+    join(cache, 'palimpsest', readdirSync(join(cache, 'palimpsest')).find((name) => name.startsWith('kernels-')) ?? '');
 
   it('are not measured for a short run', async () => {
     const engine = await opened();
@@ -90,7 +92,10 @@ describe('choices of kernels', () => {
     const last = variantName(question?.ways.at(-1) as KernelVariant);
     const record = join(base, 'recorded');
     mkdirSync(record);
-    writeFileSync(join(record, 'kernels.json'), kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: last } }));
+    writeFileSync(
+      join(record, 'kernels.json'),
+      kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: last } }),
+    );
     const replaying = await opened();
     const loaded = await loadChoices(replaying, record, undefined);
     askFor(replaying);
@@ -105,23 +110,34 @@ describe('choices of kernels', () => {
     const record = join(base, 'unknown.json');
     askFor(engine);
     const [question] = engine.choices.asked;
-    writeFileSync(record, kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: 'matmulGone BM=1' } }));
+    writeFileSync(
+      record,
+      kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: 'matmulGone BM=1' } }),
+    );
     const replaying = await opened();
     const loaded = await loadChoices(replaying, record, undefined);
     askFor(replaying);
-    await expect(completeChoices(replaying, loaded, 0, () => undefined)).rejects.toThrow(/names a kernel that does not exist: matmul nt .*: matmulGone BM=1/);
+    await expect(completeChoices(replaying, loaded, 0, () => undefined)).rejects.toThrow(
+      /names a kernel that does not exist: matmul nt .*: matmulGone BM=1/,
+    );
   });
 });
 
 describe('node train.js --kernels', () => {
   const folder = (name: string): string => join(base, name);
-  const record = (name: string): KernelFile => readKernelFile(readFileSync(join(folder(name), 'kernels.json'), 'utf8'), name);
+  const record = (name: string): KernelFile =>
+    readKernelFile(readFileSync(join(folder(name), 'kernels.json'), 'utf8'), name);
   const lines = (name: string): unknown[] =>
     readFileSync(join(folder(name), 'metrics.jsonl'), 'utf8')
       .trimEnd()
       .split('\n')
       .map((line) => ({ ...(JSON.parse(line) as object), imagesPerSecond: undefined }));
-  beforeAll(() => writeFileSync(folder('tiny.json'), JSON.stringify({ preset: 'demo', ...TINY, training: { ...TINY.training, mode: 'mae' } })));
+  beforeAll(() =>
+    writeFileSync(
+      folder('tiny.json'),
+      JSON.stringify({ preset: 'demo', ...TINY, training: { ...TINY.training, mode: 'mae' } }),
+    ),
+  );
 
   it('records what it took; another run replays it, with the same bits', async () => {
     const first = await spawnTrain(['--config', folder('tiny.json'), '--out', folder('first')]);
@@ -133,28 +149,58 @@ describe('node train.js --kernels', () => {
     let entries: Record<string, string> = {};
     try {
       await rehearse(engine, tinyConfig({ training: { mode: 'mae' } }), TINY_DATA);
-      entries = Object.fromEntries(engine.choices.asked.map(({ key, ways }) => [key, variantName(ways[1] as KernelVariant)]));
+      entries = Object.fromEntries(
+        engine.choices.asked.map(({ key, ways }) => [key, variantName(ways[1] as KernelVariant)]),
+      );
     } finally {
       engine.dispose();
     }
     writeFileSync(folder('chosen.json'), kernelFileText({ ...record('first'), entries }));
-    const second = await spawnTrain(['--config', folder('tiny.json'), '--out', folder('second'), '--kernels', folder('chosen.json')]);
+    const second = await spawnTrain([
+      '--config',
+      folder('tiny.json'),
+      '--out',
+      folder('second'),
+      '--kernels',
+      folder('chosen.json'),
+    ]);
     expect(second).toMatchObject({ code: 0, err: '' });
     const used = record('second').entries;
     expect(Object.keys(used).length).toBeGreaterThan(20);
     for (const [key, name] of Object.entries(used)) expect(entries[key]).toBe(name);
     expect(lines('second')).toEqual(lines('first'));
-    expect(readSessions(readFileSync(join(folder('second'), 'sessions.jsonl'), 'utf8'))).toMatchObject([{ kernels: 'kernels.json' }]);
+    expect(readSessions(readFileSync(join(folder('second'), 'sessions.jsonl'), 'utf8'))).toMatchObject([
+      { kernels: 'kernels.json' },
+    ]);
   }, 240_000);
 
   it.each([
-    ['is missing', 'nothing.json', (): string | undefined => undefined, 2, 'nothing.json cannot be read: there is no such file or folder'],
+    [
+      'is missing',
+      'nothing.json',
+      (): string | undefined => undefined,
+      2,
+      'nothing.json cannot be read: there is no such file or folder',
+    ],
     ['is damaged', 'damaged.json', (): string | undefined => '{"for', 1, 'damaged.json is damaged: it is no JSON'],
-    ['is of another adapter', 'other.json', (): string | undefined => kernelFileText({ ...record('first'), adapter: 'Card X' }), 1, "other.json is of another adapter, 'Card X'"],
+    [
+      'is of another adapter',
+      'other.json',
+      (): string | undefined => kernelFileText({ ...record('first'), adapter: 'Card X' }),
+      1,
+      "other.json is of another adapter, 'Card X'",
+    ],
   ] as const)('a recording that %s is refused', async (_, name, content, code, message) => {
     const text = content();
     if (text !== undefined) writeFileSync(folder(name), text);
-    const ended = await spawnTrain(['--config', folder('tiny.json'), '--out', folder('never'), '--kernels', folder(name)]);
+    const ended = await spawnTrain([
+      '--config',
+      folder('tiny.json'),
+      '--out',
+      folder('never'),
+      '--kernels',
+      folder(name),
+    ]);
     expect(ended.code).toBe(code);
     expect(ended.err.trimEnd().split('\n')).toEqual([expect.stringContaining(message)]);
     expect(readdirSync(base)).not.toContain('never');

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { shaders } from '../../shaders/index';
 import { counted, formatDuration } from '../common/format';
-import { kernelFileText, kernelPlace, otherPlace, readKernelFile, type KernelFile, type KernelPlace } from '../formats/kernelFile';
+import {
+  kernelFileText,
+  kernelPlace,
+  otherPlace,
+  readKernelFile,
+  type KernelFile,
+  type KernelPlace,
+} from '../formats/kernelFile';
 import { UserError } from '../common/userError';
 import type { Engine } from '../gpu/engine';
 import { isRecording } from '../imae/config/config';
@@ -78,14 +85,20 @@ export async function completeChoices(
   const { choices } = engine;
   const [unknown] = choices.unknown;
   if (recording !== undefined && unknown) {
-    throw new UserError(`--kernels: ${recording} names a kernel that does not exist: ${unknown}. Measure anew with --kernels fast.`);
+    throw new UserError(
+      `--kernels: ${recording} names a kernel that does not exist: ${unknown}. Measure anew with --kernels fast.`,
+    );
   }
   const { open, asked } = choices;
   if (recording !== undefined) {
-    note(`kernels of ${recording} for ${asked.length - open.length} of ${counted(asked.length, 'shape')}${open.length > 0 ? '; the others by rule' : ''}`);
+    note(
+      `kernels of ${recording} for ${asked.length - open.length} of ${counted(asked.length, 'shape')}${open.length > 0 ? '; the others by rule' : ''}`,
+    );
   }
   if (!mayMeasure || open.length === 0 || flops / FLOPS_A_SECOND[kindOf(engine)] < PAYS_FROM * seconds) return;
-  note(`timing kernels on ${counted(open.length, 'shape')} for up to ${formatDuration(seconds)}: once for this adapter, then kept`);
+  note(
+    `timing kernels on ${counted(open.length, 'shape')} for up to ${formatDuration(seconds)}: once for this adapter, then kept`,
+  );
   const { entries, refused, changed, ratio } = await measureKernels(engine, open, seconds);
   for (const way of refused) note(`not used on this adapter: ${way}`);
   choices.adopt(entries);
@@ -130,14 +143,19 @@ function readRecording(kernels: string, here: KernelPlace): { path: string; entr
   const file = readKernelFile(text, `--kernels: ${path}`);
   const other = otherPlace(file, here);
   if (other !== undefined) {
-    throw new UserError(`--kernels: ${path} ${other}. Such choices hold only where they were measured: give --kernels fast.`);
+    throw new UserError(
+      `--kernels: ${path} ${other}. Such choices hold only where they were measured: give --kernels fast.`,
+    );
   }
   return { path, entries: file.entries };
 }
 
 /** A name for each adapter and driver. */
 function cacheName({ adapter, driver }: KernelPlace): string {
-  const words = adapter.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 60);
+  const words = adapter
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 60);
   return `kernels-${words}-${createHash('sha256').update(`${adapter}\n${driver}`).digest('hex').slice(0, 12)}.json`;
 }
 

@@ -33,15 +33,30 @@ const CIFAR_100_FILES: Files = {
 };
 
 const PYTHON_10_FILES: Files = {
-  data_batch_1: pickledBatch({ labels: [3] }, Uint8Array.from({ length: 3072 }, () => 10)),
-  data_batch_2: pickledBatch({ labels: [7] }, Uint8Array.from({ length: 3072 }, () => 20)),
-  test_batch: pickledBatch({ labels: [9] }, Uint8Array.from({ length: 3072 }, () => 30)),
+  data_batch_1: pickledBatch(
+    { labels: [3] },
+    Uint8Array.from({ length: 3072 }, () => 10),
+  ),
+  data_batch_2: pickledBatch(
+    { labels: [7] },
+    Uint8Array.from({ length: 3072 }, () => 20),
+  ),
+  test_batch: pickledBatch(
+    { labels: [9] },
+    Uint8Array.from({ length: 3072 }, () => 30),
+  ),
   'batches.meta': pickledNames('label_names', 10),
 };
 
 const PYTHON_100_FILES: Files = {
-  train: pickledBatch({ coarse_labels: [1], fine_labels: [98] }, Uint8Array.from({ length: 3072 }, () => 10)),
-  test: pickledBatch({ coarse_labels: [2], fine_labels: [0] }, Uint8Array.from({ length: 3072 }, () => 30)),
+  train: pickledBatch(
+    { coarse_labels: [1], fine_labels: [98] },
+    Uint8Array.from({ length: 3072 }, () => 10),
+  ),
+  test: pickledBatch(
+    { coarse_labels: [2], fine_labels: [0] },
+    Uint8Array.from({ length: 3072 }, () => 30),
+  ),
   meta: pickledNames('fine_label_names', 100),
 };
 
@@ -119,12 +134,15 @@ describe('findImageSet', () => {
   it.each([
     ['CIFAR-10', 'cifar-10-python.tar.gz', PYTHON_10_FILES, CIFAR_10_FILES],
     ['CIFAR-100', 'cifar-100-python.tar.gz', PYTHON_100_FILES, CIFAR_100_FILES],
-  ])('finds in the python version of %s what is in the binary one, as a folder and as an archive', async (_, name, python, binary) => {
-    const wanted = await loadImageSet(await write(binary, 'binary'));
-    expect(await loadImageSet(await write(python, 'python'))).toEqual(wanted);
-    await writeFile(join(folder, name), gzipSync(await tar(python, 'cifar-python/')));
-    expect(await loadImageSet(join(folder, name))).toEqual(wanted);
-  });
+  ])(
+    'finds in the python version of %s what is in the binary one, as a folder and as an archive',
+    async (_, name, python, binary) => {
+      const wanted = await loadImageSet(await write(binary, 'binary'));
+      expect(await loadImageSet(await write(python, 'python'))).toEqual(wanted);
+      await writeFile(join(folder, name), gzipSync(await tar(python, 'cifar-python/')));
+      expect(await loadImageSet(join(folder, name))).toEqual(wanted);
+    },
+  );
 
   it('numbers more than nine batches by value', async () => {
     const batches = Object.fromEntries(
@@ -136,13 +154,19 @@ describe('findImageSet', () => {
 
   it('says that nothing is there', async () => {
     const path = join(folder, 'nowhere');
-    expect(await failure(path)).toMatch(`--data: ${path} cannot be opened: there is no such file or folder. Expected CIFAR-10`);
+    expect(await failure(path)).toMatch(
+      `--data: ${path} cannot be opened: there is no such file or folder. Expected CIFAR-10`,
+    );
   });
 
   it.each<[string, Files, RegExp]>([
     ['an empty folder', {}, /holds no image set: it is empty\. Expected/],
     ['some other folder', { 'a.pdf': '', 'b.pdf': '' }, /it contains a\.pdf, b\.pdf\. Expected/],
-    ['half of the python version', { data_batch_1: '', 'batches.meta': '' }, /like CIFAR-10, but test_batch is missing.*python version/],
+    [
+      'half of the python version',
+      { data_batch_1: '', 'batches.meta': '' },
+      /like CIFAR-10, but test_batch is missing.*python version/,
+    ],
     ['half of that of CIFAR-100', { train: '', meta: '' }, /like CIFAR-100, but test is missing.*python version/],
     ['no pickle', { train: 'x', test: 'y', meta: 'z' }, /Cannot read .*meta/],
     ['a packed archive', { 'cifar-10-binary.tar.gz': '' }, /contains cifar-10-binary\.tar\.gz; give .*tar\.gz to load/],

@@ -21,6 +21,7 @@ export async function findImageSet(path: string): Promise<DetectedDataset> {
   if (!status.isDirectory() && !ARCHIVE.test(path)) {
     throw new UserError(`--data: ${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
   }
-  if (!status.isDirectory()) return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
+  if (!status.isDirectory())
+    return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
   return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path)));
 }

@@ -32,7 +32,7 @@ function openedFile(file: number): ByteSource {
     size: fstatSync(file).size,
     read: (at, length) => {
       const bytes = new Uint8Array(length);
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const read = readSync(file, bytes, done, Math.min(length - done, MOST_AT_ONCE), at + done);
         if (read === 0) throw new Error(`it ends at byte ${at + done}, before it should`);
         done += read;

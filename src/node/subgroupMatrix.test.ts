@@ -17,11 +17,21 @@ async function openNull(configs: readonly unknown[]): Promise<{ engine: Engine; 
   return { engine: Engine.borrow(device, { info: info as unknown as GPUAdapterInfo }), gpu };
 }
 
-const config = (componentType: string, resultComponentType: string, side: number): unknown =>
-  ({ componentType, resultComponentType, M: side, N: side, K: side });
+const config = (componentType: string, resultComponentType: string, side: number): unknown => ({
+  componentType,
+  resultComponentType,
+  M: side,
+  N: side,
+  K: side,
+});
 
 it('compiles the probe of subgroup matrices, of the largest shape of f16 into f32', async () => {
-  const { engine, gpu } = await openNull([config('f16', 'f16', 32), config('f16', 'f32', 8), config('f16', 'f32', 16), config('f32', 'f32', 64)]);
+  const { engine, gpu } = await openNull([
+    config('f16', 'f16', 32),
+    config('f16', 'f32', 8),
+    config('f16', 'f32', 16),
+    config('f32', 'f32', 64),
+  ]);
   const shape = subgroupMatrix(engine);
   expect(shape).toEqual({ m: 16, n: 16, k: 16, lanes: engine.info.subgroupMaxSize });
   if (!shape) return;

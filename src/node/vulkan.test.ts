@@ -55,7 +55,10 @@ describe.runIf(['x64', 'arm64'].includes(process.arch))('the Vulkan loader', () 
 
   it('is found through the cache of the linker', () => {
     const path = put('/opt/drivers/lib/libvulkan.so.1', elf());
-    put('/etc/ld.so.cache', Buffer.from(`glibc-ld.so.cache1.1\0\x01\x02libvulkan.so.1\0${path}\0/opt/other/libz.so.1\0`, 'latin1'));
+    put(
+      '/etc/ld.so.cache',
+      Buffer.from(`glibc-ld.so.cache1.1\0\x01\x02libvulkan.so.1\0${path}\0/opt/other/libz.so.1\0`, 'latin1'),
+    );
     expect(find()).toBe(path);
   });
 
@@ -119,10 +122,13 @@ describe('driver files', () => {
     ]);
   });
 
-  it.each(['', '{', '[]', 'null', '{"ICD":{}}', '{"ICD":{"library_path":7}}'])('must be what they should be, not %s', (text) => {
-    put(`${ICD}/x.json`, text);
-    expect(list()[0]?.problem).toMatch(/not a driver file/);
-  });
+  it.each(['', '{', '[]', 'null', '{"ICD":{}}', '{"ICD":{"library_path":7}}'])(
+    'must be what they should be, not %s',
+    (text) => {
+      put(`${ICD}/x.json`, text);
+      expect(list()[0]?.problem).toMatch(/not a driver file/);
+    },
+  );
 
   it('are those that a variable names, and no others', () => {
     put('/usr/lib/libdriver.so', elf());

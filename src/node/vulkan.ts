@@ -164,7 +164,10 @@ function libraryAt(path: string, place: VulkanPlace): Library | undefined {
     return { path, kind: 'broken' };
   }
   if (!head.subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))) return { path, kind: 'broken' };
-  return { path, kind: head.readUInt16LE(18) === (MACHINES[process.arch] ?? head.readUInt16LE(18)) ? 'library' : 'foreign' };
+  return {
+    path,
+    kind: head.readUInt16LE(18) === (MACHINES[process.arch] ?? head.readUInt16LE(18)) ? 'library' : 'foreign',
+  };
 }
 
 function pathsOf(list: string | undefined): string[] {

@@ -10,7 +10,10 @@ import type { Tensor } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
 import { lanesFor, recordRowSums } from './reduce';
 
-const kernels = kernelsOf('alignment', source, ['alignmentTerms', 'alignmentMeans', 'alignmentGradient'], { maskedMse, reduce });
+const kernels = kernelsOf('alignment', source, ['alignmentTerms', 'alignmentMeans', 'alignmentGradient'], {
+  maskedMse,
+  reduce,
+});
 
 export interface AlignmentOperands {
   /** [2B, 1 + L, P·P·C]: of B images under one mask each, then of the same images under another; the class token first. */
@@ -43,10 +46,17 @@ export interface Alignment {
  *
  * @throws EngineError `bad-shape`
  */
-export function alignment(graph: Graph, { prediction, images, idsRestore, keep, patch, normPix }: AlignmentOperands): Alignment {
+export function alignment(
+  graph: Graph,
+  { prediction, images, idsRestore, keep, patch, normPix }: AlignmentOperands,
+): Alignment {
   const { samples, C, H, W } = matchShape('alignment', 'images', images.shape, ['samples', 'C', 'H', 'W']);
   const B = samples / 2;
-  check(Number.isInteger(B), `${samples} samples are no two masks of each image`, 'Give each image twice, the whole batch after itself.');
+  check(
+    Number.isInteger(B),
+    `${samples} samples are no two masks of each image`,
+    'Give each image twice, the whole batch after itself.',
+  );
   const length = (H / patch) * (W / patch);
   const patchSize = patch * patch * C;
   check(
@@ -54,10 +64,18 @@ export function alignment(graph: Graph, { prediction, images, idsRestore, keep, 
     `images of ${H}×${W} don't divide into patches of ${patch}×${patch}`,
     'Choose a patch size that divides both.',
   );
-  check(!normPix || patchSize > 1, 'a patch of one element has no variance to normalise by', 'Use larger patches, or raw pixels.');
+  check(
+    !normPix || patchSize > 1,
+    'a patch of one element has no variance to normalise by',
+    'Use larger patches, or raw pixels.',
+  );
   matchShape('alignment', 'prediction', prediction.shape, [2 * B, 1 + length, patchSize]);
   const rows = matchIds('alignment', 'idsRestore', idsRestore, 2 * B, length);
-  check(rows === 2 * B, `${rows} masks for ${B} images`, 'Give each image two masks: one row for each, then another for each.');
+  check(
+    rows === 2 * B,
+    `${rows} masks for ${B} images`,
+    'Give each image two masks: one row for each, then another for each.',
+  );
   checkKeep('alignment', keep, length);
 
   const terms = graph.empty('alignment terms', [3, B * length]);

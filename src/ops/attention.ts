@@ -44,9 +44,17 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
   const out = graph.empty('attention', [b, n, heads * d], qkv.dtype, qkv.requiresGrad);
   const lse = graph.empty('attention lse', [b, heads, n]);
-  const way = ({ kernel, params, workgroups }: AttentionWay): KernelVariant => ({ kernel: kernels[kernel], params, workgroups });
+  const way = ({ kernel, params, workgroups }: AttentionWay): KernelVariant => ({
+    kernel: kernels[kernel],
+    params,
+    workgroups,
+  });
   /** @param products of N × N by d that it makes */
-  const dispatch = (part: 'forward' | 'backwardQ' | 'backwardKV', products: number, bindings: Readonly<Record<string, Tensor>>): void => {
+  const dispatch = (
+    part: 'forward' | 'backwardQ' | 'backwardKV',
+    products: number,
+    bindings: Readonly<Record<string, Tensor>>,
+  ): void => {
     const { others, ...first } = plan[part];
     const ofBias = bias ? ` bias ${bias.shape.join('×')}` : '';
     graph.dispatch({
@@ -86,7 +94,12 @@ export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, b
   return out;
 }
 
-function stridesOfBias(bias: Tensor, b: number, heads: number, n: number): { biasBatchStride: number; biasHeadStride: number } {
+function stridesOfBias(
+  bias: Tensor,
+  b: number,
+  heads: number,
+  n: number,
+): { biasBatchStride: number; biasHeadStride: number } {
   const { samples, rows } = matchShape('attention', 'bias', bias.shape, ['samples', 'rows', n, n]);
   if ((samples !== b && samples !== 1) || (rows !== heads && rows !== 1)) {
     throw new EngineError(

@@ -176,8 +176,14 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
   const way = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionWay => ({
     kernel,
     params: {
-      D: shape.d, COLUMNS: columns, GROUPS: rowGroups, ACROSS: across, HEADS: heads,
-      HALF: half, KEY_MASK: shape.mask, BIAS: shape.bias,
+      D: shape.d,
+      COLUMNS: columns,
+      GROUPS: rowGroups,
+      ACROSS: across,
+      HEADS: heads,
+      HALF: half,
+      KEY_MASK: shape.mask,
+      BIAS: shape.bias,
     },
     workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * Math.ceil(shape.n / (4 * rowGroups))),
   });

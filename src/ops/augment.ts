@@ -39,7 +39,10 @@ export interface AugmentInputs {
  * @returns [B, C, size, size] f32
  * @throws EngineError `bad-shape`
  */
-export function augment(graph: Graph, { chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs): Tensor {
+export function augment(
+  graph: Graph,
+  { chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs,
+): Tensor {
   const { B } = matchShape('augment', 'indices', indices.shape, ['B']);
   assertU32('augment', 'indices', indices);
   matchShape('augment', 'crops', crops.shape, [B, 5]);

@@ -22,7 +22,12 @@ export function concat(graph: Graph, parts: readonly Tensor[]): Tensor {
   const [, ...inner] = first.shape;
   for (const [index, part] of parts.entries()) matchShape('concat', `part ${index}`, part.shape, ['N', ...inner]);
   const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
-  const out = graph.empty('concat', [rows, ...inner], 'f32', parts.some((part) => part.requiresGrad));
+  const out = graph.empty(
+    'concat',
+    [rows, ...inner],
+    'f32',
+    parts.some((part) => part.requiresGrad),
+  );
   const cell = sizeOf(inner) % 4 === 0 ? 4 : 1;
   let offset = 0;
   const placed = parts.map((part) => {

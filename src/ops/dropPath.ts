@@ -26,7 +26,8 @@ export function dropPath(graph: Graph, x: Tensor, branch: Tensor, { scales, row 
   matchShape('dropPath', 'branch', branch.shape, x.shape);
   const [samples = 1] = x.shape;
   const { R } = matchShape('dropPath', 'scales', scales.shape, ['R', samples]);
-  if (row < 0 || row >= R) throw new EngineError('bad-shape', `dropPath: row ${row} of ${R}.`, 'Name a row that is there.');
+  if (row < 0 || row >= R)
+    throw new EngineError('bad-shape', `dropPath: row ${row} of ${R}.`, 'Name a row that is there.');
   const place = {
     uniforms: { count: x.size, span: x.size / samples, first: row * samples },
     workgroups: workgroupRow(Math.ceil(x.size / 64)),

@@ -7,12 +7,12 @@ import { matchShape, rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { lanesFor } from './reduce';
 
-const kernels = kernelsOf('layerNorm', source, [
-  'layerNormForward',
-  'layerNormBackward',
-  'layerNormParameters',
-  'layerNormReduce',
-], { reduce });
+const kernels = kernelsOf(
+  'layerNorm',
+  source,
+  ['layerNormForward', 'layerNormBackward', 'layerNormParameters', 'layerNormReduce'],
+  { reduce },
+);
 
 /**
  * LayerNorm over the last axis (Ba et al. 2016).
@@ -27,7 +27,12 @@ export function layerNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, 
   const { rows, width } = rowsOf(x.shape);
   matchShape('layerNorm', 'gamma', gamma.shape, [width]);
   matchShape('layerNorm', 'beta', beta.shape, [width]);
-  const y = graph.empty('layerNorm', x.shape, graph.precision, [x, gamma, beta].some((input) => input.requiresGrad));
+  const y = graph.empty(
+    'layerNorm',
+    x.shape,
+    graph.precision,
+    [x, gamma, beta].some((input) => input.requiresGrad),
+  );
   const mean = graph.empty('layerNorm mean', [rows]);
   const rstd = graph.empty('layerNorm rstd', [rows]);
   const LANES = lanesFor(width, graph.engine.traits);

@@ -30,7 +30,10 @@ export function linear(
   if (residual) matchShape('linear', 'residual', residual.shape, shape);
   const requiresGrad = [x, weight, bias, residual].some((input) => input?.requiresGrad);
   const out = graph.empty('linear', shape, precision, requiresGrad);
-  recordMatmul(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, out }, false, { bias, ...(residual ? { residual } : {}) });
+  recordMatmul(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, out }, false, {
+    bias,
+    ...(residual ? { residual } : {}),
+  });
   graph.record('linear', [out], (gradients) => {
     const dOut = gradients.of(out);
     if (!dOut) return;
@@ -57,7 +60,12 @@ export function recordLinearBackward(
 export function recordParameterGradients(
   graph: Graph,
   { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
-  { x, weight, bias, dOut }: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
+  {
+    x,
+    weight,
+    bias,
+    dOut,
+  }: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
   gradients: Gradients,
 ): void {
   const dWeight = gradients.into(weight);

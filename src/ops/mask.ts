@@ -74,7 +74,11 @@ export function drawMasks(
   const kind = typeof choice === 'object' ? 'weighted' : choice;
   const side = kind === 'block' || kind === 'grid' ? Math.sqrt(length) : 1;
   if (!Number.isInteger(side)) {
-    throw new EngineError('bad-shape', `drawMasks: ${length} patches are no square grid.`, `Choose another mask than ${kind}.`);
+    throw new EngineError(
+      'bad-shape',
+      `drawMasks: ${length} patches are no square grid.`,
+      `Choose another mask than ${kind}.`,
+    );
   }
   const idsShuffle = graph.empty('idsShuffle', [batch, length], 'u32');
   const idsRestore = graph.empty('idsRestore', [batch, length], 'u32');

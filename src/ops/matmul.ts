@@ -9,7 +9,14 @@ import type { Tensor } from '../tensor/tensor';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
 import { recordSplitKReduce, type Target } from './splitKReduce';
 
-export const MATMUL_KERNELS = ['matmulPlain', 'matmulTile', 'matmulRegister', 'matmulShuffle', 'matmulPanel', 'matmulMatrix'] as const;
+export const MATMUL_KERNELS = [
+  'matmulPlain',
+  'matmulTile',
+  'matmulRegister',
+  'matmulShuffle',
+  'matmulPanel',
+  'matmulMatrix',
+] as const;
 
 const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
 
@@ -99,14 +106,22 @@ export function recordMatmulBackward(
   const dA = into(a);
   if (dA) {
     // nn: dA = dC·Bᵀ;  nt: dA = dC·B;  tn: dA = B·dCᵀ.
-    const shape = { nn: { layout: 'nt', m, n: k, k: n }, nt: { layout: 'nn', m, n: k, k: n }, tn: { layout: 'nt', m: k, n: m, k: n } }[layout];
+    const shape = {
+      nn: { layout: 'nt', m, n: k, k: n },
+      nt: { layout: 'nn', m, n: k, k: n },
+      tn: { layout: 'nt', m: k, n: m, k: n },
+    }[layout];
     const operands = layout === 'tn' ? { a: b, b: dOut } : { a: dOut, b };
     recordMatmul(graph, shape as MatmulShape, { ...operands, out: dA.out }, dA.accumulate);
   }
   const dB = into(b);
   if (dB) {
     // nn: dB = Aᵀ·dC;  nt: dB = dCᵀ·A;  tn: dB = A·dC.
-    const shape = { nn: { layout: 'tn', m: k, n, k: m }, nt: { layout: 'tn', m: n, n: k, k: m }, tn: { layout: 'nn', m: k, n, k: m } }[layout];
+    const shape = {
+      nn: { layout: 'tn', m: k, n, k: m },
+      nt: { layout: 'tn', m: n, n: k, k: m },
+      tn: { layout: 'nn', m: k, n, k: m },
+    }[layout];
     const operands = layout === 'nt' ? { a: dOut, b: a } : { a, b: dOut };
     recordMatmul(graph, shape as MatmulShape, { ...operands, out: dB.out }, dB.accumulate);
   }

@@ -101,7 +101,12 @@ const TILES: readonly Tile[] = [
   [32, 32, 4],
 ];
 /** Four subgroups make 64 × 64 outputs, or, where that would leave a GPU idle, 32 × 32. */
-function planMatrix({ m, n, k }: MatmulShape, kSplit: number, params: MatmulPlan['params'], { M, N, K }: MatrixUnit): MatmulPlan {
+function planMatrix(
+  { m, n, k }: MatmulShape,
+  kSplit: number,
+  params: MatmulPlan['params'],
+  { M, N, K }: MatrixUnit,
+): MatmulPlan {
   const splits = Math.ceil(k / kSplit);
   const side = Math.ceil(m / 64) * Math.ceil(n / 64) * splits >= FILL ? 64 : 32;
   const share = { LEFTS: side / 2 / M, RIGHTS: side / 2 / N };
@@ -133,7 +138,11 @@ function softwareWays(
   kSplit: number,
   common: MatmulVariant['params'],
 ): [MatmulVariant, ...MatmulVariant[]] {
-  const grid = (width: number, height: number): [number, number, number] => [Math.ceil(n / width), Math.ceil(m / height), 1];
+  const grid = (width: number, height: number): [number, number, number] => [
+    Math.ceil(n / width),
+    Math.ceil(m / height),
+    1,
+  ];
   const register = (TM: number, TN: number): MatmulVariant => {
     const WIDTH = 8;
     return { kernel: 'matmulRegister', params: { ...common, TM, TN, WIDTH }, workgroups: grid(WIDTH * TN, TM) };

@@ -15,10 +15,18 @@ const kernels = kernelsOf('meanPool', source, ['meanPoolForward', 'meanPoolBackw
  * @returns [S, D]
  * @throws EngineError `bad-shape`
  */
-export function meanPool(graph: Graph, x: Tensor, { first, count }: { readonly first: number; readonly count: number }): Tensor {
+export function meanPool(
+  graph: Graph,
+  x: Tensor,
+  { first, count }: { readonly first: number; readonly count: number },
+): Tensor {
   const { S, T: tokens, D: width } = matchShape('meanPool', 'x', x.shape, ['S', 'T', 'D']);
   if (first < 0 || count < 1 || first + count > tokens) {
-    throw new EngineError('bad-shape', `pool: tokens ${first} to ${first + count - 1} of ${tokens}.`, 'Name tokens that are there.');
+    throw new EngineError(
+      'bad-shape',
+      `pool: tokens ${first} to ${first + count - 1} of ${tokens}.`,
+      'Name tokens that are there.',
+    );
   }
   const sizes = { tokens, width, first, count };
   const y = graph.empty('meanPool', [S, width], 'f32', x.requiresGrad);

@@ -28,13 +28,7 @@ export interface MixedBatch {
  * @param branches 2 for both targets, 1 for the subordinates alone
  * @throws EngineError `bad-shape`
  */
-export function mixture(
-  graph: Graph,
-  image1: Tensor,
-  image2: Tensor,
-  alpha: Tensor,
-  branches: 1 | 2 = 2,
-): MixedBatch {
+export function mixture(graph: Graph, image1: Tensor, image2: Tensor, alpha: Tensor, branches: 1 | 2 = 2): MixedBatch {
   matchShape('mixture', 'image2', image2.shape, image1.shape);
   const [batch = 1, ...inner] = image1.shape;
   if (alpha.shape.length !== 1 || (alpha.size !== 1 && alpha.size !== batch)) {

@@ -84,26 +84,32 @@ const works: Readonly<Record<string, Work>> = {
 };
 
 describe('every way to do a dispatch gives the bits of the first', { tags: ['thorough'] }, () => {
-  it.each(['kernels for GPUs', 'kernels for software adapters'])('%s', async (variant) => {
-    let most = 0;
-    for (const [name, work] of Object.entries(works)) {
-      const fresh = (): Engine => engineVariants(engine)[variant] as Engine;
-      const byRule = fresh();
-      const wanted = await bitsOf(byRule, work);
-      const { asked } = byRule.choices;
-      expect(byRule.choices.used, name).toEqual({});
-      for (let way = 1; way < Math.max(...asked.map(({ ways }) => ways.length)); way++) {
-        const other = fresh();
-        const entries = asked.map(({ key, ways }) => [key, variantName(ways[way] ?? (ways.at(-1) as KernelVariant))] as const);
-        other.choices.adopt(Object.fromEntries(entries));
-        expect(await bitsOf(other, work), `${name}: ${String(entries)}`).toEqual(wanted);
-        // It was indeed done in that way.
-        expect(other.choices.used).toEqual(Object.fromEntries(entries));
-        most = Math.max(most, way);
+  it.each(['kernels for GPUs', 'kernels for software adapters'])(
+    '%s',
+    async (variant) => {
+      let most = 0;
+      for (const [name, work] of Object.entries(works)) {
+        const fresh = (): Engine => engineVariants(engine)[variant] as Engine;
+        const byRule = fresh();
+        const wanted = await bitsOf(byRule, work);
+        const { asked } = byRule.choices;
+        expect(byRule.choices.used, name).toEqual({});
+        for (let way = 1; way < Math.max(...asked.map(({ ways }) => ways.length)); way++) {
+          const other = fresh();
+          const entries = asked.map(
+            ({ key, ways }) => [key, variantName(ways[way] ?? (ways.at(-1) as KernelVariant))] as const,
+          );
+          other.choices.adopt(Object.fromEntries(entries));
+          expect(await bitsOf(other, work), `${name}: ${String(entries)}`).toEqual(wanted);
+          // It was indeed done in that way.
+          expect(other.choices.used).toEqual(Object.fromEntries(entries));
+          most = Math.max(most, way);
+        }
       }
-    }
-    expect(most).toBeGreaterThan(2);
-  }, 600_000);
+      expect(most).toBeGreaterThan(2);
+    },
+    600_000,
+  );
 });
 
 /** Each element squared, after so many idle turns; or something else. */
@@ -132,7 +138,10 @@ function squares(...ways: readonly { readonly TURNS: number; readonly WRONG: num
     key: 'squares',
     ways: ways.map((params) => ({ kernel: kernels['squares'] as Kernel, params, workgroups: [Math.ceil(count / 64)] })),
     uniforms: { count },
-    sizes: new Map([['x', 4 * count], ['y', 4 * count]]),
+    sizes: new Map([
+      ['x', 4 * count],
+      ['y', 4 * count],
+    ]),
     flops: count,
     uses: 1,
   };
@@ -161,7 +170,10 @@ describe('measuring', () => {
   it('nor one that does not compile', async () => {
     const broken = parseShader('broken', SQUARES.replace('squares', 'broken').replace('select(', 'choose('));
     const question = squares({ TURNS: 1, WRONG: 0 });
-    const ways = [...question.ways, { kernel: broken['broken'] as Kernel, params: { TURNS: 0, WRONG: 0 }, workgroups: [1] as const }];
+    const ways = [
+      ...question.ways,
+      { kernel: broken['broken'] as Kernel, params: { TURNS: 0, WRONG: 0 }, workgroups: [1] as const },
+    ];
     const { entries, refused } = await measureKernels(engine, [{ ...question, ways }], 60);
     expect(entries).toEqual({ squares: 'squares TURNS=1 WRONG=0' });
     expect(refused).toEqual([expect.stringMatching(/^squares: broken TURNS=0 WRONG=0 cannot run: Kernel 'broken'/)]);
@@ -173,7 +185,9 @@ describe('measuring', () => {
   });
 
   it('begins nothing where there is no time left, and leaves no memory behind', async () => {
-    expect(await measureKernels(engine, [squares({ TURNS: 9, WRONG: 0 }, { TURNS: 0, WRONG: 0 })], -1)).toMatchObject({ entries: {} });
+    expect(await measureKernels(engine, [squares({ TURNS: 9, WRONG: 0 }, { TURNS: 0, WRONG: 0 })], -1)).toMatchObject({
+      entries: {},
+    });
     expect(engine.pool.liveBuffers).toBe(0);
   });
 

@@ -39,7 +39,11 @@ const SAMPLE_SECONDS = { gpu: 0.002, host: 0.02 };
  * @param seconds no further question is begun after so many, and one that was is given up after twice as many
  * @throws EngineError where the device fails; a question that does not fit into memory is left open
  */
-export async function measureKernels(engine: Engine, questions: readonly TuningKey[], seconds: number): Promise<Measurement> {
+export async function measureKernels(
+  engine: Engine,
+  questions: readonly TuningKey[],
+  seconds: number,
+): Promise<Measurement> {
   const [lastBegin, deadline] = [1, 2].map((times) => performance.now() + times * seconds * 1000) as [number, number];
   const entries: Record<string, string> = {};
   const refused: string[] = [];
@@ -109,7 +113,11 @@ async function whatIsWrong(scratch: Scratch, way: KernelVariant): Promise<string
 }
 
 /** Rounds of all contenders; the first of them wins but where another is faster beyond noise. */
-async function race(contenders: readonly Contender[], deadline: number, hopeless: Set<string>): Promise<Answer | undefined> {
+async function race(
+  contenders: readonly Contender[],
+  deadline: number,
+  hopeless: Set<string>,
+): Promise<Answer | undefined> {
   let running = contenders;
   for (let round = 0; round < ROUNDS && running.length > 1; round++) {
     if (performance.now() > deadline) return undefined;
@@ -188,7 +196,11 @@ class Scratch {
     }
   }
 
-  private dispatch(graph: Graph, { kernel, params, workgroups }: KernelVariant, into: Readonly<Record<string, Tensor>>): void {
+  private dispatch(
+    graph: Graph,
+    { kernel, params, workgroups }: KernelVariant,
+    into: Readonly<Record<string, Tensor>>,
+  ): void {
     const { uniforms } = this.question;
     graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
   }
@@ -205,7 +217,9 @@ class Scratch {
     this.fill(this.found);
     const graph = new Graph(this.engine);
     this.dispatch(graph, way, this.found);
-    const counts = Object.entries(this.found).map(([name, tensor]) => sameBits(graph, tensor, this.wanted[name] as Tensor));
+    const counts = Object.entries(this.found).map(([name, tensor]) =>
+      sameBits(graph, tensor, this.wanted[name] as Tensor),
+    );
     return await this.once(graph, counts);
   }
 

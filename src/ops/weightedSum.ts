@@ -21,7 +21,12 @@ export interface WeightedTerm {
  */
 export function weightedSum(graph: Graph, terms: readonly WeightedTerm[]): Tensor {
   if (terms.length === 0) throw new EngineError('bad-shape', 'weightedSum: there are no terms.', 'Give at least one.');
-  const total = graph.empty('weightedSum', [1], 'f32', terms.some(({ values }) => values.requiresGrad));
+  const total = graph.empty(
+    'weightedSum',
+    [1],
+    'f32',
+    terms.some(({ values }) => values.requiresGrad),
+  );
   const recorded = terms.map(({ values, weights: numbers }, index) => {
     if (numbers.length !== values.size) {
       throw new EngineError(

@@ -74,13 +74,18 @@ export class AdamW {
   }
 
   private segmentTable({ members, size }: Arena): Float32Array {
-    const { weightDecay, muon, group = (parameter: Parameter) => ({ scale: 1, decayed: isDecayed(parameter) }) } = this.options;
+    const {
+      weightDecay,
+      muon,
+      group = (parameter: Parameter) => ({ scale: 1, decayed: isDecayed(parameter) }),
+    } = this.options;
     const table = new Float32Array((size / SEGMENT_BYTES) * 2);
     for (const member of members) {
       const { offset, size: bytes } = member.storage as Slice;
       const { scale, decayed } = muon && muon.matrices(member) > 0 ? { scale: 0, decayed: false } : group(member);
       const decay = decayed ? weightDecay : 0;
-      for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES) table.set([scale, decay], (at / SEGMENT_BYTES) * 2);
+      for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES)
+        table.set([scale, decay], (at / SEGMENT_BYTES) * 2);
     }
     return table;
   }
@@ -138,7 +143,10 @@ export class AdamW {
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
-          values.set(`${moment}.${member.name}`, new Float32Array(await this.engine.read(this.place(state, moment, member))));
+          values.set(
+            `${moment}.${member.name}`,
+            new Float32Array(await this.engine.read(this.place(state, moment, member))),
+          );
         }
       }
     }

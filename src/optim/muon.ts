@@ -161,10 +161,15 @@ function plan(
   height: number,
   width: number,
 ): Pick<Dispatch, 'kernel' | 'workgroups'> & { readonly params: ParamValues } {
-  const tiles = (rows: number, columns: number): number => matrices * Math.ceil(height / rows) * Math.ceil(width / columns);
+  const tiles = (rows: number, columns: number): number =>
+    matrices * Math.ceil(height / rows) * Math.ceil(width / columns);
   if (software && !plain && (subgroups?.min ?? 0) <= 4) {
     return { kernel: kernels.muonPanel, params: PANEL, workgroups: workgroupRow(tiles(PANEL_ROWS, 4 * PANEL.COLUMNS)) };
   }
   const side = software && !plain ? SOFTWARE_TILE : TILE;
-  return { kernel: kernels.muonProduct, params: { TM: side, TN: side }, workgroups: workgroupRow(Math.ceil(tiles(side, side) / 64)) };
+  return {
+    kernel: kernels.muonProduct,
+    params: { TM: side, TN: side },
+    workgroups: workgroupRow(Math.ceil(tiles(side, side) / 64)),
+  };
 }

@@ -24,7 +24,7 @@ describe('learningRateAt', () => {
       const next = rates[i + 1] ?? schedule.minimum;
       expect(next).toBeLessThanOrEqual(rate);
       // The steepest fall of half a cosine over n steps is π/2n of its height.
-      expect(rate - next).toBeLessThan(((Math.PI / 200) * 1e-3) * 1.01);
+      expect(rate - next).toBeLessThan((Math.PI / 200) * 1e-3 * 1.01);
     }
   });
 

@@ -20,7 +20,10 @@ export interface Schedule {
  *
  * @param step counted from 0
  */
-export function learningRateAt({ peak, minimum, warmupSteps, steps, decay = 'cosine' }: Schedule, step: number): number {
+export function learningRateAt(
+  { peak, minimum, warmupSteps, steps, decay = 'cosine' }: Schedule,
+  step: number,
+): number {
   if (step < warmupSteps) return (peak * step) / warmupSteps;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
   if (decay !== 'cosine') return minimum + (peak - minimum) * Math.min(1, (1 - progress) / decay);

@@ -123,7 +123,10 @@ describe('panels', () => {
     const rows = [{ label: 'row', images: [image(2, 1), image(2, 1, 100)] }];
     const { context } = draw(sheet({ rows, scale: 3 }));
     const sizes = context.images.map(({ left, right, top, bottom }) => [right - left, bottom - top]);
-    expect(sizes).toEqual([[6, 3], [6, 3]]);
+    expect(sizes).toEqual([
+      [6, 3],
+      [6, 3],
+    ]);
     const line = [...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[4, 5, 6, 7], ...[4, 5, 6, 7], ...[4, 5, 6, 7]];
     expect([...(context.images[0]?.data ?? [])]).toEqual([...line, ...line, ...line]);
     expect([...(context.images[1]?.data ?? [])]).toEqual([...line, ...line, ...line].map((byte) => byte + 100));

@@ -126,10 +126,7 @@ export function layoutPanels(context: GridContext, sheet: ImageGrid): GridLayout
   }
   const words = (texts: readonly string[]): string[] => texts.flatMap((text) => text.split(/\s+/));
   const all = rows.flatMap(({ images }) => images);
-  const cellWidth = Math.max(
-    widest(context, words(columns), HEADING),
-    ...all.map((image) => image.width * scale),
-  );
+  const cellWidth = Math.max(widest(context, words(columns), HEADING), ...all.map((image) => image.width * scale));
   const cellHeight = Math.max(0, ...all.map((image) => image.height * scale));
 
   const labels = rows.map(({ label }) => wrap(context, label, LABEL, LABEL_WIDTH));

@@ -119,7 +119,10 @@ test('a log grows line by line, and what was read before stays as it was', () =>
   log.add({ phase: 'imae', step: 1, loss: 1 });
   log.add({ phase: 'imae', step: 2, unmixing: { subordinate: errors, takenApart: true } });
   expect(before).toMatchObject({ curves: { steps: [0], lines: 1 }, scores: [] });
-  expect(log.phase('imae')).toMatchObject({ curves: { steps: [0, 1], values: { loss: [2, 1] } }, scores: [{ step: 2 }] });
+  expect(log.phase('imae')).toMatchObject({
+    curves: { steps: [0, 1], values: { loss: [2, 1] } },
+    scores: [{ step: 2 }],
+  });
   log.add({ phase: 'imae', step: 1, loss: 3 }); // it went on from there
   expect(log.phases().get('imae')?.curves.values.loss).toEqual([2, 3]);
 });

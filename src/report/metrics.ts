@@ -76,7 +76,10 @@ export function readMetrics(text: string): Map<string, PhaseMetrics> {
  * since a run went on from an earlier checkpoint, the later lines count.
  */
 export class MetricsLog {
-  private readonly found = new Map<string, { readonly rows: RunLine[]; readonly scores: ScorePoint[]; made?: PhaseMetrics | undefined }>();
+  private readonly found = new Map<
+    string,
+    { readonly rows: RunLine[]; readonly scores: ScorePoint[]; made?: PhaseMetrics | undefined }
+  >();
 
   add(line: RunLine): void {
     const { phase, step } = line;

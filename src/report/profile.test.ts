@@ -11,9 +11,25 @@ const profile: PhaseProfile = {
   gaps: 2,
   host: { draw: 0.5, inputs: 0.004, encode: 0.1, submit: 0.2 },
   rows: [
-    { kernel: 'matmulTile', work: 'matmul nt 8×8×8', dispatches: 2, milliseconds: 6, share: 0.6, gflops: 100, gigabytes: 10 },
+    {
+      kernel: 'matmulTile',
+      work: 'matmul nt 8×8×8',
+      dispatches: 2,
+      milliseconds: 6,
+      share: 0.6,
+      gflops: 100,
+      gigabytes: 10,
+    },
     { kernel: 'add', work: 'add', dispatches: 10, milliseconds: 2.5, share: 0.25, gigabytes: 50 },
-    { kernel: 'matmulTile', work: 'matmul nn 8×8×8', dispatches: 1, milliseconds: 1.5, share: 0.15, gflops: 200, gigabytes: 20 },
+    {
+      kernel: 'matmulTile',
+      work: 'matmul nn 8×8×8',
+      dispatches: 1,
+      milliseconds: 1.5,
+      share: 0.15,
+      gflops: 200,
+      gigabytes: 20,
+    },
   ],
 };
 
@@ -35,7 +51,10 @@ describe('a profile', () => {
     const ceilings = { f32: 400, copy: 100 };
     const table = profileTable(withCeilings(profile, ceilings)).slice(1, 6);
     expect(table.map((line) => line.split(/ {2,}/).at(-1))).toEqual(['of ceiling', '30 %', '25 %', '50 %', '50 %']);
-    const { rows } = withCeilings({ ...profile, rows: profile.rows.map((row) => ({ ...row, kernel: 'matmulMatrix' })) }, { ...ceilings, subgroupMatrix: 1000 });
+    const { rows } = withCeilings(
+      { ...profile, rows: profile.rows.map((row) => ({ ...row, kernel: 'matmulMatrix' })) },
+      { ...ceilings, subgroupMatrix: 1000 },
+    );
     expect(rows.map(({ ofCeiling }) => ofCeiling)).toEqual([0.1, 0.5, 0.2]);
   });
 

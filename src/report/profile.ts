@@ -64,7 +64,10 @@ export interface ProfileEvent {
 }
 
 /** A profile whose rows know how near they come to what the adapter can do. */
-export function withCeilings(profile: PhaseProfile, { f32, subgroupMatrix = f32, copy }: ProfileCeilings): PhaseProfile {
+export function withCeilings(
+  profile: PhaseProfile,
+  { f32, subgroupMatrix = f32, copy }: ProfileCeilings,
+): PhaseProfile {
   const ofCeiling = ({ kernel, gflops = 0, gigabytes }: ProfileRow): number =>
     Math.max(gflops / (kernel === 'matmulMatrix' ? subgroupMatrix : f32), gigabytes / copy);
   return { ...profile, rows: profile.rows.map((row) => ({ ...row, ofCeiling: ofCeiling(row) })) };
@@ -78,7 +81,9 @@ export function profileTable(profile: PhaseProfile): string[] {
   const families = [...kernels].map(([kernel, parts]) => ({ total: together(kernel, parts), parts }));
   families.sort((a, b) => b.total.milliseconds - a.total.milliseconds);
   const body = families.flatMap(({ total, parts }) => {
-    const worth = (parts.length > 1 ? parts : []).filter(({ share }) => share >= 0.01).sort((a, b) => b.milliseconds - a.milliseconds);
+    const worth = (parts.length > 1 ? parts : [])
+      .filter(({ share }) => share >= 0.01)
+      .sort((a, b) => b.milliseconds - a.milliseconds);
     return [cells(total.kernel, total), ...worth.map((row) => cells(`  ${row.work}`, row))];
   });
   const milliseconds = (value: number): string => `${significant(value)} ms`;
@@ -88,7 +93,18 @@ export function profileTable(profile: PhaseProfile): string[] {
       : "by the host's clock with one submit a dispatch, since this adapter has no timestamps: short ones look longer than they are";
   return [
     `${phase}, a step (mean of ${steps.length}, from step ${steps[0] ?? 0}), ${timed}; works by name from 1 % of the time on`,
-    ...align([['kernel', 'dispatches', 'ms', 'share', 'GFLOP/s', 'GB/s', rows.some(({ ofCeiling }) => ofCeiling !== undefined) ? 'of ceiling' : ''], ...body]),
+    ...align([
+      [
+        'kernel',
+        'dispatches',
+        'ms',
+        'share',
+        'GFLOP/s',
+        'GB/s',
+        rows.some(({ ofCeiling }) => ofCeiling !== undefined) ? 'of ceiling' : '',
+      ],
+      ...body,
+    ]),
     `${dispatches} dispatches in ${milliseconds(profiled)}, ${milliseconds(gaps)} of it between them; not profiled, ` +
       `the step takes ${milliseconds(normal)}, so profiling adds ${Math.round((profiled / normal - 1) * 100)} %`,
     `host: ${milliseconds(host.draw)} to draw samples, ${milliseconds(host.inputs)} to hand them over, ` +
@@ -109,7 +125,9 @@ function together(kernel: string, parts: readonly ProfileRow[]): ProfileRow {
     share: sum((row) => row.share),
     ...(parts.every(({ gflops }) => gflops !== undefined) ? { gflops: rate((row) => row.gflops ?? 0) } : {}),
     gigabytes: rate((row) => row.gigabytes),
-    ...(parts.every(({ ofCeiling }) => ofCeiling !== undefined) ? { ofCeiling: rate((row) => row.ofCeiling ?? 0) } : {}),
+    ...(parts.every(({ ofCeiling }) => ofCeiling !== undefined)
+      ? { ofCeiling: rate((row) => row.ofCeiling ?? 0) }
+      : {}),
   };
 }
 
@@ -131,7 +149,10 @@ function significant(value: number): string {
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd(),
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
   );
 }
 
@@ -141,7 +162,10 @@ const TRACKS = { gpu: 1, host: 2 } as const;
  * A trace with a track of the GPU and one of the host. The two have clocks of their own: a step's first dispatch is laid
  * to where the host began to submit it.
  */
-export function profileTrace(events: readonly ProfileEvent[], titles: Readonly<Record<ProfileEvent['track'], string>>): string {
+export function profileTrace(
+  events: readonly ProfileEvent[],
+  titles: Readonly<Record<ProfileEvent['track'], string>>,
+): string {
   const micro = (seconds: number): number => seconds * 1e6;
   const origin = events.reduce((first, { begin }) => Math.min(first, begin), Infinity);
   const names = (['gpu', 'host'] as const).map((track) => ({

@@ -17,7 +17,11 @@ test('a session that was killed has no end, and takes none from the next', () =>
 });
 
 test('a page has typed no command', () => {
-  const { command, ...page } = { ...start, platform: 'Chrome 147', changes: ['optimizer.learningRate from 1 lr to 2 lr'] };
+  const { command, ...page } = {
+    ...start,
+    platform: 'Chrome 147',
+    changes: ['optimizer.learningRate from 1 lr to 2 lr'],
+  };
   expect(command).toBeDefined();
   expect(readSessions(text(page, end))).toEqual([{ ...page, end }]);
 });

@@ -14,7 +14,9 @@ describe('fillTemplate', () => {
     'lines \n\u2028\u2029 é 図',
   ])('carries %j as data', (name) => {
     const page = fillTemplate(template, { name });
-    const match = /^<p>before<\/p><script type="application\/json" id="data">([^<]*)<\/script><p>after<\/p>$/.exec(page);
+    const match = /^<p>before<\/p><script type="application\/json" id="data">([^<]*)<\/script><p>after<\/p>$/.exec(
+      page,
+    );
     expect(JSON.parse(match?.[1] ?? '')).toEqual({ name });
   });
 

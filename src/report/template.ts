@@ -14,7 +14,9 @@ export const DATA_PLACE = '<script type="application/json" id="data"></script>';
 export function fillTemplate(template: string, data: object): string {
   const [before, after, ...more] = template.split(DATA_PLACE);
   if (before === undefined || after === undefined || more.length > 0) {
-    throw new RangeError(`A page's template has ${DATA_PLACE} once, not ${more.length + (after === undefined ? 0 : 1)} times.`);
+    throw new RangeError(
+      `A page's template has ${DATA_PLACE} once, not ${more.length + (after === undefined ? 0 : 1)} times.`,
+    );
   }
   // In JSON a < stands in strings only; escaped, none of them can end the element or begin a comment in it.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');

@@ -20,7 +20,10 @@ export class Graph {
   /** @param options.addToParameters whether gradients of parameters are added to what the `grad` of each holds before a run */
   constructor(
     readonly engine: Engine,
-    { precision = 'f32', addToParameters = false }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
+    {
+      precision = 'f32',
+      addToParameters = false,
+    }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
   ) {
     this.precision = precision;
     this.recording = new Recording(engine);
@@ -129,7 +132,11 @@ export class TensorProgram {
       throw new EngineError('bad-program', `'${input.label}' is no input of a program.`, 'Declare it with input().');
     }
     if (data.length !== input.size) {
-      throw new EngineError('bad-shape', `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`, 'Write all of it.');
+      throw new EngineError(
+        'bad-shape',
+        `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`,
+        'Write all of it.',
+      );
     }
     this.program.write(input.storage, input.dtype === 'f16' ? storedBytes('f16', data) : data);
   }

@@ -30,7 +30,7 @@ describe('matchShape', () => {
   });
 
   it.each([
-    ['another extent', [2, 5], ['B', 4], {}, "op: x has shape [2, 5], not [B, 4]. Reshape it."],
+    ['another extent', [2, 5], ['B', 4], {}, 'op: x has shape [2, 5], not [B, 4]. Reshape it.'],
     ['another number of axes', [2, 4, 1], ['B', 4], {}, 'op: x has shape [2, 4, 1], not [B, 4].'],
     ['fewer axes', [2], ['B', 4], {}, 'op: x has shape [2], not [B, 4].'],
     ['one name for two extents', [2, 3], ['N', 'N'], {}, 'op: x has shape [2, 3], not [N, N].'],

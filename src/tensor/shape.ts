@@ -40,8 +40,14 @@ export function matchShape<const P extends readonly (number | string)[]>(
       return extents[entry] === extent;
     });
   if (!fits) {
-    const wanted = pattern.map((entry) => (known[entry] === undefined ? entry : `${entry} = ${known[entry]}`)).join(', ');
-    throw new EngineError('bad-shape', `${operation}: ${operand} has shape ${formatShape(shape)}, not [${wanted}].`, 'Reshape it.');
+    const wanted = pattern
+      .map((entry) => (known[entry] === undefined ? entry : `${entry} = ${known[entry]}`))
+      .join(', ');
+    throw new EngineError(
+      'bad-shape',
+      `${operation}: ${operand} has shape ${formatShape(shape)}, not [${wanted}].`,
+      'Reshape it.',
+    );
   }
   return extents;
 }

@@ -190,7 +190,10 @@ describe('Tape', () => {
       graph.backward(mul(graph, p.reshape([3, 11]), q.reshape([3, 11])), input(graph, 'd', 3, false).reshape([3, 11]));
       const program = await graph.compile();
       for (let run = 0; run < 2; run++) program.run(); // a run starts anew
-      for (const [{ name, grad }, other] of [[p, numbers(2)], [q, numbers(1)]] as const) {
+      for (const [{ name, grad }, other] of [
+        [p, numbers(2)],
+        [q, numbers(1)],
+      ] as const) {
         const expected = map((i) => (other[i] as number) * (numbers(3)[i] as number));
         expectClose(name, await readTensor(engine, grad), expected, 1e-6);
       }
@@ -205,7 +208,12 @@ describe('Tape', () => {
       const program = await graph.compile();
       program.run();
       const [x0, d] = [numbers(2), numbers(3)];
-      expectClose('p', await readTensor(engine, p.grad), map((i) => (x0[i] as number) * (d[i] as number)), 1e-6);
+      expectClose(
+        'p',
+        await readTensor(engine, p.grad),
+        map((i) => (x0[i] as number) * (d[i] as number)),
+        1e-6,
+      );
       program.dispose();
     });
 
@@ -275,7 +283,12 @@ describe('Tape', () => {
 
   describe('a checkpoint', () => {
     /** Cubes x and scales it by parameters, in blocks of a few operations each. */
-    const chain = (graph: Graph, x: Tensor, scales: readonly Parameter[], keep: (make: () => Tensor) => Tensor): Tensor =>
+    const chain = (
+      graph: Graph,
+      x: Tensor,
+      scales: readonly Parameter[],
+      keep: (make: () => Tensor) => Tensor,
+    ): Tensor =>
       scales.reduce(
         (y, scale) =>
           keep(() => {
@@ -320,7 +333,9 @@ describe('Tape', () => {
       const squared = (graph: Graph, x: Tensor): Tensor => mul(graph, x, x);
       const whole = await evaluate((graph, make) => squared(graph, make()));
       const once = await evaluate((graph, make) => graph.checkpoint('outer', () => squared(graph, make())));
-      const twice = await evaluate((graph, make) => graph.checkpoint('outer', () => squared(graph, again(graph, make))));
+      const twice = await evaluate((graph, make) =>
+        graph.checkpoint('outer', () => squared(graph, again(graph, make))),
+      );
       expect([once.bits, twice.bits]).toEqual([whole.bits, whole.bits]);
       expect(twice.dispatches).toBeGreaterThan(once.dispatches);
     });
@@ -362,10 +377,12 @@ describe('Tape', () => {
       const other = new Graph(engine);
       const z = input(other, 'z', 1);
       const loss = mul(other, z, z);
-      expect(() => other.checkpoint('block', () => {
-        other.backward(loss, z.detach());
-        return loss;
-      })).toThrow('a checkpoint is being recorded');
+      expect(() =>
+        other.checkpoint('block', () => {
+          other.backward(loss, z.detach());
+          return loss;
+        }),
+      ).toThrow('a checkpoint is being recorded');
     });
   });
 

@@ -205,7 +205,8 @@ export class Tape {
   }
 
   private isShared(passed: Tensor): boolean {
-    for (const { tensor, shared } of this.gradients.values()) if (shared && tensor.storage === passed.storage) return true;
+    for (const { tensor, shared } of this.gradients.values())
+      if (shared && tensor.storage === passed.storage) return true;
     return false;
   }
 }

@@ -34,7 +34,11 @@ export function array(shape: readonly number[], bytes: Uint8Array, { type = 'u1'
     BUILD,
   ];
   const state = tuple(int(1), tuple(...shape.map(int)), dtype, [fortran ? 0x88 : 0x89], str(bytes));
-  const begin = [...global('numpy.core.multiarray', '_reconstruct'), ...tuple(global('numpy', 'ndarray'), tuple(int(0)), str('b')), REDUCE];
+  const begin = [
+    ...global('numpy.core.multiarray', '_reconstruct'),
+    ...tuple(global('numpy', 'ndarray'), tuple(int(0)), str('b')),
+    REDUCE,
+  ];
   return [...begin, ...state, BUILD];
 }
 

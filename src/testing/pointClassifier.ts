@@ -17,13 +17,22 @@ export async function untrainedModel(engine: Engine, config: Config = tinyConfig
   initializeModel(model, 3);
   const values = await model.parameters.read();
   model.parameters.dispose();
-  const metadata = { ...trainedAs(config, 'mae'), ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }), phase: 'mae', step: '0' };
+  const metadata = {
+    ...trainedAs(config, 'mae'),
+    ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
+    phase: 'mae',
+    step: '0',
+  };
   return named('untrained', saveModel(model, values, metadata));
 }
 
 /** 16 × 16 pixels of noise around a colour that is the class's: three classes, one after the other. */
 function colouredSet(name: string, count: number, seed: number): ImageSet {
-  const colours = [[190, 60, 60], [60, 190, 60], [60, 60, 190]];
+  const colours = [
+    [190, 60, 60],
+    [60, 190, 60],
+    [60, 60, 190],
+  ];
   const plane = 16 * 16;
   const stream = RandomStream.at(seed, purposes.demoSet, 0);
   const images = Uint8Array.from({ length: count * 3 * plane }, (_, at) => {
@@ -32,10 +41,24 @@ function colouredSet(name: string, count: number, seed: number): ImageSet {
   });
   const labels = Uint16Array.from({ length: count }, (_, image) => image % 3);
   const classes = ['red', 'green', 'blue'];
-  return { name, width: 16, height: 16, channels: 3, count, classes, images, labels, mean: [0.4, 0.4, 0.4], std: [0.2, 0.2, 0.2] };
+  return {
+    name,
+    width: 16,
+    height: 16,
+    channels: 3,
+    count,
+    classes,
+    images,
+    labels,
+    mean: [0.4, 0.4, 0.4],
+    std: [0.2, 0.2, 0.2],
+  };
 }
 
-export const COLOURED: TrainTest<ImageSet> = { train: colouredSet('coloured', 96, 1), test: colouredSet('coloured', 33, 2) };
+export const COLOURED: TrainTest<ImageSet> = {
+  train: colouredSet('coloured', 96, 1),
+  test: colouredSet('coloured', 33, 2),
+};
 
 /** The same images, whose labels mean nothing. */
 export function shuffledLabels({ train, test }: TrainTest<ImageSet>): TrainTest<ImageSet> {

@@ -152,14 +152,20 @@ export function useBrowser(): Setting {
 
 /** The page behind a web server that knows nothing but files, and not at the root of its host. */
 export async function servePage(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  await run(process.execPath, ['-e', `import(${JSON.stringify(join(root, 'tools/build.js'))}).then((tool) => tool.buildIfStale())`]);
+  await run(process.execPath, [
+    '-e',
+    `import(${JSON.stringify(join(root, 'tools/build.js'))}).then((tool) => tool.buildIfStale())`,
+  ]);
   const server = await esbuild({ logLevel: 'silent' });
   const { port } = await server.serve({ servedir: join(root, 'dist'), host: 'localhost' });
   return { url: `http://localhost:${port}/web/`, close: () => server.dispose() };
 }
 
 /** A tab by itself, in which an error that nobody caught fails the test that asks `errors` for it. */
-export async function openTab(browser: Browser, options: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
+export async function openTab(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; errors: string[] }> {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
   const page = await context.newPage();
   const errors: string[] = [];

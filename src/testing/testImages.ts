@@ -8,17 +8,28 @@ import { createCanvas } from '@napi-rs/canvas';
 export type Colour = readonly [red: number, green: number, blue: number];
 
 /** A picture whose left half has one colour and whose right half another, as PNG (exact), JPEG or WebP. */
-export function halves(width: number, height: number, left: Colour, right: Colour, format: 'png' | 'jpeg' | 'webp' = 'png'): Buffer {
+export function halves(
+  width: number,
+  height: number,
+  left: Colour,
+  right: Colour,
+  format: 'png' | 'jpeg' | 'webp' = 'png',
+): Buffer {
   const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
   context.fillStyle = `rgb(${left.join()})`;
   context.fillRect(0, 0, width / 2, height);
   context.fillStyle = `rgb(${right.join()})`;
   context.fillRect(width / 2, 0, width / 2, height);
-  return format === 'png' ? canvas.toBuffer('image/png') : format === 'jpeg' ? canvas.toBuffer('image/jpeg', 100) : canvas.toBuffer('image/webp', 100);
+  return format === 'png'
+    ? canvas.toBuffer('image/png')
+    : format === 'jpeg'
+      ? canvas.toBuffer('image/jpeg', 100)
+      : canvas.toBuffer('image/webp', 100);
 }
 
-export const plain = (side: number, colour: Colour, format: 'png' | 'jpeg' | 'webp' = 'png'): Buffer => halves(side, side, colour, colour, format);
+export const plain = (side: number, colour: Colour, format: 'png' | 'jpeg' | 'webp' = 'png'): Buffer =>
+  halves(side, side, colour, colour, format);
 
 /** A JPEG with an EXIF segment that says how it is turned: 6 is by 90° clockwise. */
 export function turned(jpeg: Buffer, orientation: number): Buffer {
@@ -47,7 +58,12 @@ export function png(side: number, depth: 8 | 16, colourType: 0 | 2 | 4 | 6, pixe
   const row = [0, ...Array.from({ length: side }, () => samples).flat()];
   const rows = Buffer.from(Array.from({ length: side }, () => row).flat());
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 /** JPEGs of 8 × 8 pixels that no canvas writes: grey of 105 (as Pillow reads it), and CMYK of no cyan and black and all magenta and yellow, in Adobe's inverted form. */

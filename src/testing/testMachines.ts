@@ -77,7 +77,11 @@ export const STRIPPED: Facts = {
     { name: 'webgpu', optional: false, version: '0.6.2' },
     { name: '@sparticuz/chromium', optional: true, version: '147.0.0' },
   ],
-  swiftshader: { supported: true, unpacked: '/home/me/.cache/palimpsest/swiftshader-1', cache: '/home/me/.cache/palimpsest' },
+  swiftshader: {
+    supported: true,
+    unpacked: '/home/me/.cache/palimpsest/swiftshader-1',
+    cache: '/home/me/.cache/palimpsest',
+  },
   vulkan: { drivers: [] },
   gpus: [],
   devices: { render: [], nvidia: { nodes: false }, dxg: false },

@@ -16,7 +16,10 @@ interface ZipOptions {
 const ALL = 0xffffffff;
 
 /** An archive of files by name, the last of them behind the gap. */
-export function zipOf(files: Readonly<Record<string, Uint8Array>>, { zip64 = false, gap = 0, method = 0 }: ZipOptions = {}): ByteSource {
+export function zipOf(
+  files: Readonly<Record<string, Uint8Array>>,
+  { zip64 = false, gap = 0, method = 0 }: ZipOptions = {},
+): ByteSource {
   const parts: { at: number; bytes: Uint8Array }[] = [];
   let at = 0;
   const add = (bytes: Uint8Array): void => {
@@ -29,14 +32,56 @@ export function zipOf(files: Readonly<Record<string, Uint8Array>>, { zip64 = fal
     if (name === names.at(-1)) at += gap;
     const begin = at;
     const text = new TextEncoder().encode(name);
-    add(packed([[4, 0x04034b50], [2, 45], [2, 0], [2, method], [4, 0], [4, 0], [4, bytes.length], [4, bytes.length], [2, text.length], [2, 0]]));
+    add(
+      packed([
+        [4, 0x04034b50],
+        [2, 45],
+        [2, 0],
+        [2, method],
+        [4, 0],
+        [4, 0],
+        [4, bytes.length],
+        [4, bytes.length],
+        [2, text.length],
+        [2, 0],
+      ]),
+    );
     add(text);
     add(bytes);
-    const extra = zip64 ? packed([[2, 0x9999], [2, 1], [1, 7], [2, 1], [2, 24], [8, bytes.length], [8, bytes.length], [8, begin]]) : new Uint8Array();
+    const extra = zip64
+      ? packed([
+          [2, 0x9999],
+          [2, 1],
+          [1, 7],
+          [2, 1],
+          [2, 24],
+          [8, bytes.length],
+          [8, bytes.length],
+          [8, begin],
+        ])
+      : new Uint8Array();
     const [size, place] = zip64 ? [ALL, ALL] : [bytes.length, begin];
     directory.push(
-      packed([[4, 0x02014b50], [2, 45], [2, 45], [2, 0], [2, method], [4, 0], [4, 0], [4, size], [4, size], [2, text.length], [2, extra.length]]),
-      packed([[2, 0], [2, 0], [2, 0], [4, 0], [4, place]]),
+      packed([
+        [4, 0x02014b50],
+        [2, 45],
+        [2, 45],
+        [2, 0],
+        [2, method],
+        [4, 0],
+        [4, 0],
+        [4, size],
+        [4, size],
+        [2, text.length],
+        [2, extra.length],
+      ]),
+      packed([
+        [2, 0],
+        [2, 0],
+        [2, 0],
+        [4, 0],
+        [4, place],
+      ]),
       text,
       extra,
     );
@@ -45,11 +90,53 @@ export function zipOf(files: Readonly<Record<string, Uint8Array>>, { zip64 = fal
   directory.forEach(add);
   const [count, size, end] = [names.length, at - directoryAt, at];
   if (zip64) {
-    add(packed([[4, 0x06064b50], [8, 44], [2, 45], [2, 45], [4, 0], [4, 0], [8, count], [8, count], [8, size], [8, directoryAt]]));
-    add(packed([[4, 0x07064b50], [4, 0], [8, end], [4, 1]]));
-    add(packed([[4, 0x06054b50], [2, 0], [2, 0], [2, 0xffff], [2, 0xffff], [4, ALL], [4, ALL], [2, 0]]));
+    add(
+      packed([
+        [4, 0x06064b50],
+        [8, 44],
+        [2, 45],
+        [2, 45],
+        [4, 0],
+        [4, 0],
+        [8, count],
+        [8, count],
+        [8, size],
+        [8, directoryAt],
+      ]),
+    );
+    add(
+      packed([
+        [4, 0x07064b50],
+        [4, 0],
+        [8, end],
+        [4, 1],
+      ]),
+    );
+    add(
+      packed([
+        [4, 0x06054b50],
+        [2, 0],
+        [2, 0],
+        [2, 0xffff],
+        [2, 0xffff],
+        [4, ALL],
+        [4, ALL],
+        [2, 0],
+      ]),
+    );
   } else {
-    add(packed([[4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, directoryAt], [2, 0]]));
+    add(
+      packed([
+        [4, 0x06054b50],
+        [2, 0],
+        [2, 0],
+        [2, count],
+        [2, count],
+        [4, size],
+        [4, directoryAt],
+        [2, 0],
+      ]),
+    );
   }
   return sparse(parts, at);
 }
@@ -57,7 +144,9 @@ export function zipOf(files: Readonly<Record<string, Uint8Array>>, { zip64 = fal
 /** Numbers of so many bytes each, the lowest byte first. */
 function packed(fields: readonly (readonly [bytes: number, value: number])[]): Uint8Array {
   return Uint8Array.from(
-    fields.flatMap(([bytes, value]) => Array.from({ length: bytes }, (_, i) => Number((BigInt(value) >> BigInt(8 * i)) & 255n))),
+    fields.flatMap(([bytes, value]) =>
+      Array.from({ length: bytes }, (_, i) => Number((BigInt(value) >> BigInt(8 * i)) & 255n)),
+    ),
   );
 }
 

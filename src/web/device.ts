@@ -12,7 +12,9 @@ const BROWSERS =
  */
 export async function requestBrowserAdapter(): Promise<GPUAdapter> {
   if (!isSecureContext) {
-    throw new UserError('Browsers give WebGPU only to pages from https:// or from localhost. Open this page from there.');
+    throw new UserError(
+      'Browsers give WebGPU only to pages from https:// or from localhost. Open this page from there.',
+    );
   }
   // A browser without WebGPU has no such property, whatever the types say.
   const gpu = navigator.gpu as GPU | undefined;

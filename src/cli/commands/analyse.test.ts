@@ -22,12 +22,28 @@ afterAll(() => rmSync(base, { recursive: true }));
 describe('analyse', () => {
   it('leaves results and figures of an LC-MAE', async () => {
     const out = path('out');
-    const args = ['analyse', '--checkpoint', path('lcmae.safetensors'), '--data', 'shapes', '--images', '3', '--mask-ratios', '0.5', '--out', out];
+    const args = [
+      'analyse',
+      '--checkpoint',
+      path('lcmae.safetensors'),
+      '--data',
+      'shapes',
+      '--images',
+      '3',
+      '--mask-ratios',
+      '0.5',
+      '--out',
+      out,
+    ];
     const { code, err, out: said } = await spawnTrain(args);
     expect([err, code]).toEqual(['', 0]);
     expect(said).toContain('LC-MAE 16-1-2, decoder 16-1-2, patch 4');
     expect(said).toContain('random weights');
-    const result = JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')) as { trained: object[]; random: object[]; command: string };
+    const result = JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')) as {
+      trained: object[];
+      random: object[];
+      command: string;
+    };
     expect([result.trained.length, result.random.length]).toEqual([1, 1]);
     expect(result.command).toMatch(/^node train\.js analyse --checkpoint/);
     expect(readFileSync(join(out, 'figures.html'), 'utf8')).toContain('in the spirit of LC-MAE');
@@ -36,7 +52,10 @@ describe('analyse', () => {
   it.each([
     [['--checkpoint', path('all.safetensors'), '--data', 'shapes'], /is an i-MAE, which takes mixtures apart/],
     [['--checkpoint', path('lcmae.safetensors')], /--data is missing/],
-    [['--checkpoint', path('lcmae.safetensors'), '--data', 'shapes', '--mask-ratios', '0.95'], /0\.95 leaves 0 of 16 patches visible/],
+    [
+      ['--checkpoint', path('lcmae.safetensors'), '--data', 'shapes', '--mask-ratios', '0.95'],
+      /0\.95 leaves 0 of 16 patches visible/,
+    ],
     [['--checkpoint', path('lcmae.safetensors'), '--data', 'shapes', '--images', '2000'], /has 1,?024 held-out images/],
     [[], /--checkpoint is missing/],
   ])('refuses %j', async (args, message) => {

@@ -14,8 +14,18 @@ test('a switch is on or off as it is said, else as by default', async () => {
       return 0;
     },
   });
-  for (const args of [[], ['--no-from-on', '--from-off'], ['--from-on', '--no-from-off'], ['--no-from-on', '--from-on']]) {
+  for (const args of [
+    [],
+    ['--no-from-on', '--from-off'],
+    ['--from-on', '--no-from-off'],
+    ['--no-from-on', '--from-on'],
+  ]) {
     expect(await command.run(args)).toBe(0);
   }
-  expect(seen).toEqual([[true, false], [false, true], [true, false], [true, false]]);
+  expect(seen).toEqual([
+    [true, false],
+    [false, true],
+    [true, false],
+    [true, false],
+  ]);
 });

@@ -14,7 +14,9 @@ export interface CommandOption<T> {
 /** Options by their flags, without the dashes. */
 export type CommandOptions = Readonly<Record<string, CommandOption<unknown>>>;
 
-export type ValuesOf<O extends CommandOptions> = { readonly [K in keyof O]: O[K] extends CommandOption<infer T> ? T : never };
+export type ValuesOf<O extends CommandOptions> = {
+  readonly [K in keyof O]: O[K] extends CommandOption<infer T> ? T : never;
+};
 
 /** What `node train.js NAME …` runs. */
 export interface Command {
@@ -38,7 +40,12 @@ export interface CommandSpec<O extends CommandOptions> {
   /** Lines under the options in the help. */
   readonly examples: readonly string[];
   /** `given` are the flags, without dashes, that stand on the command line. */
-  readonly run: (values: ValuesOf<O>, operands: readonly string[], passed: readonly string[], given: ReadonlySet<string>) => Promise<number>;
+  readonly run: (
+    values: ValuesOf<O>,
+    operands: readonly string[],
+    passed: readonly string[],
+    given: ReadonlySet<string>,
+  ) => Promise<number>;
 }
 
 /** An option whose kind and default stand in one place. */
@@ -67,7 +74,8 @@ export function makeCommand<const O extends CommandOptions>(spec: CommandSpec<O>
           return 0;
         }
         const first = spec.passesOn ? parser.args.findIndex((text) => text.startsWith('-')) : -1;
-        const [operands, passed] = first < 0 ? [parser.args, []] : [parser.args.slice(0, first), parser.args.slice(first)];
+        const [operands, passed] =
+          first < 0 ? [parser.args, []] : [parser.args.slice(0, first), parser.args.slice(first)];
         return await spec.run(valuesOf(spec, given), operandsOf(spec, operands), passed, new Set(Object.keys(given)));
       } catch (error) {
         return reportFailure(error, args.includes('--debug'));
@@ -112,16 +120,22 @@ function parse(parser: Parser, args: readonly string[]): void {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
-    throw usage(`${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}. See ${parser.name()} --help.`);
+    throw usage(
+      `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}. See ${parser.name()} --help.`,
+    );
   }
 }
 
-function valuesOf<O extends CommandOptions>({ name, options }: CommandSpec<O>, given: Readonly<Record<string, unknown>>): ValuesOf<O> {
+function valuesOf<O extends CommandOptions>(
+  { name, options }: CommandSpec<O>,
+  given: Readonly<Record<string, unknown>>,
+): ValuesOf<O> {
   const values: Record<string, unknown> = {};
   for (const [flag, { kind, ...option }] of Object.entries(options)) {
     const text = given[flag];
     if (text === undefined) {
-      if (!('default' in option)) throw usage(`--${flag} is missing. Give ${kind.expects}. See node train.js ${name} --help.`);
+      if (!('default' in option))
+        throw usage(`--${flag} is missing. Give ${kind.expects}. See node train.js ${name} --help.`);
       values[flag] = option.default;
       continue;
     }
@@ -133,10 +147,14 @@ function valuesOf<O extends CommandOptions>({ name, options }: CommandSpec<O>, g
   return values as ValuesOf<O>;
 }
 
-function operandsOf<O extends CommandOptions>({ name, operands }: CommandSpec<O>, given: readonly string[]): readonly string[] {
+function operandsOf<O extends CommandOptions>(
+  { name, operands }: CommandSpec<O>,
+  given: readonly string[],
+): readonly string[] {
   const { least, most, shown } = operands ?? { least: 0, most: 0, shown: '' };
   const extra = given[most];
-  if (extra !== undefined) throw usage(`'${extra}' is too much: node train.js ${name} ${shown}`.trimEnd() + ` takes no more. See --help.`);
+  if (extra !== undefined)
+    throw usage(`'${extra}' is too much: node train.js ${name} ${shown}`.trimEnd() + ` takes no more. See --help.`);
   if (given.length < least) throw usage(`node train.js ${name} needs ${shown}. See --help.`);
   return given;
 }

@@ -16,7 +16,11 @@ export const exportCommand = makeCommand({
   operands: { shown: 'RUN|CHECKPOINT', least: 1, most: 1 },
   options: {
     out: neededOption(text('FILE', 'a file name that ends in .safetensors'), 'the file to write'),
-    part: commandOption(choice('model', 'encoder'), 'model', 'the whole model, or its encoder as a Vision Transformer without a head'),
+    part: commandOption(
+      choice('model', 'encoder'),
+      'model',
+      'the whole model, or its encoder as a Vision Transformer without a head',
+    ),
     ...MODEL_FLAGS,
   },
   examples: [
@@ -25,9 +29,16 @@ export const exportCommand = makeCommand({
   ],
   run: async (values, [path = '']) => {
     const { out, part } = values;
-    if (!out.endsWith('.safetensors')) throw new UserError(`--out: ${out} does not end in .safetensors, which is what is written. Name it so.`, { usage: true });
+    if (!out.endsWith('.safetensors'))
+      throw new UserError(`--out: ${out} does not end in .safetensors, which is what is written. Name it so.`, {
+        usage: true,
+      });
     assertWritable('--out', out);
-    if (existsSync(out)) throw new UserError(`--out: there is a file ${out} already, which would be lost. Give another name, or delete it.`, { usage: true });
+    if (existsSync(out))
+      throw new UserError(
+        `--out: there is a file ${out} already, which would be lost. Give another name, or delete it.`,
+        { usage: true },
+      );
     const model = readModel(path, 'RUN');
     const { bytes, facts, report } = exportModel(model, part, modelOverrides(values));
     writeWhole(out, bytes);

@@ -5,12 +5,26 @@ import { nameAdapter, type Engine } from '../../gpu/engine';
 import { digestTensors } from '../../imae/checkpoint/checkpoint';
 import type { LearningWatcher } from '../../imae/classify/classification';
 import { accuracyWords } from '../../imae/classify/classificationFigures';
-import { FINETUNE_DEFAULTS, runFinetune, type FinetuneSettings, type FinetuneCheckpointing } from '../../imae/classify/finetune';
+import {
+  FINETUNE_DEFAULTS,
+  runFinetune,
+  type FinetuneSettings,
+  type FinetuneCheckpointing,
+} from '../../imae/classify/finetune';
 import { identifyData } from '../../imae/train/identity';
 import { LearningStopped } from '../../imae/classify/learning';
 import { choice, integer, nullable, number, orWord, pair, text, toggle } from '../../imae/config/optionKinds';
 import type { SavedState } from '../../imae/train/run';
-import { assertBatch, classifiedOptions, classifiedPage, describedImages, noteModel, readClassified, showLearning, type Classified } from '../classifierInputs';
+import {
+  assertBatch,
+  classifiedOptions,
+  classifiedPage,
+  describedImages,
+  noteModel,
+  readClassified,
+  showLearning,
+  type Classified,
+} from '../classifierInputs';
 import { leaveResults, withEngine, type Found } from '../evaluation';
 import { FinetuneFolder, type FinetuneFile } from '../../runs/finetuneFolder';
 import { Interrupt } from '../interrupt';
@@ -31,25 +45,69 @@ const LEAD = [
 
 const OPTIONS = {
   ...classifiedOptions,
-  checkpoint: commandOption(nullable(classifiedOptions.checkpoint.kind, 'none'), null, `${classifiedOptions.checkpoint.help}; needed, but with --resume`),
-  resume: commandOption(nullable(text('FOLDER', 'the folder of a fine-tuning'), 'none'), null, 'go on with the fine-tuning in this folder, bit for bit as if never interrupted'),
-  from: commandOption(choice('trained', 'random'), 'trained', 'begin from the weights of the model, or from random ones, the baseline'),
-  pool: commandOption(choice('mean', 'class'), D.pool, 'classify by the mean of the patch tokens, or by the class token'),
+  checkpoint: commandOption(
+    nullable(classifiedOptions.checkpoint.kind, 'none'),
+    null,
+    `${classifiedOptions.checkpoint.help}; needed, but with --resume`,
+  ),
+  resume: commandOption(
+    nullable(text('FOLDER', 'the folder of a fine-tuning'), 'none'),
+    null,
+    'go on with the fine-tuning in this folder, bit for bit as if never interrupted',
+  ),
+  from: commandOption(
+    choice('trained', 'random'),
+    'trained',
+    'begin from the weights of the model, or from random ones, the baseline',
+  ),
+  pool: commandOption(
+    choice('mean', 'class'),
+    D.pool,
+    'classify by the mean of the patch tokens, or by the class token',
+  ),
   epochs: commandOption(integer({ min: 1 }), D.epochs, 'passes over the training images; i-MAE was fine-tuned for 20'),
-  'warmup-epochs': commandOption(orWord(number({ min: 0 }), 'auto'), 'auto', 'linear warm-up; auto: a twentieth of the epochs, as published (i-MAE: 2 of 20)'),
+  'warmup-epochs': commandOption(
+    orWord(number({ min: 0 }), 'auto'),
+    'auto',
+    'linear warm-up; auto: a twentieth of the epochs, as published (i-MAE: 2 of 20)',
+  ),
   batch: commandOption(integer({ min: 2 }), D.batch, 'images a step'),
   blr: commandOption(number({ above: 0 }), D.blr, 'peak learning rate for 256 images; i-MAE was fine-tuned with 5e-5'),
-  'weight-decay': commandOption(number({ min: 0 }), D.weightDecay, 'of weights; never of biases, norms, class token and positions'),
-  'layer-decay': commandOption(number({ above: 0, max: 1 }), D.layerDecay, 'each block learns this much slower than the one above it (ViT-B 0.65, ViT-L 0.75)'),
-  'drop-path': commandOption(share, D.dropPath, 'probability that the last block leaves out a branch, rising from 0 at the first'),
+  'weight-decay': commandOption(
+    number({ min: 0 }),
+    D.weightDecay,
+    'of weights; never of biases, norms, class token and positions',
+  ),
+  'layer-decay': commandOption(
+    number({ above: 0, max: 1 }),
+    D.layerDecay,
+    'each block learns this much slower than the one above it (ViT-B 0.65, ViT-L 0.75)',
+  ),
+  'drop-path': commandOption(
+    share,
+    D.dropPath,
+    'probability that the last block leaves out a branch, rising from 0 at the first',
+  ),
   'label-smoothing': commandOption(share, D.labelSmoothing, 'share of a label that all classes divide'),
   mixup: commandOption(number({ min: 0 }), D.mixup, 'α of mixup; 0 leaves it out'),
-  cutmix: commandOption(number({ min: 0 }), D.cutmix, 'α of cutmix; 0 leaves it out. With both, each batch has one of them'),
+  cutmix: commandOption(
+    number({ min: 0 }),
+    D.cutmix,
+    'α of cutmix; 0 leaves it out. With both, each batch has one of them',
+  ),
   erase: commandOption(number({ min: 0, max: 1 }), D.erase, 'probability that a box of an image is filled with noise'),
   'clip-norm': commandOption(number({ min: 0 }), D.clipNorm, 'largest norm of the whole gradient; 0 clips nothing'),
-  crop: commandOption(nullable(pair({ above: 0, max: 1, ascending: true }), 'none'), D.crop, 'random resized crop, share of the area'),
+  crop: commandOption(
+    nullable(pair({ above: 0, max: 1, ascending: true }), 'none'),
+    D.crop,
+    'random resized crop, share of the area',
+  ),
   flip: commandOption(toggle(), D.flip, 'mirror half of the images'),
-  'rand-augment': commandOption(toggle(), D.randAugment, 'change colours and geometry by RandAugment: two operations an image, each half of the time'),
+  'rand-augment': commandOption(
+    toggle(),
+    D.randAugment,
+    'change colours and geometry by RandAugment: two operations an image, each half of the time',
+  ),
 };
 
 type Values = ValuesOf<typeof OPTIONS>;
@@ -98,7 +156,10 @@ function goneOnWith({ options }: FinetuneFile, values: Values, given: ReadonlySe
     const now = values[flag as keyof Values];
     if (FREE.has(flag) && (given.has(flag) || options[flag] === undefined)) return [flag, now];
     const then = options[flag] === undefined ? fallback : kind.read(options[flag]);
-    if (then === undefined) throw new UserError(`finetune.json: ${flag} is ${JSON.stringify(options[flag])}. Give ${kind.expects}, as it was.`);
+    if (then === undefined)
+      throw new UserError(
+        `finetune.json: ${flag} is ${JSON.stringify(options[flag])}. Give ${kind.expects}, as it was.`,
+      );
     if (given.has(flag) && JSON.stringify(now) !== JSON.stringify(then)) {
       throw new UserError(
         `--${flag} cannot be changed by --resume: this fine-tuning goes on with ${flag === 'out' ? 'its folder' : kind.show(then)}. ` +
@@ -124,15 +185,20 @@ function keptOptions(values: Values): Readonly<Record<string, unknown>> {
 /** @throws UserError where what a fine-tuning goes on with is not what it was begun with */
 function assertSame({ model, data }: FinetuneFile, now: Pick<FinetuneFile, 'model' | 'data'>): void {
   const restore = 'Give the one that it was begun with, or begin a new one.';
-  if (model !== now.model) throw new UserError(`--checkpoint: this is another model than the fine-tuning began from. ${restore}`);
-  if (data !== now.data) throw new UserError(`--data: these are other images than the fine-tuning has seen so far. ${restore}`);
+  if (model !== now.model)
+    throw new UserError(`--checkpoint: this is another model than the fine-tuning began from. ${restore}`);
+  if (data !== now.data)
+    throw new UserError(`--data: these are other images than the fine-tuning has seen so far. ${restore}`);
 }
 
 /** Begins, or goes on with what is `resumed`. */
 async function start(values: Values, resumed?: Resumed): Promise<number> {
   const { checkpoint, out, adapter } = values;
   if (checkpoint === null) {
-    throw new UserError('--checkpoint is missing: give the folder of a run, or a file; or --resume FOLDER, to go on with a fine-tuning.', { usage: true });
+    throw new UserError(
+      '--checkpoint is missing: give the folder of a run, or a file; or --resume FOLDER, to go on with a fine-tuning.',
+      { usage: true },
+    );
   }
   if (!resumed) RunFolder.assertCreatable(out ?? undefined);
   assertBatch(values);
@@ -171,9 +237,17 @@ async function start(values: Values, resumed?: Resumed): Promise<number> {
 /** Where a fine-tuning is gone on with; undefined where it is to begin anew. @throws UserError where the checkpoint is damaged */
 function checkpointOf({ folder, file }: Resumed, adapter: string, progress: Progress): SavedState | undefined {
   const last = folder.checkpoints.last();
-  progress.note('resume', last ? `after ${counted(last.step, 'step')}, the last complete checkpoint` : 'from the beginning: there is no complete checkpoint');
+  progress.note(
+    'resume',
+    last
+      ? `after ${counted(last.step, 'step')}, the last complete checkpoint`
+      : 'from the beginning: there is no complete checkpoint',
+  );
   if (file.adapter !== adapter) {
-    progress.note('note', `it was begun on ${file.adapter}: on another adapter or driver it goes on, but not bit for bit`);
+    progress.note(
+      'note',
+      `it was begun on ${file.adapter}: on another adapter or driver it goes on, but not bit for bit`,
+    );
   }
   return last;
 }
@@ -187,7 +261,11 @@ interface Session {
 }
 
 /** @throws UserError, LearningStopped, EngineError as `runFinetune` */
-async function train(values: Values, classified: Classified, { engine, progress, sitting, begun }: Session): Promise<Found> {
+async function train(
+  values: Values,
+  classified: Classified,
+  { engine, progress, sitting, begun }: Session,
+): Promise<Found> {
   const { model, data } = classified;
   const { from } = values;
   const settings = settingsOf(values);
@@ -208,7 +286,9 @@ async function train(values: Values, classified: Classified, { engine, progress,
   return {
     result: { model: model.name, ...describedImages(data), from, settings, classes, ...result },
     files: { 'classifier.safetensors': classifier },
-    page: classifiedPage(engine, classified, { title: 'Fine-tuning', lead: LEAD, recipe }, [{ title, reference: false, result }]),
+    page: classifiedPage(engine, classified, { title: 'Fine-tuning', lead: LEAD, recipe }, [
+      { title, reference: false, result },
+    ]),
   };
 }
 
@@ -228,8 +308,28 @@ function settingsOf(values: Values): FinetuneSettings {
 }
 
 function describe(settings: FinetuneSettings): string {
-  const { pool, epochs, warmupEpochs, batch, blr, weightDecay, layerDecay, dropPath, labelSmoothing, mixup, cutmix, erase, crop, flip, randAugment } = settings;
-  const views = [crop ? `random resized crops ${crop.join('–')}` : 'whole images', ...(flip ? ['flips'] : []), ...(randAugment ? ['RandAugment'] : [])].join(', ');
+  const {
+    pool,
+    epochs,
+    warmupEpochs,
+    batch,
+    blr,
+    weightDecay,
+    layerDecay,
+    dropPath,
+    labelSmoothing,
+    mixup,
+    cutmix,
+    erase,
+    crop,
+    flip,
+    randAugment,
+  } = settings;
+  const views = [
+    crop ? `random resized crops ${crop.join('–')}` : 'whole images',
+    ...(flip ? ['flips'] : []),
+    ...(randAugment ? ['RandAugment'] : []),
+  ].join(', ');
   return (
     `${pool === 'class' ? 'Class token' : 'Mean of patch tokens'}; AdamW, blr ${blr}, batch ${batch}, ${epochs} epochs, warm-up ${Number(warmupEpochs.toFixed(2))}, ` +
     `weight decay ${weightDecay}, layer decay ${layerDecay}, drop path ${dropPath}, label smoothing ${labelSmoothing}, mixup ${mixup}, ` +

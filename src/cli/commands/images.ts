@@ -4,7 +4,11 @@ import { commandOption, type ValuesOf } from './command';
 
 /** Options by which a user says which images a command works on. */
 export const IMAGES_OPTIONS = {
-  data: commandOption(nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'), null, 'image set; that of the run'),
+  data: commandOption(
+    nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'),
+    null,
+    'image set; that of the run',
+  ),
   broken: commandOption(
     nullable(choice('stop', 'skip'), 'auto'),
     null,

@@ -12,7 +12,17 @@ import { study } from './study';
 import { unmixing } from './unmixing';
 
 /** What the command line does beside training, in the order of the help. */
-export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe, finetune, study, analyseCommand, reconstructCommand, exportCommand];
+export const COMMANDS: readonly Command[] = [
+  separability,
+  unmixing,
+  knn,
+  probe,
+  finetune,
+  study,
+  analyseCommand,
+  reconstructCommand,
+  exportCommand,
+];
 
 /**
  * The command that a command line begins with, and the arguments after its name; undefined where it begins with an
@@ -20,7 +30,9 @@ export const COMMANDS: readonly Command[] = [separability, unmixing, knn, probe,
  *
  * @throws UserError (usage) where there is no such command
  */
-export function findCommand(args: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } | undefined {
+export function findCommand(
+  args: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } | undefined {
   const [first] = args;
   if (first === undefined || first.startsWith('-')) return undefined;
   for (const command of COMMANDS) {
@@ -28,9 +40,13 @@ export function findCommand(args: readonly string[]): { readonly command: Comman
     if (words.every((word, index) => args[index] === word)) return { command, rest: args.slice(words.length) };
   }
   const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
-  if (group.length > 0 && (args[1] === '--help' || args[1] === '-h')) return { command: helpOf(first, group), rest: [] };
+  if (group.length > 0 && (args[1] === '--help' || args[1] === '-h'))
+    return { command: helpOf(first, group), rest: [] };
   const names = COMMANDS.map(({ name }) => name);
-  const near = nearest(first, names.map((name) => name.split(' ')[0] ?? name));
+  const near = nearest(
+    first,
+    names.map((name) => name.split(' ')[0] ?? name),
+  );
   const meant = names.filter((name) => name.split(' ')[0] === near).join(' or ');
   const [, second] = args;
   const typed = group.length > 0 && second !== undefined && !second.startsWith('-') ? `${first} ${second}` : first;

@@ -4,7 +4,11 @@ import { commandOption, type ValuesOf } from './command';
 
 /** Options by which a user says what a published model's file does not. */
 export const MODEL_FLAGS = {
-  heads: commandOption(nullable(integer({ min: 1 }), 'auto'), null, "heads of the model's encoder, where its file does not say"),
+  heads: commandOption(
+    nullable(integer({ min: 1 }), 'auto'),
+    null,
+    "heads of the model's encoder, where its file does not say",
+  ),
   'decoder-heads': commandOption(nullable(integer({ min: 1 }), 'auto'), null, "heads of the model's decoder, likewise"),
   'norm-pix': commandOption(
     choice('auto', 'yes', 'no'),

@@ -24,13 +24,28 @@ export const reconstructCommand = makeCommand({
   about: "i-MAE's demo on your pictures: a mixture taken apart, or one picture completed",
   operands: { shown: 'A.jpg [B.jpg]', least: 1, most: 2 },
   options: {
-    checkpoint: neededOption(text('RUN|FILE', "a model's file or a run folder"), "the model: ours or a published one (.safetensors, .pth), or a run's last"),
+    checkpoint: neededOption(
+      text('RUN|FILE', "a model's file or a run folder"),
+      "the model: ours or a published one (.safetensors, .pth), or a run's last",
+    ),
     alpha: commandOption(number({ min: 0, max: 1 }), 0.3, 'weight of A in the mixture; B has the rest'),
-    'mask-ratio': commandOption(nullable(number({ above: 0, below: 1 }), 'auto'), null, 'share of the patches that are hidden; as in training, else 0.5 (one picture: 0.75)'),
+    'mask-ratio': commandOption(
+      nullable(number({ above: 0, below: 1 }), 'auto'),
+      null,
+      'share of the patches that are hidden; as in training, else 0.5 (one picture: 0.75)',
+    ),
     mask: commandOption(nullable(choice(...FREE_MASKS), 'auto'), null, 'what is hidden; as in training, else random'),
     seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of the mask'),
-    image: commandOption(nullable(integer({ min: 1 }), 'auto'), null, "side in pixels that pictures are scaled to; the model's own. Its positions are interpolated"),
-    out: commandOption(nullable(text('PICTURE.png', 'a file name that ends in .png'), 'runs/…'), null, 'the picture to write'),
+    image: commandOption(
+      nullable(integer({ min: 1 }), 'auto'),
+      null,
+      "side in pixels that pictures are scaled to; the model's own. Its positions are interpolated",
+    ),
+    out: commandOption(
+      nullable(text('PICTURE.png', 'a file name that ends in .png'), 'runs/…'),
+      null,
+      'the picture to write',
+    ),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
     ...MODEL_FLAGS,
   },
@@ -41,7 +56,8 @@ export const reconstructCommand = makeCommand({
   run: async (values, paths) => {
     const { alpha, seed, image } = values;
     const out = values.out ?? `runs/${runName(new Date(), 'reconstruct')}.png`;
-    if (!out.endsWith('.png')) throw new UserError(`--out: ${out} does not end in .png, which is what is written. Name it so.`, { usage: true });
+    if (!out.endsWith('.png'))
+      throw new UserError(`--out: ${out} does not end in .png, which is what is written. Name it so.`, { usage: true });
     assertWritable('--out', out);
     const model = readModel(values.checkpoint, '--checkpoint');
     const said = { ...modelOverrides(values), ...(image === null ? {} : { image }) };
@@ -52,10 +68,17 @@ export const reconstructCommand = makeCommand({
     const engine = await openEngine({ adapterName: values.adapter });
     try {
       console.log(`adapter   ${describeAdapter(engine.info)}`);
-      console.log(`model     ${model.name}: ${describeLoad(reportLoad(model.file, maeSpecs(facts.size, facts.branches)))}`);
+      console.log(
+        `model     ${model.name}: ${describeLoad(reportLoad(model.file, maeSpecs(facts.size, facts.branches)))}`,
+      );
       for (const note of notes) console.log(`assumed   ${note}`);
       const viewer = await Viewer.load(engine, model.file, model.name, { said: told });
-      const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], { alpha, mask: values.mask ?? freeMaskOf(facts.mask), maskRatio, seed });
+      const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], {
+        alpha,
+        mask: values.mask ?? freeMaskOf(facts.mask),
+        maskRatio,
+        seed,
+      });
       for (const { of, errors: found } of errors) console.log(`error     ${errorWords(of, found)}`);
       writeWhole(out, await panelsPng(sheet));
       console.log(`written   ${out}`);
@@ -85,7 +108,10 @@ function modelFor({ name, file }: NamedFile, pictures: number, said: ModelOverri
   if (isImae || facts.phase !== undefined) return { facts, told: said, notes };
   // Of one branch, the tensors of an i-MAE are those of a vanilla MAE.
   const told = { ...said, phase: pictures === 2 ? 'imae' : 'mae' };
-  const as = pictures === 2 ? 'an i-MAE with one branch, since there are two pictures' : 'a vanilla MAE, since there is one picture';
+  const as =
+    pictures === 2
+      ? 'an i-MAE with one branch, since there are two pictures'
+      : 'a vanilla MAE, since there is one picture';
   return { facts, told, notes: [...notes, as] };
 }
 

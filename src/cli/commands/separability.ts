@@ -20,7 +20,11 @@ export const separability = makeCommand({
   name: 'evaluate separability',
   about: 'is each image linearly in the latent of a mixture? M_ls and R² over α',
   options: {
-    run: commandOption(nullable(text('RUN', 'the folder of a run'), 'none'), null, 'run that left the i-MAE, its teacher and its images'),
+    run: commandOption(
+      nullable(text('RUN', 'the folder of a run'), 'none'),
+      null,
+      'run that left the i-MAE, its teacher and its images',
+    ),
     checkpoint: commandOption(file, null, 'i-MAE by its file, in place of --run'),
     teacher: commandOption(file, null, 'vanilla MAE whose latents are looked for; the teacher of --run'),
     baseline: commandOption(
@@ -30,10 +34,22 @@ export const separability = makeCommand({
     ),
     ...IMAGES_OPTIONS,
     alphas: commandOption(alphas, [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate'),
-    'fit-images': commandOption(integer({ min: 2, max: MOST_MIXTURES }), 2000, 'mixtures of training images that maps are fitted on'),
+    'fit-images': commandOption(
+      integer({ min: 2, max: MOST_MIXTURES }),
+      2000,
+      'mixtures of training images that maps are fitted on',
+    ),
     images: commandOption(integer({ min: 2, max: MOST_MIXTURES }), 1000, 'held-out mixtures that are reported'),
-    seed: commandOption(integer({ min: 0, max: 0xffffffff }), 0, 'of masks, of the random encoder and of the intervals'),
-    out: commandOption(nullable(text('FOLDER', 'a new or an empty folder'), 'none'), null, 'folder of result.json and figures.html; a new one under runs/'),
+    seed: commandOption(
+      integer({ min: 0, max: 0xffffffff }),
+      0,
+      'of masks, of the random encoder and of the intervals',
+    ),
+    out: commandOption(
+      nullable(text('FOLDER', 'a new or an empty folder'), 'none'),
+      null,
+      'folder of result.json and figures.html; a new one under runs/',
+    ),
     adapter: commandOption(text('NAME', 'a part of an adapter’s name'), 'any', 'GPU to run on, as in training'),
   },
   examples: [
@@ -43,44 +59,61 @@ export const separability = makeCommand({
   run: async (values) => {
     const evaluated = await readEvaluated(values);
     const { imae, teacher, config, data } = evaluated;
-    if (!teacher) throw new UserError('--teacher is missing: the i-MAE has none beside it. Give the vanilla MAE whose latents are looked for.', { usage: true });
+    if (!teacher)
+      throw new UserError(
+        '--teacher is missing: the i-MAE has none beside it. Give the vanilla MAE whose latents are looked for.',
+        { usage: true },
+      );
     const baselines = (values.baseline ?? '').split(',').flatMap((path) => {
       if (path === '') return [];
       const model = readNamed(path);
       return [{ title: `MAE ${basename(path, '.safetensors')}`, model }];
     });
     const { mask, maskRatio } = config.masking;
-    const settings = { fitImages: values['fit-images'], images: values.images, alphas: values.alphas, seed: values.seed, mask, maskRatio };
+    const settings = {
+      fitImages: values['fit-images'],
+      images: values.images,
+      alphas: values.alphas,
+      seed: values.seed,
+      mask,
+      maskRatio,
+    };
     const command = trainCommand(['evaluate', 'separability', ...process.argv.slice(4)]);
-    return await runEvaluation({ name: 'separability', out: values.out, adapter: values.adapter, command }, async (engine, progress) => {
-      progress.note('models', `${imae.name}, teacher ${teacher.name}`);
-      const result = await evaluateSeparability(engine, {
-        imae,
-        teacher,
-        baselines,
-        data,
-        settings,
-        progress: showParts(progress, 'latents'),
-      });
-      progress.stop();
-      console.log(`result    ${summary(result)}`);
-      return {
-        result,
-        page: {
-          title: 'Linear separability of mixtures',
-          lead: SEPARABILITY_LEAD,
-          settings: [
-            { name: 'i-MAE', value: imae.name },
-            { name: 'teacher', value: teacher.name },
-            ...baselines.map(({ model }) => ({ name: 'baseline', value: model.name })),
-            { name: 'data', value: data.train.name },
-            { name: 'model', value: describeEvaluated(evaluated) },
-            { name: 'ridge', value: '1e-6 of the mean square of the inputs; sums and solution in float64' },
-          ],
-          sections: separabilitySections(result, `${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`),
-        },
-      };
-    });
+    return await runEvaluation(
+      { name: 'separability', out: values.out, adapter: values.adapter, command },
+      async (engine, progress) => {
+        progress.note('models', `${imae.name}, teacher ${teacher.name}`);
+        const result = await evaluateSeparability(engine, {
+          imae,
+          teacher,
+          baselines,
+          data,
+          settings,
+          progress: showParts(progress, 'latents'),
+        });
+        progress.stop();
+        console.log(`result    ${summary(result)}`);
+        return {
+          result,
+          page: {
+            title: 'Linear separability of mixtures',
+            lead: SEPARABILITY_LEAD,
+            settings: [
+              { name: 'i-MAE', value: imae.name },
+              { name: 'teacher', value: teacher.name },
+              ...baselines.map(({ model }) => ({ name: 'baseline', value: model.name })),
+              { name: 'data', value: data.train.name },
+              { name: 'model', value: describeEvaluated(evaluated) },
+              { name: 'ridge', value: '1e-6 of the mean square of the inputs; sums and solution in float64' },
+            ],
+            sections: separabilitySections(
+              result,
+              `${describeEvaluated(evaluated)} Adapter: ${nameAdapter(engine.info)}.`,
+            ),
+          },
+        };
+      },
+    );
   },
 });
 

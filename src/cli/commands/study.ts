@@ -9,7 +9,15 @@ import { identifyData } from '../../imae/train/identity';
 import { integer, list, nullable, number, pair, text, type Kind } from '../../imae/config/optionKinds';
 import { staysOnGpu } from '../../imae/train/gpuResidency';
 import { STUDIES } from '../../imae/studies/index';
-import { findStudy, planRuns, runFlopsOf, shardOf, studyFlops, type Shard, type StudyPlan } from '../../imae/studies/plan';
+import {
+  findStudy,
+  planRuns,
+  runFlopsOf,
+  shardOf,
+  studyFlops,
+  type Shard,
+  type StudyPlan,
+} from '../../imae/studies/plan';
 import { PROBE_DEFAULTS } from '../../imae/classify/probe';
 import { parseCommandLine } from '../commandLine';
 import { makeFolder } from '../../node/durableFile';
@@ -43,21 +51,57 @@ export const study = makeCommand({
   operands: { shown: 'NAME, or --merge OUT FOLDER…', least: 1, most: Infinity },
   passesOn: true,
   options: {
-    seeds: commandOption(list(integer({ min: 0, max: 0xffffffff }), 'seeds'), [0], 'every cell is trained with each of these'),
-    alphas: commandOption(list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'), [0.1, 0.2, 0.3, 0.4, 0.5], 'weights of the subordinate at which runs are measured'),
+    seeds: commandOption(
+      list(integer({ min: 0, max: 0xffffffff }), 'seeds'),
+      [0],
+      'every cell is trained with each of these',
+    ),
+    alphas: commandOption(
+      list(number({ above: 0, max: 0.5 }), 'weights of the subordinate'),
+      [0.1, 0.2, 0.3, 0.4, 0.5],
+      'weights of the subordinate at which runs are measured',
+    ),
     images: commandOption(integer({ min: 2, max: MOST_MIXTURES }), 1000, 'held-out mixtures that runs are measured on'),
-    'fit-images': commandOption(integer({ min: 2, max: MOST_MIXTURES }), 2000, 'mixtures of training images that linear maps are fitted on'),
-    'probe-epochs': commandOption(number({ above: 0 }), PROBE_DEFAULTS.epochs, 'length of the linear probe, where the study has one'),
-    'probe-blr': commandOption(number({ above: 0 }), PROBE_DEFAULTS.blr, 'its learning rate for 256 images; sets much smaller than ImageNet need 1 to 10'),
+    'fit-images': commandOption(
+      integer({ min: 2, max: MOST_MIXTURES }),
+      2000,
+      'mixtures of training images that linear maps are fitted on',
+    ),
+    'probe-epochs': commandOption(
+      number({ above: 0 }),
+      PROBE_DEFAULTS.epochs,
+      'length of the linear probe, where the study has one',
+    ),
+    'probe-blr': commandOption(
+      number({ above: 0 }),
+      PROBE_DEFAULTS.blr,
+      'its learning rate for 256 images; sets much smaller than ImageNet need 1 to 10',
+    ),
     'probe-crop': commandOption(
       nullable(pair({ above: 0, max: 1, ascending: true }), 'none'),
       PROBE_DEFAULTS.crop,
       'its random resized crops, with flips; none sees images whole, and computes their features once',
     ),
-    'finetune-epochs': commandOption(number({ min: 0 }), FINETUNE_DEFAULTS.epochs, 'length of fine-tuning, where the study has it; 0 leaves it out'),
-    shard: commandOption(nullable(shardKind, 'all'), null, 'runs every N-th run only, from the I-th: other machines run the rest'),
-    merge: commandOption(nullable(text('OUT', 'a new or an empty folder'), 'none'), null, 'joins the folders of shards into a new one, with one report'),
-    out: commandOption(nullable(text('FOLDER', 'a folder'), 'none'), null, 'folder of the study; one that was begun goes on. By default a new one under runs/'),
+    'finetune-epochs': commandOption(
+      number({ min: 0 }),
+      FINETUNE_DEFAULTS.epochs,
+      'length of fine-tuning, where the study has it; 0 leaves it out',
+    ),
+    shard: commandOption(
+      nullable(shardKind, 'all'),
+      null,
+      'runs every N-th run only, from the I-th: other machines run the rest',
+    ),
+    merge: commandOption(
+      nullable(text('OUT', 'a new or an empty folder'), 'none'),
+      null,
+      'joins the folders of shards into a new one, with one report',
+    ),
+    out: commandOption(
+      nullable(text('FOLDER', 'a folder'), 'none'),
+      null,
+      'folder of the study; one that was begun goes on. By default a new one under runs/',
+    ),
   },
   examples: [
     'node train.js study alpha --preset cifar --patch 4 --data cifar-10-binary.tar.gz --epochs 5 --seeds 0,1',
@@ -72,7 +116,10 @@ export const study = makeCommand({
   run: async (values, operands, passed) => {
     if (values.merge !== null) return merge(values.merge, operands, passed);
     const [name = '', extra] = operands;
-    if (extra !== undefined) throw new UserError(`'${extra}' is too much: a study has one name. See node train.js study --help.`, { usage: true });
+    if (extra !== undefined)
+      throw new UserError(`'${extra}' is too much: a study has one name. See node train.js study --help.`, {
+        usage: true,
+      });
     findStudy(name);
     const line = parseCommandLine(passed);
     const base = baseConfig(line.layers);
@@ -97,7 +144,10 @@ export const study = makeCommand({
       console.log(describeStudy(plan, runs, data.train.count));
       return 0;
     }
-    const file: StudyFile = { plan, data: { name: data.train.name, trainingImages: data.train.count, digest: await identifyData(data) } };
+    const file: StudyFile = {
+      plan,
+      data: { name: data.train.name, trainingImages: data.train.count, digest: await identifyData(data) },
+    };
     StudyFolder.assertUsable(out, file);
     const progress = createProgress({ logEvery: base.logging.logEvery });
     const engine = await openTrainingEngine(base);
@@ -123,7 +173,10 @@ function baseConfig(layers: Parameters<typeof resolveConfig>[0]): Config {
   const base = withFullPaths(resolveConfig(layers));
   const { mode } = base.training;
   if (mode === 'all' || (mode === 'imae' && base.teacher.checkpoint !== null)) return base;
-  throw new UserError(`--only ${mode}: a study trains what it needs. Leave it out; --teacher FILE spares the teacher.`, { usage: true });
+  throw new UserError(
+    `--only ${mode}: a study trains what it needs. Leave it out; --teacher FILE spares the teacher.`,
+    { usage: true },
+  );
 }
 
 function describeStudy(plan: StudyPlan, runs: ReturnType<typeof planRuns>, trainingImages: number): string {
@@ -134,7 +187,10 @@ function describeStudy(plan: StudyPlan, runs: ReturnType<typeof planRuns>, train
   return [
     `study ${plan.study}: ${question}?`,
     `${counted(runs.length, 'run')}, ${counted(teachers.length, 'teacher')} beside them; measured by ${measures.join(', ')}`,
-    ...runs.map((run) => `  ${run.name.padEnd(24)} ${run.cell.title}, seed ${run.seed}: ${at(runFlopsOf(run, trainingImages))}${run.teacher ? `, from ${run.teacher.name}` : ''}`),
+    ...runs.map(
+      (run) =>
+        `  ${run.name.padEnd(24)} ${run.cell.title}, seed ${run.seed}: ${at(runFlopsOf(run, trainingImages))}${run.teacher ? `, from ${run.teacher.name}` : ''}`,
+    ),
     `training: ${at(total)}, ${formatDuration(total / 1e12)} at 1 TFLOP/s; measuring comes on top`,
   ].join('\n');
 }
@@ -146,7 +202,8 @@ function copyRun(from: StudyFolder, to: StudyFolder, name: string): void {
 
 /** @throws UserError where the folders are of different studies, or none is given */
 function merge(out: string, folders: readonly string[], passed: readonly string[]): number {
-  if (passed[0] !== undefined) throw new UserError(`${passed[0]} has no place beside --merge. Give the folders of the shards.`, { usage: true });
+  if (passed[0] !== undefined)
+    throw new UserError(`${passed[0]} has no place beside --merge. Give the folders of the shards.`, { usage: true });
   const parts = folders.map((path) => ({ path, ...StudyFolder.open(path) }));
   const first = parts[0];
   if (!first) throw new UserError('--merge needs the folders of the shards.', { usage: true });
@@ -157,7 +214,9 @@ function merge(out: string, folders: readonly string[], passed: readonly string[
       const other = whole.result(name);
       if (other) {
         if (JSON.stringify(other.values) !== JSON.stringify(folder.result(name)?.values)) {
-          throw new UserError(`${path} has another result of ${name} than a folder before it. Leave one of the two out.`);
+          throw new UserError(
+            `${path} has another result of ${name} than a folder before it. Leave one of the two out.`,
+          );
         }
         continue;
       }
@@ -168,7 +227,10 @@ function merge(out: string, folders: readonly string[], passed: readonly string[
   }
   const command = `node train.js study --merge ${[out, ...folders].map(shellQuoted).join(' ')}`;
   const path = writeStudyReport(whole, first.file, command);
-  const { finished, all } = { finished: whole.finished().length, all: planRuns(first.file.plan, first.file.data.trainingImages).length };
+  const { finished, all } = {
+    finished: whole.finished().length,
+    all: planRuns(first.file.plan, first.file.data.trainingImages).length,
+  };
   console.log(`merged    ${finished} of ${counted(all, 'run')}\nstudy     ${path}: open it in a browser`);
   return 0;
 }

@@ -25,7 +25,18 @@ describe('parseCifar', () => {
   });
 
   it('takes the fine label of CIFAR-100', () => {
-    const { images, labels } = parseCifar([{ name: 'train.bin', bytes: records([[19, 99], [1, 42]]) }], CIFAR_100);
+    const { images, labels } = parseCifar(
+      [
+        {
+          name: 'train.bin',
+          bytes: records([
+            [19, 99],
+            [1, 42],
+          ]),
+        },
+      ],
+      CIFAR_100,
+    );
     expect([...labels]).toEqual([99, 42]);
     expect([images[0], images[3072]]).toEqual([0, 1]);
   });

@@ -23,7 +23,8 @@ export function cifarIn(names: readonly string[]): CifarVersion | undefined {
   if (names.includes('train.bin') || names.includes(CIFAR_100.testFile)) return { format: CIFAR_100, isPython: false };
   if (has(/^data_batch_\d+$/) || names.includes(CIFAR_10.python.classFile)) return { format: CIFAR_10, isPython: true };
   // These names alone would say little.
-  if (['train', 'test', 'meta'].filter((name) => names.includes(name)).length >= 2) return { format: CIFAR_100, isPython: true };
+  if (['train', 'test', 'meta'].filter((name) => names.includes(name)).length >= 2)
+    return { format: CIFAR_100, isPython: true };
   return undefined;
 }
 
@@ -40,7 +41,10 @@ export async function loadCifar(folder: Folder, { format, isPython }: CifarVersi
       `${folder.path} looks like ${format.name}, but ${gone}. Unpack ${format.name} (${version}) again, or give its archive.`,
     );
   }
-  const read = async (name: string): Promise<NamedBytes> => ({ name: `${folder.path}/${name}`, bytes: await folder.read(name) });
+  const read = async (name: string): Promise<NamedBytes> => ({
+    name: `${folder.path}/${name}`,
+    bytes: await folder.read(name),
+  });
   const train = await Promise.all(trainNames.map(read));
   const files = { train, test: await read(testFile), classNames: await read(classFile) };
   return isPython ? cifarPickleSet(files, format) : cifarSet(files, format);

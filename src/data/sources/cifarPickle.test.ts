@@ -9,7 +9,10 @@ const NAMES = pickledNames('label_names', 10);
 
 function load(batch: Uint8Array, names = NAMES): ReturnType<typeof cifarPickleSet> {
   const test = { name: 'test_batch', bytes: BATCH };
-  return cifarPickleSet({ train: [{ name: 'data_batch_1', bytes: batch }], test, classNames: { name: 'batches.meta', bytes: names } }, CIFAR_10);
+  return cifarPickleSet(
+    { train: [{ name: 'data_batch_1', bytes: batch }], test, classNames: { name: 'batches.meta', bytes: names } },
+    CIFAR_10,
+  );
 }
 
 describe('cifarPickleSet', () => {
@@ -22,19 +25,45 @@ describe('cifarPickleSet', () => {
   });
 
   it.each<[string, Uint8Array, RegExp]>([
-    ['asks for a function', pickledBatch({ labels: [4] }, IMAGE, global('os', 'system')), /data_batch_1: .*os\.system.*Nothing was executed/],
-    ['has other labels', pickledBatch({ fine_labels: [4] }, IMAGE), /data_batch_1: it has no data and labels, as CIFAR-10 has/],
-    ['has a label too high', pickledBatch({ labels: [10] }, IMAGE), /data_batch_1: image 0 has the label 10, but CIFAR-10 has classes 0 to 9/],
-    ['has a label too few', pickledBatch({ labels: [] }, IMAGE), /data is \[1, 3072\] in 3072 bytes; 0 labels want \[0, 3072\]/],
+    [
+      'asks for a function',
+      pickledBatch({ labels: [4] }, IMAGE, global('os', 'system')),
+      /data_batch_1: .*os\.system.*Nothing was executed/,
+    ],
+    [
+      'has other labels',
+      pickledBatch({ fine_labels: [4] }, IMAGE),
+      /data_batch_1: it has no data and labels, as CIFAR-10 has/,
+    ],
+    [
+      'has a label too high',
+      pickledBatch({ labels: [10] }, IMAGE),
+      /data_batch_1: image 0 has the label 10, but CIFAR-10 has classes 0 to 9/,
+    ],
+    [
+      'has a label too few',
+      pickledBatch({ labels: [] }, IMAGE),
+      /data is \[1, 3072\] in 3072 bytes; 0 labels want \[0, 3072\]/,
+    ],
     ['has too few bytes', pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE.subarray(1))), /in 3071 bytes/],
-    ['is an array of floats', pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { type: 'f4' })), /an array of bytes is wanted/],
-    ['lies in columns', pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { fortran: true })), /its columns lie one behind the other/],
+    [
+      'is an array of floats',
+      pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { type: 'f4' })),
+      /an array of bytes is wanted/,
+    ],
+    [
+      'lies in columns',
+      pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { fortran: true })),
+      /its columns lie one behind the other/,
+    ],
     ['was cut short', BATCH.subarray(0, 2000), /data_batch_1: .*cut short/],
   ])('says what is wrong with a batch that %s', (_, batch, message) => {
     expect(() => load(batch)).toThrow(message);
   });
 
   it('wants the names of all classes', () => {
-    expect(() => load(BATCH, pickledNames('label_names', 9))).toThrow(/batches\.meta: it does not name the 10 classes of CIFAR-10/);
+    expect(() => load(BATCH, pickledNames('label_names', 9))).toThrow(
+      /batches\.meta: it does not name the 10 classes of CIFAR-10/,
+    );
   });
 });

@@ -19,7 +19,8 @@ class PickledArray {
   [BUILD](state: unknown): void {
     if (!Array.isArray(state) || state.length !== 5) throw new Error('the state of an array has five parts');
     const [, shape, dtype, fortran, content] = state as unknown[];
-    if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size))) throw new Error('its shape is no list of sizes');
+    if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size)))
+      throw new Error('its shape is no list of sizes');
     if (!(dtype instanceof PickledType) || dtype.code !== 'u1') throw new Error('an array of bytes is wanted');
     if (fortran === true && shape.length > 1) throw new Error('its columns lie one behind the other, not its rows');
     this.shape = shape as number[];
@@ -69,18 +70,31 @@ function damaged(name: string, what: string): UserError {
 }
 
 /** @throws UserError that names the file and what is wrong with it */
-function parseBatch(file: NamedBytes, { name: set, classCount, python }: CifarFormat): { images: Uint8Array; labels: Uint16Array } {
+function parseBatch(
+  file: NamedBytes,
+  { name: set, classCount, python }: CifarFormat,
+): { images: Uint8Array; labels: Uint16Array } {
   const entries = readDict(file);
   const data = entries.get('data');
   const labels = entries.get(python.labels);
-  if (!(data instanceof PickledArray) || !Array.isArray(labels)) throw damaged(file.name, `it has no data and ${python.labels}, as ${set} has`);
+  if (!(data instanceof PickledArray) || !Array.isArray(labels))
+    throw damaged(file.name, `it has no data and ${python.labels}, as ${set} has`);
   const count = labels.length;
   const { shape, bytes } = data;
   if (shape.length !== 2 || shape[0] !== count || shape[1] !== PIXEL_BYTES || bytes.length !== count * PIXEL_BYTES) {
-    throw damaged(file.name, `its data is [${shape.join(', ')}] in ${bytes.length} bytes; ${count} labels want [${count}, ${PIXEL_BYTES}]`);
+    throw damaged(
+      file.name,
+      `its data is [${shape.join(', ')}] in ${bytes.length} bytes; ${count} labels want [${count}, ${PIXEL_BYTES}]`,
+    );
   }
-  const wrong = labels.findIndex((label) => !Number.isInteger(label) || (label as number) < 0 || (label as number) >= classCount);
-  if (wrong >= 0) throw damaged(file.name, `image ${wrong} has the label ${String(labels[wrong])}, but ${set} has classes 0 to ${classCount - 1}`);
+  const wrong = labels.findIndex(
+    (label) => !Number.isInteger(label) || (label as number) < 0 || (label as number) >= classCount,
+  );
+  if (wrong >= 0)
+    throw damaged(
+      file.name,
+      `image ${wrong} has the label ${String(labels[wrong])}, but ${set} has classes 0 to ${classCount - 1}`,
+    );
   return { images: bytes, labels: Uint16Array.from(labels as number[]) };
 }
 
@@ -91,7 +105,10 @@ export function cifarPickleSet(
 ): TrainTest<ImageSet> {
   const names = readDict(files.classNames).get(format.python.names);
   if (!Array.isArray(names) || names.length !== format.classCount) {
-    throw damaged(files.classNames.name, `it does not name the ${format.classCount} classes of ${format.name} as ${format.python.names}`);
+    throw damaged(
+      files.classNames.name,
+      `it does not name the ${format.classCount} classes of ${format.name} as ${format.python.names}`,
+    );
   }
   const batches = files.train.map((file) => parseBatch(file, format));
   const images = new Uint8Array(batches.reduce((sum, batch) => sum + batch.images.length, 0));

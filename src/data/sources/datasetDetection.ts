@@ -23,7 +23,11 @@ export type DetectedDataset =
  * @param findTree looks for image files there, where there is nothing else
  * @throws UserError that says what was found, and what is needed
  */
-export async function detectDataset(path: string, folders: readonly Folder[], findTree: () => Promise<ImageTree | undefined>): Promise<DetectedDataset> {
+export async function detectDataset(
+  path: string,
+  folders: readonly Folder[],
+  findTree: () => Promise<ImageTree | undefined>,
+): Promise<DetectedDataset> {
   const found = folders.flatMap((folder) => {
     const version = cifarIn(folder.names);
     return version ? [{ folder, version }] : [];

@@ -2,7 +2,15 @@ import { digest } from '../../common/digest';
 import { counted, formatBytes } from '../../common/format';
 import { UserError } from '../../common/userError';
 import { BrokenFiles, BrokenImageError } from './brokenFiles';
-import { ChannelCounts, channelStatistics, imageBytes, spreadIndices, type ImageSet, type SetFacts, type TrainTest } from '../imageSet';
+import {
+  ChannelCounts,
+  channelStatistics,
+  imageBytes,
+  spreadIndices,
+  type ImageSet,
+  type SetFacts,
+  type TrainTest,
+} from '../imageSet';
 import type { ImageFiles, ImageTree } from './imageTree';
 
 /** How image files become a set. */
@@ -63,7 +71,12 @@ const LOOKED_AT = 64;
 const UNDER_WAY = 64;
 
 /** Loads a tree of image files, or makes it ready to be streamed. @throws UserError */
-export async function loadFiles(tree: ImageTree, files: FileReader, options: FileSetOptions, watcher: LoadWatcher): Promise<FileSet> {
+export async function loadFiles(
+  tree: ImageTree,
+  files: FileReader,
+  options: FileSetOptions,
+  watcher: LoadWatcher,
+): Promise<FileSet> {
   const side = await storedSide(tree, files, options, watcher);
   const broken = new BrokenFiles();
   const reader = { side, broken, skips: options.broken === 'skip', files };
@@ -98,26 +111,41 @@ export async function loadFiles(tree: ImageTree, files: FileReader, options: Fil
   };
 }
 
-async function storedSide({ train }: ImageTree, files: FileReader, { image, decodeSize }: FileSetOptions, watcher: LoadWatcher): Promise<number> {
+async function storedSide(
+  { train }: ImageTree,
+  files: FileReader,
+  { image, decodeSize }: FileSetOptions,
+  watcher: LoadWatcher,
+): Promise<number> {
   if (decodeSize !== 'auto' && decodeSize < image) {
-    throw new UserError(`--decode-size ${decodeSize} is smaller than the model's images of ${image} × ${image}. Give ${image} or more, or a smaller --image.`, {
-      usage: true,
-    });
+    throw new UserError(
+      `--decode-size ${decodeSize} is smaller than the model's images of ${image} × ${image}. Give ${image} or more, or a smaller --image.`,
+      {
+        usage: true,
+      },
+    );
   }
-  const looks = [...spreadIndices(train.paths.length, LOOKED_AT)].map((index) => files.size(train.paths[index] as string));
+  const looks = [...spreadIndices(train.paths.length, LOOKED_AT)].map((index) =>
+    files.size(train.paths[index] as string),
+  );
   const sizes = (await Promise.allSettled(looks)).flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const sides = sizes.map(({ width, height }) => Math.min(width, height));
   const isLarger = sides.some((side) => side > image);
   const side = decodeSize !== 'auto' ? decodeSize : isLarger ? Math.round(image * STORED_LARGER) : image;
   const smaller = sides.filter((each) => each < side).length;
-  if (smaller > 0) watcher.note(`of ${counted(sides.length, 'file')} looked at, ${smaller} are smaller than ${side} pixels and are scaled up`);
+  if (smaller > 0)
+    watcher.note(
+      `of ${counted(sides.length, 'file')} looked at, ${smaller} are smaller than ${side} pixels and are scaled up`,
+    );
   return side;
 }
 
 function heldOut({ test }: ImageTree, side: number, bytes: number, watcher: LoadWatcher): ImageFiles {
   const most = Math.floor(bytes / (CHANNELS * side * side));
   if (test.paths.length <= most) return test;
-  watcher.note(`${most} of the ${test.paths.length} held-out images are used, evenly spread: as many as ${formatBytes(bytes)} hold`);
+  watcher.note(
+    `${most} of the ${test.paths.length} held-out images are used, evenly spread: as many as ${formatBytes(bytes)} hold`,
+  );
   const chosen = spreadIndices(test.paths.length, most);
   return {
     paths: [...chosen].map((index) => test.paths[index] as string),
@@ -173,7 +201,9 @@ class FileImages {
   async read(indices: ArrayLike<number>): Promise<Uint8Array> {
     const out = new Uint8Array(indices.length * this.imageBytes);
     try {
-      await Promise.all(Array.from(indices, async (index, at) => out.set(await this.image(index), at * this.imageBytes)));
+      await Promise.all(
+        Array.from(indices, async (index, at) => out.set(await this.image(index), at * this.imageBytes)),
+      );
     } catch (error) {
       if (!(error instanceof BrokenImageError)) throw error;
       throw new UserError(`--data: ${error.message} Replace or delete it, or go on with --broken skip.`);
@@ -192,11 +222,21 @@ class FileImages {
   async statistics(watcher: LoadWatcher): Promise<Pick<SetFacts, 'mean' | 'std'>> {
     const { side } = this.reader;
     const counts = new ChannelCounts({ width: side, height: side, channels: CHANNELS });
-    await this.each('images for their mean and deviation', watcher, (image) => counts.add(image), this.listed.paths.length);
+    await this.each(
+      'images for their mean and deviation',
+      watcher,
+      (image) => counts.add(image),
+      this.listed.paths.length,
+    );
     return counts.statistics();
   }
 
-  private async each(what: string, watcher: LoadWatcher, use: (image: Uint8Array, index: number) => void, count: number): Promise<void> {
+  private async each(
+    what: string,
+    watcher: LoadWatcher,
+    use: (image: Uint8Array, index: number) => void,
+    count: number,
+  ): Promise<void> {
     const broken: { readonly index: number; readonly error: BrokenImageError }[] = [];
     let done = 0;
     watcher.begin(what, count);
@@ -219,7 +259,9 @@ class FileImages {
     if (!first) return;
     const others = broken.length > 1 ? `, the first of ${broken.length} such files` : '';
     const { path, why } = first.error;
-    throw new UserError(`--data: ${path} cannot be decoded: ${why}${others}. Replace or delete ${broken.length > 1 ? 'them' : 'it'}, or give --broken skip.`);
+    throw new UserError(
+      `--data: ${path} cannot be decoded: ${why}${others}. Replace or delete ${broken.length > 1 ? 'them' : 'it'}, or give --broken skip.`,
+    );
   }
 
   /** An image; where its file is broken and that does not stop, the next one of its class that is not. */
@@ -227,7 +269,9 @@ class FileImages {
     for (let at = index, tried = 0; ; at = this.nextOfClass(at), tried++) {
       if (tried > 0 && at === index) {
         const name = this.tree.classes[this.listed.labels[index] ?? 0] ?? '';
-        throw new UserError(`--data: no image of the class ${name} in ${this.tree.root.path} can be decoded. Delete the class, or bring its files back.`);
+        throw new UserError(
+          `--data: no image of the class ${name} in ${this.tree.root.path} can be decoded. Delete the class, or bring its files back.`,
+        );
       }
       try {
         return await this.reader.files.decode(this.listed.paths[at] as string, this.reader.side);

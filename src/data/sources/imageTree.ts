@@ -98,7 +98,8 @@ export async function findImageTree(root: FileTree): Promise<ImageTree | undefin
   const here = await root.list('');
   if (isSplit(here)) return await readSplit(root);
   const inside = await Promise.all(here.folders.map(async (folder) => ({ folder, entries: await root.list(folder) })));
-  if (inside.some(({ entries }) => entries.files.some(isImage))) return await holdOut(root, await classesIn(root, '', here.folders));
+  if (inside.some(({ entries }) => entries.files.some(isImage)))
+    return await holdOut(root, await classesIn(root, '', here.folders));
   const splits = inside.filter(({ entries }) => isSplit(entries));
   if (splits.length > 1) {
     const names = splits.map(({ folder }) => join(root.path, folder)).join(', ');
@@ -127,7 +128,9 @@ async function readSplit(root: FileTree): Promise<ImageTree> {
   const test = files.includes(ANNOTATIONS) ? await readAnnotated(root, held) : await readClasses(root, held);
   const stranger = test.find(({ name }) => !names.includes(name));
   if (stranger) {
-    throw new UserError(`--data: ${join(root.path, held)} has images of the class ${stranger.name}, which ${join(root.path, 'train')} has not.`);
+    throw new UserError(
+      `--data: ${join(root.path, held)} has images of the class ${stranger.name}, which ${join(root.path, 'train')} has not.`,
+    );
   }
   return await makeTree(root, names, train, test, []);
 }
@@ -145,7 +148,9 @@ async function readClasses(root: FileTree, part: string): Promise<ClassFiles[]> 
 
 async function classesIn(root: FileTree, part: string, folders: readonly string[]): Promise<ClassFiles[]> {
   if (folders.length > MOST_CLASSES) {
-    throw new UserError(`--data: ${join(root.path, part)} has ${folders.length} classes; ${MOST_CLASSES} are possible.`);
+    throw new UserError(
+      `--data: ${join(root.path, part)} has ${folders.length} classes; ${MOST_CLASSES} are possible.`,
+    );
   }
   const turnstile = new Semaphore(AT_ONCE);
   const classes = await Promise.all(
@@ -154,7 +159,9 @@ async function classesIn(root: FileTree, part: string, folders: readonly string[
   const empty = classes.filter(({ paths }) => paths.length === 0);
   if (empty[0]) {
     const more = empty.length > 1 ? ` (and ${counted(empty.length - 1, 'more folder')})` : '';
-    throw new UserError(`--data: the folder ${join(root.path, part, empty[0].name)}${more} holds no JPEG, PNG or WebP file. Add images, or delete it.`);
+    throw new UserError(
+      `--data: the folder ${join(root.path, part, empty[0].name)}${more} holds no JPEG, PNG or WebP file. Add images, or delete it.`,
+    );
   }
   return classes;
 }
@@ -173,9 +180,13 @@ async function readAnnotated(root: FileTree, part: string): Promise<ClassFiles[]
   const paths = new Map<string, string[]>();
   for (const [index, line] of (await readLines(root, join(part, ANNOTATIONS))).entries()) {
     const [file, name] = line.split('\t');
-    if (!file || !name) throw new UserError(`--data: ${listing}, line ${index + 1}: a file and its class are wanted, with tabs between, not "${line}".`);
+    if (!file || !name)
+      throw new UserError(
+        `--data: ${listing}, line ${index + 1}: a file and its class are wanted, with tabs between, not "${line}".`,
+      );
     const path = join(part, 'images', file);
-    if (!there.has(path)) throw new UserError(`--data: ${listing}, line ${index + 1}, names ${join(root.path, path)}, which is not there.`);
+    if (!there.has(path))
+      throw new UserError(`--data: ${listing}, line ${index + 1}, names ${join(root.path, path)}, which is not there.`);
     const known = paths.get(name) ?? [];
     paths.set(name, known);
     known.push(path);
@@ -195,7 +206,13 @@ async function holdOut(root: FileTree, classes: readonly ClassFiles[]): Promise<
     if (count > 0) test.push({ name, paths: paths.filter((_, at) => chosen.has(at)) });
   }
   const note = `${root.path} has no val or test folder: a tenth of each class is held out, the same images in every run`;
-  return await makeTree(root, classes.map(({ name }) => name), train, test, [note]);
+  return await makeTree(
+    root,
+    classes.map(({ name }) => name),
+    train,
+    test,
+    [note],
+  );
 }
 
 async function makeTree(
@@ -216,9 +233,15 @@ async function makeTree(
   };
 }
 
-async function asFiles(root: FileTree, classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): Promise<ImageFiles> {
+async function asFiles(
+  root: FileTree,
+  classes: readonly ClassFiles[],
+  place: ReadonlyMap<string, number>,
+): Promise<ImageFiles> {
   const paths = classes.flatMap((each) => each.paths);
-  const labels = Uint16Array.from(classes.flatMap(({ name, paths: { length } }) => new Array<number>(length).fill(place.get(name) ?? 0)));
+  const labels = Uint16Array.from(
+    classes.flatMap(({ name, paths: { length } }) => new Array<number>(length).fill(place.get(name) ?? 0)),
+  );
   const turnstile = new Semaphore(AT_ONCE);
   const sizes = await Promise.all(paths.map((path) => turnstile.pass(() => root.size(path))));
   return { paths, labels, sizes: Float64Array.from(sizes) };
@@ -237,5 +260,8 @@ async function classNames(root: FileTree): Promise<ReadonlyMap<string, string>> 
 }
 
 async function readLines(root: FileTree, path: string): Promise<string[]> {
-  return (await root.text(path)).split('\n').map((line) => line.trimEnd()).filter((line) => line !== '');
+  return (await root.text(path))
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '');
 }

@@ -45,7 +45,8 @@ export class StreamedImages implements ImageUploader {
   }
 
   async ready(step: number, imagesOf: (step: number) => Uint32Array | undefined): Promise<void> {
-    for (const known of this.fetching.keys()) if (known < step || known > step + this.ahead) this.fetching.delete(known);
+    for (const known of this.fetching.keys())
+      if (known < step || known > step + this.ahead) this.fetching.delete(known);
     for (let next = step; next <= step + this.ahead; next++) {
       if (this.fetching.has(next)) continue;
       const images = imagesOf(next);
@@ -60,7 +61,10 @@ export class StreamedImages implements ImageUploader {
 
   private async fetch(images: Uint32Array): Promise<Fetched> {
     const distinct = [...new Set(images)];
-    return { places: new Map(distinct.map((image, place) => [image, place])), bytes: await readImages(this.set, distinct) };
+    return {
+      places: new Map(distinct.map((image, place) => [image, place])),
+      bytes: await readImages(this.set, distinct),
+    };
   }
 
   place(lists: readonly Uint32Array[]): readonly Uint32Array[] {

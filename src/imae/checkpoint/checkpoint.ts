@@ -82,7 +82,8 @@ export function damaged(name: string): UserError {
  * @throws UserError where a tensor is missing or of another shape
  */
 export function loadModel({ parameters }: Pick<Model, 'parameters'>, file: Safetensors, source: string): void {
-  for (const [name, { shape }] of parameters.entries) parameters.write(name, parameterValues(file, name, shape, source));
+  for (const [name, { shape }] of parameters.entries)
+    parameters.write(name, parameterValues(file, name, shape, source));
 }
 
 /**
@@ -100,7 +101,9 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
     // Published checkpoints do not say, but for the arguments of the script.
     const found = metadata[name] ?? (name === 'normPix' ? metadata['args.norm_pix_loss']?.toLowerCase() : undefined);
     if (found === undefined || found === wanted) continue;
-    throw new UserError(`${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same.`);
+    throw new UserError(
+      `${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same.`,
+    );
   }
   const size = teacherSize(config);
   assertPublishedHeads(size, file, source);
@@ -147,9 +150,13 @@ export function startFromTeacher({ parameters, branches }: Model, file: Safetens
  */
 export function parameterValues(file: Safetensors, name: string, shape: Shape, source: string): Float32Array {
   const grids = gridsOf(file, name, shape);
-  const values = tensorFloat32(grids ? (file.tensors.get(name) as StoredTensor) : fittingTensor(file, name, shape, source));
+  const values = tensorFloat32(
+    grids ? (file.tensors.get(name) as StoredTensor) : fittingTensor(file, name, shape, source),
+  );
   if (!values.every(Number.isFinite)) {
-    throw new UserError(`${source} has values in '${name}' that are no finite numbers: it is damaged, or of a training that diverged. Give another checkpoint.`);
+    throw new UserError(
+      `${source} has values in '${name}' that are no finite numbers: it is damaged, or of a training that diverged. Give another checkpoint.`,
+    );
   }
   return grids ? interpolatePositions(values, shape[2] as number, ...grids) : values;
 }
@@ -160,11 +167,16 @@ export function assertFitting(file: Safetensors, name: string, shape: Shape, sou
 }
 
 /** Patches a side of a table of positions, and of the one that is wanted; undefined where there is nothing to interpolate. */
-export function gridsOf({ tensors }: Safetensors, name: string, shape: Shape): readonly [from: number, to: number] | undefined {
+export function gridsOf(
+  { tensors }: Safetensors,
+  name: string,
+  shape: Shape,
+): readonly [from: number, to: number] | undefined {
   const stored = tensors.get(name)?.shape;
   if (!/^(decoder_)?pos_embed$/.test(name) || stored?.length !== 3 || stored.join() === shape.join()) return undefined;
   const [from, to] = [stored, shape].map((each) => Math.sqrt((each[1] ?? 0) - 1)) as [number, number];
-  const isTable = stored[0] === 1 && stored[2] === shape[2] && from >= 1 && Number.isInteger(from) && Number.isInteger(to);
+  const isTable =
+    stored[0] === 1 && stored[2] === shape[2] && from >= 1 && Number.isInteger(from) && Number.isInteger(to);
   return isTable ? [from, to] : undefined;
 }
 

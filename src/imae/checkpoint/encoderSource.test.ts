@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memorySource } from '../../formats/byteSource';
-import { readSafetensors, storedTensor, tensorFloat32, type Safetensors, type StoredTensor } from '../../formats/safetensors';
+import {
+  readSafetensors,
+  storedTensor,
+  tensorFloat32,
+  type Safetensors,
+  type StoredTensor,
+} from '../../formats/safetensors';
 import { readTensorFile } from '../../formats/tensorFile';
 import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
@@ -26,19 +32,40 @@ import { tinyConfig, tinyRun } from '../../testing/tinyRun';
 const bytes = new Uint8Array(readFileSync(new URL('testFiles/mae.pth', import.meta.url)));
 const PUBLISHED: NamedFile = { name: 'mae.pth', file: readTensorFile(memorySource(bytes), 'mae.pth') };
 const HEADS = { heads: 2, decoderHeads: 1 };
-const SIZE: ModelSize = { image: 8, channels: 3, patch: 2, dim: 8, depth: 1, heads: 2, decoderDim: 4, decoderDepth: 1, decoderHeads: 1 };
+const SIZE: ModelSize = {
+  image: 8,
+  channels: 3,
+  patch: 2,
+  dim: 8,
+  depth: 1,
+  heads: 2,
+  decoderDim: 4,
+  decoderDepth: 1,
+  decoderHeads: 1,
+};
 
 /** The tensors of a file, some left out, others put in. */
-const changed = ({ tensors, metadata }: Safetensors, without: RegExp, also: Readonly<Record<string, StoredTensor>> = {}): NamedFile => ({
+const changed = (
+  { tensors, metadata }: Safetensors,
+  without: RegExp,
+  also: Readonly<Record<string, StoredTensor>> = {},
+): NamedFile => ({
   name: 'x',
-  file: { tensors: new Map([...[...tensors].filter(([name]) => !without.test(name)), ...Object.entries(also)]), metadata },
+  file: {
+    tensors: new Map([...[...tensors].filter(([name]) => !without.test(name)), ...Object.entries(also)]),
+    metadata,
+  },
 });
-const filled = (...shape: number[]): StoredTensor => storedTensor(shape, new Float32Array(shape.reduce((product, side) => product * side, 1)).fill(0.5));
+const filled = (...shape: number[]): StoredTensor =>
+  storedTensor(shape, new Float32Array(shape.reduce((product, side) => product * side, 1)).fill(0.5));
 
 /** A file of a size, as one that PyTorch saved: without metadata. */
 function published(size: Partial<ModelSize>, branches: Branches = 1): NamedFile {
   const specs = maeSpecs({ ...SIZE, ...size }, branches);
-  return { name: 'p', file: { tensors: new Map(specs.map(({ name, shape }) => [name, filled(...shape)])), metadata: {} } };
+  return {
+    name: 'p',
+    file: { tensors: new Map(specs.map(({ name, shape }) => [name, filled(...shape)])), metadata: {} },
+  };
 }
 
 let engine: Engine;
@@ -49,7 +76,10 @@ afterAll(() => engine.dispose());
 
 describe('the encoder of a published file', () => {
   /** Features of an image whose byte i is 37·i mod 256. */
-  async function features(file: NamedFile, { frozen = true, ...said }: { readonly image?: number; readonly frozen?: boolean }): Promise<Float32Array> {
+  async function features(
+    file: NamedFile,
+    { frozen = true, ...said }: { readonly image?: number; readonly frozen?: boolean },
+  ): Promise<Float32Array> {
     const { size, normalisation, values: valuesOf } = readEncoder(file, { heads: 2, ...said });
     const specs = encoderSpecs(size);
     const parameters = new Parameters(engine, file.name, specs, { frozen });
@@ -90,7 +120,15 @@ describe('the encoder of a published file', () => {
   it('also alone, to be trained, and of an i-MAE with two branches', async () => {
     const first = await features(PUBLISHED, {});
     expect(await features(changed(PUBLISHED.file, /^(decoder_|mask_token)/), { frozen: false })).toEqual(first);
-    expect(await features(changed(PUBLISHED.file, /^decoder_embed/, { 'decoder_embed1.weight': filled(4, 8), 'decoder_embed2.weight': filled(4, 8) }), {})).toEqual(first);
+    expect(
+      await features(
+        changed(PUBLISHED.file, /^decoder_embed/, {
+          'decoder_embed1.weight': filled(4, 8),
+          'decoder_embed2.weight': filled(4, 8),
+        }),
+        {},
+      ),
+    ).toEqual(first);
   });
 
   it('tells what was used, interpolated, missing and left over', () => {
@@ -105,7 +143,11 @@ describe('the encoder of a published file', () => {
   });
 
   it('of a classifier: fc_norm stands for norm, and the head is there to be read', () => {
-    const classifier = changed(PUBLISHED.file, /^(decoder_|mask_token|norm)/, { 'fc_norm.weight': filled(8), 'fc_norm.bias': filled(8), 'head.weight': filled(10, 8) });
+    const classifier = changed(PUBLISHED.file, /^(decoder_|mask_token|norm)/, {
+      'fc_norm.weight': filled(8),
+      'fc_norm.bias': filled(8),
+      'head.weight': filled(10, 8),
+    });
     const source = readEncoder(classifier, { heads: 2 });
     expect(source.values('norm.weight', [8])).toEqual(new Float32Array(8).fill(0.5));
     expect(source.has('norm.weight')).toBe(false);
@@ -116,11 +158,26 @@ describe('the encoder of a published file', () => {
 
   it.each<[string, NamedFile, object, RegExp]>([
     ['without a norm', changed(PUBLISHED.file, /^norm/), { heads: 2 }, /x has no tensor 'norm.weight'/],
-    ['whose heads nobody knows', PUBLISHED, {}, /mae.pth does not say in its metadata how many heads it has.*Give .*--heads/],
+    [
+      'whose heads nobody knows',
+      PUBLISHED,
+      {},
+      /mae.pth does not say in its metadata how many heads it has.*Give .*--heads/,
+    ],
     ['whose heads are said wrongly', PUBLISHED, { heads: 3 }, /--heads: 3 heads do not divide the width of 8/],
     ['for images that its patches do not divide', PUBLISHED, { heads: 2, image: 9 }, /--image: 9 is no multiple/],
-    ['of another shape', changed(PUBLISHED.file, /^$/, { 'blocks.0.attn.qkv.bias': filled(8) }), { heads: 2 }, /'blocks.0.attn.qkv.bias' is \[8\], the model wants \[24\]/],
-    ['whose places are no square', changed(PUBLISHED.file, /^$/, { pos_embed: filled(1, 16, 8) }), { heads: 2, image: 12 }, /'pos_embed' is \[1, 16, 8\], the model wants \[1, 37, 8\]/],
+    [
+      'of another shape',
+      changed(PUBLISHED.file, /^$/, { 'blocks.0.attn.qkv.bias': filled(8) }),
+      { heads: 2 },
+      /'blocks.0.attn.qkv.bias' is \[8\], the model wants \[24\]/,
+    ],
+    [
+      'whose places are no square',
+      changed(PUBLISHED.file, /^$/, { pos_embed: filled(1, 16, 8) }),
+      { heads: 2, image: 12 },
+      /'pos_embed' is \[1, 16, 8\], the model wants \[1, 37, 8\]/,
+    ],
   ])('is refused %s', (_, file, said, message) => {
     expect(() => readEncoder(file, said)).toThrow(message);
   });
@@ -137,18 +194,27 @@ describe('what a published file does not say', () => {
   ])('heads follow from widths: %o', (size, heads, decoderHeads) => {
     const facts = describeModel(published(size).file, 'p');
     expect(facts.size).toMatchObject({ heads, decoderHeads });
-    expect(facts.assumed?.join()).toMatch(new RegExp(`^${heads} heads, .*${decoderHeads} decoder heads, .*targets of raw pixels`));
+    expect(facts.assumed?.join()).toMatch(
+      new RegExp(`^${heads} heads, .*${decoderHeads} decoder heads, .*targets of raw pixels`),
+    );
   });
 
   it('the arguments of the script say what its targets are, but not of an i-MAE, where they have no effect', () => {
-    expect(describeModel(PUBLISHED.file, 'p', HEADS)).toMatchObject({ size: SIZE, normPix: true, maskRatio: 0.6, assumed: ["ImageNet's mean and deviation"] });
+    expect(describeModel(PUBLISHED.file, 'p', HEADS)).toMatchObject({
+      size: SIZE,
+      normPix: true,
+      maskRatio: 0.6,
+      assumed: ["ImageNet's mean and deviation"],
+    });
     expect(describeModel(PUBLISHED.file, 'p', { ...HEADS, normPix: false }).normPix).toBe(false);
     const two = { tensors: published({}, 2).file.tensors, metadata: { 'args.norm_pix_loss': 'true' } };
     expect(describeModel(two, 'p', HEADS)).toMatchObject({ branches: 2, normPix: false });
   });
 
   it('an encoder alone is no model', () => {
-    expect(() => describeModel(changed(PUBLISHED.file, /^(decoder_|mask_token)/).file, 'x', HEADS)).toThrow("x holds an encoder alone, without the decoder ('mask_token' and what follows it) that paints images again. Give the whole model");
+    expect(() => describeModel(changed(PUBLISHED.file, /^(decoder_|mask_token)/).file, 'x', HEADS)).toThrow(
+      "x holds an encoder alone, without the decoder ('mask_token' and what follows it) that paints images again. Give the whole model",
+    );
   });
 });
 
@@ -172,8 +238,18 @@ describe('a published teacher', () => {
   });
 
   it.each<[string, NamedFile, object, RegExp]>([
-    ['with other targets', PUBLISHED, { model: { ...settings.model, normPix: false } }, /mae.pth was trained with normPix true, but this run's teacher has false/],
-    ['with other heads than published ones have', published({ dim: 192, decoderDim: 64 }), { model: { ...settings.model, dim: 192, heads: 4, decoderDim: 64 } }, /p is 192 wide, and published models of that width have 3 heads, but this run's teacher has 4/],
+    [
+      'with other targets',
+      PUBLISHED,
+      { model: { ...settings.model, normPix: false } },
+      /mae.pth was trained with normPix true, but this run's teacher has false/,
+    ],
+    [
+      'with other heads than published ones have',
+      published({ dim: 192, decoderDim: 64 }),
+      { model: { ...settings.model, dim: 192, heads: 4, decoderDim: 64 } },
+      /p is 192 wide, and published models of that width have 3 heads, but this run's teacher has 4/,
+    ],
     ['without a decoder', changed(PUBLISHED.file, /^(decoder_|mask_token)/), {}, /x has no tensor 'mask_token'/],
     ['of two branches', published({}, 2), {}, /p has no tensor 'decoder_embed.weight'/],
   ])('is refused %s', (_, { name, file }, changes, message) => {
@@ -184,7 +260,11 @@ describe('a published teacher', () => {
 describe('exportModel', () => {
   const BLOCK = ['norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2'];
   const both = (name: string): string[] => [`${name}.weight`, `${name}.bias`];
-  const ENCODER = ['cls_token', 'pos_embed', ...['patch_embed.proj', ...BLOCK.map((name) => `blocks.0.${name}`), 'norm'].flatMap(both)];
+  const ENCODER = [
+    'cls_token',
+    'pos_embed',
+    ...['patch_embed.proj', ...BLOCK.map((name) => `blocks.0.${name}`), 'norm'].flatMap(both),
+  ];
   const decoder = (...branches: string[]): string[] => [
     ...['mask_token', 'decoder_pos_embed'],
     ...[...branches, ...BLOCK.map((name) => `decoder_blocks.0.${name}`), 'decoder_norm', 'decoder_pred'].flatMap(both),
@@ -192,14 +272,24 @@ describe('exportModel', () => {
 
   it.each<[string, NamedFile, 'model' | 'encoder', string[]]>([
     ['a model', PUBLISHED, 'model', [...ENCODER, ...decoder('decoder_embed')]],
-    ['a model with more in its file', changed(PUBLISHED.file, /^$/, { 'head.weight': filled(3) }), 'model', [...ENCODER, ...decoder('decoder_embed')]],
+    [
+      'a model with more in its file',
+      changed(PUBLISHED.file, /^$/, { 'head.weight': filled(3) }),
+      'model',
+      [...ENCODER, ...decoder('decoder_embed')],
+    ],
     ['two branches', published({}, 2), 'model', [...ENCODER, ...decoder('decoder_embed1', 'decoder_embed2')]],
     ['an encoder', PUBLISHED, 'encoder', ENCODER],
   ])('writes exactly what PyTorch’s model holds: %s', (_, model, part, names) => {
     const { tensors, metadata } = readSafetensors(exportModel(model, part, HEADS).bytes);
     expect([...tensors.keys()].sort()).toEqual([...names].sort());
     for (const [name, { dtype, shape, bytes: content }] of tensors) {
-      expect([name, dtype, shape, content]).toEqual([name, 'F32', model.file.tensors.get(name)?.shape, model.file.tensors.get(name)?.bytes]);
+      expect([name, dtype, shape, content]).toEqual([
+        name,
+        'F32',
+        model.file.tensors.get(name)?.shape,
+        model.file.tensors.get(name)?.bytes,
+      ]);
     }
     expect(metadata).toMatchObject({ format: 'pt', heads: '2', mean: JSON.stringify(IMAGENET.mean) });
   });

@@ -28,7 +28,10 @@ export interface EncoderSource extends EncoderFacts {
  * @param said `image` is the side of the images that it is to be given
  * @throws UserError where the file holds none, or does not say all of it
  */
-export function readEncoder({ name: source, file }: NamedFile, said: Pick<ModelOverrides, 'image' | 'heads'> = {}): EncoderSource {
+export function readEncoder(
+  { name: source, file }: NamedFile,
+  said: Pick<ModelOverrides, 'image' | 'heads'> = {},
+): EncoderSource {
   const whole = withNorm(file);
   const facts = describeEncoder(whole, source, said);
   const specs = encoderSpecs(facts.size);

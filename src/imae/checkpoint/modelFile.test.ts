@@ -7,7 +7,11 @@ import { describeModel } from './modelFile';
 import { normalisation } from '../model/normalisation';
 import { type MemoryStore, tinyConfig, tinyRun, TINY_DATA } from '../../testing/tinyRun';
 
-const CONFIG = tinyConfig({ model: { decoderDim: 32, depth: 2 }, training: { budget: { steps: 1 } }, data: { statistics: 'own' } });
+const CONFIG = tinyConfig({
+  model: { decoderDim: 32, depth: 2 },
+  training: { budget: { steps: 1 } },
+  data: { statistics: 'own' },
+});
 let engine: Engine;
 let store: MemoryStore;
 beforeAll(async () => {
@@ -30,7 +34,12 @@ it('a saved model tells all of itself', () => {
     phase: 'imae',
     step: 1,
   });
-  expect(describeModel(saved('teacher'), 'x')).toMatchObject({ size: teacherSize(CONFIG), branches: 1, phase: 'teacher', step: 3 });
+  expect(describeModel(saved('teacher'), 'x')).toMatchObject({
+    size: teacherSize(CONFIG),
+    branches: 1,
+    phase: 'teacher',
+    step: 3,
+  });
 });
 
 describe('refuses by name', () => {
@@ -56,6 +65,8 @@ describe('refuses by name', () => {
   });
 
   it('anything else that is a safetensors file', () => {
-    expect(() => describeModel(readSafetensors(writeSafetensors(new Map(), {})), 'x')).toThrow(/x is not a model of this program/);
+    expect(() => describeModel(readSafetensors(writeSafetensors(new Map(), {})), 'x')).toThrow(
+      /x is not a model of this program/,
+    );
   });
 });

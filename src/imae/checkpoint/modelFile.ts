@@ -77,7 +77,12 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
   }
   const [, , decoderDim = 0] = shapeOf(file, 'mask_token', 3, source);
   const decoderHeads = headsOf(metadata, 'decoderHeads', decoderDim, said.decoderHeads, source);
-  const size: ModelSize = { ...encoder, decoderDim, decoderDepth: countBlocks(file, 'decoder_blocks'), decoderHeads: decoderHeads.count };
+  const size: ModelSize = {
+    ...encoder,
+    decoderDim,
+    decoderDepth: countBlocks(file, 'decoder_blocks'),
+    decoderHeads: decoderHeads.count,
+  };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
   for (const { name, shape } of maeSpecs(size, branches)) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, said);
@@ -138,13 +143,17 @@ function assumptions(...found: readonly (string | undefined)[]): { readonly assu
 
 function sideOf({ image }: ModelOverrides, own: number, patch: number): number {
   if (image === undefined || image % patch === 0) return image ?? own;
-  throw new UserError(`--image: ${image} is no multiple of the model's patches of ${patch} pixels. Give one.`, { usage: true });
+  throw new UserError(`--image: ${image} is no multiple of the model's patches of ${patch} pixels. Give one.`, {
+    usage: true,
+  });
 }
 
 function shapeOf({ tensors }: Safetensors, name: string, rank: number, source: string): readonly number[] {
   const shape = tensors.get(name)?.shape;
   if (shape?.length === rank && shape.every((side) => side > 0)) return shape;
-  throw new UserError(`${source} is not a model of this program: it has no '${name}'. Give a checkpoint teacher-…, imae-… or mae-….`);
+  throw new UserError(
+    `${source} is not a model of this program: it has no '${name}'. Give a checkpoint teacher-…, imae-… or mae-….`,
+  );
 }
 
 function countBlocks({ tensors }: Safetensors, name: string): number {
@@ -164,9 +173,11 @@ function headsOf(
   const [flag, words] = name === 'heads' ? ['--heads', 'heads'] : ['--decoder-heads', 'decoder heads'];
   const stated = said ?? Number(metadata[name]);
   if (stated > 0 && width % stated === 0) return { count: stated };
-  if (said !== undefined) throw new UserError(`${flag}: ${said} heads do not divide the width of ${width}. Give a divisor.`, { usage: true });
+  if (said !== undefined)
+    throw new UserError(`${flag}: ${said} heads do not divide the width of ${width}. Give a divisor.`, { usage: true });
   const known = publishedHeads(name, width);
-  if (known !== undefined) return { count: known, assumed: `${known} ${words}, as published models of width ${width} have (${flag})` };
+  if (known !== undefined)
+    return { count: known, assumed: `${known} ${words}, as published models of width ${width} have (${flag})` };
   if (width % USUAL_HEAD === 0) {
     const count = width / USUAL_HEAD;
     return { count, assumed: `${count} ${words}, ${USUAL_HEAD} channels each (${flag})` };
@@ -194,10 +205,12 @@ function normalisationOf(
   source: string,
 ): { readonly normalisation: Normalisation; readonly assumed?: string } {
   const [mean, std] = [readNumbers(metadata['mean']), readNumbers(metadata['std'])];
-  if (mean?.length === channels && std?.length === channels && std.every((deviation) => deviation > 0)) return { normalisation: { mean, std } };
+  if (mean?.length === channels && std?.length === channels && std.every((deviation) => deviation > 0))
+    return { normalisation: { mean, std } };
   const { statistics } = metadata;
   if (channels === 3 && statistics === 'imagenet') return { normalisation: IMAGENET };
-  if (channels === 3 && statistics === undefined) return { normalisation: IMAGENET, assumed: "ImageNet's mean and deviation" };
+  if (channels === 3 && statistics === undefined)
+    return { normalisation: IMAGENET, assumed: "ImageNet's mean and deviation" };
   throw new UserError(
     `${source} does not say by which mean and deviation its images are normalised: it was saved by an earlier version. Resume its ` +
       'run, or train it again.',

@@ -43,7 +43,11 @@ export interface Learned extends Classification {
  *
  * @param scores [images, classes]
  */
-export function classificationOf(scores: Float32Array | Float64Array, labels: ArrayLike<number>, classes: number): Classification {
+export function classificationOf(
+  scores: Float32Array | Float64Array,
+  labels: ArrayLike<number>,
+  classes: number,
+): Classification {
   const count = labels.length;
   const confusion = Array.from({ length: classes }, () => Array.from({ length: classes }, () => 0));
   let [first, five] = [0, 0];
@@ -92,11 +96,13 @@ export function someImages<S extends TrainingSet>(set: S, most: number, seed: nu
   const chosen = someIndices(set.count, most, seed);
   const labels = Uint16Array.from(chosen, (image) => set.labels[image] as number);
   if (!isInMemory(set)) {
-    const read = (indices: ArrayLike<number>): Promise<Uint8Array> => set.read(Array.from(indices, (index) => chosen[index] as number));
+    const read = (indices: ArrayLike<number>): Promise<Uint8Array> =>
+      set.read(Array.from(indices, (index) => chosen[index] as number));
     return { ...set, count: most, labels, read };
   }
   const bytes = set.channels * set.width * set.height;
   const images = new Uint8Array(most * bytes);
-  for (const [place, image] of chosen.entries()) images.set(set.images.subarray(image * bytes, (image + 1) * bytes), place * bytes);
+  for (const [place, image] of chosen.entries())
+    images.set(set.images.subarray(image * bytes, (image + 1) * bytes), place * bytes);
   return { ...set, count: most, images, labels };
 }

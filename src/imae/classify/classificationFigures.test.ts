@@ -9,30 +9,79 @@ const scores = (calls: readonly number[], classes: number): Float32Array =>
 describe('the figures of a classifier', () => {
   const result = classificationOf(scores([0, 0, 1, 2, 2, 2], 3), [0, 0, 1, 1, 2, 2], 3);
   const curve = [1, 2].map((epoch) => ({ epoch, loss: 1 / epoch, top1: epoch / 2, top5: 1 }));
-  const reference = { title: 'raw pixels', reference: true, result: classificationOf(scores([0, 0, 0, 0, 0, 0], 3), [0, 0, 1, 1, 2, 2], 3) };
-  const sections = classificationSections([{ title: 'this', reference: false, result: { ...result, curve } }, reference], ['a', 'b', 'c'], 'Budget.');
+  const reference = {
+    title: 'raw pixels',
+    reference: true,
+    result: classificationOf(scores([0, 0, 0, 0, 0, 0], 3), [0, 0, 1, 1, 2, 2], 3),
+  };
+  const sections = classificationSections(
+    [{ title: 'this', reference: false, result: { ...result, curve } }, reference],
+    ['a', 'b', 'c'],
+    'Budget.',
+  );
   const figures = sections.flatMap((section) => section.figures);
 
   it('are curves with chance, bars, a table, classes and confusions', () => {
     expect(figures.map(({ kind }) => kind)).toEqual(['lines', 'bars', 'table', 'bars', 'matrix']);
     const [lines, bars, table, classes, matrix] = figures;
-    expect(lines).toMatchObject({ x: { values: [1, 2] }, lines: [{ values: [0.5, 1] }, { values: [null, null], reference: true }, { values: [1 / 3, 1 / 3], reference: true }] });
-    expect(bars).toMatchObject({ bars: [{ value: 5 / 6 }, { value: 1 / 3, reference: true }, { title: 'chance', value: 1 / 3 }] });
-    expect(table).toMatchObject({ rows: [['this', '83.3 %', expect.any(String)], ['raw pixels', '33.3 %', expect.any(String)]] });
-    expect(classes).toMatchObject({ bars: [{ title: 'a', value: 1 }, { title: 'b', value: 0.5 }, { title: 'c', value: 1 }] });
-    expect(matrix).toMatchObject({ values: [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]] });
+    expect(lines).toMatchObject({
+      x: { values: [1, 2] },
+      lines: [
+        { values: [0.5, 1] },
+        { values: [null, null], reference: true },
+        { values: [1 / 3, 1 / 3], reference: true },
+      ],
+    });
+    expect(bars).toMatchObject({
+      bars: [{ value: 5 / 6 }, { value: 1 / 3, reference: true }, { title: 'chance', value: 1 / 3 }],
+    });
+    expect(table).toMatchObject({
+      rows: [
+        ['this', '83.3 %', expect.any(String)],
+        ['raw pixels', '33.3 %', expect.any(String)],
+      ],
+    });
+    expect(classes).toMatchObject({
+      bars: [
+        { title: 'a', value: 1 },
+        { title: 'b', value: 0.5 },
+        { title: 'c', value: 1 },
+      ],
+    });
+    expect(matrix).toMatchObject({
+      values: [
+        [1, 0, 0],
+        [0, 0.5, 0.5],
+        [0, 0, 1],
+      ],
+    });
     for (const { caption } of figures) expect(caption).toContain('Budget.');
   });
 
   it('name the hardest classes and the most frequent confusions where there are many', () => {
     const labels = Array.from({ length: 80 }, (_, image) => image % 40);
-    const many = classificationOf(scores(labels.map((label) => (label < 3 ? 39 : label)), 40), labels, 40);
-    const [first, section] = classificationSections([{ title: 'this', reference: false, result: many }], labels.slice(0, 40).map(String), 'Budget.');
+    const many = classificationOf(
+      scores(
+        labels.map((label) => (label < 3 ? 39 : label)),
+        40,
+      ),
+      labels,
+      40,
+    );
+    const [first, section] = classificationSections(
+      [{ title: 'this', reference: false, result: many }],
+      labels.slice(0, 40).map(String),
+      'Budget.',
+    );
     expect(first?.figures.at(-1)).toMatchObject({ rows: [['this', '92.5 %', expect.any(String), '100.0 %']] }); // top-5 says something
     const [bars, table] = section?.figures ?? [];
     expect(bars?.kind === 'bars' && bars.bars.length).toBe(30);
     expect(bars?.kind === 'bars' && bars.bars.slice(0, 4).map(({ value }) => value)).toEqual([0, 0, 0, 1]);
-    expect(table?.kind === 'table' && table.rows).toEqual([['0', '39', '2', '100.0 %'], ['1', '39', '2', '100.0 %'], ['2', '39', '2', '100.0 %']]);
+    expect(table?.kind === 'table' && table.rows).toEqual([
+      ['0', '39', '2', '100.0 %'],
+      ['1', '39', '2', '100.0 %'],
+      ['2', '39', '2', '100.0 %'],
+    ]);
   });
 });
 
@@ -53,8 +102,12 @@ describe('some images of a set', () => {
     const few = someImages(train, 20, 1);
     const bytes = 3 * 16 * 16;
     expect([few.count, few.labels.length, few.images.length]).toEqual([20, 20, 20 * bytes]);
-    const all = Array.from({ length: train.count }, (_, image) => train.images.subarray(image * bytes, (image + 1) * bytes).join());
-    const places = Array.from({ length: 20 }, (_, image) => all.indexOf(few.images.subarray(image * bytes, (image + 1) * bytes).join()));
+    const all = Array.from({ length: train.count }, (_, image) =>
+      train.images.subarray(image * bytes, (image + 1) * bytes).join(),
+    );
+    const places = Array.from({ length: 20 }, (_, image) =>
+      all.indexOf(few.images.subarray(image * bytes, (image + 1) * bytes).join()),
+    );
     expect(places).toEqual(places.toSorted((a, b) => a - b));
     expect(new Set(places).size).toBe(20);
     expect([...few.labels]).toEqual(places.map((place) => train.labels[place]));
@@ -64,6 +117,8 @@ describe('some images of a set', () => {
     const read = async (indices: ArrayLike<number>): Promise<Uint8Array> =>
       Uint8Array.from(Array.from(indices).flatMap((image) => [...images.subarray(image * bytes, (image + 1) * bytes)]));
     const streamed = someImages({ ...facts, read }, 20, 1);
-    expect(await streamed.read([0, 19])).toEqual(Uint8Array.from([...few.images.subarray(0, bytes), ...few.images.subarray(19 * bytes)]));
+    expect(await streamed.read([0, 19])).toEqual(
+      Uint8Array.from([...few.images.subarray(0, bytes), ...few.images.subarray(19 * bytes)]),
+    );
   });
 });

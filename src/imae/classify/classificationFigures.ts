@@ -30,7 +30,11 @@ const MOST_CONFUSIONS = 20;
  *
  * @param caption what they depend on: model, images, budget, seed
  */
-export function classificationSections(judged: readonly [ClassificationResult, ...ClassificationResult[]], classes: readonly string[], caption: string): FigureSection[] {
+export function classificationSections(
+  judged: readonly [ClassificationResult, ...ClassificationResult[]],
+  classes: readonly string[],
+  caption: string,
+): FigureSection[] {
   const [first] = judged;
   const { count } = first.result;
   const images = count.toLocaleString('en');
@@ -56,7 +60,12 @@ export function classificationSections(judged: readonly [ClassificationResult, .
       kind: 'table',
       title: 'Accuracy',
       caption: `${tested} Chance is ${formatAccuracy(1 / classes.length)}${hasFive ? ` and ${formatAccuracy(5 / classes.length)}` : ''}.`,
-      columns: [{ title: '' }, { title: 'top-1', numeric: true }, { title: 'interval', numeric: true }, ...(hasFive ? [{ title: 'top-5', numeric: true }] : [])],
+      columns: [
+        { title: '' },
+        { title: 'top-1', numeric: true },
+        { title: 'interval', numeric: true },
+        ...(hasFive ? [{ title: 'top-5', numeric: true }] : []),
+      ],
       rows: judged.map(({ title, result: { top1, top5 } }) => [
         title,
         formatAccuracy(top1),
@@ -67,7 +76,11 @@ export function classificationSections(judged: readonly [ClassificationResult, .
   ];
   return [
     { id: 'accuracy', title: 'Accuracy', figures: accuracy },
-    { id: 'classes', title: `Class by class: ${first.title}`, figures: [classBars(first, classes, tested), confusions(first, classes, plain)] },
+    {
+      id: 'classes',
+      title: `Class by class: ${first.title}`,
+      figures: [classBars(first, classes, tested), confusions(first, classes, plain)],
+    },
   ];
 }
 
@@ -111,7 +124,11 @@ function classBars({ result }: ClassificationResult, classes: readonly string[],
   };
 }
 
-function confusions({ result: { confusion } }: ClassificationResult, classes: readonly string[], caption: string): Figure {
+function confusions(
+  { result: { confusion } }: ClassificationResult,
+  classes: readonly string[],
+  caption: string,
+): Figure {
   const shares = confusion.map((row) => {
     const total = row.reduce((sum, calls) => sum + calls, 0);
     return row.map((calls) => (total === 0 ? null : calls / total));
@@ -127,16 +144,30 @@ function confusions({ result: { confusion } }: ClassificationResult, classes: re
       values: shares,
     };
   }
-  const pairs = confusion.flatMap((row, label) => row.map((calls, called) => ({ label, called, calls, share: shares[label]?.[called] ?? 0 })));
-  const wrong = pairs.filter(({ label, called, calls }) => label !== called && calls > 0).sort((a, b) => b.calls - a.calls);
+  const pairs = confusion.flatMap((row, label) =>
+    row.map((calls, called) => ({ label, called, calls, share: shares[label]?.[called] ?? 0 })),
+  );
+  const wrong = pairs
+    .filter(({ label, called, calls }) => label !== called && calls > 0)
+    .sort((a, b) => b.calls - a.calls);
   return {
     kind: 'table',
     title: 'What is most often taken for what',
     caption,
-    columns: [{ title: 'class' }, { title: 'called' }, { title: 'images', numeric: true }, { title: 'share of the class', numeric: true }],
+    columns: [
+      { title: 'class' },
+      { title: 'called' },
+      { title: 'images', numeric: true },
+      { title: 'share of the class', numeric: true },
+    ],
     rows: wrong
       .slice(0, MOST_CONFUSIONS)
-      .map(({ label, called, calls, share }) => [classes[label] ?? '', classes[called] ?? '', String(calls), formatAccuracy(share)]),
+      .map(({ label, called, calls, share }) => [
+        classes[label] ?? '',
+        classes[called] ?? '',
+        String(calls),
+        formatAccuracy(share),
+      ]),
   };
 }
 

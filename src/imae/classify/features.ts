@@ -89,7 +89,9 @@ export interface ImageView {
 
 /** The images of a set on the GPU: all of them where they are in memory, else those of a step at a time. */
 export function imagesOf(engine: Engine, set: TrainingSet, batch: number): ImageUploader {
-  return isInMemory(set) ? new ResidentImages(engine, set) : new StreamedImages(engine, set, { perStep: batch, perPart: batch });
+  return isInMemory(set)
+    ? new ResidentImages(engine, set)
+    : new StreamedImages(engine, set, { perStep: batch, perPart: batch });
 }
 
 /** What a view depends on of a model. */
@@ -124,11 +126,17 @@ export function viewImages(
 }
 
 /** @throws UserError where images have other channels than the model takes, or only one class */
-export function assertClassifiable({ name, channels, classes, count }: SetFacts, size: Pick<EncoderSize, 'channels'>): void {
+export function assertClassifiable(
+  { name, channels, classes, count }: SetFacts,
+  size: Pick<EncoderSize, 'channels'>,
+): void {
   if (channels !== size.channels) {
-    throw new UserError(`The images of ${name} have ${channels} channels, the model takes ${size.channels}. Give a model of such images.`);
+    throw new UserError(
+      `The images of ${name} have ${channels} channels, the model takes ${size.channels}. Give a model of such images.`,
+    );
   }
-  if (classes.length < 2) throw new UserError(`${name} has one class only: there is nothing to tell apart. Give images of two or more.`);
+  if (classes.length < 2)
+    throw new UserError(`${name} has one class only: there is nothing to tell apart. Give images of two or more.`);
   if (count < 1) throw new UserError(`${name} has no images.`);
 }
 
@@ -209,7 +217,12 @@ const MOST_BYTES = 2 ** 32;
  *
  * @throws UserError where they are more than the host should keep
  */
-export async function extractFeatures(engine: Engine, featurer: Featurer, set: TrainingSet, most: number): Promise<Float32Array> {
+export async function extractFeatures(
+  engine: Engine,
+  featurer: Featurer,
+  set: TrainingSet,
+  most: number,
+): Promise<Float32Array> {
   if (4 * set.count * featurer.width > MOST_BYTES) {
     throw new UserError(
       `Features of ${set.count} images, ${featurer.width} numbers each, take ${formatBytes(4 * set.count * featurer.width)}. Take fewer: --images.`,
@@ -225,7 +238,8 @@ export async function extractFeatures(engine: Engine, featurer: Featurer, set: T
     const program = await graph.compile();
     try {
       const runs = Math.ceil(set.count / batch);
-      const rowsOf = (run: number): Uint32Array | undefined => (run < runs ? batchRows(run, batch, set.count) : undefined);
+      const rowsOf = (run: number): Uint32Array | undefined =>
+        run < runs ? batchRows(run, batch, set.count) : undefined;
       return await overRows(program, features, set.count, async (rows, run) => {
         await images.ready(run, rowsOf);
         for (const placed of images.place([rows])) program.write(view.indices, placed);

@@ -2,11 +2,27 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../gpu/engine';
 import { readSafetensors, tensorFloat32, type StoredTensor } from '../../formats/safetensors';
 import { testEngine } from '../../testing/testEngine';
-import { classifierSpecs, FINETUNE_DEFAULTS, layerScale, runFinetune, type Finetuned, type FinetuneRun, type FinetuneSettings } from './finetune';
+import {
+  classifierSpecs,
+  FINETUNE_DEFAULTS,
+  layerScale,
+  runFinetune,
+  type Finetuned,
+  type FinetuneRun,
+  type FinetuneSettings,
+} from './finetune';
 import type { NamedFile } from '../train/run';
 import { COLOURED, Points, shuffledLabels, untrainedModel } from '../../testing/pointClassifier';
 
-const SETTINGS: FinetuneSettings = { ...FINETUNE_DEFAULTS, epochs: 5, warmupEpochs: 1, batch: 12, blr: 0.1, crop: [0.5, 1], seed: 1 };
+const SETTINGS: FinetuneSettings = {
+  ...FINETUNE_DEFAULTS,
+  epochs: 5,
+  warmupEpochs: 1,
+  batch: 12,
+  blr: 0.1,
+  crop: [0.5, 1],
+  seed: 1,
+};
 
 describe('fine-tuning', () => {
   let engine: Engine;
@@ -21,7 +37,14 @@ describe('fine-tuning', () => {
   });
 
   const run = (settings: Partial<FinetuneSettings> = {}, options: Partial<FinetuneRun> = {}): Promise<Finetuned> =>
-    runFinetune(engine, { model, from: 'trained', data: COLOURED, watcher: new Points(), ...options, settings: { ...SETTINGS, ...settings } });
+    runFinetune(engine, {
+      model,
+      from: 'trained',
+      data: COLOURED,
+      watcher: new Points(),
+      ...options,
+      settings: { ...SETTINGS, ...settings },
+    });
 
   it.each(['mean', 'class'] as const)('learns what is separable, with all of the recipe: %s', async (pool) => {
     const { top1, curve, classifier } = await run({ pool });
@@ -43,20 +66,26 @@ describe('fine-tuning', () => {
     const file = model.file.tensors.get(name);
     const start = file && tensorFloat32(file);
     const distance = ({ classifier }: Finetuned): number =>
-      Math.max(...tensorFloat32(readSafetensors(classifier).tensors.get(name) as StoredTensor).map((value, i) => Math.abs(value - (start?.[i] ?? 0))));
+      Math.max(
+        ...tensorFloat32(readSafetensors(classifier).tensors.get(name) as StoredTensor).map((value, i) =>
+          Math.abs(value - (start?.[i] ?? 0)),
+        ),
+      );
     expect(distance(await run(off))).toBeLessThan(1e-6);
     expect(distance(await run(off, { from: 'random' }))).toBeGreaterThan(0.01);
   });
 
   it('gives the same bits for the same seed, and others for another', async () => {
-    const losses = async (seed: number): Promise<readonly number[]> => (await run({ epochs: 2, seed })).curve.map(({ loss }) => loss);
+    const losses = async (seed: number): Promise<readonly number[]> =>
+      (await run({ epochs: 2, seed })).curve.map(({ loss }) => loss);
     const first = await losses(1);
     expect(await losses(1)).toEqual(first);
     expect(await losses(2)).not.toEqual(first);
   });
 
   it('learns from other images without RandAugment', async () => {
-    const loss = async (randAugment: boolean): Promise<number | undefined> => (await run({ epochs: 1, warmupEpochs: 0, randAugment })).curve[0]?.loss;
+    const loss = async (randAugment: boolean): Promise<number | undefined> =>
+      (await run({ epochs: 1, warmupEpochs: 0, randAugment })).curve[0]?.loss;
     expect(await loss(false)).not.toBe(await loss(true));
   });
 
@@ -82,10 +111,25 @@ describe('layer decay', () => {
   });
 
   it('covers every parameter of a classifier, all of them trained', () => {
-    const size = { image: 8, channels: 3, patch: 4, dim: 8, depth: 2, heads: 2, decoderDim: 8, decoderDepth: 1, decoderHeads: 1 };
+    const size = {
+      image: 8,
+      channels: 3,
+      patch: 4,
+      dim: 8,
+      depth: 2,
+      heads: 2,
+      decoderDim: 8,
+      decoderDepth: 1,
+      decoderHeads: 1,
+    };
     const specs = classifierSpecs(size, 'mean', 5);
     expect(specs.every(({ fixed }) => !fixed)).toBe(true);
     expect(specs.filter(({ name }) => /^(mask_token|decoder_|norm\.)/.test(name))).toEqual([]);
-    expect(specs.slice(-4).map(({ name }) => name)).toEqual(['fc_norm.weight', 'fc_norm.bias', 'head.weight', 'head.bias']);
+    expect(specs.slice(-4).map(({ name }) => name)).toEqual([
+      'fc_norm.weight',
+      'fc_norm.bias',
+      'head.weight',
+      'head.bias',
+    ]);
   });
 });

@@ -19,7 +19,16 @@ import { saveModel } from '../checkpoint/checkpoint';
 import type { Learned, LearningWatcher } from './classification';
 import type { EncoderSize } from '../config/config';
 import { readEncoder } from '../checkpoint/encoderSource';
-import { assertClassifiable, imagesOf, labelsOf, overRows, pooledTokens, viewImages, type Pool, type ViewedBy } from './features';
+import {
+  assertClassifiable,
+  imagesOf,
+  labelsOf,
+  overRows,
+  pooledTokens,
+  viewImages,
+  type Pool,
+  type ViewedBy,
+} from './features';
 import { learn, scheduleOf, targetsOf, type ClassifierTask, type Checkpointing } from './learning';
 import { restoreLearning, saveLearning, type Learner } from './learningState';
 import { encoderSpecs, encodeTokens } from '../model/mae';
@@ -136,10 +145,22 @@ export function layerScale(name: string, depth: number, decay: number): number {
 }
 
 /** What a classifier makes of normalised images [B, C, H, W]: scores [B, classes]. @param paths as `EncodeOptions` */
-export function classify(graph: Graph, parameters: Parameters, size: EncoderSize, which: Pool, images: Tensor, paths?: Tensor): Tensor {
+export function classify(
+  graph: Graph,
+  parameters: Parameters,
+  size: EncoderSize,
+  which: Pool,
+  images: Tensor,
+  paths?: Tensor,
+): Tensor {
   const tokens = encodeTokens(graph, parameters, size, images, undefined, paths ? { dropPaths: paths } : {});
   const pooled = meanPool(graph, tokens, pooledTokens(which, size));
-  return linearLayer(graph, parameters, 'head', layerNormLayer(graph, parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled));
+  return linearLayer(
+    graph,
+    parameters,
+    'head',
+    layerNormLayer(graph, parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled),
+  );
 }
 
 /**
@@ -148,7 +169,10 @@ export function classify(graph: Graph, parameters: Parameters, size: EncoderSize
  * @throws UserError where model and images don't fit, or the settings each other, or a checkpoint is damaged or of another
  *   training; EngineError `out-of-memory`; LearningStopped where the sitting ends it
  */
-export async function runFinetune(engine: Engine, { model, from, data, settings, watcher, sitting }: FinetuneRun): Promise<Finetuned> {
+export async function runFinetune(
+  engine: Engine,
+  { model, from, data, settings, watcher, sitting }: FinetuneRun,
+): Promise<Finetuned> {
   const { train, test } = data;
   const { batch, seed } = settings;
   const which = settings.pool;
@@ -196,9 +220,11 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
     optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, clipNorm));
     graph.output(loss);
     const program = own(await graph.compile());
-    const tester = own(await Tester.create(engine, test, batch, { size, normalisation }, (scoring, images) =>
-      classify(scoring, parameters, size, which, images),
-    ));
+    const tester = own(
+      await Tester.create(engine, test, batch, { size, normalisation }, (scoring, images) =>
+        classify(scoring, parameters, size, which, images),
+      ),
+    );
 
     const order = new BatchOrder(seed, batch, train.count);
     const lesson: ClassifierTask = {
@@ -210,10 +236,14 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
         const indices = order.indices(step);
         await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
         for (const placed of resident.place([indices])) program.write(view.indices, placed);
-        program.write(view.crops, drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height));
+        program.write(
+          view.crops,
+          drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height),
+        );
         if (augmented.layers.length > 0) {
           const drawn = drawOperations(seed, step, batch, size.image);
-          for (const [layer, operations] of augmented.layers.entries()) program.write(operations, drawn[layer] as Float32Array);
+          for (const [layer, operations] of augmented.layers.entries())
+            program.write(operations, drawn[layer] as Float32Array);
         }
         const mix = drawMix(seed, step, settings, size.image);
         if (mixing.inputs) {
@@ -231,7 +261,12 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
       ...normalisationMetadata(normalisation),
       ...{ phase: 'classifier', pool: which, heads: String(size.heads), classes: JSON.stringify(train.classes) },
     };
-    const learned = await learn(lesson, test, watcher, sitting && (await sit(sitting, { parameters, optimizer }, metadata)));
+    const learned = await learn(
+      lesson,
+      test,
+      watcher,
+      sitting && (await sit(sitting, { parameters, optimizer }, metadata)),
+    );
     return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
     for (const resource of owned.reverse()) resource.dispose();
@@ -239,7 +274,11 @@ export async function runFinetune(engine: Engine, { model, from, data, settings,
 }
 
 /** @throws UserError as `restoreLearning` */
-async function sit(sitting: FinetuneCheckpointing, learner: Learner, metadata: Readonly<Record<string, string>>): Promise<Checkpointing> {
+async function sit(
+  sitting: FinetuneCheckpointing,
+  learner: Learner,
+  metadata: Readonly<Record<string, string>>,
+): Promise<Checkpointing> {
   const { identity, resume } = sitting;
   return {
     ...(resume ? { from: await restoreLearning(learner, resume, identity) } : {}),
@@ -259,8 +298,13 @@ function recordRandAugment(
   { randAugment: isOn, batch }: FinetuneSettings,
   { mean, std }: Normalisation,
 ): { readonly images: Tensor; readonly layers: readonly Tensor[] } {
-  const layers = Array.from({ length: isOn ? LAYERS : 0 }, (_, layer) => graph.input(`operations ${layer}`, [batch, OPERATION_VALUES]));
-  return { images: layers.reduce((changed, operations) => randAugment(graph, changed, { operations, mean, std }), images), layers };
+  const layers = Array.from({ length: isOn ? LAYERS : 0 }, (_, layer) =>
+    graph.input(`operations ${layer}`, [batch, OPERATION_VALUES]),
+  );
+  return {
+    images: layers.reduce((changed, operations) => randAugment(graph, changed, { operations, mean, std }), images),
+    layers,
+  };
 }
 
 /** Mixes and erases images, where the settings ask for either. */
@@ -268,7 +312,10 @@ function recordMixing(
   graph: Graph,
   images: Tensor,
   { mixup, cutmix, erase, batch }: FinetuneSettings,
-): { readonly images: Tensor; readonly inputs?: { readonly erased: Tensor; readonly mix: Tensor; readonly counter: Tensor } } {
+): {
+  readonly images: Tensor;
+  readonly inputs?: { readonly erased: Tensor; readonly mix: Tensor; readonly counter: Tensor };
+} {
   if (mixup === 0 && cutmix === 0 && erase === 0) return { images };
   const inputs = {
     erased: graph.input('erased', [batch, 4]),
@@ -279,7 +326,12 @@ function recordMixing(
 }
 
 /** Smoothed targets of a batch, λ of each mixed with 1 − λ of its partner's: the batch in reverse order. */
-export function mixedTargets(labels: readonly number[], classes: number, smoothing: number, lambda: number): Float32Array {
+export function mixedTargets(
+  labels: readonly number[],
+  classes: number,
+  smoothing: number,
+  lambda: number,
+): Float32Array {
   const own = targetsOf(labels, classes, smoothing);
   if (lambda === 1) return own;
   const partners = targetsOf(labels.toReversed(), classes, smoothing);
@@ -308,7 +360,8 @@ class Tester {
       const output = score(graph, view.images);
       graph.output(output);
       const program = await graph.compile();
-      const scoreAll = (): Promise<Float32Array> => overRows(program, output, set.count, (rows) => program.write(view.indices, rows));
+      const scoreAll = (): Promise<Float32Array> =>
+        overRows(program, output, set.count, (rows) => program.write(view.indices, rows));
       return new Tester(images, scoreAll, program);
     } catch (error) {
       images.dispose();

@@ -24,7 +24,12 @@ describe('nearest neighbours', () => {
 
   it('are at chance where labels mean nothing', async () => {
     const model = await untrainedModel(engine);
-    const { top1 } = await runKnn(engine, { model, probed: 'pixels', data: shuffledLabels(COLOURED), settings: KNN_DEFAULTS });
+    const { top1 } = await runKnn(engine, {
+      model,
+      probed: 'pixels',
+      data: shuffledLabels(COLOURED),
+      settings: KNN_DEFAULTS,
+    });
     // Three deviations of 33 images' share by chance.
     expect(Math.abs(top1 - 1 / 3)).toBeLessThan(0.25);
   });
@@ -39,7 +44,10 @@ describe('nearest neighbours', () => {
     const expected = Array.from({ length: asked }, (_, question) => {
       const a = row(questions, question);
       const near = labels
-        .map((label, i) => ({ label, cosine: dot(a, row(features, i)) / Math.sqrt(dot(a, a) * dot(row(features, i), row(features, i))) }))
+        .map((label, i) => ({
+          label,
+          cosine: dot(a, row(features, i)) / Math.sqrt(dot(a, a) * dot(row(features, i), row(features, i))),
+        }))
         .sort((x, y) => y.cosine - x.cosine)
         .slice(0, k);
       return Array.from({ length: classes }, (__, label) =>
@@ -48,7 +56,8 @@ describe('nearest neighbours', () => {
     }).flat();
     const votes = await knnVotes(engine, { features, labels }, questions, width, classes, k);
     // A cosine's rounding of about 1e-7 is 14 times as much in the exponent.
-    for (const [i, vote] of votes.entries()) expect(Math.abs(vote - (expected[i] as number))).toBeLessThanOrEqual(1e-5 * (expected[i] as number));
+    for (const [i, vote] of votes.entries())
+      expect(Math.abs(vote - (expected[i] as number))).toBeLessThanOrEqual(1e-5 * (expected[i] as number));
   });
 });
 

@@ -46,7 +46,11 @@ export async function runKnn(engine: Engine, { model, probed, data, settings }: 
     const known = { features: await extractFeatures(engine, featurer, train, settings.batch), labels: train.labels };
     const asked = await extractFeatures(engine, featurer, test, settings.batch);
     const classes = train.classes.length;
-    return classificationOf(await knnVotes(engine, known, asked, featurer.width, classes, settings.k), test.labels, classes);
+    return classificationOf(
+      await knnVotes(engine, known, asked, featurer.width, classes, settings.k),
+      test.labels,
+      classes,
+    );
   } finally {
     featurer.dispose();
   }

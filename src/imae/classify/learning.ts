@@ -5,7 +5,13 @@ import { UserError } from '../../common/userError';
 import { learningRateAt, type Schedule } from '../../optim/schedule';
 import type { TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
-import { classificationOf, type Classification, type CurvePoint, type Learned, type LearningWatcher } from './classification';
+import {
+  classificationOf,
+  type Classification,
+  type CurvePoint,
+  type Learned,
+  type LearningWatcher,
+} from './classification';
 import { runEach } from './features';
 
 /** How long a classifier is trained, and how fast. */
@@ -18,13 +24,25 @@ export interface Budget {
 }
 
 /** @throws UserError where the set is smaller than a batch, or the warm-up is no shorter than the training */
-export function scheduleOf({ epochs, warmupEpochs, batch, blr }: Budget, { count }: Pick<SetFacts, 'count'>, minimum = 0): Schedule {
+export function scheduleOf(
+  { epochs, warmupEpochs, batch, blr }: Budget,
+  { count }: Pick<SetFacts, 'count'>,
+  minimum = 0,
+): Schedule {
   if (warmupEpochs >= epochs) {
-    throw new UserError(`A warm-up of ${warmupEpochs} epochs leaves nothing of ${epochs}. Give a shorter one, or more epochs.`, { usage: true });
+    throw new UserError(
+      `A warm-up of ${warmupEpochs} epochs leaves nothing of ${epochs}. Give a shorter one, or more epochs.`,
+      { usage: true },
+    );
   }
   const perEpoch = stepsPerEpoch(batch, count);
   const peak = (blr * batch) / 256;
-  return { peak, minimum: Math.min(minimum, peak), warmupSteps: Math.round(warmupEpochs * perEpoch), steps: epochs * perEpoch };
+  return {
+    peak,
+    minimum: Math.min(minimum, peak),
+    warmupSteps: Math.round(warmupEpochs * perEpoch),
+    steps: epochs * perEpoch,
+  };
 }
 
 /** A classifier that is being trained. */
@@ -78,14 +96,20 @@ export class LearningStopped extends Error {
  *
  * @throws UserError where the loss is no finite number any more; LearningStopped where a sitting ends it
  */
-export async function learn(lesson: ClassifierTask, test: ImageSet, watcher: LearningWatcher, sitting?: Checkpointing): Promise<Learned> {
+export async function learn(
+  lesson: ClassifierTask,
+  test: ImageSet,
+  watcher: LearningWatcher,
+  sitting?: Checkpointing,
+): Promise<Learned> {
   const { program, loss, schedule, epochs } = lesson;
   const { steps } = schedule;
   const perEpoch = steps / epochs;
   let { step, lossSum } = sitting?.from ?? BEGINNING;
   const curve = [...(sitting?.from ?? BEGINNING).curve];
   watcher.begin(steps, step);
-  const judgeNow = async (): Promise<Classification> => classificationOf(await lesson.scores(), test.labels, test.classes.length);
+  const judgeNow = async (): Promise<Classification> =>
+    classificationOf(await lesson.scores(), test.labels, test.classes.length);
   let judged: Classification | undefined;
   for (let epoch = curve.length; epoch < epochs; epoch++) {
     const first = step;
@@ -128,6 +152,7 @@ function tooFast(step: number, { peak }: Schedule): UserError {
 /** One-hot targets, or smoothed ones: 1 − smoothing + smoothing / classes for the class, smoothing / classes for others. */
 export function targetsOf(labels: ArrayLike<number>, classes: number, smoothing = 0): Float32Array {
   const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
-  for (let row = 0; row < labels.length; row++) targets[row * classes + (labels[row] as number)] = 1 - smoothing + smoothing / classes;
+  for (let row = 0; row < labels.length; row++)
+    targets[row * classes + (labels[row] as number)] = 1 - smoothing + smoothing / classes;
   return targets;
 }

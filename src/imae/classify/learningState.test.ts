@@ -47,11 +47,24 @@ describe('fine-tuning that is left', () => {
   let model: NamedFile;
   let whole: Finetuned;
   const run = (sitting: Memory): Promise<Finetuned> =>
-    runFinetune(engine, { model, from: 'trained', data: COLOURED, settings: SETTINGS, watcher: sitting.watcher, sitting });
+    runFinetune(engine, {
+      model,
+      from: 'trained',
+      data: COLOURED,
+      settings: SETTINGS,
+      watcher: sitting.watcher,
+      sitting,
+    });
   beforeAll(async () => {
     engine = await testEngine();
     model = await untrainedModel(engine);
-    whole = await runFinetune(engine, { model, from: 'trained', data: COLOURED, settings: SETTINGS, watcher: new Points() });
+    whole = await runFinetune(engine, {
+      model,
+      from: 'trained',
+      data: COLOURED,
+      settings: SETTINGS,
+      watcher: new Points(),
+    });
   });
   afterAll(() => {
     expect(engine.pool.liveBuffers).toBe(0);
@@ -83,7 +96,9 @@ describe('fine-tuning that is left', () => {
   it('refuses a checkpoint of another training, or a damaged one', async () => {
     const first = new Memory(3);
     await expect(run(first)).rejects.toThrow(LearningStopped);
-    await expect(run(new Memory(Infinity, first.point(), 'another'))).rejects.toThrow('state is of a fine-tuning with other settings, model or images');
+    await expect(run(new Memory(Infinity, first.point(), 'another'))).rejects.toThrow(
+      'state is of a fine-tuning with other settings, model or images',
+    );
     for (const part of ['model', 'state'] as const) {
       const bytes = first.saved.at(-1)?.[part].slice() ?? new Uint8Array();
       bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
@@ -92,7 +107,12 @@ describe('fine-tuning that is left', () => {
     }
     const { model: good, state } = first.point();
     const { learning = '' } = state.file.metadata;
-    const edited = { ...state.file, metadata: { ...state.file.metadata, learning: learning.replace('"lossSum":', '"lossSum":1') } };
-    await expect(run(new Memory(Infinity, { model: good, state: { name: 'state', file: edited } }))).rejects.toThrow('state is damaged');
+    const edited = {
+      ...state.file,
+      metadata: { ...state.file.metadata, learning: learning.replace('"lossSum":', '"lossSum":1') },
+    };
+    await expect(run(new Memory(Infinity, { model: good, state: { name: 'state', file: edited } }))).rejects.toThrow(
+      'state is damaged',
+    );
   });
 });

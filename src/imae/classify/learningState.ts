@@ -3,7 +3,15 @@ import { readSafetensors } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
 import type { Parameters } from '../../nn/parameters';
 import type { AdamW } from '../../optim/adamw';
-import { assertIntact, damaged, digestTensors, loadModel, loadState, saveModel, saveState } from '../checkpoint/checkpoint';
+import {
+  assertIntact,
+  damaged,
+  digestTensors,
+  loadModel,
+  loadState,
+  saveModel,
+  saveState,
+} from '../checkpoint/checkpoint';
 import type { LearningState } from './learning';
 import type { SavedState } from '../train/run';
 
@@ -44,11 +52,17 @@ export async function saveLearning(
  * @returns where it goes on
  * @throws UserError where the checkpoint is damaged, or of a training of another identity
  */
-export async function restoreLearning({ parameters, optimizer }: Learner, { model, state }: SavedState, identity: string): Promise<LearningState> {
+export async function restoreLearning(
+  { parameters, optimizer }: Learner,
+  { model, state }: SavedState,
+  identity: string,
+): Promise<LearningState> {
   await assertIntact(model, state);
   const { run, learning = '', learningDigest } = state.file.metadata;
   if (run !== identity) {
-    throw new UserError(`${state.name} is of a fine-tuning with other settings, model or images. Put finetune.json back as it was, or begin anew.`);
+    throw new UserError(
+      `${state.name} is of a fine-tuning with other settings, model or images. Put finetune.json back as it was, or begin anew.`,
+    );
   }
   if ((await digestText(learning)) !== learningDigest) throw damaged(state.name);
   loadModel({ parameters }, model.file, model.name);

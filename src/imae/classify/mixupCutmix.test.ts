@@ -27,9 +27,14 @@ describe('mixup and cutmix', () => {
 
   it('cutmix weighs labels by the area that is left, and stays inside', () => {
     expect(cuts.some(({ lambda }) => lambda < 1)).toBe(true);
-    for (const { lambda, pixels: [, y, endY, x, endX] } of cuts) {
+    for (const {
+      lambda,
+      pixels: [, y, endY, x, endX],
+    } of cuts) {
       let inside = 0;
-      for (let row = 0; row < 32; row++) for (let column = 0; column < 32; column++) if (row >= y && row < endY && column >= x && column < endX) inside++;
+      for (let row = 0; row < 32; row++)
+        for (let column = 0; column < 32; column++)
+          if (row >= y && row < endY && column >= x && column < endX) inside++;
       expect(lambda).toBe(1 - inside / 1024);
       expect([y, x].every((start) => start >= 0) && [endY, endX].every((end) => end <= 32)).toBe(true);
     }
@@ -62,7 +67,10 @@ describe('random erasing', () => {
     const side = 64;
     const boxes = STEPS.slice(0, 100).flatMap((step) => {
       const drawn = drawErased(3, step, 20, 0.25, side);
-      return Array.from({ length: 20 }, (_, i) => [...drawn.subarray(4 * i, 4 * i + 4)] as [number, number, number, number]);
+      return Array.from(
+        { length: 20 },
+        (_, i) => [...drawn.subarray(4 * i, 4 * i + 4)] as [number, number, number, number],
+      );
     });
     const erased = boxes.filter(([y, endY]) => endY > y);
     expect(Math.abs(erased.length / boxes.length - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / boxes.length));

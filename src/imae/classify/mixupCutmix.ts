@@ -24,7 +24,12 @@ const UNMIXED: Mix = { lambda: 1, pixels: [1, 0, 0, 0, 0] };
  * @param laws α of each; 0 leaves it out
  * @param side of the square images, in pixels
  */
-export function drawMix(seed: number, step: number, laws: { readonly mixup: number; readonly cutmix: number }, side: number): Mix {
+export function drawMix(
+  seed: number,
+  step: number,
+  laws: { readonly mixup: number; readonly cutmix: number },
+  side: number,
+): Mix {
   const { mixup, cutmix } = laws;
   if (mixup === 0 && cutmix === 0) return UNMIXED;
   const stream = RandomStream.at(seed, purposes.mixing, step);

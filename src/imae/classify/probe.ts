@@ -11,7 +11,17 @@ import { Lars } from '../../optim/lars';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import { createTensor, disposeTensor, type Tensor } from '../../tensor/tensor';
 import type { Learned, LearningWatcher } from './classification';
-import { assertClassifiable, extractFeatures, Featurer, imagesOf, labelsOf, overRows, viewImages, type Pool, type Probed } from './features';
+import {
+  assertClassifiable,
+  extractFeatures,
+  Featurer,
+  imagesOf,
+  labelsOf,
+  overRows,
+  viewImages,
+  type Pool,
+  type Probed,
+} from './features';
 import { learn, scheduleOf, targetsOf, type ClassifierTask } from './learning';
 import type { NamedFile } from '../train/run';
 
@@ -57,7 +67,10 @@ type Write = (input: Tensor, data: Float32Array | Uint32Array) => void;
 /** Training images' features. */
 interface Source {
   /** Appends a batch of them to a program; `prepare` writes what a step needs. */
-  record(graph: Graph): { readonly features: Tensor; readonly prepare: (write: Write, step: number) => void | Promise<void> };
+  record(graph: Graph): {
+    readonly features: Tensor;
+    readonly prepare: (write: Write, step: number) => void | Promise<void>;
+  };
   dispose(): void;
 }
 
@@ -91,7 +104,11 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
       linearLayer(graph, parameters, 'head', batchNorm(graph, features, running, { training, eps: EPS }));
 
     const fixed = settings.crop === null && !settings.flip;
-    const source = own(fixed ? await fixedSource(engine, featurer, train, settings) : drawnSource(engine, featurer, train, settings, schedule.steps));
+    const source = own(
+      fixed
+        ? await fixedSource(engine, featurer, train, settings)
+        : drawnSource(engine, featurer, train, settings, schedule.steps),
+    );
     const tested = await extractFeatures(engine, featurer, test, batch);
     const optimizer = own(new Lars(engine, parameters));
     const graph = new Graph(engine);
@@ -132,7 +149,13 @@ function headSpecs(width: number, classes: number): ReturnType<typeof linearSpec
 }
 
 /** Features of random crops: computed anew at each step. */
-function drawnSource(engine: Engine, featurer: Featurer, train: TrainingSet, settings: ProbeSettings, steps: number): Source {
+function drawnSource(
+  engine: Engine,
+  featurer: Featurer,
+  train: TrainingSet,
+  settings: ProbeSettings,
+  steps: number,
+): Source {
   const { batch, seed, crop, flip } = settings;
   const images = imagesOf(engine, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
@@ -153,7 +176,12 @@ function drawnSource(engine: Engine, featurer: Featurer, train: TrainingSet, set
 }
 
 /** Features of whole images: computed once, kept by the host, and handed in with each batch. */
-async function fixedSource(engine: Engine, featurer: Featurer, train: TrainingSet, { batch, seed }: ProbeSettings): Promise<Source> {
+async function fixedSource(
+  engine: Engine,
+  featurer: Featurer,
+  train: TrainingSet,
+  { batch, seed }: ProbeSettings,
+): Promise<Source> {
   const { width } = featurer;
   const known = await extractFeatures(engine, featurer, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
@@ -203,7 +231,9 @@ class Scorer {
   read(): Promise<Float32Array> {
     const { program, input, output, features } = this;
     const width = input.size / (input.shape[0] as number);
-    return overRows(program, output, features.length / width, (rows) => program.write(input, rowsOf(features, width, rows)));
+    return overRows(program, output, features.length / width, (rows) =>
+      program.write(input, rowsOf(features, width, rows)),
+    );
   }
 
   dispose(): void {

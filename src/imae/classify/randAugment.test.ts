@@ -7,18 +7,22 @@ const STEPS = 1200;
 
 type Row = readonly number[];
 
-const rowsOf = (drawn: Float32Array): Row[] => Array.from({ length: BATCH }, (_, i) => [...drawn.subarray(8 * i, 8 * i + 8)]);
+const rowsOf = (drawn: Float32Array): Row[] =>
+  Array.from({ length: BATCH }, (_, i) => [...drawn.subarray(8 * i, 8 * i + 8)]);
 
 /** The published name of what a row does. */
 function nameOf([operation, a = 0, b = 0, c = 0, d = 0]: Row): string {
   if (operation === OPERATION.solarize) return a === 0 ? 'invert' : 'solarize';
-  if (operation === OPERATION.affine) return b !== 0 ? (d !== 0 ? 'rotate' : 'shearX') : d !== 0 ? 'shearY' : c !== 0 ? 'translateX' : 'translateY';
+  if (operation === OPERATION.affine)
+    return b !== 0 ? (d !== 0 ? 'rotate' : 'shearX') : d !== 0 ? 'shearY' : c !== 0 ? 'translateX' : 'translateY';
   return Object.entries(OPERATION).find(([, number]) => number === operation)?.[0] ?? '';
 }
 
 /** Rows of all steps of one layer, by name. */
 function drawnBy(layer: number): Map<string, Row[]> {
-  const rows = Array.from({ length: STEPS }, (_, step) => rowsOf(drawOperations(7, step, BATCH, SIDE)[layer] as Float32Array)).flat();
+  const rows = Array.from({ length: STEPS }, (_, step) =>
+    rowsOf(drawOperations(7, step, BATCH, SIDE)[layer] as Float32Array),
+  ).flat();
   const byName = new Map<string, Row[]>();
   for (const row of rows) {
     const name = nameOf(row);
@@ -48,8 +52,9 @@ describe('the law of RandAugment', () => {
   });
 
   it('the layers choose apart', () => {
-    const both = Array.from({ length: STEPS }, (_, step) => drawOperations(7, step, BATCH, SIDE).map(rowsOf)).flatMap(([first = [], second = []]) =>
-      first.map((row, i) => row[0] === OPERATION.nothing && second[i]?.[0] === OPERATION.nothing),
+    const both = Array.from({ length: STEPS }, (_, step) => drawOperations(7, step, BATCH, SIDE).map(rowsOf)).flatMap(
+      ([first = [], second = []]) =>
+        first.map((row, i) => row[0] === OPERATION.nothing && second[i]?.[0] === OPERATION.nothing),
     );
     const share = both.filter(Boolean).length / both.length;
     expect(Math.abs(share - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / both.length));
@@ -72,7 +77,9 @@ describe('the law of RandAugment', () => {
     expect(Math.max(...severities.map(Math.abs))).toBeLessThanOrEqual(1 + 1e-6);
     const mean = severities.reduce((sum, severity) => sum + Math.abs(severity), 0) / severities.length;
     // Five errors of a mean of deviation 0.05; what is held at 10 takes 0.0004 off, a sine's bend 0.014 on.
-    expect(Math.abs(mean - (name === 'rotate' ? 0.908 : 0.9))).toBeLessThan(5 * (0.05 / Math.sqrt(severities.length)) + 0.002);
+    expect(Math.abs(mean - (name === 'rotate' ? 0.908 : 0.9))).toBeLessThan(
+      5 * (0.05 / Math.sqrt(severities.length)) + 0.002,
+    );
   });
 
   it('gives bytes the published thresholds', () => {

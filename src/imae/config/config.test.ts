@@ -45,7 +45,9 @@ describe('resolving', () => {
     const older = { ...rest, optimizer: olderOptimizer, schedule: olderSchedule };
     expect(resolve(older)).toMatchObject({ optimizer: { muon: 0 }, schedule: { decay: 'cosine' } });
     // What someone writes by hand says less.
-    expect(resolve({ preset: 'demo', model: rest.model, optimizer: olderOptimizer }).optimizer.muon).toBe(optimizer.muon);
+    expect(resolve({ preset: 'demo', model: rest.model, optimizer: olderOptimizer }).optimizer.muon).toBe(
+      optimizer.muon,
+    );
   });
 
   test('the presets carry the published sizes', () => {
@@ -137,7 +139,10 @@ describe('what follows from a configuration', () => {
     expect(phasesOf(resolve({ imae: onlyDominant }))).toEqual(['teacher', 'imae']);
     expect(phasesOf(resolve({ training: { mode: 'mae' } }))).toEqual(['mae']);
     expect(phasesOf(resolve({ training: { mode: 'lcmae' } }))).toEqual(['lcmae']);
-    expect(phasesOf(resolve({ imae: { lambda: 0, start: 'scratch' }, masking: { mask: 'attention' } }))).toEqual(['teacher', 'imae']);
+    expect(phasesOf(resolve({ imae: { lambda: 0, start: 'scratch' }, masking: { mask: 'attention' } }))).toEqual([
+      'teacher',
+      'imae',
+    ]);
     expect(phasesOf(resolve({ teacher: { checkpoint: 'a.safetensors' } }))).toEqual(['imae']);
   });
 

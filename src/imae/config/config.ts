@@ -190,7 +190,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** The preset that a layer names. Two that name different ones would mix: a whole config leaves nothing of a preset. */
 function chosenPreset(layers: readonly ConfigLayer[]): PresetName {
-  const named = layers.map((layer) => ({ source: layer.source, preset: presetOf(layer) })).filter(({ preset }) => preset);
+  const named = layers
+    .map((layer) => ({ source: layer.source, preset: presetOf(layer) }))
+    .filter(({ preset }) => preset);
   const [first, ...others] = named;
   const other = others.find(({ preset }) => preset !== first?.preset);
   if (first && other) {
@@ -262,7 +264,9 @@ function unknownKey(source: string, name: string): UserError {
   const flag = key === undefined ? OPTION_LIST.flatMap(flagsOf).find((known) => known.name === section) : undefined;
   if (flag) {
     const example = flag.form === undefined ? '…' : `{"${flag.form}": …}`;
-    return usage(`${source}: there is no setting "${name}". --${name} is "${flag.section}": {"${flag.key}": ${example}} here.`);
+    return usage(
+      `${source}: there is no setting "${name}". --${name} is "${flag.section}": {"${flag.key}": ${example}} here.`,
+    );
   }
   const near = nearest(name, key === undefined ? ['preset', ...Object.keys(OPTIONS)] : keys);
   const guess = near ?? inAnotherSection;

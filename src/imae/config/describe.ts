@@ -2,7 +2,12 @@ import { counted, formatSetting } from '../../common/format';
 import type { Config, Phase, PhasePlan } from './config';
 
 /** What people call the phases. */
-export const PHASE_TITLES: Readonly<Record<Phase, string>> = { teacher: 'teacher', imae: 'i-MAE', mae: 'MAE', lcmae: 'LC-MAE' };
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = {
+  teacher: 'teacher',
+  imae: 'i-MAE',
+  mae: 'MAE',
+  lcmae: 'LC-MAE',
+};
 
 /** What people call the phase that a model's file names; `other` where it names none, or one that is not ours. */
 export function phaseTitle(phase: string | undefined, other: string): string {
@@ -10,7 +15,10 @@ export function phaseTitle(phase: string | undefined, other: string): string {
 }
 
 /** `80 steps of 24 images, learning rate 0.004 after 10 steps of warm-up, times 10 by Muon for matrices` */
-export function describePlan({ steps, warmupSteps, peakLearningRate }: PhasePlan, { training, optimizer }: Config): string {
+export function describePlan(
+  { steps, warmupSteps, peakLearningRate }: PhasePlan,
+  { training, optimizer }: Config,
+): string {
   const rate = formatSetting(peakLearningRate);
   const warmup =
     warmupSteps < steps

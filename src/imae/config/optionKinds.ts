@@ -186,7 +186,10 @@ export function oneOf<const F extends Readonly<Record<string, Form>>>(forms: F):
       return number === undefined ? undefined : ({ [entry[0]]: number } as OneOf<F>);
     },
     parse: toNumber,
-    show: (value) => Object.entries<number>(value).map(([name, value]) => `${showNumber(value)} ${name}`).join(),
+    show: (value) =>
+      Object.entries<number>(value)
+        .map(([name, value]) => `${showNumber(value)} ${name}`)
+        .join(),
   };
 }
 

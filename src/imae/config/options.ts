@@ -106,7 +106,7 @@ export const OPTIONS = {
     statistics: option(
       choice('imagenet', 'own'),
       'imagenet',
-      'mean and deviation that pixels are normalised by: those of ImageNet, or the training set\'s own',
+      "mean and deviation that pixels are normalised by: those of ImageNet, or the training set's own",
     ),
     crop: option(
       nullable(pair({ above: 0, max: 1, ascending: true }), 'none'),
@@ -135,11 +135,7 @@ export const OPTIONS = {
     ),
     start: option(choice('teacher', 'scratch'), 'teacher', "begin from the teacher's weights, or from random ones"),
     lambda: option(number({ min: 0 }), 1, "λ, weight of the distillation loss; 0 trains without a teacher's targets"),
-    lambdaDominant: option(
-      asStudent(number({ min: 0 })),
-      null,
-      'λ of the dominant branch alone; "same" as --lambda',
-    ),
+    lambdaDominant: option(asStudent(number({ min: 0 })), null, 'λ of the dominant branch alone; "same" as --lambda'),
     teacherInput: option(
       choice('clean', 'mixed'),
       'clean',
@@ -160,7 +156,7 @@ export const OPTIONS = {
       choice('random', 'block', 'grid', 'variance', 'attention'),
       'random',
       'what is hidden: any patches; a block of them; all but a regular grid; rather patches of high variance; or, in i-MAE ' +
-        'alone, rather those that the teacher\'s class token attends to (its own training hides any)',
+        "alone, rather those that the teacher's class token attends to (its own training hides any)",
     ),
     alpha: option(
       alphaLaw(),
@@ -176,8 +172,12 @@ export const OPTIONS = {
   },
   optimizer: {
     learningRate: option(learningRate, { blr: 1e-4 }, 'peak learning rate', { flag: '' }),
-    betas: option(pair({ min: 0, below: 1 }), [0.9, 0.95], 'decay of AdamW\'s first and second moment; the first is Muon\'s momentum, too'),
-    eps: option(number({ above: 0 }), 1e-8, 'AdamW\'s ε'),
+    betas: option(
+      pair({ min: 0, below: 1 }),
+      [0.9, 0.95],
+      "decay of AdamW's first and second moment; the first is Muon's momentum, too",
+    ),
+    eps: option(number({ above: 0 }), 1e-8, "AdamW's ε"),
     weightDecay: option(number({ min: 0 }), 0.05, 'weight decay (never on biases and 1-D parameters)'),
     muon: option(
       number({ min: 0 }),
@@ -224,7 +224,7 @@ export const OPTIONS = {
       'take this vanilla MAE (.safetensors or .pth) as teacher instead of training one; means --only imae',
       { flag: 'teacher', heading: 'i-MAE' },
     ),
-    dim: option(asStudent(width), null, "width of the teacher's encoder; \"same\" as the student's", {
+    dim: option(asStudent(width), null, 'width of the teacher\'s encoder; "same" as the student\'s', {
       flag: 'teacher-dim',
       heading: 'Model',
     }),
@@ -252,7 +252,7 @@ export const OPTIONS = {
       flag: 'teacher-warmup-',
       heading: 'Optimisation',
     }),
-    budget: option(duration, { epochs: 400 }, 'length of the teacher\'s pre-training', {
+    budget: option(duration, { epochs: 400 }, "length of the teacher's pre-training", {
       flag: 'teacher-',
       heading: 'Budget',
     }),
@@ -265,7 +265,7 @@ export const OPTIONS = {
   },
   device: {
     adapter: option(
-      text('NAME', 'any, hardware, software, swiftshader or a part of an adapter\'s name'),
+      text('NAME', "any, hardware, software, swiftshader or a part of an adapter's name"),
       'any',
       'GPU to run on: "hardware", "software" (a GPU emulated by the CPU), "swiftshader" (the one that comes with ' +
         'the packages), a part of its name, or "any", the best',

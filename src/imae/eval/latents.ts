@@ -36,7 +36,12 @@ interface RecordedMasks {
 
 interface Recorded {
   readonly program: TensorProgram;
-  readonly inputs: { readonly first: Tensor; readonly second: Tensor; readonly idsShuffle: Tensor; readonly alpha?: Tensor };
+  readonly inputs: {
+    readonly first: Tensor;
+    readonly second: Tensor;
+    readonly idsShuffle: Tensor;
+    readonly alpha?: Tensor;
+  };
   readonly outputs: readonly { readonly model: Model; readonly h: Tensor; readonly z: Tensor }[];
 }
 
@@ -67,7 +72,12 @@ export class LatentReader {
     const keep = visiblePatches(size, maskRatio);
     const pairsOf = (graph: Graph) => {
       const box = [...wholeCrop(set.width, set.height), 0];
-      const crops = graph.input('boxes', [batch, 5], 'f32', Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0));
+      const crops = graph.input(
+        'boxes',
+        [batch, 5],
+        'f32',
+        Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0),
+      );
       const [first, second] = [graph.input('first', [batch], 'u32'), graph.input('second', [batch], 'u32')] as const;
       const view = (indices: Tensor): Tensor =>
         augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
@@ -78,7 +88,11 @@ export class LatentReader {
       const { first, second, images: pair } = pairsOf(graph);
       const counter = graph.input('mask counter', [5], 'u32');
       const { mixed } = mixture(graph, ...pair, graph.input('alpha', [1], 'f32', Float32Array.of(0.5)));
-      const { idsShuffle } = recordMasks(graph, { model: size, masking: { maskRatio } }, { kind: mask, seen: mixed, counter, teacher: models.alone });
+      const { idsShuffle } = recordMasks(
+        graph,
+        { model: size, masking: { maskRatio } },
+        { kind: mask, seen: mixed, counter, teacher: models.alone },
+      );
       graph.output(idsShuffle);
       return { program: await graph.compile(), first, second, counter, idsShuffle };
     };
@@ -127,7 +141,10 @@ export class LatentReader {
    * @param pairs at most `batch`
    * @param orders of each pair's patches; the first `keep` are visible
    */
-  async ofImages(pairs: readonly ImagePair[], orders: readonly Uint32Array[]): Promise<{ readonly first: Latents; readonly second: Latents }> {
+  async ofImages(
+    pairs: readonly ImagePair[],
+    orders: readonly Uint32Array[],
+  ): Promise<{ readonly first: Latents; readonly second: Latents }> {
     const { alone, batch } = this;
     this.run(alone, pairs, orders);
     const [{ model, h, z }] = alone.outputs as [Recorded['outputs'][number]];
@@ -151,7 +168,9 @@ export class LatentReader {
       const [values, ofBranches] = [await read(blended, h), await read(blended, z)];
       all.push({
         h: samples(values, batch, 0, pairs.length),
-        z: Array.from({ length: model.branches }, (_, branch) => samples(ofBranches, batch * model.branches, batch * branch, pairs.length)),
+        z: Array.from({ length: model.branches }, (_, branch) =>
+          samples(ofBranches, batch * model.branches, batch * branch, pairs.length),
+        ),
       });
     }
     return all;
@@ -161,16 +180,27 @@ export class LatentReader {
   private run({ program, inputs }: Recorded, pairs: readonly ImagePair[], orders: readonly Uint32Array[]): void {
     const length = orders[0]?.length ?? 0;
     const ids = new Uint32Array(this.batch * length);
-    for (let index = 0; index < this.batch; index++) ids.set(orders[index % pairs.length] as Uint32Array, index * length);
+    for (let index = 0; index < this.batch; index++)
+      ids.set(orders[index % pairs.length] as Uint32Array, index * length);
     this.writePairs(program, inputs, pairs);
     program.write(inputs.idsShuffle, ids);
     program.run();
   }
 
-  private writePairs(program: TensorProgram, { first, second }: Pick<RecordedMasks, 'first' | 'second'>, pairs: readonly ImagePair[]): void {
+  private writePairs(
+    program: TensorProgram,
+    { first, second }: Pick<RecordedMasks, 'first' | 'second'>,
+    pairs: readonly ImagePair[],
+  ): void {
     const filled = Array.from({ length: this.batch }, (_, index) => pairs[index % pairs.length] as ImagePair);
-    program.write(first, Uint32Array.from(filled, (pair) => pair.first));
-    program.write(second, Uint32Array.from(filled, (pair) => pair.second));
+    program.write(
+      first,
+      Uint32Array.from(filled, (pair) => pair.first),
+    );
+    program.write(
+      second,
+      Uint32Array.from(filled, (pair) => pair.second),
+    );
   }
 
   dispose(): void {

@@ -36,7 +36,9 @@ describe('least squares', () => {
     const cut = 150;
     squares.add(x.subarray(0, cut * p), [y.subarray(0, cut * q)]);
     squares.add(x.subarray(cut * p), [y.subarray(cut * q)]);
-    const errors = [1e-2, 1e-4, 1e-6, 1e-10].map((ridge) => mean(squaredErrors(squares.solve(ridge)[0] as never, x, y)));
+    const errors = [1e-2, 1e-4, 1e-6, 1e-10].map((ridge) =>
+      mean(squaredErrors(squares.solve(ridge)[0] as never, x, y)),
+    );
     for (const [at, error] of errors.slice(1).entries()) expect(error).toBeLessThan((errors[at] ?? 0) / 100);
     expect(errors.at(-1)).toBeLessThan(1e-12 * mean(Float64Array.from(y, (value) => value * value)));
   });
@@ -51,7 +53,9 @@ describe('least squares', () => {
     const [map] = squares.solve();
     // E[residual²] on the rows themselves is σ²(1 − (p + 1)/n); its deviation is σ²·√(2/n), of which 4 are allowed.
     const expected = sigma ** 2 * (1 - (p + 1) / rows);
-    expect(Math.abs(mean(squaredErrors(map as never, x, y)) - expected)).toBeLessThan(4 * sigma ** 2 * Math.sqrt(2 / rows));
+    expect(Math.abs(mean(squaredErrors(map as never, x, y)) - expected)).toBeLessThan(
+      4 * sigma ** 2 * Math.sqrt(2 / rows),
+    );
   });
 
   it('serve several outputs with one set of inputs, as each by itself', () => {
@@ -68,6 +72,8 @@ describe('least squares', () => {
     const squares = new LeastSquares(2, [1]);
     squares.add(new Float32Array([1, 1, 2, 2, 3, 3, 5, 5]), [new Float32Array([1, 2, 3, 5])]);
     expect(() => squares.solve(0)).toThrow(RangeError);
-    expect(mean(squaredErrors(squares.solve()[0] as never, new Float32Array([4, 4]), new Float32Array([4])))).toBeLessThan(1e-9);
+    expect(
+      mean(squaredErrors(squares.solve()[0] as never, new Float32Array([4, 4]), new Float32Array([4]))),
+    ).toBeLessThan(1e-9);
   });
 });

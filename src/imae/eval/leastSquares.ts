@@ -87,7 +87,8 @@ export class LeastSquares {
       const bias = new Float64Array(q);
       const column = new Float64Array(p);
       for (let k = 0; k < q; k++) {
-        for (let i = 0; i < p; i++) column[i] = (xy[i * q + k] as number) - rows * (meanX[i] as number) * (meanY[k] as number);
+        for (let i = 0; i < p; i++)
+          column[i] = (xy[i * q + k] as number) - rows * (meanX[i] as number) * (meanY[k] as number);
         substitute(lower, column, p);
         weight.set(column, k * p);
         bias[k] = (meanY[k] as number) - dot(column, meanX);
@@ -131,7 +132,9 @@ function columns(values: Float32Array, width: number, from: number, count: numbe
 }
 
 function transposed(values: Float32Array, width: number, from: number, count: number): Float64Array[] {
-  return Array.from({ length: count }, (_, row) => Float64Array.from(values.subarray((from + row) * width, (from + row + 1) * width)));
+  return Array.from({ length: count }, (_, row) =>
+    Float64Array.from(values.subarray((from + row) * width, (from + row + 1) * width)),
+  );
 }
 
 function rowsOf(matrix: Float64Array, width: number): Float64Array[] {
@@ -139,7 +142,13 @@ function rowsOf(matrix: Float64Array, width: number): Float64Array[] {
 }
 
 /** out[i, j] += a[i]·b[j] over `count` elements, four by two at a time; only j ≤ i (and some beside) where it is symmetric. */
-function addProducts(out: Float64Array, a: readonly Float64Array[], b: readonly Float64Array[], count: number, symmetric: boolean): void {
+function addProducts(
+  out: Float64Array,
+  a: readonly Float64Array[],
+  b: readonly Float64Array[],
+  count: number,
+  symmetric: boolean,
+): void {
   const width = b.length;
   const zero = new Float64Array(count);
   for (let i = 0; i < a.length; i += 4) {
@@ -160,7 +169,12 @@ function addProducts(out: Float64Array, a: readonly Float64Array[], b: readonly 
         s21 += (a2[k] as number) * x1;
         s31 += (a3[k] as number) * x1;
       }
-      const sums = [[s00, s01], [s10, s11], [s20, s21], [s30, s31]];
+      const sums = [
+        [s00, s01],
+        [s10, s11],
+        [s20, s21],
+        [s30, s31],
+      ];
       for (let y = 0; y < 4 && i + y < a.length; y++) {
         for (let x = 0; x < 2 && j + x < width; x++) {
           const at = (i + y) * width + j + x;
@@ -178,7 +192,8 @@ function cholesky(matrix: Float64Array, n: number): Float64Array {
     for (let j = 0; j <= i; j++) {
       let sum = lower[i * n + j] as number;
       for (let k = 0; k < j; k++) sum -= (lower[i * n + k] as number) * (lower[j * n + k] as number);
-      if (i === j && !(sum > 0)) throw new RangeError('Inputs depend on each other: least squares need a larger ridge.');
+      if (i === j && !(sum > 0))
+        throw new RangeError('Inputs depend on each other: least squares need a larger ridge.');
       lower[i * n + j] = i === j ? Math.sqrt(sum) : sum / (lower[j * n + j] as number);
     }
   }

@@ -23,7 +23,8 @@ export class PerPositionMean {
     const { width, sums, counts } = this;
     this.eachToken(orders, tokens, (place, token) => {
       counts[place] = (counts[place] as number) + 1;
-      for (let i = 0; i < width; i++) sums[place * width + i] = (sums[place * width + i] as number) + (latents[token * width + i] as number);
+      for (let i = 0; i < width; i++)
+        sums[place * width + i] = (sums[place * width + i] as number) + (latents[token * width + i] as number);
     });
   }
 
@@ -53,7 +54,8 @@ export class PerPositionMean {
     const { width, sums, counts } = this;
     const overall = new Float64Array(width);
     const seen = counts.subarray(1).reduce((sum, count) => sum + count, 0);
-    for (let at = width; at < sums.length; at++) overall[at % width] = (overall[at % width] as number) + (sums[at] as number) / seen;
+    for (let at = width; at < sums.length; at++)
+      overall[at % width] = (overall[at % width] as number) + (sums[at] as number) / seen;
     return sums.map((sum, at) => {
       const count = counts[Math.floor(at / width)] as number;
       return count > 0 ? sum / count : (overall[at % width] as number);
@@ -61,7 +63,11 @@ export class PerPositionMean {
   }
 
   /** Calls with the place of each token, 0 for the class token, and its row. */
-  private eachToken(orders: readonly Uint32Array[], tokens: number, call: (place: number, token: number) => void): void {
+  private eachToken(
+    orders: readonly Uint32Array[],
+    tokens: number,
+    call: (place: number, token: number) => void,
+  ): void {
     for (const [sample, order] of orders.entries()) {
       call(0, sample * tokens);
       for (let k = 1; k < tokens; k++) call(1 + (order[k - 1] as number), sample * tokens + k);

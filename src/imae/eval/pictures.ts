@@ -36,7 +36,12 @@ export function shownPairs({ labels }: Pick<ImageSet, 'labels'>, pairs: readonly
  *
  * @param pairs as many as the unmixer takes at once, or fewer
  */
-export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<ImageGrid> {
+export async function unmixingSheet(
+  unmixer: Unmixer,
+  size: Size,
+  pairs: readonly Pair[],
+  title: string,
+): Promise<ImageGrid> {
   const orders = await unmixer.orders(pairs);
   const shown = await unmixer.unmix(pairs, orders);
   const composites = await composite(unmixer, pairs, orders);
@@ -60,7 +65,10 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
     ],
     rows: shown.map((unmixed, index) => {
       const { mixed, targets, predictions, removed } = unmixed;
-      const [subordinate, dominant] = targets.map((target) => imageToPatches(size, target)) as [Float32Array, Float32Array];
+      const [subordinate, dominant] = targets.map((target) => imageToPatches(size, target)) as [
+        Float32Array,
+        Float32Array,
+      ];
       const blend = imageToPatches(size, mixed);
       const predicted = predictions[0] as Float32Array;
       return {
@@ -81,7 +89,12 @@ export async function unmixingSheet(unmixer: Unmixer, size: Size, pairs: readonl
 }
 
 /** A sheet of the pairs' first images as a vanilla MAE completes them. */
-export async function completionSheet(unmixer: Unmixer, size: Size, pairs: readonly Pair[], title: string): Promise<ImageGrid> {
+export async function completionSheet(
+  unmixer: Unmixer,
+  size: Size,
+  pairs: readonly Pair[],
+  title: string,
+): Promise<ImageGrid> {
   // An image mixed with itself: it is also the target, by whose statistics normalised predictions are put back.
   const whole = pairs.map(({ first }) => ({ first, second: first, alpha: 0.5 }));
   const orders = await unmixer.orders(whole);
@@ -105,11 +118,17 @@ export async function completionSheet(unmixer: Unmixer, size: Size, pairs: reado
 
 /** What such pictures show of the truth. */
 function captionOfNormPix({ normPix }: Unmixer): string {
-  return normPix ? " Each patch is put back by its target's own mean and deviation, which the model does not predict." : '';
+  return normPix
+    ? " Each patch is put back by its target's own mean and deviation, which the model does not predict."
+    : '';
 }
 
 /** Of each pair and branch, the patches as predicted in a round in which they were hidden. */
-async function composite(unmixer: Unmixer, pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Float32Array[][]> {
+async function composite(
+  unmixer: Unmixer,
+  pairs: readonly Pair[],
+  orders: readonly Uint32Array[],
+): Promise<Float32Array[][]> {
   const turned = orders.map((order) => complementaryOrders(order, unmixer.keep));
   const results: Float32Array[][] = [];
   for (const turn of turned[0]?.keys() ?? []) {

@@ -59,7 +59,8 @@ export async function reconstructPictures(
   const keep = visiblePatches(size, maskRatio);
   const blend: Blend = { images: [first.pixels, second.pixels], alpha, order, keep };
   const results = await viewer.takeApart(blend);
-  const nameOf = ({ of }: Reconstruction): string => (of === 'mixture' ? (isPair ? 'the mixture' : first.name) : of === 0 ? first.name : second.name);
+  const nameOf = ({ of }: Reconstruction): string =>
+    of === 'mixture' ? (isPair ? 'the mixture' : first.name) : of === 0 ? first.name : second.name;
   const hidden = `${patchCount(size) - keep} of ${patchCount(size)} patches hidden, ${mask} mask, seed ${seed}`;
   return {
     sheet: {
@@ -78,7 +79,12 @@ function mixtureOf({ facts }: Viewer, [first, second]: readonly [Uint8Array, Uin
   return normalise(first, facts.normalisation).map((value, i) => alpha * value + (1 - alpha) * (other[i] as number));
 }
 
-function panelsOf(viewer: Viewer, blend: Blend, results: readonly Reconstruction[], isPair: boolean): Pick<ImageGrid, 'columns' | 'rows'> {
+function panelsOf(
+  viewer: Viewer,
+  blend: Blend,
+  results: readonly Reconstruction[],
+  isPair: boolean,
+): Pick<ImageGrid, 'columns' | 'rows'> {
   const { size } = viewer.model;
   const { normalisation } = viewer.facts;
   const image = (patches: Float32Array): GridImage => patchesToImage(size, patches, normalisation);
@@ -134,14 +140,19 @@ function captionOf({ facts, task }: Viewer, isPair: boolean): string {
   const model = `${kind}, ${dim}-${depth}-${heads}, decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, ${image} × ${image} pixels, patch ${patch}.`;
   const composite =
     'Composite: every patch was predicted while it was hidden. Visible patches get no loss, so that the raw reconstruction is noise there.';
-  const norm = facts.normPix ? " Each patch is put back by its target's own mean and deviation, which the model does not predict." : '';
+  const norm = facts.normPix
+    ? " Each patch is put back by its target's own mean and deviation, which the model does not predict."
+    : '';
   const subordinate = isPair && task !== 'mixture' ? ' Subordinate: the picture with the smaller weight.' : '';
   return `${model}${subordinate} ${composite}${norm}`;
 }
 
 /** Errors in words. */
 export function errorWords(name: string, { own, other, mixture }: Errors): string {
-  const beside = other === undefined || mixture === undefined ? '' : ` (to the other picture ${other.toFixed(3)}; the mixture has ${mixture.toFixed(3)})`;
+  const beside =
+    other === undefined || mixture === undefined
+      ? ''
+      : ` (to the other picture ${other.toFixed(3)}; the mixture has ${mixture.toFixed(3)})`;
   return `Mean squared error of the composite to ${name}, in normalised pixels: ${own.toFixed(3)}${beside}.`;
 }
 

@@ -5,7 +5,13 @@ import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { PerPositionMean } from './perPositionMean';
 import type { NamedFile } from '../train/run';
-import { evaluateSeparability, nearestOf, type SeparabilityResult, type SeparabilityRow, type Side } from './separability';
+import {
+  evaluateSeparability,
+  nearestOf,
+  type SeparabilityResult,
+  type SeparabilityRow,
+  type Side,
+} from './separability';
 import { MemoryStore, TINY_DATA, tinyConfig, tinyRun } from '../../testing/tinyRun';
 
 let engine: Engine;
@@ -34,8 +40,15 @@ function untrained({ file }: NamedFile): NamedFile {
 
 const SETTINGS = { fitImages: 48, images: 24, alphas: [0.2], mask: 'random', maskRatio: 0.5, seed: 0 } as const;
 
-function rowOf({ fitted }: SeparabilityResult, id: string, target: Side, tokens: SeparabilityRow['tokens'] = 'patches'): SeparabilityRow {
-  return fitted.find((row) => row.source.id === id && row.target === target && row.tokens === tokens) as SeparabilityRow;
+function rowOf(
+  { fitted }: SeparabilityResult,
+  id: string,
+  target: Side,
+  tokens: SeparabilityRow['tokens'] = 'patches',
+): SeparabilityRow {
+  return fitted.find(
+    (row) => row.source.id === id && row.target === target && row.tokens === tokens,
+  ) as SeparabilityRow;
 }
 
 describe('evaluateSeparability', () => {
@@ -62,7 +75,13 @@ describe('evaluateSeparability', () => {
   });
 
   it('gives the mean at each place exactly nothing, and every form of a trained model a row', async () => {
-    const result = await evaluateSeparability(engine, { imae, teacher, baselines: [], data: TINY_DATA, settings: SETTINGS });
+    const result = await evaluateSeparability(engine, {
+      imae,
+      teacher,
+      baselines: [],
+      data: TINY_DATA,
+      settings: SETTINGS,
+    });
     for (const side of ['subordinate', 'dominant'] as const) {
       for (const tokens of ['patches', 'class'] as const) {
         expect(rowOf(result, 'mean', side, tokens).r2).toEqual({ value: 0, low: 0, high: 0 });
@@ -78,13 +97,27 @@ describe('evaluateSeparability', () => {
     expect(result.branches).toHaveLength(6);
     // Bit for bit.
     masked = result.fitted;
-    const again = await evaluateSeparability(engine, { imae, teacher, baselines: [], data: TINY_DATA, settings: SETTINGS });
+    const again = await evaluateSeparability(engine, {
+      imae,
+      teacher,
+      baselines: [],
+      data: TINY_DATA,
+      settings: SETTINGS,
+    });
     expect(again).toEqual(result);
   });
 
   it.each(['block', 'grid', 'variance', 'attention'] as const)('hides by %s, too', async (mask) => {
-    const { fitted } = await evaluateSeparability(engine, { imae, teacher, baselines: [], data: TINY_DATA, settings: { ...SETTINGS, mask } });
-    const [result, random] = [fitted, masked].map((rows) => rowOf({ fitted: rows } as SeparabilityResult, 'imae', 'dominant'));
+    const { fitted } = await evaluateSeparability(engine, {
+      imae,
+      teacher,
+      baselines: [],
+      data: TINY_DATA,
+      settings: { ...SETTINGS, mask },
+    });
+    const [result, random] = [fitted, masked].map((rows) =>
+      rowOf({ fitted: rows } as SeparabilityResult, 'imae', 'dominant'),
+    );
     expect(result?.r2.value).toBeGreaterThan(0.1); // the dominant is plain to see
     expect(result).not.toEqual(random);
   });
@@ -94,8 +127,15 @@ describe('evaluateSeparability', () => {
       evaluateSeparability(engine, { imae, teacher: other, baselines: [], data: TINY_DATA, settings: SETTINGS });
     await expect(run(imae)).rejects.toThrow('is an i-MAE');
     const metadata = { ...teacher.file.metadata, mean: '[0,0,0]' };
-    await expect(run({ name: 'other', file: { ...teacher.file, metadata } })).rejects.toThrow('another mean and deviation');
-    const tensors = new Map([...teacher.file.tensors].map(([name, tensor]) => [name, name === 'mask_token' ? storedTensor([1, 1, 8], new Float32Array(8)) : tensor]));
+    await expect(run({ name: 'other', file: { ...teacher.file, metadata } })).rejects.toThrow(
+      'another mean and deviation',
+    );
+    const tensors = new Map(
+      [...teacher.file.tensors].map(([name, tensor]) => [
+        name,
+        name === 'mask_token' ? storedTensor([1, 1, 8], new Float32Array(8)) : tensor,
+      ]),
+    );
     await expect(run({ name: 'other', file: { ...teacher.file, tensors } })).rejects.toThrow(/other/);
   });
 });
@@ -114,7 +154,8 @@ describe('nearestOf', () => {
   it('is right by chance where there is nothing to find', () => {
     const trials = 2000;
     let right = 0;
-    for (let trial = 0; trial < trials; trial++) if (nearestOf(random(1000 + trial), candidates).nearest === trial % 50) right++;
+    for (let trial = 0; trial < trials; trial++)
+      if (nearestOf(random(1000 + trial), candidates).nearest === trial % 50) right++;
     // Binomial: 1/50 of 2,000 is 40, with a deviation of 6.3.
     expect(Math.abs(right - trials / 50)).toBeLessThan(4 * Math.sqrt((trials / 50) * 0.98));
   });
@@ -126,7 +167,11 @@ describe('PlaceMeans', () => {
     const orders = [Uint32Array.of(3, 0, 1, 2), Uint32Array.of(0, 3, 1, 2)];
     // Class tokens 10 and 20; place 3: 1 and 5, place 0: 2 and 4; places 1 and 2 were never seen: 3 over all.
     means.add(Float32Array.of(10, 1, 2, 20, 4, 5), orders, 3);
-    const { patches, class: ofClass } = means.squaredErrors(Float32Array.of(15, 3, 3, 16, 3, 0), [orders[0] as Uint32Array, Uint32Array.of(1, 2, 0, 3)], 3);
+    const { patches, class: ofClass } = means.squaredErrors(
+      Float32Array.of(15, 3, 3, 16, 3, 0),
+      [orders[0] as Uint32Array, Uint32Array.of(1, 2, 0, 3)],
+      3,
+    );
     expect([...ofClass]).toEqual([0, 1]);
     expect([...patches]).toEqual([0, 0, 0, 9]);
   });

@@ -128,13 +128,24 @@ export async function evaluateSeparability(engine: Engine, options: Separability
   };
   try {
     const alone = make(teacher, 'teacher');
-    const mixed = [make(imae, 'i-MAE'), alone, make(undefined, 'random'), ...baselines.map(({ model, title }) => make(model, title))];
+    const mixed = [
+      make(imae, 'i-MAE'),
+      alone,
+      make(undefined, 'random'),
+      ...baselines.map(({ model, title }) => make(model, title)),
+    ];
     const keep = visiblePatches(facts.size, settings.maskRatio);
     const readers: LatentReader[] = [];
     // Each image is in as many pairs of a set as another: a streamed one gives as many images as there are pairs.
     const train = await sampleInMemory(data.train, settings.fitImages);
     for (const set of [train, data.test]) {
-      const reader = await LatentReader.create(engine, set, facts.normalisation, { alone, mixed }, { mask: settings.mask, maskRatio: settings.maskRatio, batch: BATCH });
+      const reader = await LatentReader.create(
+        engine,
+        set,
+        facts.normalisation,
+        { alone, mixed },
+        { mask: settings.mask, maskRatio: settings.maskRatio, batch: BATCH },
+      );
       owned.push(reader);
       readers.push(reader);
     }
@@ -190,20 +201,36 @@ class Evaluation {
         const latents = await this.fit.ofMixtures(pairs, orders, alpha);
         for (const { of, squares, width: p, targets: sides } of fits.filter((each) => each.alpha === alpha)) {
           const x = of(latents);
-          for (const tokens of TOKENS) squares[tokens].add(this.rows(x, p, tokens), sides.map((side) => this.rows(targets[side], width, tokens)));
+          for (const tokens of TOKENS)
+            squares[tokens].add(
+              this.rows(x, p, tokens),
+              sides.map((side) => this.rows(targets[side], width, tokens)),
+            );
         }
       }
     });
     const fitted = await this.report(fits, means, width);
-    return { settings, fitted, branches: await this.branches(), candidates: 2 * Math.min(BATCH, settings.images), data: data.train.name };
+    return {
+      settings,
+      fitted,
+      branches: await this.branches(),
+      candidates: 2 * Math.min(BATCH, settings.images),
+      data: data.train.name,
+    };
   }
 
   /** What is fitted at an α: every encoder's output to both images, each branch of i-MAE to its own. */
   private fitsAt(alpha: number, width: number): Fit[] {
     const { baselines } = this.options;
     const squares = (p: number, sides: readonly Side[]): Fit['squares'] => ({
-      patches: new LeastSquares(p, sides.map(() => width)),
-      class: new LeastSquares(p, sides.map(() => width)),
+      patches: new LeastSquares(
+        p,
+        sides.map(() => width),
+      ),
+      class: new LeastSquares(
+        p,
+        sides.map(() => width),
+      ),
     });
     const titles = [
       { id: 'imae', title: 'i-MAE', reference: false },
@@ -235,7 +262,10 @@ class Evaluation {
   private async report(fits: readonly Fit[], means: PerPositionMean, width: number): Promise<SeparabilityRow[]> {
     const { settings, data } = this.options;
     const { images, alphas } = settings;
-    const errors = (): Record<Tokens, Float64Array> => ({ patches: new Float64Array(images), class: new Float64Array(images) });
+    const errors = (): Record<Tokens, Float64Array> => ({
+      patches: new Float64Array(images),
+      class: new Float64Array(images),
+    });
     const ofMeans = { subordinate: errors(), dominant: errors() };
     const solved = fits.map((fit) => ({ fit, maps: mapsOf(fit), errors: fit.targets.map(() => errors()) }));
     await this.eachBatch(this.heldOut, data.test, images, MASKS.heldOut, async (pairs, orders, from) => {
@@ -253,14 +283,24 @@ class Evaluation {
           for (const [index, side] of fit.targets.entries()) {
             for (const tokens of TOKENS) {
               const map = maps[tokens][index] as LinearMap;
-              const found = squaredErrors(map, this.rows(x, fit.width, tokens), this.rows(targets[side], width, tokens));
+              const found = squaredErrors(
+                map,
+                this.rows(x, fit.width, tokens),
+                this.rows(targets[side], width, tokens),
+              );
               kept[index]?.[tokens].set(meansOfImages(found, pairs.length), from);
             }
           }
         }
       }
     });
-    const row = (source: LatentSource, alpha: number, target: Side, tokens: Tokens, found: Float64Array): SeparabilityRow => ({
+    const row = (
+      source: LatentSource,
+      alpha: number,
+      target: Side,
+      tokens: Tokens,
+      found: Float64Array,
+    ): SeparabilityRow => ({
       source,
       alpha,
       target,
@@ -275,7 +315,9 @@ class Evaluation {
           TOKENS.map((tokens) => row(fit.source, fit.alpha, side, tokens, found[index]?.[tokens] as Float64Array)),
         ),
       ),
-      ...alphas.flatMap((alpha) => SIDES.flatMap((side) => TOKENS.map((tokens) => row(mean, alpha, side, tokens, ofMeans[side][tokens])))),
+      ...alphas.flatMap((alpha) =>
+        SIDES.flatMap((side) => TOKENS.map((tokens) => row(mean, alpha, side, tokens, ofMeans[side][tokens]))),
+      ),
     ];
   }
 
@@ -288,7 +330,11 @@ class Evaluation {
       { model: 'teacher', title: 'before training (from the teacher)', of: 1 },
       { model: 'random', title: 'random weights', of: 2 },
     ] as const;
-    const ofTeacher = { subordinate: new Float64Array(images), dominant: new Float64Array(images), apart: new Float64Array(images) };
+    const ofTeacher = {
+      subordinate: new Float64Array(images),
+      dominant: new Float64Array(images),
+      apart: new Float64Array(images),
+    };
     const found = models.flatMap(({ of, ...named }) =>
       alphas.flatMap((alpha) =>
         SIDES.slice(0, this.facts.branches).map((branch, index) => ({
@@ -307,9 +353,14 @@ class Evaluation {
     await this.eachBatch(this.heldOut, data.test, images, MASKS.shared, async (pairs, orders, from) => {
       const shared = orders.map(() => orders[0] as Uint32Array);
       const { first, second } = await this.heldOut.ofImages(pairs, shared);
-      const candidates = [first.z[0] as Float32Array, second.z[0] as Float32Array].flatMap((z) => split(z, pairs.length));
+      const candidates = [first.z[0] as Float32Array, second.z[0] as Float32Array].flatMap((z) =>
+        split(z, pairs.length),
+      );
       for (let pair = 0; pair < pairs.length; pair++) {
-        ofTeacher.apart[from + pair] = squaredDistance(candidates[pair] as Float32Array, candidates[pairs.length + pair] as Float32Array);
+        ofTeacher.apart[from + pair] = squaredDistance(
+          candidates[pair] as Float32Array,
+          candidates[pairs.length + pair] as Float32Array,
+        );
       }
       for (const alpha of alphas) {
         const latents = await this.heldOut.ofMixtures(pairs, shared, alpha);
@@ -333,7 +384,10 @@ class Evaluation {
       branch,
       alpha,
       to: { subordinate: relative(to.subordinate), dominant: relative(to.dominant) },
-      nearest: { subordinate: this.bootstrap.mean(nearest.subordinate), dominant: this.bootstrap.mean(nearest.dominant) },
+      nearest: {
+        subordinate: this.bootstrap.mean(nearest.subordinate),
+        dominant: this.bootstrap.mean(nearest.dominant),
+      },
     }));
   }
 
@@ -349,7 +403,10 @@ class Evaluation {
     const pairs = heldOutPairs(set, count, () => 0);
     for (let from = 0; from < count; from += reader.batch) {
       const part = pairs.slice(from, from + reader.batch);
-      const orders = await reader.orders(part, Uint32Array.of(...philoxKey(settings.seed), purposes.evaluation, masks, from));
+      const orders = await reader.orders(
+        part,
+        Uint32Array.of(...philoxKey(settings.seed), purposes.evaluation, masks, from),
+      );
       await work(part, orders, from);
       progress?.(++this.done, batches(settings.fitImages) + 2 * batches(settings.images));
     }
@@ -361,7 +418,8 @@ class Evaluation {
     const [from, to] = tokens === 'class' ? [0, width] : [width, sample];
     const count = values.length / sample;
     const rows = new Float32Array(count * (to - from));
-    for (let index = 0; index < count; index++) rows.set(values.subarray(index * sample + from, index * sample + to), index * (to - from));
+    for (let index = 0; index < count; index++)
+      rows.set(values.subarray(index * sample + from, index * sample + to), index * (to - from));
     return rows;
   }
 }
@@ -385,7 +443,10 @@ function split(values: Float32Array, parts: number): Float32Array[] {
 }
 
 /** The squared distance of a latent from each candidate, and which is the nearest. */
-export function nearestOf(z: Float32Array, candidates: readonly Float32Array[]): { readonly distances: number[]; readonly nearest: number } {
+export function nearestOf(
+  z: Float32Array,
+  candidates: readonly Float32Array[],
+): { readonly distances: number[]; readonly nearest: number } {
   const distances = candidates.map((candidate) => squaredDistance(z, candidate));
   return { distances, nearest: distances.indexOf(Math.min(...distances)) };
 }
@@ -411,19 +472,28 @@ function meansOfImages(values: Float64Array, images: number): Float64Array {
 
 function assertAlike({ size, normalisation }: ModelFacts, name: string, other: NamedFile, isTeacher: boolean): void {
   const found = describeModel(other.file, other.name);
-  if (isTeacher && found.branches !== 1) throw new UserError(`${other.name} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
+  if (isTeacher && found.branches !== 1)
+    throw new UserError(`${other.name} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
   const keys: (keyof ModelSize)[] = ['image', 'channels', 'patch', ...(isTeacher ? (['decoderDim'] as const) : [])];
   const key = keys.find((each) => found.size[each] !== size[each]);
-  if (key) throw new UserError(`${other.name} has ${key} ${found.size[key]}, but ${name} has ${size[key]}. Give models that agree in it.`);
+  if (key)
+    throw new UserError(
+      `${other.name} has ${key} ${found.size[key]}, but ${name} has ${size[key]}. Give models that agree in it.`,
+    );
   if (JSON.stringify(found.normalisation) !== JSON.stringify(normalisation)) {
-    throw new UserError(`${other.name} takes images of another mean and deviation than ${name}. Give models that were trained on the same images.`);
+    throw new UserError(
+      `${other.name} takes images of another mean and deviation than ${name}. Give models that were trained on the same images.`,
+    );
   }
 }
 
 function assertSet(size: ModelSize, { train, test }: TrainTest): void {
   const { channels, name } = train;
   if (channels !== size.channels) {
-    throw new UserError(`--data: the images of ${name} have ${channels} channels, the model takes ${size.channels}. Give other images, or another model.`);
+    throw new UserError(
+      `--data: the images of ${name} have ${channels} channels, the model takes ${size.channels}. Give other images, or another model.`,
+    );
   }
-  for (const set of [train, test]) if (set.count < 2) throw new UserError(`--data: ${name} has fewer than two images in a part; pairs need two.`);
+  for (const set of [train, test])
+    if (set.count < 2) throw new UserError(`--data: ${name} has fewer than two images in a part; pairs need two.`);
 }

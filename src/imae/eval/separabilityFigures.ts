@@ -10,7 +10,10 @@ export const SEPARABILITY_LEAD = [
     'held-out images: R² is 1 − M_ls ÷ the squared distance of the teacher’s mean latent at each place, so that positions alone give 0.',
 ];
 
-const WORDS: Readonly<Record<Side, string>> = { subordinate: 'subordinate (weight α)', dominant: 'dominant (weight 1 − α)' };
+const WORDS: Readonly<Record<Side, string>> = {
+  subordinate: 'subordinate (weight α)',
+  dominant: 'dominant (weight 1 − α)',
+};
 
 /** @param context configuration, image budget, seeds and adapter, for every caption */
 export function separabilitySections(result: SeparabilityResult, context: string): FigureSection[] {
@@ -19,11 +22,22 @@ export function separabilitySections(result: SeparabilityResult, context: string
   const measured = `Images: ${result.data}; maps fitted on ${count(settings.fitImages)} mixtures of training images, shown on ${count(settings.images)} held-out ones, ${settings.mask} masks, ratio ${settings.maskRatio}, one mask a pair. Bands: 95 % intervals over held-out pairs (bootstrap), the fit held fixed. ${context}`;
   const lines = (form: 'encoder' | 'branch', side: Side): LinesFigure => ({
     kind: 'lines',
-    title: form === 'encoder' ? `Separability of the ${side}, fitted from each encoder’s output` : `Separability of the ${side}, fitted from its branch`,
+    title:
+      form === 'encoder'
+        ? `Separability of the ${side}, fitted from each encoder’s output`
+        : `Separability of the ${side}, fitted from its branch`,
     caption: `R² of the ${WORDS[side]} over patch tokens. ${measured}`,
     x: { title: 'α, weight of the subordinate', values: settings.alphas },
     y: { title: 'R² against the mean at each place', span: [0, 1] },
-    lines: linesOf(result, (row) => row.target === side && row.tokens === 'patches' && (row.source.form === form || row.source.form === 'mean' || (form === 'branch' && ['imae', 'random'].includes(row.source.id)))),
+    lines: linesOf(
+      result,
+      (row) =>
+        row.target === side &&
+        row.tokens === 'patches' &&
+        (row.source.form === form ||
+          row.source.form === 'mean' ||
+          (form === 'branch' && ['imae', 'random'].includes(row.source.id))),
+    ),
   });
   const sides = SIDES.slice(0, result.branches.some(({ branch }) => branch === 'dominant') ? 2 : 1);
   return [
@@ -37,7 +51,10 @@ export function separabilitySections(result: SeparabilityResult, context: string
       id: 'branches',
       title: 'Do the branches find it?',
       lead: 'The branches’ latents as they are; nothing is fitted.',
-      figures: sides.flatMap((side) => [distanceFigure(result, side, measured), retrievalFigure(result, side, candidates, measured)]),
+      figures: sides.flatMap((side) => [
+        distanceFigure(result, side, measured),
+        retrievalFigure(result, side, candidates, measured),
+      ]),
     },
     {
       id: 'paper',
@@ -48,7 +65,11 @@ export function separabilitySections(result: SeparabilityResult, context: string
     {
       id: 'numbers',
       title: 'All numbers',
-      figures: [fittedTable(result, 'encoder', measured), fittedTable(result, 'branch', measured), branchTable(result, candidates, measured)],
+      figures: [
+        fittedTable(result, 'encoder', measured),
+        fittedTable(result, 'branch', measured),
+        branchTable(result, candidates, measured),
+      ],
     },
   ];
 }
@@ -99,7 +120,12 @@ function fittedTable({ fitted }: SeparabilityResult, form: 'encoder' | 'branch',
   };
 }
 
-function branchLines({ branches, settings }: SeparabilityResult, branch: Side, titled: (row: BranchRow, side: Side) => string, of: (row: BranchRow, side: Side) => Estimate): FigureLine[] {
+function branchLines(
+  { branches, settings }: SeparabilityResult,
+  branch: Side,
+  titled: (row: BranchRow, side: Side) => string,
+  of: (row: BranchRow, side: Side) => Estimate,
+): FigureLine[] {
   const models = [...new Set(branches.map(({ model }) => model))];
   return models.flatMap((model) =>
     SIDES.map((side): FigureLine => {
@@ -108,25 +134,42 @@ function branchLines({ branches, settings }: SeparabilityResult, branch: Side, t
         const row = own.find((each) => each.alpha === alpha);
         return row && of(row, side);
       };
-      return { title: titled(own[0] as BranchRow, side), ...series(settings.alphas.map(at)), ...(model === 'imae' ? {} : { reference: true }) };
+      return {
+        title: titled(own[0] as BranchRow, side),
+        ...series(settings.alphas.map(at)),
+        ...(model === 'imae' ? {} : { reference: true }),
+      };
     }),
   );
 }
 
 function distanceFigure(result: SeparabilityResult, branch: Side, caption: string): LinesFigure {
-  const trained: SeparabilityResult = { ...result, branches: result.branches.filter(({ model }) => model !== 'random') };
+  const trained: SeparabilityResult = {
+    ...result,
+    branches: result.branches.filter(({ model }) => model !== 'random'),
+  };
   return {
     kind: 'lines',
     title: `How far the ${branch} branch is from either image`,
     caption: `Squared distance of the ${branch} branch’s latent from the teacher’s latent of either image, in units of that between these two. Random weights are in the table: they lie in another space. ${caption}`,
     x: { title: 'α, weight of the subordinate', values: result.settings.alphas },
     y: { title: 'squared distance, relative', span: [0, 1] },
-    lines: branchLines(trained, branch, ({ title }, side) => `${title}, to the ${side}`, ({ to }, side) => to[side]),
+    lines: branchLines(
+      trained,
+      branch,
+      ({ title }, side) => `${title}, to the ${side}`,
+      ({ to }, side) => to[side],
+    ),
   };
 }
 
 function retrievalFigure(result: SeparabilityResult, branch: Side, candidates: number, caption: string): LinesFigure {
-  const lines = branchLines(result, branch, ({ title }, side) => `${title}, the ${side}`, ({ nearest }, side) => nearest[side]);
+  const lines = branchLines(
+    result,
+    branch,
+    ({ title }, side) => `${title}, the ${side}`,
+    ({ nearest }, side) => nearest[side],
+  );
   const { alphas } = result.settings;
   return {
     kind: 'lines',
@@ -150,7 +193,10 @@ function branchTable({ branches }: SeparabilityResult, candidates: number, capti
     columns: [
       { title: 'model' },
       { title: 'branch' },
-      ...['α', 'to the subordinate', 'to the dominant', 'nearest: subordinate', 'nearest: dominant'].map((title) => ({ title, numeric: true })),
+      ...['α', 'to the subordinate', 'to the dominant', 'nearest: subordinate', 'nearest: dominant'].map((title) => ({
+        title,
+        numeric: true,
+      })),
     ],
     rows: branches.map(({ title, branch, alpha, to, nearest }) => [
       title,

@@ -7,7 +7,16 @@ import { studentSize, type Phase } from '../config/config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/trainer';
-import { heldOutPairs, imageToPatches, meanImage, meanTarget, Unmixer, unmixingScore, type Pair, type Unmixed } from './unmixing';
+import {
+  heldOutPairs,
+  imageToPatches,
+  meanImage,
+  meanTarget,
+  Unmixer,
+  unmixingScore,
+  type Pair,
+  type Unmixed,
+} from './unmixing';
 
 const SIZE = studentSize(tinyConfig());
 const LENGTH = 16;
@@ -46,7 +55,9 @@ describe('meanTarget', () => {
     const { train } = TINY_DATA;
     const size = { ...SIZE, image: train.width, patch: 4, channels: 3 };
     const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
-    expect(await meanTarget(size, train, statistics, { normPix: false })).toEqual(imageToPatches(size, meanImage(train, statistics)));
+    expect(await meanTarget(size, train, statistics, { normPix: false })).toEqual(
+      imageToPatches(size, meanImage(train, statistics)),
+    );
     const found = await meanTarget(size, train, statistics, { normPix: true });
     const width = found.length / 16;
     for (let place = 0; place < 16; place++) {
@@ -152,7 +163,12 @@ describe('the unmixing score', () => {
     expect(subordinate.own).toBeCloseTo((WIDTH - 1) / WIDTH, 3);
     expect(subordinate.own).toBeCloseTo(subordinate.other, 1);
     expect(subordinate.score).toBeCloseTo(0, 6);
-    const perfect = unmixingScore(SIZE, unmixed((target) => target), nothing, { normPix: true });
+    const perfect = unmixingScore(
+      SIZE,
+      unmixed((target) => target),
+      nothing,
+      { normPix: true },
+    );
     expect(perfect).toMatchObject({ takenApart: true, subordinate: { score: 1, own: 0 } });
   });
 
@@ -313,7 +329,9 @@ describe('pictures', () => {
 
     it('normalised predictions are put back by the statistics of their own target', async () => {
       await withUnmixer('imae', { normPix: true, speaks: false }, async (unmixer) => {
-        const [unmixed] = (await unmixer.unmix(PAIRS.slice(0, 1), await unmixer.orders(PAIRS.slice(0, 1)))) as [Unmixed];
+        const [unmixed] = (await unmixer.unmix(PAIRS.slice(0, 1), await unmixer.orders(PAIRS.slice(0, 1)))) as [
+          Unmixed,
+        ];
         for (const [branch, prediction] of unmixed.predictions.entries())
           expectMeans(prediction, patches(unmixed.targets[branch] as Float32Array));
       });

@@ -1,4 +1,12 @@
-import { imageBytes, isInMemory, readImages, spreadIndices, type ImageSet, type SetFacts, type TrainingSet } from '../../data/imageSet';
+import {
+  imageBytes,
+  isInMemory,
+  readImages,
+  spreadIndices,
+  type ImageSet,
+  type SetFacts,
+  type TrainingSet,
+} from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
 import { wholeCrop } from '../../data/sampler';
 import { scaleSquare } from '../../data/bicubic';
@@ -124,7 +132,10 @@ export class Unmixer {
       const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
       const { prediction } = reconstruct(graph, model, mixed, masks);
       graph.output(mixed, targets, prediction);
-      const drawn = mask === 'random' ? randomMasks(patchCount(size)) : await DrawnMasks.create(engine, config, mask, viewIn, batch, teacher);
+      const drawn =
+        mask === 'random'
+          ? randomMasks(patchCount(size))
+          : await DrawnMasks.create(engine, config, mask, viewIn, batch, teacher);
       const program = await graph.compile();
       const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
       return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep, drawn);
@@ -146,7 +157,11 @@ export class Unmixer {
   }
 
   /** As `unmix`, a batch at a time: for more than should be kept. */
-  async unmixEach(pairs: readonly Pair[], orders: readonly Uint32Array[], use: (unmixed: readonly Unmixed[]) => void): Promise<void> {
+  async unmixEach(
+    pairs: readonly Pair[],
+    orders: readonly Uint32Array[],
+    use: (unmixed: readonly Unmixed[]) => void,
+  ): Promise<void> {
     for (let from = 0; from < pairs.length; from += this.batch) {
       const part = pairs.slice(from, from + this.batch);
       use(await this.unmixBatch(part, orders.slice(from, from + this.batch)));
@@ -158,12 +173,18 @@ export class Unmixer {
     const length = patchCount(this.model.size);
     const filled = Array.from({ length: batch }, (_, index) => index % pairs.length);
     const pairOf = (index: number): Pair => pairs[filled[index] as number] as Pair;
-    const sides = [Uint32Array.from(filled, (_, index) => pairOf(index).first), Uint32Array.from(filled, (_, index) => pairOf(index).second)];
+    const sides = [
+      Uint32Array.from(filled, (_, index) => pairOf(index).first),
+      Uint32Array.from(filled, (_, index) => pairOf(index).second),
+    ];
     await images.ready(0, (step) => (step === 0 ? Uint32Array.from(sides.flatMap((side) => [...side])) : undefined));
     const [first, second] = images.place(sides) as [Uint32Array, Uint32Array];
     program.write(tensors.first, first);
     program.write(tensors.second, second);
-    program.write(tensors.alpha, Float32Array.from(filled, (_, index) => pairOf(index).alpha));
+    program.write(
+      tensors.alpha,
+      Float32Array.from(filled, (_, index) => pairOf(index).alpha),
+    );
     const ids = new Uint32Array(batch * length);
     for (const [index, which] of filled.entries()) ids.set(orders[which] as Uint32Array, index * length);
     program.write(tensors.idsShuffle, ids);
@@ -178,7 +199,9 @@ export class Unmixer {
       const order = orders[index] as Uint32Array;
       const removed = Array.from({ length }, () => true);
       for (const visible of order.subarray(0, keep)) removed[visible] = false;
-      const clean = [0, 1].map((side) => targets.slice((side * batch + index) * pixels, (side * batch + index + 1) * pixels));
+      const clean = [0, 1].map((side) =>
+        targets.slice((side * batch + index) * pixels, (side * batch + index + 1) * pixels),
+      );
       const predictions = Array.from({ length: this.model.branches }, (__, branch) => {
         const at = (branch * batch + index) * values;
         const patches = prediction.slice(at + width, at + values); // without the class token's row
@@ -201,7 +224,10 @@ export class Unmixer {
 }
 
 /** [C, H, W] → [L, P·P·C], patch vectors (row, column, channel). */
-export function imageToPatches(size: Pick<Model['size'], 'image' | 'patch' | 'channels'>, pixels: Float32Array): Float32Array {
+export function imageToPatches(
+  size: Pick<Model['size'], 'image' | 'patch' | 'channels'>,
+  pixels: Float32Array,
+): Float32Array {
   const { image, patch, channels } = size;
   const grid = image / patch;
   const out = new Float32Array(pixels.length);
@@ -286,7 +312,8 @@ export class UnmixingSums {
   add(unmixed: readonly Unmixed[]): void {
     const { size, mean, options, branches } = this;
     const width = mean.length / patchCount(size);
-    const compared = (patches: Float32Array, by = patches): Float32Array => (options.normPix ? normalised(patches, by, width) : patches);
+    const compared = (patches: Float32Array, by = patches): Float32Array =>
+      options.normPix ? normalised(patches, by, width) : patches;
     const patchesOf = (pixels: Float32Array): Float32Array => compared(imageToPatches(size, pixels));
     for (const { predictions, targets, mixed, removed } of unmixed) {
       const blend = patchesOf(mixed);
@@ -341,7 +368,11 @@ export function unmixingScore(
 export function meanImage(set: ImageSet, normalisation: Normalisation): Float32Array {
   const sums = new Float64Array(imageBytes(set));
   addImages(sums, set.images);
-  return normalisedPixels(set, sums.map((sum) => sum / set.count), normalisation);
+  return normalisedPixels(
+    set,
+    sums.map((sum) => sum / set.count),
+    normalisation,
+  );
 }
 
 function addImages(sums: Float64Array, images: Uint8Array): void {
@@ -350,7 +381,11 @@ function addImages(sums: Float64Array, images: Uint8Array): void {
 }
 
 /** Pixels on the scale of bytes, [C, any places], as the model sees them. */
-function normalisedPixels({ channels }: SetFacts, pixels: ArrayLike<number>, { mean, std }: Normalisation): Float32Array {
+function normalisedPixels(
+  { channels }: SetFacts,
+  pixels: ArrayLike<number>,
+  { mean, std }: Normalisation,
+): Float32Array {
   const plane = pixels.length / channels;
   return Float32Array.from(pixels, (value, i) => {
     const channel = Math.floor(i / plane);

@@ -43,7 +43,10 @@ export async function unmixingByAlpha(
   { alphas, images, teacher, progress }: UnmixingByAlphaOptions,
 ): Promise<UnmixingAt[]> {
   if (config.masking.mask === 'attention' && !teacher) {
-    throw new UserError(`${name} was trained with masks by its teacher's attention. Give the run, which has the teacher.`, { usage: true });
+    throw new UserError(
+      `${name} was trained with masks by its teacher's attention. Give the run, which has the teacher.`,
+      { usage: true },
+    );
   }
   const { size, branches } = describeModel(file, name);
   const parameters = new Parameters(engine, name, maeSpecs(size, branches), { frozen: true });
@@ -53,7 +56,10 @@ export async function unmixingByAlpha(
     const model = { size, branches, parameters };
     loadModel(model, file, name);
     if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
-    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, { mask: config.masking.mask, teacher: guide });
+    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, {
+      mask: config.masking.mask,
+      teacher: guide,
+    });
     const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
     const rows: UnmixingAt[] = [];
     const total = alphas.length * Math.ceil(images / BATCH);
@@ -77,7 +83,11 @@ export async function unmixingByAlpha(
 
 function loadGuide(engine: Engine, { file, name }: NamedFile): Model {
   const { size, branches } = describeModel(file, name);
-  const model = { size, branches, parameters: new Parameters(engine, name, maeSpecs(size, branches), { frozen: true }) };
+  const model = {
+    size,
+    branches,
+    parameters: new Parameters(engine, name, maeSpecs(size, branches), { frozen: true }),
+  };
   loadModel(model, file, name);
   return model;
 }

@@ -13,7 +13,8 @@ const SIDES = ['subordinate', 'dominant'] as const;
 export function unmixingSection(rows: readonly UnmixingAt[], caption: string): FigureSection {
   const x = { title: 'α, weight of the subordinate', values: rows.map(({ alpha }) => alpha) };
   const sides = SIDES.filter((side) => rows.some(({ score }) => score[side]));
-  const of = (side: (typeof SIDES)[number], key: keyof BranchScore): (number | null)[] => rows.map(({ score }) => score[side]?.[key] ?? null);
+  const of = (side: (typeof SIDES)[number], key: keyof BranchScore): (number | null)[] =>
+    rows.map(({ score }) => score[side]?.[key] ?? null);
   const errors = sides.map((side): LinesFigure => ({
     kind: 'lines',
     title: `Errors of the ${side} branch`,

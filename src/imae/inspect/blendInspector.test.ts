@@ -36,7 +36,12 @@ afterAll(async () => {
 });
 
 const bytesAt = (index: number): Uint8Array => SET.images.slice(index * imageBytes(SET), (index + 1) * imageBytes(SET));
-const blendOf = (alpha: number, keep: number): Blend => ({ images: [bytesAt(4), bytesAt(9)], alpha, order: ORDER, keep });
+const blendOf = (alpha: number, keep: number): Blend => ({
+  images: [bytesAt(4), bytesAt(9)],
+  alpha,
+  order: ORDER,
+  keep,
+});
 
 /** [C, H, W] normalised. */
 const pixelsAt = (index: number): Float32Array =>

@@ -20,7 +20,10 @@ export class BlendInspector {
   /** A call may come while others are under way. */
   inspect({ images, alpha, order, keep }: Blend): Promise<Inspection> {
     const { model, facts } = this.viewer;
-    const [image1, image2] = images.map((pixels) => normalise(pixels, facts.normalisation)) as [Float32Array, Float32Array];
+    const [image1, image2] = images.map((pixels) => normalise(pixels, facts.normalisation)) as [
+      Float32Array,
+      Float32Array,
+    ];
     return this.inTurn(async () => {
       if (this.inspector?.keep !== keep) {
         this.inspector?.dispose();
@@ -40,7 +43,9 @@ export class BlendInspector {
    * @param place of the image; undefined for the class token
    */
   attentionOf(place: number | undefined): Promise<(AttentionMap | undefined)[]> {
-    return this.inTurn(async () => Array.from({ length: this.layers }, (_, layer) => this.inspector?.attentionOf(layer, place)));
+    return this.inTurn(async () =>
+      Array.from({ length: this.layers }, (_, layer) => this.inspector?.attentionOf(layer, place)),
+    );
   }
 
   /** Frees what it has on the GPU, after what is under way. */

@@ -12,12 +12,25 @@ import { encode, maeSpecs } from '../model/mae';
 import { Parameters } from '../../nn/parameters';
 import { imageToPatches } from '../eval/unmixing';
 
-const SIZE: ModelSize = { image: 12, channels: 3, patch: 3, dim: 24, depth: 2, heads: 3, decoderDim: 12, decoderDepth: 1, decoderHeads: 2 };
+const SIZE: ModelSize = {
+  image: 12,
+  channels: 3,
+  patch: 3,
+  dim: 24,
+  depth: 2,
+  heads: 3,
+  decoderDim: 12,
+  decoderDepth: 1,
+  decoderHeads: 2,
+};
 const LENGTH = 16;
 const KEEP = 5;
 const PIXELS = 3 * 12 * 12;
 const ORDER = RandomStream.at(7, purposes.mask, 0).permutation(LENGTH);
-const [IMAGE1, IMAGE2] = [1, 2].map((seed) => Float32Array.from(random([PIXELS], seed).data)) as [Float32Array, Float32Array];
+const [IMAGE1, IMAGE2] = [1, 2].map((seed) => Float32Array.from(random([PIXELS], seed).data)) as [
+  Float32Array,
+  Float32Array,
+];
 
 let engine: Engine;
 let model: Model;
@@ -39,7 +52,8 @@ afterAll(() => {
   engine.dispose();
 });
 
-const inspect = (alpha: number): Promise<Inspection> => inspector.inspect({ image1: IMAGE1, image2: IMAGE2, alpha, order: ORDER });
+const inspect = (alpha: number): Promise<Inspection> =>
+  inspector.inspect({ image1: IMAGE1, image2: IMAGE2, alpha, order: ORDER });
 
 describe('attention', () => {
   it('tells the layers of the encoder and of the decoder in the pass of each branch', async () => {
@@ -70,12 +84,19 @@ describe('attention', () => {
     await inspect(0.3);
     const hidden = ORDER.subarray(KEEP);
     expect(inspector.attentionOf(0, hidden[0])).toBeUndefined();
-    for (const [layer, missing] of [[1, LENGTH - KEEP], [2, 0], [3, 0]] as const) {
+    for (const [layer, missing] of [
+      [1, LENGTH - KEEP],
+      [2, 0],
+      [3, 0],
+    ] as const) {
       const map = inspector.attentionOf(layer, ORDER[0]);
       expect(map?.toPlaces.length).toBeGreaterThan(0);
       for (const [head, places] of (map?.toPlaces ?? []).entries()) {
         expect(places.filter(Number.isNaN)).toHaveLength(missing);
-        const sum = places.reduce((total, weight) => total + (Number.isNaN(weight) ? 0 : weight), map?.toClass[head] ?? NaN);
+        const sum = places.reduce(
+          (total, weight) => total + (Number.isNaN(weight) ? 0 : weight),
+          map?.toClass[head] ?? NaN,
+        );
         expect(sum).toBeCloseTo(1, 12);
       }
     }
@@ -170,7 +191,9 @@ async function firstLayerAttention(
     const mean = token.reduce((sum, x) => sum + x, 0) / dim;
     const deviation = Math.sqrt(token.reduce((sum, x) => sum + (x - mean) ** 2, 0) / dim + 1e-6);
     const normed = token.map(
-      (x, i) => ((x - mean) / deviation) * (get('blocks.0.norm1.weight')[i] as number) + (get('blocks.0.norm1.bias')[i] as number),
+      (x, i) =>
+        ((x - mean) / deviation) * (get('blocks.0.norm1.weight')[i] as number) +
+        (get('blocks.0.norm1.bias')[i] as number),
     );
     return Array.from({ length: 3 * dim }, (_, out) =>
       normed.reduce(

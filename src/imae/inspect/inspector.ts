@@ -92,7 +92,12 @@ export class Inspector {
     const attention = recordAttention(engine, model, keep);
     const latents = recordLatents(engine, model, keep);
     const [program, latentProgram] = [await attention.graph.compile(), await latents.graph.compile()];
-    return new Inspector(model, keep, { program, tensors: attention.tensors }, { program: latentProgram, tensors: latents.tensors });
+    return new Inspector(
+      model,
+      keep,
+      { program, tensors: attention.tensors },
+      { program: latentProgram, tensors: latents.tensors },
+    );
   }
 
   async inspect(pair: InspectedPair): Promise<Inspection> {
@@ -137,7 +142,9 @@ export class Inspector {
     const places = part === 'encoder' ? this.order.subarray(0, this.keep) : Uint32Array.from({ length }, (_, i) => i);
     const token = place === undefined ? 0 : 1 + places.indexOf(place);
     if (place !== undefined && token === 0) return undefined;
-    const weights = Array.from({ length: heads }, (_, head) => attentionRow(qkv, 1 + places.length, heads, head, token));
+    const weights = Array.from({ length: heads }, (_, head) =>
+      attentionRow(qkv, 1 + places.length, heads, head, token),
+    );
     return {
       toPlaces: weights.map((row) => {
         const map = new Float64Array(length).fill(NaN);
@@ -202,8 +209,11 @@ function recordAttention(engine: Engine, model: Model, keep: number): { graph: G
   const ofEncoder: Tensor[] = [];
   const ofDecoder: Tensor[] = [];
   const h = encode(graph, parameters, size, images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
-  decode(graph, parameters, size, disentangle(graph, parameters, branches, h), masks, { watch: (qkv) => ofDecoder.push(qkv) });
-  for (const [block, qkv] of ofEncoder.entries()) watched.push({ part: 'encoder', block, heads: size.heads, qkv, pass: 0 });
+  decode(graph, parameters, size, disentangle(graph, parameters, branches, h), masks, {
+    watch: (qkv) => ofDecoder.push(qkv),
+  });
+  for (const [block, qkv] of ofEncoder.entries())
+    watched.push({ part: 'encoder', block, heads: size.heads, qkv, pass: 0 });
   for (let pass = 0; pass < branches; pass++) {
     const part = pass === 0 ? 'subordinate' : 'dominant';
     for (const [block, qkv] of ofDecoder.entries()) watched.push({ part, block, heads: size.decoderHeads, qkv, pass });

@@ -46,7 +46,11 @@ async function randomModel(config: Config, phase: Phase): Promise<{ model: Model
   return { model, file: readSafetensors(saveModel(model, await model.parameters.read(), metadata)) };
 }
 
-async function withViewer<T>(config: Config, phase: Phase, work: (viewer: Viewer, model: Model) => Promise<T>): Promise<T> {
+async function withViewer<T>(
+  config: Config,
+  phase: Phase,
+  work: (viewer: Viewer, model: Model) => Promise<T>,
+): Promise<T> {
   const { model, file } = await randomModel(config, phase);
   const viewer = await Viewer.load(engine, file, 'x');
   try {
@@ -73,7 +77,10 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
       const orders = complementaryOrders(ORDER, keep);
       const unmixer = await Unmixer.create(engine, config, SET, model, orders.length);
       for (const alpha of [0.3, 0.5, 0.8]) {
-        const unmixed = await unmixer.unmix(orders.map(() => ({ first: 4, second: 9, alpha })), orders);
+        const unmixed = await unmixer.unmix(
+          orders.map(() => ({ first: 4, second: 9, alpha })),
+          orders,
+        );
         const found = await viewer.takeApart(blendOf(4, 9, alpha, keep));
         expect(found).toHaveLength(model.branches);
         expect(found[0]?.of).toBe(alpha <= 0.5 ? 0 : 1);
@@ -114,12 +121,17 @@ it.each([false, true])('its errors are those of the composite by the unmixing sc
   const config = tinyConfig({ model: { normPix } });
   await withViewer(config, 'imae', async (viewer, { size }) => {
     const found = await viewer.takeApart(blendOf(2, 5, 0.7, 8), new Float32Array(LENGTH * WIDTH).fill(0.25));
-    const [dominant, subordinate] = [imageAt(2), imageAt(5)].map((pixels) => normalised(config, pixels)) as [Float32Array, Float32Array];
+    const [dominant, subordinate] = [imageAt(2), imageAt(5)].map((pixels) => normalised(config, pixels)) as [
+      Float32Array,
+      Float32Array,
+    ];
     const mixed = subordinate.map((value, i) => 0.3 * value + 0.7 * (dominant[i] as number));
     const mean = new Float32Array(LENGTH * WIDTH).fill(0.25);
     const predictions = found.map(({ composite }) => composite);
     const removed = Array.from({ length: LENGTH }, () => true);
-    const score = unmixingScore(size, [{ mixed, targets: [subordinate, dominant], predictions, removed }], mean, { normPix });
+    const score = unmixingScore(size, [{ mixed, targets: [subordinate, dominant], predictions, removed }], mean, {
+      normPix,
+    });
     for (const [branch, expected] of [score.subordinate, score.dominant].entries()) {
       for (const name of ['own', 'other', 'mixture', 'mean'] as const) {
         expect(found[branch]?.errors[name]).toBeCloseTo(expected?.[name] as number, 4);
@@ -129,7 +141,8 @@ it.each([false, true])('its errors are those of the composite by the unmixing sc
     // And by hand, of one: the mean squared distance over the whole image.
     const [first] = found as [Reconstruction];
     const wanted = imageToPatches(size, first.target);
-    const distance = first.composite.reduce((sum, value, i) => sum + (value - (wanted[i] as number)) ** 2, 0) / wanted.length;
+    const distance =
+      first.composite.reduce((sum, value, i) => sum + (value - (wanted[i] as number)) ** 2, 0) / wanted.length;
     expect(first.errors.own).toBeCloseTo(distance, 4);
   });
 });
@@ -139,7 +152,8 @@ describe('of many requests', () => {
     await withViewer(tinyConfig(), 'imae', async (viewer) => {
       const blends = [blendOf(0, 1, 0.2, 8), blendOf(2, 3, 0.2, 8), blendOf(2, 3, 0.6, 3), blendOf(0, 1, 0.2, 8)];
       const together = await Promise.all(blends.map((blend) => viewer.takeApart(blend)));
-      for (const [index, blend] of blends.entries()) expect(raw(await viewer.takeApart(blend))).toEqual(raw(together[index] ?? []));
+      for (const [index, blend] of blends.entries())
+        expect(raw(await viewer.takeApart(blend))).toEqual(raw(together[index] ?? []));
       expect(raw(together[3] ?? [])).toEqual(raw(together[0] ?? []));
       expect(raw(together[1] ?? [])).not.toEqual(raw(together[0] ?? []));
     });
@@ -178,7 +192,9 @@ it('a file that is no model is refused, and leaves nothing', async () => {
   const { model, file } = await randomModel(tinyConfig(), 'imae');
   model.parameters.dispose();
   file.tensors.delete('decoder_pred.bias');
-  await expect(Viewer.load(engine, file, 'broken.safetensors')).rejects.toThrow(/broken.safetensors has no tensor 'decoder_pred.bias'/);
+  await expect(Viewer.load(engine, file, 'broken.safetensors')).rejects.toThrow(
+    /broken.safetensors has no tensor 'decoder_pred.bias'/,
+  );
 });
 
 function normalised(config: Config, pixels: Uint8Array): Float32Array {

@@ -95,7 +95,10 @@ export class Viewer {
     engine: Engine,
     file: Safetensors,
     source: string,
-    { programBytes = PROGRAM_BYTES, said = {} }: { readonly programBytes?: number; readonly said?: ModelOverrides } = {},
+    {
+      programBytes = PROGRAM_BYTES,
+      said = {},
+    }: { readonly programBytes?: number; readonly said?: ModelOverrides } = {},
   ): Promise<Viewer> {
     const facts = describeModel(file, source, said);
     const { size, branches } = facts;
@@ -162,7 +165,12 @@ export class Viewer {
     };
     const score = unmixingScore(size, [composed], mean ?? new Float32Array(mixed.length), this.facts);
     return predictions.map((pictures, branch) => {
-      const { own, other, mixture, mean: meanError } = branch === 0 ? score.subordinate : (score.dominant ?? score.subordinate);
+      const {
+        own,
+        other,
+        mixture,
+        mean: meanError,
+      } = branch === 0 ? score.subordinate : (score.dominant ?? score.subordinate);
       return {
         ...pictures,
         of: names[branch] ?? 'mixture',
@@ -173,8 +181,15 @@ export class Viewer {
   }
 
   /** The mixture, and what each branch should make of it, in normalised pixels. */
-  private targetsOf({ images, alpha }: Blend): { mixed: Float32Array; targets: Float32Array[]; names: Reconstruction['of'][] } {
-    const [one, two] = images.map((pixels) => normalise(pixels, this.facts.normalisation)) as [Float32Array, Float32Array];
+  private targetsOf({ images, alpha }: Blend): {
+    mixed: Float32Array;
+    targets: Float32Array[];
+    names: Reconstruction['of'][];
+  } {
+    const [one, two] = images.map((pixels) => normalise(pixels, this.facts.normalisation)) as [
+      Float32Array,
+      Float32Array,
+    ];
     const mixed = one.map((value, i) => alpha * value + (1 - alpha) * (two[i] as number));
     if (this.task === 'mixture') return { mixed, targets: [mixed, mixed], names: ['mixture'] };
     // Of two that weigh the same, the first is the subordinate, as in training.
@@ -211,7 +226,12 @@ export class Viewer {
     const count = complementaryCount(patchCount(size), keep);
     const images = graph.input('images', [2, size.channels, size.image, size.image], 'u8');
     const box = [...wholeCrop(size.image, size.image), 0];
-    const crops = graph.input('boxes', [count, 5], 'f32', Float32Array.from({ length: count * 5 }, (_, i) => box[i % 5] ?? 0));
+    const crops = graph.input(
+      'boxes',
+      [count, 5],
+      'f32',
+      Float32Array.from({ length: count * 5 }, (_, i) => box[i % 5] ?? 0),
+    );
     // Every look is at the same pair.
     const normalised = (which: number): Tensor =>
       augment(graph, {

@@ -15,7 +15,12 @@ export interface Picture {
  * @param patches [L, P·P·C] normalised
  * @param target [C, H, W] normalised
  */
-export function pictureOf(size: ModelSize, patches: Float32Array, target: Float32Array, normalisation: Normalisation): Picture {
+export function pictureOf(
+  size: ModelSize,
+  patches: Float32Array,
+  target: Float32Array,
+  normalisation: Normalisation,
+): Picture {
   const { image, patch, channels } = size;
   const wanted = imageToPatches(size, target);
   const distances = new Float32Array(image * image);

@@ -54,7 +54,8 @@ describe('an analysis', () => {
     }
   }
 
-  const images = (count: number): Float32Array[] => Array.from({ length: count }, (_, i) => Float32Array.from(random([PIXELS], 50 + i).data));
+  const images = (count: number): Float32Array[] =>
+    Array.from({ length: count }, (_, i) => Float32Array.from(random([PIXELS], 50 + i).data));
 
   it('a row of attention times the values is what the fused kernel gives', async () => {
     const [n, heads, d] = [7, 3, 4];
@@ -73,7 +74,8 @@ describe('an analysis', () => {
         for (let c = 0; c < d; c++) {
           for (let key = 0; key < n; key++) {
             const value = qkv[key * 3 * heads * d + (2 * heads + head) * d + c] as number;
-            made[(query * heads + head) * d + c] = (made[(query * heads + head) * d + c] as number) + (row[key] as number) * value;
+            made[(query * heads + head) * d + c] =
+              (made[(query * heads + head) * d + c] as number) + (row[key] as number) * value;
           }
         }
       }
@@ -95,16 +97,21 @@ describe('an analysis', () => {
   it.each(['random', 'variance'] as const)('draws %s masks, each with an order of its own', async (kind) => {
     const orders = await MaskOrders.create(engine, SIZE, kind, 1 - KEEP / LENGTH);
     const half = (patch: number): number => Math.floor((patch % SIDE) / (SIDE / 2));
-    const shown = images(18).map((image) => image.map((value, i) => value * (i % SIZE.image < SIZE.image / 2 ? 0.001 : 1)));
+    const shown = images(18).map((image) =>
+      image.map((value, i) => value * (i % SIZE.image < SIZE.image / 2 ? 0.001 : 1)),
+    );
     const drawn = await orders.draw(shown, 0);
     const others = await orders.draw(shown, 1);
     expect(await orders.draw(shown, 0)).toEqual(drawn);
     orders.dispose();
-    for (const order of drawn) expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
+    for (const order of drawn)
+      expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
     expect(others).not.toEqual(drawn);
     expect(new Set(drawn.map(String)).size).toBeGreaterThan(9);
     // What is visible: of random masks as much on either side, of masks by variance what is flat.
-    const flat = drawn.reduce((sum, order) => sum + [...order.subarray(0, KEEP)].filter((patch) => half(patch) === 0).length, 0) / (18 * KEEP);
+    const flat =
+      drawn.reduce((sum, order) => sum + [...order.subarray(0, KEEP)].filter((patch) => half(patch) === 0).length, 0) /
+      (18 * KEEP);
     if (kind === 'variance') expect(flat).toBeGreaterThan(0.95);
     else expect(Math.abs(flat - 0.5)).toBeLessThan(0.2); // four deviations of so many draws
   });
@@ -133,7 +140,8 @@ describe('an analysis', () => {
       expect(norm).toBeGreaterThan(0.01);
       // Along the gradient itself the change is its norm; central differences at h are right to h² and to rounding ÷ h.
       const h = 0.02;
-      const moved = (by: number): Float32Array => image.map((value, i) => value + (by * (gradient[i] as number)) / norm);
+      const moved = (by: number): Float32Array =>
+        image.map((value, i) => value + (by * (gradient[i] as number)) / norm);
       const measured = ((await objective(moved(h))) - (await objective(moved(-h)))) / (2 * h);
       expect(Math.abs(measured / norm - 1)).toBeLessThan(2e-3);
       finder.dispose();
@@ -180,7 +188,8 @@ describe('an analysis', () => {
       const [image] = images(1) as [Float32Array];
       const far = image.slice();
       // The last patch, 3 patches away from the first in both directions.
-      for (let c = 0; c < SIZE.channels; c++) for (let y = 12; y < 16; y++) for (let x = 12; x < 16; x++) far[(c * 16 + y) * 16 + x] = 2;
+      for (let c = 0; c < SIZE.channels; c++)
+        for (let y = 12; y < 16; y++) for (let x = 12; x < 16; x++) far[(c * 16 + y) * 16 + x] = 2;
       const ofFirst = async (shown: Float32Array, radius: number): Promise<Float32Array> =>
         ((await encoder.encode([shown], radius))[0] as Float32Array).slice(SIZE.dim, 2 * SIZE.dim);
       expect(await ofFirst(far, 2)).toEqual(await ofFirst(image, 2));
@@ -191,13 +200,25 @@ describe('an analysis', () => {
 
   it('gives all seven measurements, of trained and random weights, and a figure of each', () =>
     withModel(async () => {
-      const facts: ModelFacts = { size: SIZE, branches: 1, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, normPix: false };
+      const facts: ModelFacts = {
+        size: SIZE,
+        branches: 1,
+        normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+        normPix: false,
+      };
       const told: number[] = [];
-      const analysis = await analyse(engine, model, facts, TINY_DATA.test, { images: 5, mask: 'random', ratios: [0.5, 0.75], progress: (done) => told.push(done) });
+      const analysis = await analyse(engine, model, facts, TINY_DATA.test, {
+        images: 5,
+        mask: 'random',
+        ratios: [0.5, 0.75],
+        progress: (done) => told.push(done),
+      });
       expect(told).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
       for (const at of [...analysis.trained, ...analysis.random]) {
         expect(at.identity.worst).toBeLessThan(1e-9);
-        expect([at.invariance.length, at.distance.length, at.attention.length, at.consistency.length]).toEqual([2, 2, 2, 2]);
+        expect([at.invariance.length, at.distance.length, at.attention.length, at.consistency.length]).toEqual([
+          2, 2, 2, 2,
+        ]);
         expect(at.field.within.at(-1)).toBeCloseTo(1, 12);
         expect(at.consistency[0]?.rank).toBeLessThanOrEqual(SIZE.dim);
         const values = JSON.stringify({ ...at, identity: { ...at.identity, perPlace: [] } });
@@ -212,9 +233,19 @@ describe('an analysis', () => {
 
   it('scales images that are stored larger than the model takes them, as photographs are', () =>
     withModel(async () => {
-      const facts: ModelFacts = { size: SIZE, branches: 1, normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, normPix: false };
+      const facts: ModelFacts = {
+        size: SIZE,
+        branches: 1,
+        normalisation: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+        normPix: false,
+      };
       const { test } = makeShapesTrainTest({ trainCount: 1, testCount: 4, size: SIZE.image + 3, seed: 0 });
-      const { images, trained } = await analyse(engine, model, facts, test, { images: 3, mask: 'block', ratios: [0.5], progress: () => undefined });
+      const { images, trained } = await analyse(engine, model, facts, test, {
+        images: 3,
+        mask: 'block',
+        ratios: [0.5],
+        progress: () => undefined,
+      });
       expect(images).toBe(3);
       expect(trained[0]?.errorOfAll).toBeGreaterThan(0);
     }));

@@ -83,7 +83,13 @@ const PARTS = 4;
  * @param model with its weights, frozen; it is left with random ones
  * @param set whose images are shown: chosen at random, the same for every model
  */
-export async function analyse(engine: Engine, model: Model, facts: ModelFacts, set: ImageSet, options: AnalyseOptions): Promise<Analysis> {
+export async function analyse(
+  engine: Engine,
+  model: Model,
+  facts: ModelFacts,
+  set: ImageSet,
+  options: AnalyseOptions,
+): Promise<Analysis> {
   const { ratios, mask, progress } = options;
   const chosen = RandomStream.at(0, purposes.evaluation, 0x30000).permutation(set.count).slice(0, options.images);
   const bytes = set.channels * set.height * set.width;
@@ -132,7 +138,10 @@ async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
     for (const of of orders) masks.push(await looks.look(images, of));
     subject.step();
     const [one] = (await drawn.draw(images.slice(0, 1), MASKS)) as [Uint32Array];
-    const shared = await looks.look(images, images.map(() => one));
+    const shared = await looks.look(
+      images,
+      images.map(() => one),
+    );
     const features = ofFeatures(subject, masks);
     const attention = ofAttention(subject, masks[0] as Instrumented[], shared, visible);
     subject.step();
@@ -156,7 +165,10 @@ function targetsOf({ model, facts, images }: Subject): Float32Array[] {
 }
 
 /** Measurements 1, 2 and 6. */
-function ofFeatures(subject: Subject, masks: readonly (readonly Instrumented[])[]): Pick<AtRatio, 'identity' | 'invariance' | 'consistency' | 'pixelRank'> {
+function ofFeatures(
+  subject: Subject,
+  masks: readonly (readonly Instrumented[])[],
+): Pick<AtRatio, 'identity' | 'invariance' | 'consistency' | 'pixelRank'> {
   const { model, images } = subject;
   const { dim, depth } = model.size;
   const targets = targetsOf(subject);
@@ -164,16 +176,36 @@ function ofFeatures(subject: Subject, masks: readonly (readonly Instrumented[])[
   const keep = (a[0]?.features[0]?.length ?? 0) / dim - 1;
   const pairs = images.map((_, index) => {
     const [one, other] = [a[index] as Instrumented, b[index] as Instrumented];
-    return { a: one.prediction, b: other.prediction, orderA: one.order, orderB: other.order, target: targets[index] as Float32Array };
+    return {
+      a: one.prediction,
+      b: other.prediction,
+      orderA: one.order,
+      orderB: other.order,
+      target: targets[index] as Float32Array,
+    };
   });
   const layers = Array.from({ length: depth + 1 }, (_, layer) => layer);
   const tokensOf = ({ features }: Instrumented, layer: number): Float32Array => features[layer] as Float32Array;
-  const pixels = chosenRows(a.map(({ order }, index) => rowsAt(imageToPatches(model.size, images[index] as Float32Array), order.length, order.subarray(0, keep))), keep);
+  const pixels = chosenRows(
+    a.map(({ order }, index) =>
+      rowsAt(imageToPatches(model.size, images[index] as Float32Array), order.length, order.subarray(0, keep)),
+    ),
+    keep,
+  );
   return {
     identity: localContrastiveIdentity(pairs, keep),
-    invariance: layers.map((layer) => maskInvariance(images.map((_, index) => masks.map((looks) => meanOfPatches(tokensOf(looks[index] as Instrumented, layer), dim))))),
+    invariance: layers.map((layer) =>
+      maskInvariance(
+        images.map((_, index) =>
+          masks.map((looks) => meanOfPatches(tokensOf(looks[index] as Instrumented, layer), dim)),
+        ),
+      ),
+    ),
     consistency: layers.map((layer) => {
-      const tokens = chosenRows(a.map((look) => tokensOf(look, layer).subarray(dim)), keep);
+      const tokens = chosenRows(
+        a.map((look) => tokensOf(look, layer).subarray(dim)),
+        keep,
+      );
       return { cka: linearCka(tokens, pixels), rank: effectiveRank(tokens) };
     }),
     pixelRank: effectiveRank(pixels),
@@ -183,7 +215,10 @@ function ofFeatures(subject: Subject, masks: readonly (readonly Instrumented[])[
 /** The rows of some places. @param rows [L, width] */
 function rowsAt(rows: Float32Array, length: number, places: Uint32Array): Float32Array {
   const width = rows.length / length;
-  return Float32Array.from({ length: places.length * width }, (_, i) => rows[(places[Math.floor(i / width)] as number) * width + (i % width)] as number);
+  return Float32Array.from(
+    { length: places.length * width },
+    (_, i) => rows[(places[Math.floor(i / width)] as number) * width + (i % width)] as number,
+  );
 }
 
 /** Every image's rows, one after the other, evenly thinned to `ROWS`, less their mean. */
@@ -201,20 +236,30 @@ function chosenRows(parts: readonly Float32Array[], rowsEach: number): Rows {
 }
 
 /** Measurements 3 and 5. */
-function ofAttention({ model }: Subject, looks: readonly Instrumented[], shared: readonly Instrumented[], keep: number): Pick<AtRatio, 'distance' | 'uniformDistance' | 'attention'> {
+function ofAttention(
+  { model }: Subject,
+  looks: readonly Instrumented[],
+  shared: readonly Instrumented[],
+  keep: number,
+): Pick<AtRatio, 'distance' | 'uniformDistance' | 'attention'> {
   const { decoderHeads: heads, decoderDepth } = model.size;
   const length = patchCount(model.size);
   const blocks = Array.from({ length: decoderDepth }, (_, block) => block);
   const hidden = ({ order }: Instrumented): Uint32Array => order.subarray(keep);
-  const meansOver = (rows: readonly (readonly number[])[]): number[] => (rows[0] ?? []).map((_, head) => average(rows.map((row) => row[head] as number)));
+  const meansOver = (rows: readonly (readonly number[])[]): number[] =>
+    (rows[0] ?? []).map((_, head) => average(rows.map((row) => row[head] as number)));
   return {
-    distance: blocks.map((block) => meansOver(looks.map((look) => attentionDistance(look.qkv[block] as Float32Array, length, heads, hidden(look))))),
+    distance: blocks.map((block) =>
+      meansOver(looks.map((look) => attentionDistance(look.qkv[block] as Float32Array, length, heads, hidden(look)))),
+    ),
     uniformDistance: average(looks.map((look) => uniformDistance(length, hidden(look)))),
     attention: blocks.map((block) =>
       positionOrContent(
         shared.map((look) =>
           Array.from(hidden(look).slice(0, COMPARED_PLACES), (place) =>
-            Array.from({ length: heads }, (_, head) => attentionRow(look.qkv[block] as Float32Array, 1 + length, heads, head, 1 + place)),
+            Array.from({ length: heads }, (_, head) =>
+              attentionRow(look.qkv[block] as Float32Array, 1 + length, heads, head, 1 + place),
+            ),
           ),
         ),
       ),
@@ -251,9 +296,16 @@ async function ofField(
 }
 
 /** Measurement 7. */
-async function ofWindows({ model, images, whole }: Subject, looks: readonly Instrumented[], keep: number): Promise<Pick<AtRatio, 'windows' | 'withoutWindow'>> {
+async function ofWindows(
+  { model, images, whole }: Subject,
+  looks: readonly Instrumented[],
+  keep: number,
+): Promise<Pick<AtRatio, 'windows' | 'withoutWindow'>> {
   const { dim } = model.size;
-  const masked = chosenRows(looks.map(({ features }) => (features.at(-1) as Float32Array).subarray(dim)), keep);
+  const masked = chosenRows(
+    looks.map(({ features }) => (features.at(-1) as Float32Array).subarray(dim)),
+    keep,
+  );
   const alike = async (radius: number): Promise<number> => {
     const latents = await whole.encode(images, radius);
     const rows = latents.map((tokens, index) => {

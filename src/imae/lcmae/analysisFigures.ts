@@ -44,7 +44,11 @@ function byLayer(
     const values = Array.from({ length: count }, (_, index) => first + index);
     return { ...captioned, kind: 'lines', x: { title: x, values }, y: { title: y }, lines };
   }
-  const bars = lines.map(({ title, values, reference }) => ({ title, value: values[0] ?? 0, ...(reference ? { reference } : {}) }));
+  const bars = lines.map(({ title, values, reference }) => ({
+    title,
+    value: values[0] ?? 0,
+    ...(reference ? { reference } : {}),
+  }));
   return { ...captioned, kind: 'bars', value: { title: y }, bars };
 }
 
@@ -87,7 +91,8 @@ function identity({ trained, random, images }: Analysis, about: string): FigureS
   };
 }
 
-const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
+const finite = (value: number | undefined): number | null =>
+  value !== undefined && Number.isFinite(value) ? value : null;
 
 function invariance(analysis: Analysis, about: string): FigureSection {
   return {
@@ -168,14 +173,23 @@ function field(analysis: Analysis, about: string): FigureSection {
         y: { title: 'mean squared error, normalised pixels' },
         lines: [
           ...trained.map((at) => ({ title: `mask ratio ${at.ratio}`, values: at.errorWithin })),
-          { title: `all in sight, ${middle.ratio}`, values: analysis.radii.map(() => middle.errorOfAll), reference: true },
+          {
+            title: `all in sight, ${middle.ratio}`,
+            values: analysis.radii.map(() => middle.errorOfAll),
+            reference: true,
+          },
         ],
       },
       {
         kind: 'table',
         title: 'Radii that hold half and nine tenths of it',
         caption: `In patches, mean over ${images} hidden patches. ${about}`,
-        columns: [{ title: 'model' }, { title: 'mask ratio', numeric: true }, { title: '50 %', numeric: true }, { title: '90 %', numeric: true }],
+        columns: [
+          { title: 'model' },
+          { title: 'mask ratio', numeric: true },
+          { title: '50 %', numeric: true },
+          { title: '90 %', numeric: true },
+        ],
         rows: [
           ...row('trained', (at) => at.field, trained),
           ...row(RANDOM, (at) => at.field, random),
@@ -198,8 +212,16 @@ function attention({ trained, random, images }: Analysis, about: string): Figure
         [
           { title: 'one place, two images', values: at.attention.map(({ samePlace }) => samePlace) },
           { title: 'two places, one image', values: at.attention.map(({ sameImage }) => sameImage) },
-          { title: `${RANDOM}: one place, two images`, values: chance.attention.map(({ samePlace }) => samePlace), reference: true },
-          { title: `${RANDOM}: two places, one image`, values: chance.attention.map(({ sameImage }) => sameImage), reference: true },
+          {
+            title: `${RANDOM}: one place, two images`,
+            values: chance.attention.map(({ samePlace }) => samePlace),
+            reference: true,
+          },
+          {
+            title: `${RANDOM}: two places, one image`,
+            values: chance.attention.map(({ sameImage }) => sameImage),
+            reference: true,
+          },
         ],
         {
           title: 'Cosine of maps of attention',
@@ -221,20 +243,29 @@ function consistency(analysis: Analysis, about: string): FigureSection {
     title: '6 · Consistency with the image',
     lead: 'Does the geometry of token embeddings follow that of the pixels, and how many directions do they use?',
     figures: [
-      byLayer(linesOf(analysis, (each) => each.consistency.map(({ cka }) => cka)), {
-        title: 'Linear CKA of tokens with their pixels',
-        caption: `Visible patches of ${analysis.images} held-out images, evenly thinned to 1,024. 1: the one is the other turned and scaled. ${about}`,
-        x: ENCODER,
-        y: 'linear CKA',
-        first: 0,
-      }),
-      byLayer([...linesOf(analysis, (each) => each.consistency.map(({ rank }) => rank)), { title: `pixels, ${at.ratio}`, values: at.consistency.map(() => at.pixelRank), reference: true }], {
-        title: 'Effective rank of tokens',
-        caption: `Exponential of the entropy of their covariance's eigenvalues; 1 would be a collapse. The same patches. ${about}`,
-        x: ENCODER,
-        y: 'effective rank',
-        first: 0,
-      }),
+      byLayer(
+        linesOf(analysis, (each) => each.consistency.map(({ cka }) => cka)),
+        {
+          title: 'Linear CKA of tokens with their pixels',
+          caption: `Visible patches of ${analysis.images} held-out images, evenly thinned to 1,024. 1: the one is the other turned and scaled. ${about}`,
+          x: ENCODER,
+          y: 'linear CKA',
+          first: 0,
+        },
+      ),
+      byLayer(
+        [
+          ...linesOf(analysis, (each) => each.consistency.map(({ rank }) => rank)),
+          { title: `pixels, ${at.ratio}`, values: at.consistency.map(() => at.pixelRank), reference: true },
+        ],
+        {
+          title: 'Effective rank of tokens',
+          caption: `Exponential of the entropy of their covariance's eigenvalues; 1 would be a collapse. The same patches. ${about}`,
+          x: ENCODER,
+          y: 'effective rank',
+          first: 0,
+        },
+      ),
     ],
   };
 }
@@ -254,7 +285,11 @@ function windows(analysis: Analysis, about: string): FigureSection {
         y: { title: 'linear CKA' },
         lines: [
           ...linesOf(analysis, (each) => each.windows),
-          { title: `no window at all, ${at.ratio}`, values: analysis.radii.map(() => at.withoutWindow), reference: true },
+          {
+            title: `no window at all, ${at.ratio}`,
+            values: analysis.radii.map(() => at.withoutWindow),
+            reference: true,
+          },
         ],
       },
     ],

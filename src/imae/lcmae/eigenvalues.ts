@@ -19,7 +19,11 @@ export function eigenvalues(matrix: Float64Array, n: number): number[] {
 /** `beside[i]` couples i − 1 with i. Negligible ones are set to 0. */
 function isZeroBeside(diagonal: Float64Array, beside: Float64Array, i: number): boolean {
   const scale = Math.abs(diagonal[i - 1] as number) + Math.abs(diagonal[i] as number);
-  if (Math.abs(beside[i] as number) > Number.EPSILON * scale && Math.abs(beside[i] as number) > Number.MIN_VALUE / Number.EPSILON) return false;
+  if (
+    Math.abs(beside[i] as number) > Number.EPSILON * scale &&
+    Math.abs(beside[i] as number) > Number.MIN_VALUE / Number.EPSILON
+  )
+    return false;
   beside[i] = 0;
   return true;
 }
@@ -48,7 +52,8 @@ function tridiagonal(a: Float64Array, n: number): { diagonal: Float64Array; besi
     }
     for (let i = k + 1; i < n; i++) p[i] = (p[i] as number) - along * (v[i] as number);
     for (let i = k + 1; i < n; i++) {
-      for (let j = k + 1; j < n; j++) a[i * n + j] = at(i, j) - (v[i] as number) * (p[j] as number) - (p[i] as number) * (v[j] as number);
+      for (let j = k + 1; j < n; j++)
+        a[i * n + j] = at(i, j) - (v[i] as number) * (p[j] as number) - (p[i] as number) * (v[j] as number);
     }
     a[(k + 1) * n + k] = alpha;
   }

@@ -49,5 +49,10 @@ export function localContrastiveIdentity(predictions: readonly TwoPredictions[],
     }
   }
   const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-  return { share: sum(align) / sum(total), perPlace: Array.from(align, (value, place) => value / (total[place] as number)), worst, patches };
+  return {
+    share: sum(align) / sum(total),
+    perPlace: Array.from(align, (value, place) => value / (total[place] as number)),
+    worst,
+    patches,
+  };
 }

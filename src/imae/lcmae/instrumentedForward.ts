@@ -49,7 +49,13 @@ export class InstrumentedForward {
     const prediction = decode(graph, parameters, size, z, masks, { watch: (packed) => qkv.push(packed) });
     graph.output(...features, ...qkv, prediction);
     const { idsShuffle } = masks;
-    return new InstrumentedForward(size, keep, await graph.compile(), { images, idsShuffle, features, qkv, prediction });
+    return new InstrumentedForward(size, keep, await graph.compile(), {
+      images,
+      idsShuffle,
+      features,
+      qkv,
+      prediction,
+    });
   }
 
   /**
@@ -64,7 +70,8 @@ export class InstrumentedForward {
       program.write(tensors.images, filled(images.slice(from, from + BATCH), Float32Array));
       program.write(tensors.idsShuffle, filled(part, Uint32Array));
       program.run();
-      const read = async (tensor: Tensor): Promise<Float32Array[]> => split((await program.read(tensor)) as Float32Array);
+      const read = async (tensor: Tensor): Promise<Float32Array[]> =>
+        split((await program.read(tensor)) as Float32Array);
       const features = await Promise.all(tensors.features.map(read));
       const qkv = await Promise.all(tensors.qkv.map(read));
       const predictions = await read(tensors.prediction);

@@ -38,7 +38,8 @@ describe('1, the local contrastive identity', () => {
 
   it('is a half where their errors are uncorrelated', () => {
     const many = Array.from({ length: 400 }, (_, index) => {
-      const noise = (seed: number): Float32Array => target.map((value, i) => value + (numbers(20, 1000 + 2 * index + seed)[i] as number));
+      const noise = (seed: number): Float32Array =>
+        target.map((value, i) => value + (numbers(20, 1000 + 2 * index + seed)[i] as number));
       return { a: noise(0), b: noise(1), orderA, orderB, target };
     });
     // 2,000 elements: the share's deviation is about ½/√2000 = 0.011.
@@ -48,12 +49,19 @@ describe('1, the local contrastive identity', () => {
 
 describe('2, mask invariance', () => {
   it('of features that say the image and nothing else is 1 less the images’ own cosine', () => {
-    const features = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map((image) => [image, image, image]);
+    const features = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ].map((image) => [image, image, image]);
     expect(maskInvariance(features)).toEqual({ same: 1, different: 0 });
   });
 
   it('of features that say nothing of the image has no gap', () => {
-    const features = Array.from({ length: 4 }, () => [[1, 2], [1, 2]]);
+    const features = Array.from({ length: 4 }, () => [
+      [1, 2],
+      [1, 2],
+    ]);
     const { same, different } = maskInvariance(features);
     expect(same - different).toBe(0);
     expect(same).toBeCloseTo(1, 12);
@@ -106,12 +114,23 @@ describe('4, effective receptive field', () => {
   });
 
   it('a model that looks at nothing has none, and is left out', () => {
-    expect(summarise([{ norms: [0, 0], distances: [1, 2] }, { norms: [1, 0], distances: [1, 2] }], 4).half).toBe(1);
+    expect(
+      summarise(
+        [
+          { norms: [0, 0], distances: [1, 2] },
+          { norms: [1, 0], distances: [1, 2] },
+        ],
+        4,
+      ).half,
+    ).toBe(1);
   });
 });
 
 describe('5, position or content', () => {
-  const byPlace = [[1, 0, 0], [0, 1, 0]];
+  const byPlace = [
+    [1, 0, 0],
+    [0, 1, 0],
+  ];
 
   it('by position, a place has one map in all images', () => {
     const images = [0, 1, 2].map(() => byPlace.map((map) => [map]));
@@ -119,7 +138,11 @@ describe('5, position or content', () => {
   });
 
   it('by content, an image has one map at all places', () => {
-    const images = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map((map) => [[map], [map]]);
+    const images = [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ].map((map) => [[map], [map]]);
     expect(positionOrContent(images)).toEqual({ samePlace: 0, sameImage: 1 });
   });
 
@@ -186,7 +209,8 @@ describe('6, distribution consistency', () => {
 describe('7, the dual role', () => {
   it('a window lets a patch see patches within it and nothing else, the class token all', () => {
     const bias = windowBias(9, 1);
-    const seen = (query: number): number[] => Array.from({ length: 10 }, (_, key) => key).filter((key) => bias[query * 10 + key] === 0);
+    const seen = (query: number): number[] =>
+      Array.from({ length: 10 }, (_, key) => key).filter((key) => bias[query * 10 + key] === 0);
     expect(seen(0)).toHaveLength(10);
     expect(seen(1)).toEqual([1, 2, 4]);
     expect(seen(5)).toEqual([2, 4, 5, 6, 8]);

@@ -23,7 +23,9 @@ describe('LC-MAE', () => {
   });
 
   /** Loss and gradients on three images under two masks each, by either objective. */
-  async function evaluate(mu: number | 'mae'): Promise<{ loss: number; align: number; centre: number; gradients: number[] }> {
+  async function evaluate(
+    mu: number | 'mae',
+  ): Promise<{ loss: number; align: number; centre: number; gradients: number[] }> {
     const config = tinyConfig();
     const model = makeModel(engine, config, 'lcmae');
     initializeModel(model, 1);
@@ -44,7 +46,12 @@ describe('LC-MAE', () => {
     for (const { grad } of model.parameters.arenas.flatMap(({ members }) => members)) {
       gradients.push(...((await program.read(grad)) as Float32Array));
     }
-    const result = { loss: await first(), align: await first(lcmae?.align), centre: await first(lcmae?.centre), gradients };
+    const result = {
+      loss: await first(),
+      align: await first(lcmae?.align),
+      centre: await first(lcmae?.centre),
+      gradients,
+    };
     program.dispose();
     model.parameters.dispose();
     return result;
@@ -66,7 +73,11 @@ describe('LC-MAE', () => {
   });
 
   it('trains, logs both terms, leaves checkpoints and pictures, and is resumed bit for bit', async () => {
-    const config = tinyConfig({ training: { mode: 'lcmae', accumulate: 2, budget: { steps: 3 } }, lcmae: { mu: 0.5 }, logging: { panelsEvery: 3 } });
+    const config = tinyConfig({
+      training: { mode: 'lcmae', accumulate: 2, budget: { steps: 3 } },
+      lcmae: { mu: 0.5 },
+      logging: { panelsEvery: 3 },
+    });
     const whole = await tinyRun(engine, config);
     expect(whole.steps.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(whole.store.lines[0]).toMatchObject({ phase: 'lcmae' });

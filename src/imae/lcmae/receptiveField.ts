@@ -35,7 +35,9 @@ export interface FieldSummary {
 export function summarise(fields: readonly Field[], length: number): FieldSummary {
   const radiusOf = ({ norms, distances }: Field, share: number): number => {
     const total = norms.reduce((sum, norm) => sum + norm, 0);
-    const sorted = distances.map((distance, i) => ({ distance, norm: norms[i] as number })).sort((a, b) => a.distance - b.distance);
+    const sorted = distances
+      .map((distance, i) => ({ distance, norm: norms[i] as number }))
+      .sort((a, b) => a.distance - b.distance);
     let sum = 0;
     for (const { distance, norm } of sorted) {
       sum += norm;
@@ -66,7 +68,12 @@ export class FieldFinder {
     private readonly size: ModelSize,
     private readonly keep: number,
     private readonly program: TensorProgram,
-    private readonly tensors: { readonly images: Tensor; readonly idsShuffle: Tensor; readonly seed: Tensor; readonly gradient: Tensor },
+    private readonly tensors: {
+      readonly images: Tensor;
+      readonly idsShuffle: Tensor;
+      readonly seed: Tensor;
+      readonly gradient: Tensor;
+    },
   ) {}
 
   /** @param model as of `Looks`, frozen: only the images take gradients */
@@ -120,7 +127,11 @@ export class FieldFinder {
    * @param seeds [1 + L, P·P·C] each
    * @returns [C, H, W] each
    */
-  async gradients(images: readonly Float32Array[], orders: readonly Uint32Array[], seeds: readonly Float32Array[]): Promise<Float32Array[]> {
+  async gradients(
+    images: readonly Float32Array[],
+    orders: readonly Uint32Array[],
+    seeds: readonly Float32Array[],
+  ): Promise<Float32Array[]> {
     const { program, tensors } = this;
     program.write(tensors.images, filled(images, Float32Array));
     program.write(tensors.idsShuffle, filled(orders, Uint32Array));
@@ -177,7 +188,12 @@ export class SightLimiter {
    *
    * @param targets [L, P·P·C] of each image
    */
-  async error(images: readonly Float32Array[], orders: readonly Uint32Array[], targets: readonly Float32Array[], radius: number): Promise<number> {
+  async error(
+    images: readonly Float32Array[],
+    orders: readonly Uint32Array[],
+    targets: readonly Float32Array[],
+    radius: number,
+  ): Promise<number> {
     const { program, tensors, keep } = this;
     const length = patchCount(this.size);
     const errors: number[] = [];
@@ -185,7 +201,9 @@ export class SightLimiter {
       const part = orders.slice(from, from + BATCH);
       const isSeen = (order: Uint32Array, k: number): boolean =>
         distanceBetween(length, order.at(-1) as number, order[k] as number) <= radius;
-      const encoderKeys = part.map((order) => Uint32Array.from({ length: 1 + keep }, (_, i) => Number(i === 0 || isSeen(order, i - 1))));
+      const encoderKeys = part.map((order) =>
+        Uint32Array.from({ length: 1 + keep }, (_, i) => Number(i === 0 || isSeen(order, i - 1))),
+      );
       const decoderKeys = part.map((order) => {
         const keys = new Uint32Array(1 + length).fill(1);
         for (let k = 0; k < keep; k++) keys[1 + (order[k] as number)] = Number(isSeen(order, k));

@@ -18,10 +18,13 @@ it.each([
   for (const turn of turns) expect(new Set(turn).size).toBe(length);
 });
 
-it.each([4, 9, 16, 25, 196, 256])('the mask ratios of %i patches hide some and show some, in 16 looks at most', (length) => {
-  const counts = hiddenCounts(length);
-  expect(counts).toHaveLength(Math.min(16, length) - 1);
-  expect(counts).toEqual([...new Set(counts)].sort((a, b) => a - b));
-  expect(counts.every((hidden) => hidden >= 1 && hidden < length)).toBe(true);
-  expect(Math.max(...counts.map((hidden) => complementaryCount(length, length - hidden)))).toBeLessThanOrEqual(16);
-});
+it.each([4, 9, 16, 25, 196, 256])(
+  'the mask ratios of %i patches hide some and show some, in 16 looks at most',
+  (length) => {
+    const counts = hiddenCounts(length);
+    expect(counts).toHaveLength(Math.min(16, length) - 1);
+    expect(counts).toEqual([...new Set(counts)].sort((a, b) => a - b));
+    expect(counts.every((hidden) => hidden >= 1 && hidden < length)).toBe(true);
+    expect(Math.max(...counts.map((hidden) => complementaryCount(length, length - hidden)))).toBeLessThanOrEqual(16);
+  },
+);

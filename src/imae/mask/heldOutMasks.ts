@@ -18,7 +18,8 @@ export interface HeldOutMasks {
 /** Masks that look at nothing. */
 export function randomMasks(length: number): HeldOutMasks {
   return {
-    orders: (pairs) => Promise.resolve(pairs.map((_, index) => RandomStream.at(0, purposes.evaluation, 1 + index).permutation(length))),
+    orders: (pairs) =>
+      Promise.resolve(pairs.map((_, index) => RandomStream.at(0, purposes.evaluation, 1 + index).permutation(length))),
     dispose: () => undefined,
   };
 }
@@ -58,7 +59,12 @@ export class DrawnMasks implements HeldOutMasks {
     const { mixed } = mixture(graph, view(graph, first), view(graph, second), alpha);
     const { idsShuffle } = recordMasks(graph, config, { kind, seen: mixed, counter, teacher });
     graph.output(idsShuffle);
-    return new DrawnMasks(await graph.compile(), { first, second, alpha, counter, idsShuffle }, batch, patchCount(config.model));
+    return new DrawnMasks(
+      await graph.compile(),
+      { first, second, alpha, counter, idsShuffle },
+      batch,
+      patchCount(config.model),
+    );
   }
 
   async orders(pairs: readonly Pair[]): Promise<Uint32Array[]> {
@@ -67,9 +73,18 @@ export class DrawnMasks implements HeldOutMasks {
     for (let from = 0; from < pairs.length; from += batch) {
       const part = pairs.slice(from, from + batch);
       const filled = Array.from({ length: batch }, (_, index) => part[index % part.length] as Pair);
-      program.write(tensors.first, Uint32Array.from(filled, ({ first }) => first));
-      program.write(tensors.second, Uint32Array.from(filled, ({ second }) => second));
-      program.write(tensors.alpha, Float32Array.from(filled, ({ alpha }) => alpha));
+      program.write(
+        tensors.first,
+        Uint32Array.from(filled, ({ first }) => first),
+      );
+      program.write(
+        tensors.second,
+        Uint32Array.from(filled, ({ second }) => second),
+      );
+      program.write(
+        tensors.alpha,
+        Float32Array.from(filled, ({ alpha }) => alpha),
+      );
       program.write(tensors.counter, Uint32Array.of(0, 0, purposes.evaluation, 1, from));
       program.run();
       orders.push(...ordersOf((await program.read(tensors.idsShuffle)) as Uint32Array, length, part.length));

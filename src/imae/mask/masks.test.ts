@@ -34,7 +34,12 @@ describe('masks', () => {
     const unmixer = await Unmixer.create(engine, config, TINY_DATA.test, model, 4, { mask, teacher });
     try {
       const orders = await unmixer.orders(PAIRS);
-      return { orders, unmixed: await unmixer.unmix(PAIRS, orders), again: await unmixer.orders(PAIRS), size: model.size };
+      return {
+        orders,
+        unmixed: await unmixer.unmix(PAIRS, orders),
+        again: await unmixer.orders(PAIRS),
+        size: model.size,
+      };
     } finally {
       unmixer.dispose();
       teacher.parameters.dispose();
@@ -42,14 +47,18 @@ describe('masks', () => {
     }
   }
 
-  it.each(KINDS)('%s: every held-out pair has an order of its own, the same each time, with as many visible', async (kind) => {
-    const { orders, unmixed, again } = await heldOut(kind);
-    expect(orders).toHaveLength(PAIRS.length);
-    expect(again).toEqual(orders);
-    for (const order of orders) expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
-    for (const { removed } of unmixed) expect(removed.filter((isRemoved) => !isRemoved)).toHaveLength(KEEP);
-    expect(new Set(orders.map((order) => order.join())).size).toBeGreaterThan(3); // a grid of 4 × 4 has 16 shifts
-  });
+  it.each(KINDS)(
+    '%s: every held-out pair has an order of its own, the same each time, with as many visible',
+    async (kind) => {
+      const { orders, unmixed, again } = await heldOut(kind);
+      expect(orders).toHaveLength(PAIRS.length);
+      expect(again).toEqual(orders);
+      for (const order of orders)
+        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
+      for (const { removed } of unmixed) expect(removed.filter((isRemoved) => !isRemoved)).toHaveLength(KEEP);
+      expect(new Set(orders.map((order) => order.join())).size).toBeGreaterThan(3); // a grid of 4 × 4 has 16 shifts
+    },
+  );
 
   /** The mean variance of a hidden patch, in that of a visible one. */
   async function detailHidden(kind: MaskKind): Promise<number> {
@@ -106,11 +115,17 @@ describe('masks', () => {
 
   it.each(['teacher', 'mae', 'lcmae'] as const)('by attention, not with --only %s', (mode) => {
     const values = { masking: { mask: 'attention' }, training: { mode } };
-    expect(() => resolveConfig([{ source: 'test', values }])).toThrow(/--mask \(masking\.mask\): attention is that of a teacher/);
+    expect(() => resolveConfig([{ source: 'test', values }])).toThrow(
+      /--mask \(masking\.mask\): attention is that of a teacher/,
+    );
   });
 
   it('by attention, i-MAE from scratch needs a teacher, too', () => {
-    const values = { masking: { mask: 'attention' }, imae: { start: 'scratch', lambda: 0 }, training: { mode: 'imae' } };
+    const values = {
+      masking: { mask: 'attention' },
+      imae: { start: 'scratch', lambda: 0 },
+      training: { mode: 'imae' },
+    };
     expect(() => resolveConfig([{ source: 'test', values }])).toThrow(/needs a teacher/);
   });
 });

@@ -38,14 +38,22 @@ export interface MaskedBy {
 export function recordMasks(graph: Graph, { model, masking }: MaskedBy, source: MaskSource): PatchMasks {
   const { seen, counter } = source;
   const keep = visiblePatches(model, masking.maskRatio);
-  return drawMasks(graph, { batch: seen.shape[0] ?? 0, length: patchCount(model), keep, counter, choice: choose(graph, model.patch, source) });
+  return drawMasks(graph, {
+    batch: seen.shape[0] ?? 0,
+    length: patchCount(model),
+    keep,
+    counter,
+    choice: choose(graph, model.patch, source),
+  });
 }
 
 function choose(graph: Graph, patch: number, { kind, seen, teacher }: MaskSource): MaskChoice {
   if (kind === 'variance') return { logWeights: patchVariance(graph, seen, patch) };
   if (kind !== 'attention') return kind;
   if (!teacher) throw new Error('Masks by attention need a teacher.'); // the configuration was checked
-  return { logWeights: classAttention(graph, classQkv(graph, teacher.parameters, teacher.size, seen), teacher.size.heads) };
+  return {
+    logWeights: classAttention(graph, classQkv(graph, teacher.parameters, teacher.size, seen), teacher.size.heads),
+  };
 }
 
 /** The order of each sample's patches, of those of a batch that are asked for. @param idsShuffle [batch, length] */

@@ -1,5 +1,13 @@
 import { convolutionBias, constant, normal, xavierUniform } from '../../nn/initializers';
-import { block, blockSpecs, type BlockOptions, layerNormLayer, layerNormSpecs, linearLayer, linearSpecs } from '../../nn/layers';
+import {
+  block,
+  blockSpecs,
+  type BlockOptions,
+  layerNormLayer,
+  layerNormSpecs,
+  linearLayer,
+  linearSpecs,
+} from '../../nn/layers';
 import type { Parameters, ParameterSpec } from '../../nn/parameters';
 import { sinCosPositions } from '../../nn/positions';
 import { concat } from '../../ops/concat';
@@ -118,7 +126,11 @@ export function classQkv(graph: Graph, parameters: Parameters, size: EncoderSize
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
 function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
-  const patches = patchify(graph, images, { patch: size.patch, order: 'channelsFirst', ...(masks ? { visible: masks } : {}) });
+  const patches = patchify(graph, images, {
+    patch: size.patch,
+    order: 'channelsFirst',
+    ...(masks ? { visible: masks } : {}),
+  });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(
     graph,
@@ -136,7 +148,10 @@ function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: 
 
 /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
 export function disentangle(graph: Graph, parameters: Parameters, branches: Branches, latent: Tensor): Tensor {
-  return concat(graph, branchNames(branches).map((name) => linearLayer(graph, parameters, name, latent)));
+  return concat(
+    graph,
+    branchNames(branches).map((name) => linearLayer(graph, parameters, name, latent)),
+  );
 }
 
 /**

@@ -37,7 +37,13 @@ export interface Losses {
 }
 
 /** Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder. */
-export function reconstruct(graph: Graph, model: Model, images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
+export function reconstruct(
+  graph: Graph,
+  model: Model,
+  images: Tensor,
+  masks: Masks,
+  options: BlockOptions = {},
+): Outputs {
   const { size, branches, parameters } = model;
   const latent = encode(graph, parameters, size, images, masks, options);
   const z = disentangle(graph, parameters, branches, latent);
@@ -113,7 +119,10 @@ export function imaeObjective(
   const seen = disentangle(graph, teacher.parameters, 1, teacherLatent);
   const teacherZ = isMixed && branches === 2 ? concat(graph, [seen, seen]) : seen;
   const distill = latentMse(graph, outputs.z, teacherZ, branches);
-  const loss = weightedSum(graph, [pixelTerm, { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) }]);
+  const loss = weightedSum(graph, [
+    pixelTerm,
+    { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) },
+  ]);
   return { ...outputs, pixel, distill, loss, teacherZ };
 }
 

@@ -1,5 +1,11 @@
 import type { Engine } from '../../gpu/engine';
-import { storedTensor, tensorData, tensorFloat32, type Safetensors, type StoredTensor } from '../../formats/safetensors';
+import {
+  storedTensor,
+  tensorData,
+  tensorFloat32,
+  type Safetensors,
+  type StoredTensor,
+} from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
 import { Parameters } from '../../nn/parameters';
 import { invertPermutation } from '../../ops/mask';

@@ -14,11 +14,21 @@ export const baseline: Study = {
   cells: (base, trainingImages) => {
     const { images, flops } = mixtureBudget(base, trainingImages);
     const { batch } = base.training;
-    const alone = (steps: number) => ({ training: { mode: 'mae', budget: { steps: Math.max(1, Math.round(steps - teacherSteps(base, trainingImages))) } } }) as const;
+    const alone = (steps: number) =>
+      ({
+        training: {
+          mode: 'mae',
+          budget: { steps: Math.max(1, Math.round(steps - teacherSteps(base, trainingImages))) },
+        },
+      }) as const;
     return [
       { name: 'imae', title: 'i-MAE', settings: {} },
       { name: 'mae-images', title: 'MAE, as many images', settings: alone(images / batch) },
-      { name: 'mae-flops', title: 'MAE, as much arithmetic', settings: alone(flops / stepFlops(stepShape(base, 'mae'))) },
+      {
+        name: 'mae-flops',
+        title: 'MAE, as much arithmetic',
+        settings: alone(flops / stepFlops(stepShape(base, 'mae'))),
+      },
     ];
   },
   sections: (table, caption) => [
@@ -32,7 +42,17 @@ export const baseline: Study = {
 /** A run of mode `mae` takes the teacher's steps and i-MAE's together. */
 function teacherSteps(base: Config, trainingImages: number): number {
   const { preset, ...settings } = base;
-  const mae = resolveConfig([{ source: 'study', values: { preset, ...settings, training: { ...settings.training, mode: 'mae', budget: { steps: 1 } }, teacher: { ...settings.teacher, checkpoint: null } } }]);
+  const mae = resolveConfig([
+    {
+      source: 'study',
+      values: {
+        preset,
+        ...settings,
+        training: { ...settings.training, mode: 'mae', budget: { steps: 1 } },
+        teacher: { ...settings.teacher, checkpoint: null },
+      },
+    },
+  ]);
   return planPhase(mae, 'mae', trainingImages).steps - 1;
 }
 

@@ -8,7 +8,15 @@ export const branches: Study = {
   measures: ['unmixing', 'separability'],
   cells: () => [
     { name: 'two-way', title: 'two-way', settings: { imae: { branches: 'two-way' } } },
-    { name: 'subordinate', title: 'subordinate only', settings: { imae: { branches: 'subordinate', lambdaDominant: null } } },
+    {
+      name: 'subordinate',
+      title: 'subordinate only',
+      settings: { imae: { branches: 'subordinate', lambdaDominant: null } },
+    },
   ],
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [
+    ...unmixingSections(table, caption),
+    ...separabilityStudySections(table, caption),
+    tableSection(table, caption),
+  ],
 };

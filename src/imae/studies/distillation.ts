@@ -13,8 +13,20 @@ export const distillationStudy: Study = {
   measures: ['unmixing', 'separability'],
   cells: () => [
     { name: 'off', title: 'off (λ = 0)', reference: true, settings: { imae: { lambda: 0, lambdaDominant: null } } },
-    ...WEIGHTS.map((lambda) => ({ name: `lambda-${lambda}`, title: `λ = ${lambda}`, settings: { imae: { lambda, lambdaDominant: null } } })),
-    { name: 'mixed', title: 'λ = 1, mixed input', settings: { imae: { lambda: 1, lambdaDominant: null, teacherInput: 'mixed' } } },
+    ...WEIGHTS.map((lambda) => ({
+      name: `lambda-${lambda}`,
+      title: `λ = ${lambda}`,
+      settings: { imae: { lambda, lambdaDominant: null } },
+    })),
+    {
+      name: 'mixed',
+      title: 'λ = 1, mixed input',
+      settings: { imae: { lambda: 1, lambdaDominant: null, teacherInput: 'mixed' } },
+    },
   ],
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [
+    ...unmixingSections(table, caption),
+    ...separabilityStudySections(table, caption),
+    tableSection(table, caption),
+  ],
 };

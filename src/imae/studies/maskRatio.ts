@@ -14,11 +14,21 @@ export const maskRatio: Study = {
     RATIOS.filter((ratio) => {
       const visible = visiblePatches(model, ratio);
       return visible >= 1 && visible < patchCount(model);
-    }).map((ratio) => ({ name: `mask-${ratio}`, title: `mask ratio ${ratio}`, x: ratio, settings: { masking: { maskRatio: ratio } } })),
+    }).map((ratio) => ({
+      name: `mask-${ratio}`,
+      title: `mask ratio ${ratio}`,
+      x: ratio,
+      settings: { masking: { maskRatio: ratio } },
+    })),
   sections: (table, caption) => {
     const sides = ['subordinate', 'dominant'];
     const over = (name: string, title: string, y: string) =>
-      overSetting(table, sides.map((side) => ({ title: side, name: `${name}.${side}` })), 'mask ratio', { title, y, span: [0, 1], caption: `Mean over α. ${caption}` });
+      overSetting(
+        table,
+        sides.map((side) => ({ title: side, name: `${name}.${side}` })),
+        'mask ratio',
+        { title, y, span: [0, 1], caption: `Mean over α. ${caption}` },
+      );
     return [
       {
         id: 'over-ratio',

@@ -63,12 +63,21 @@ export async function measureRun(
   return values;
 }
 
-type Measurement = (engine: Engine, run: MeasuredRun, settings: MeasureSettings, watcher: Omit<MeasureWatcher, 'begin'>) => Promise<CellValues>;
+type Measurement = (
+  engine: Engine,
+  run: MeasuredRun,
+  settings: MeasureSettings,
+  watcher: Omit<MeasureWatcher, 'begin'>,
+) => Promise<CellValues>;
 
 const MEASURES: Readonly<Record<Measure, Measurement>> = {
   unmixing: async (engine, { config, model, teacher, data }, settings, { step }) => {
     const values: Record<string, number> = {};
-    for (const { alpha, score } of await unmixingByAlpha(engine, config, model, data, { ...settings, teacher, progress: step })) {
+    for (const { alpha, score } of await unmixingByAlpha(engine, config, model, data, {
+      ...settings,
+      teacher,
+      progress: step,
+    })) {
       for (const side of SIDES) {
         const errors = score[side];
         if (!errors) continue;
@@ -82,7 +91,14 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
   separability: async (engine, { config, model, teacher, data }, { alphas, images, fitImages }, { step }) => {
     const { mask, maskRatio } = config.masking;
     const settings = { alphas, images, fitImages, mask, maskRatio, seed: config.training.seed };
-    const { fitted, branches } = await evaluateSeparability(engine, { imae: model, teacher, baselines: [], data, settings, progress: step });
+    const { fitted, branches } = await evaluateSeparability(engine, {
+      imae: model,
+      teacher,
+      baselines: [],
+      data,
+      settings,
+      progress: step,
+    });
     const values: Record<string, number> = {};
     for (const { source, target, alpha, tokens, r2 } of fitted) {
       if (tokens === 'patches') values[`r2.${source.id}.${target}@${alpha}`] = r2.value;
@@ -96,15 +112,40 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
 
   probe: async (engine, { model, data, config }, { probeEpochs: epochs, probeBlr: blr, probeCrop: crop }, { step }) => {
     const views = { crop, flip: crop !== null };
-    const settings = { ...PROBE_DEFAULTS, ...lengthOf(epochs, PROBE_DEFAULTS), ...views, blr, seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runProbe(engine, { model, probed: 'trained', data, settings, watcher: { ...SILENT, step } });
+    const settings = {
+      ...PROBE_DEFAULTS,
+      ...lengthOf(epochs, PROBE_DEFAULTS),
+      ...views,
+      blr,
+      seed: config.training.seed,
+      batch: CLASSIFIER_BATCH,
+    };
+    const { top1, top5 } = await runProbe(engine, {
+      model,
+      probed: 'trained',
+      data,
+      settings,
+      watcher: { ...SILENT, step },
+    });
     return { 'probe.top1': top1, 'probe.top5': top5 };
   },
 
   finetune: async (engine, { model, data, config }, { finetuneEpochs: epochs }, { step, finetuning }) => {
     if (epochs === 0) return {};
-    const settings = { ...FINETUNE_DEFAULTS, ...lengthOf(epochs, FINETUNE_DEFAULTS), seed: config.training.seed, batch: CLASSIFIER_BATCH };
-    const { top1, top5 } = await runFinetune(engine, { model, from: 'trained', data, settings, watcher: { ...SILENT, step }, ...(finetuning ? { sitting: finetuning } : {}) });
+    const settings = {
+      ...FINETUNE_DEFAULTS,
+      ...lengthOf(epochs, FINETUNE_DEFAULTS),
+      seed: config.training.seed,
+      batch: CLASSIFIER_BATCH,
+    };
+    const { top1, top5 } = await runFinetune(engine, {
+      model,
+      from: 'trained',
+      data,
+      settings,
+      watcher: { ...SILENT, step },
+      ...(finetuning ? { sitting: finetuning } : {}),
+    });
     return { 'finetune.top1': top1, 'finetune.top5': top5 };
   },
 };
@@ -112,14 +153,22 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
 const SILENT: LearningWatcher = { begin: () => undefined, step: () => undefined, epoch: () => undefined };
 
 /** A shorter recipe keeps its share of warm-up. */
-function lengthOf(epochs: number, recipe: { readonly epochs: number; readonly warmupEpochs: number }): { epochs: number; warmupEpochs: number } {
+function lengthOf(
+  epochs: number,
+  recipe: { readonly epochs: number; readonly warmupEpochs: number },
+): { epochs: number; warmupEpochs: number } {
   return { epochs, warmupEpochs: (recipe.warmupEpochs * epochs) / recipe.epochs };
 }
 
 /** What training took, the teacher's with it: steps, images shown (both of a pair) and arithmetic. */
 function budget({ config, teacherConfig, data }: MeasuredRun): CellValues {
   const phases: readonly (readonly [Config, Phase])[] =
-    config.training.mode === 'mae' ? [[config, 'mae']] : [[teacherConfig, 'teacher'], [config, 'imae']];
+    config.training.mode === 'mae'
+      ? [[config, 'mae']]
+      : [
+          [teacherConfig, 'teacher'],
+          [config, 'imae'],
+        ];
   const sums = { steps: 0, images: 0, flops: 0 };
   for (const [of, phase] of phases) {
     const { steps } = planPhase(of, phase, data.train.count);

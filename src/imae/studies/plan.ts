@@ -36,7 +36,10 @@ export function findStudy(name: string): Study {
   if (found) return found;
   const names = STUDIES.map((study) => study.name);
   const near = nearest(name, names);
-  throw new UserError(`There is no study '${name}'.${near === undefined ? '' : ` Did you mean ${near}?`} Studies are ${names.join(', ')}.`, { usage: true });
+  throw new UserError(
+    `There is no study '${name}'.${near === undefined ? '' : ` Did you mean ${near}?`} Studies are ${names.join(', ')}.`,
+    { usage: true },
+  );
 }
 
 /**
@@ -48,19 +51,26 @@ export function planRuns(plan: StudyPlan, trainingImages: number): StudyRun[] {
   const { base, seeds } = plan;
   const teachers: string[] = [];
   return seeds.flatMap((seed) =>
-    findStudy(plan.study).cells(base, trainingImages).map((cell): StudyRun => {
-      const trainsImae = cell.settings.training?.mode !== 'mae';
-      const withSeed = (values: object): Config => resolveConfig(layersOf(base, cell, seed, values));
-      const given = base.teacher.checkpoint;
-      const teacher = given === null ? teacherOf(base, cell, seed, teachers) : undefined;
-      return {
-        name: `${cell.name}-seed-${seed}`,
-        cell,
-        seed,
-        teacher,
-        configFor: (file) => withSeed(trainsImae ? { training: { mode: 'imae' }, teacher: { checkpoint: file } } : { teacher: { checkpoint: null } }),
-      };
-    }),
+    findStudy(plan.study)
+      .cells(base, trainingImages)
+      .map((cell): StudyRun => {
+        const trainsImae = cell.settings.training?.mode !== 'mae';
+        const withSeed = (values: object): Config => resolveConfig(layersOf(base, cell, seed, values));
+        const given = base.teacher.checkpoint;
+        const teacher = given === null ? teacherOf(base, cell, seed, teachers) : undefined;
+        return {
+          name: `${cell.name}-seed-${seed}`,
+          cell,
+          seed,
+          teacher,
+          configFor: (file) =>
+            withSeed(
+              trainsImae
+                ? { training: { mode: 'imae' }, teacher: { checkpoint: file } }
+                : { teacher: { checkpoint: null } },
+            ),
+        };
+      }),
   );
 }
 
@@ -79,9 +89,17 @@ function teacherOf(base: Config, cell: StudyCell, seed: number, known: string[])
   const { model = {}, masking, teacher = {}, data = {}, optimizer = {}, schedule = {} } = cell.settings;
   const kept: StudyCell = {
     ...cell,
-    settings: { model, teacher, data, optimizer, schedule, ...(masking?.maskRatio === undefined ? {} : { masking: { maskRatio: masking.maskRatio } }) },
+    settings: {
+      model,
+      teacher,
+      data,
+      optimizer,
+      schedule,
+      ...(masking?.maskRatio === undefined ? {} : { masking: { maskRatio: masking.maskRatio } }),
+    },
   };
-  const ofSeed = (value: number): Config => resolveConfig(layersOf(base, kept, value, { training: { mode: 'teacher' } }));
+  const ofSeed = (value: number): Config =>
+    resolveConfig(layersOf(base, kept, value, { training: { mode: 'teacher' } }));
   const key = JSON.stringify(ofSeed(0));
   if (!known.includes(key)) known.push(key);
   return { name: `teacher-${1 + known.indexOf(key)}-seed-${seed}`, config: ofSeed(seed) };
@@ -115,12 +133,21 @@ function flopsOf(config: Config, phase: 'teacher' | 'imae' | 'mae', trainingImag
 }
 
 /** The base in a sentence or two, for captions. */
-export function describeBase({ base, seeds, images, fitImages }: StudyPlan, data: string, trainingImages: number): string {
+export function describeBase(
+  { base, seeds, images, fitImages }: StudyPlan,
+  data: string,
+  trainingImages: number,
+): string {
   const { patch, dim, depth, heads, decoderDim, decoderDepth, decoderHeads } = studentSize(base);
   const steps = planPhase(base, 'imae', trainingImages).steps;
   const ofTeacher = planPhase(base, 'teacher', trainingImages).steps;
   const teacher = base.teacher.checkpoint === null ? `a teacher of ${ofTeacher} steps` : 'a given teacher';
-  const interval = seeds.length > 2 ? '; intervals: 95 %, Student’s t over seeds' : seeds.length > 1 ? '; ± in the table: 95 %, Student’s t, which is wide for two seeds' : '';
+  const interval =
+    seeds.length > 2
+      ? '; intervals: 95 %, Student’s t over seeds'
+      : seeds.length > 1
+        ? '; ± in the table: 95 %, Student’s t, which is wide for two seeds'
+        : '';
   return (
     `Images: ${data}, ${trainingImages.toLocaleString('en')} for training; where the cells don’t say otherwise, encoder ${dim}-${depth}-${heads}, ` +
     `decoder ${decoderDim}-${decoderDepth}-${decoderHeads}, patch ${patch}, mask ratio ${base.masking.maskRatio}, ${teacher} and i-MAE of ${steps} steps, ` +

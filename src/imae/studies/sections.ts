@@ -17,7 +17,12 @@ export function unmixingSections(table: Table, caption: string): FigureSection[]
         overAlpha(
           table,
           `score.${side}`,
-          { title: `Unmixing score of the ${side}`, y: SCORE, span: [0, 1], caption: `Held-out mixtures, removed patches; 1 is perfect, 0 no better than the mean image; above the dashed line a branch beats all three baselines. ${caption}` },
+          {
+            title: `Unmixing score of the ${side}`,
+            y: SCORE,
+            span: [0, 1],
+            caption: `Held-out mixtures, removed patches; 1 is perfect, 0 no better than the mean image; above the dashed line a branch beats all three baselines. ${caption}`,
+          },
           [{ title: 'needed to count as taken apart', name: `needed.${side}` }],
         ),
       ),
@@ -36,16 +41,31 @@ export function separabilityStudySections(table: Table, caption: string): Figure
       lead: 'From the encoder’s output on the mixture to the teacher’s on one image alone, by a linear map that is fitted on training images and measured on held-out ones.',
       figures: [
         ...SIDES.map((side) =>
-          overAlpha(table, `r2.imae.${side}`, { title: `Separability of the ${side}`, y: R2, span: [0, 1], caption: `Patch tokens of held-out mixtures. ${caption}` }, [
-            { title: 'the teacher on the mixture', name: `r2.teacher.${side}` },
-            { title: 'random encoder', name: `r2.random.${side}` },
-          ]),
+          overAlpha(
+            table,
+            `r2.imae.${side}`,
+            {
+              title: `Separability of the ${side}`,
+              y: R2,
+              span: [0, 1],
+              caption: `Patch tokens of held-out mixtures. ${caption}`,
+            },
+            [
+              { title: 'the teacher on the mixture', name: `r2.teacher.${side}` },
+              { title: 'random encoder', name: `r2.random.${side}` },
+            ],
+          ),
         ),
         ...nearest.map((side) =>
           overAlpha(
             table,
             `nearest.${side}`,
-            { title: `Retrieval by the ${side} branch`, y: 'share of mixtures', span: [0, 1], caption: `Share of held-out mixtures whose ${side} branch is nearest, of all teacher latents under the same mask, to that of the ${side} image; nothing is fitted. ${caption}` },
+            {
+              title: `Retrieval by the ${side} branch`,
+              y: 'share of mixtures',
+              span: [0, 1],
+              caption: `Share of held-out mixtures whose ${side} branch is nearest, of all teacher latents under the same mask, to that of the ${side} image; nothing is fitted. ${caption}`,
+            },
             [{ title: 'before training (from the teacher)', name: `nearest.before.${side}` }],
           ),
         ),
@@ -65,7 +85,9 @@ export function accuracySections(table: Table, caption: string): FigureSection[]
     {
       id: 'accuracy',
       title: 'Classification',
-      figures: kinds.map(({ name, title }) => overCells(table, name, { title, y: 'top-1 accuracy on held-out images', span: [0, 0.1], caption })),
+      figures: kinds.map(({ name, title }) =>
+        overCells(table, name, { title, y: 'top-1 accuracy on held-out images', span: [0, 0.1], caption }),
+      ),
     },
   ];
 }

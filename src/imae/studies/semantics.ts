@@ -7,11 +7,18 @@ const SHARES = [0, 0.25, 0.5, 0.75, 1];
 export const semantics: Study = {
   name: 'semantics',
   question: 'how much does mixing with images of the same class add to a linear probe and to fine-tuning',
-  lead: ['r is the probability that the second image of a mixture has the class of the first; “random” takes any image and no label.'],
+  lead: [
+    'r is the probability that the second image of a mixture has the class of the first; “random” takes any image and no label.',
+  ],
   measures: ['unmixing', 'probe', 'finetune'],
   cells: () => [
     { name: 'random', title: 'random pairs', reference: true, settings: { masking: { sameProb: 'random' } } },
-    ...SHARES.map((share) => ({ name: `r-${share}`, title: `r = ${share}`, x: share, settings: { masking: { sameProb: share } } })),
+    ...SHARES.map((share) => ({
+      name: `r-${share}`,
+      title: `r = ${share}`,
+      x: share,
+      settings: { masking: { sameProb: share } },
+    })),
   ],
   sections: (table, caption) => {
     const names = [

@@ -4,7 +4,9 @@ import type { Study, StudyCell } from './study';
 export const size: Study = {
   name: 'size',
   question: 'how do width and depth of the encoder act',
-  lead: ['The encoder of i-MAE, and of its teacher with it, at half and twice the width and the depth of the configuration.'],
+  lead: [
+    'The encoder of i-MAE, and of its teacher with it, at half and twice the width and the depth of the configuration.',
+  ],
   measures: ['unmixing', 'separability'],
   cells: ({ model: { dim, depth, heads } }) => {
     const cell = (name: string, settings: { dim: number; depth: number; heads: number }): StudyCell => ({
@@ -21,5 +23,9 @@ export const size: Study = {
       cell('twice-width', { dim: 2 * dim, depth, heads: 2 * heads }),
     ];
   },
-  sections: (table, caption) => [...unmixingSections(table, caption), ...separabilityStudySections(table, caption), tableSection(table, caption)],
+  sections: (table, caption) => [
+    ...unmixingSections(table, caption),
+    ...separabilityStudySections(table, caption),
+    tableSection(table, caption),
+  ],
 };

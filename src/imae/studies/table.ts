@@ -48,10 +48,12 @@ export class Table {
   /** A value less that of the reference, seed by seed: what the two have in common by their seed falls out. */
   difference(cell: StudyCell, name: string): OverSeeds | undefined {
     const reference = this.reference && this.bySeed(this.reference, name);
-    return overSeeds([...this.bySeed(cell, name)].flatMap(([seed, value]) => {
-      const other = reference?.get(seed);
-      return other === undefined ? [] : [value - other];
-    }));
+    return overSeeds(
+      [...this.bySeed(cell, name)].flatMap(([seed, value]) => {
+        const other = reference?.get(seed);
+        return other === undefined ? [] : [value - other];
+      }),
+    );
   }
 
   has(name: string): boolean {
@@ -99,7 +101,8 @@ export function overAlpha(
   references: readonly { readonly title: string; readonly name: string }[] = [],
 ): LinesFigure {
   const { alphas, cells } = table;
-  const line = (cell: StudyCell, key: string): ReturnType<typeof banded> => banded(alphas.map((alpha) => table.at(cell, `${key}@${alpha}`)));
+  const line = (cell: StudyCell, key: string): ReturnType<typeof banded> =>
+    banded(alphas.map((alpha) => table.at(cell, `${key}@${alpha}`)));
   return {
     kind: 'lines',
     title,
@@ -107,14 +110,26 @@ export function overAlpha(
     x: { title: 'α, weight of the subordinate', values: alphas },
     y: { title: y, ...(span ? { span } : {}) },
     lines: [
-      ...cells.map((cell) => ({ title: cell.title, ...line(cell, name), ...(cell.reference ? { reference: true } : {}) })),
+      ...cells.map((cell) => ({
+        title: cell.title,
+        ...line(cell, name),
+        ...(cell.reference ? { reference: true } : {}),
+      })),
       // Mostly it is alike in all cells; where it is not, the first that has it stands for itself.
       ...references.flatMap((reference) => {
-        const found = cells.map((cell) => ({ cell, values: line(cell, reference.name).values })).filter(({ values }) => values.some((value) => value !== null));
+        const found = cells
+          .map((cell) => ({ cell, values: line(cell, reference.name).values }))
+          .filter(({ values }) => values.some((value) => value !== null));
         const [first] = found;
         if (!first) return [];
         const isShared = found.every(({ values }) => String(values) === String(first.values));
-        return [{ title: isShared ? reference.title : `${reference.title}, ${first.cell.title}`, values: first.values, reference: true }];
+        return [
+          {
+            title: isShared ? reference.title : `${reference.title}, ${first.cell.title}`,
+            values: first.values,
+            reference: true,
+          },
+        ];
       }),
     ],
   };
@@ -158,7 +173,9 @@ export function overSetting(
         { title: named, ...banded(found) },
         ...levels.flatMap((cell): FigureLine[] => {
           const level = table.at(cell, name);
-          return level ? [{ title: `${named}, ${cell.title}`, values: placed.map(() => level.value), reference: true }] : [];
+          return level
+            ? [{ title: `${named}, ${cell.title}`, values: placed.map(() => level.value), reference: true }]
+            : [];
         }),
       ];
     }),
@@ -172,12 +189,20 @@ interface Column {
 }
 
 /** A row a cell, a column a value; means over α where a value is measured at each. */
-export function tableOf(table: Table, columns: readonly Column[], titled: Pick<Titled, 'title' | 'caption'>): TableFigure {
+export function tableOf(
+  table: Table,
+  columns: readonly Column[],
+  titled: Pick<Titled, 'title' | 'caption'>,
+): TableFigure {
   return tableFigure(table, table.cells, columns, (cell, name) => table.at(cell, name), titled);
 }
 
 /** The same less the reference, seed by seed. @returns none where there is no reference */
-export function differencesOf(table: Table, columns: readonly Column[], titled: Pick<Titled, 'title' | 'caption'>): TableFigure[] {
+export function differencesOf(
+  table: Table,
+  columns: readonly Column[],
+  titled: Pick<Titled, 'title' | 'caption'>,
+): TableFigure[] {
   const others = table.cells.filter((cell) => cell !== table.reference);
   if (!table.reference || others.length === 0) return [];
   return [tableFigure(table, others, columns, (cell, name) => table.difference(cell, name), titled, true)];
@@ -195,17 +220,31 @@ function tableFigure(
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;
-    const mean = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: isDifference ? 'exceptZero' : 'auto' }).replace('-', '−');
+    const mean = value
+      .toLocaleString('en', {
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+        signDisplay: isDifference ? 'exceptZero' : 'auto',
+      })
+      .replace('-', '−');
     return high === undefined || high === value ? mean : `${mean} ± ${(high - value).toFixed(digits)}`;
   };
   return {
     kind: 'table',
     title,
     caption,
-    columns: [{ title: 'cell' }, ...shown.map((column) => ({ title: column.title, numeric: true })), { title: 'seeds', numeric: true }],
+    columns: [
+      { title: 'cell' },
+      ...shown.map((column) => ({ title: column.title, numeric: true })),
+      { title: 'seeds', numeric: true },
+    ],
     rows: cells.map((cell) => {
       const found = shown.map(({ name }) => at(cell, name));
-      return [cell.title, ...found.map((each, index) => text(each, shown[index]?.digits)), String(Math.max(0, ...found.map((each) => each?.seeds ?? 0)))];
+      return [
+        cell.title,
+        ...found.map((each, index) => text(each, shown[index]?.digits)),
+        String(Math.max(0, ...found.map((each) => each?.seeds ?? 0))),
+      ];
     }),
   };
 }

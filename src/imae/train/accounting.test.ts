@@ -72,9 +72,12 @@ test('LC-MAE sees each image under two masks: twice the work and the activations
 });
 
 test('masks by attention cost the teacher’s encoder on the whole mixture', () => {
-  const flops = (mask: string): number => stepFlops(stepShape(resolveConfig([{ source: 'test', values: { preset: 'cifar', masking: { mask } } }]), 'imae'));
+  const flops = (mask: string): number =>
+    stepFlops(stepShape(resolveConfig([{ source: 'test', values: { preset: 'cifar', masking: { mask } } }]), 'imae'));
   // ViT-Tiny on 256 patches and the class token, forward: 2 · (12·192²·12·257 + 4·192·257²·12/2), for each of 256 images.
-  expect(flops('attention') - flops('random')).toBe(256 * 2 * (12 * 192 ** 2 * 12 * 257 + (4 * 192 * 257 ** 2 * 12) / 2));
+  expect(flops('attention') - flops('random')).toBe(
+    256 * 2 * (12 * 192 ** 2 * 12 * 257 + (4 * 192 * 257 ** 2 * 12) / 2),
+  );
   expect(flops('variance')).toBe(flops('random'));
 });
 
@@ -99,14 +102,22 @@ test('memory where blocks are computed twice: ViT-B, two-way, at batch 64, needs
 describe('advice where memory is short', () => {
   const advice = (values: object, room: { budget?: number; binding?: number }): string => {
     const config = resolveConfig([{ source: 'test', values }]);
-    return adviseOnMemory(config, 'imae', 1000, { budget: Infinity, binding: Infinity, ...room }, room.binding ? 'binding' : 'budget');
+    return adviseOnMemory(
+      config,
+      'imae',
+      1000,
+      { budget: Infinity, binding: Infinity, ...room },
+      room.binding ? 'binding' : 'budget',
+    );
   };
 
   test('names the fewest micro-batches that fit', () => {
     const config = { preset: 'cifar', model: { patch: 4 }, training: { batch: 256 } };
     const whole = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
     const bytes = (batch: number): number => estimateMemory({ ...whole, batch }, 1000 * 3072).total;
-    expect(advice(config, { budget: bytes(64) + 1 })).toMatch(/^Give --accumulate 4: .* 256 images, computed 64 at a time/);
+    expect(advice(config, { budget: bytes(64) + 1 })).toMatch(
+      /^Give --accumulate 4: .* 256 images, computed 64 at a time/,
+    );
     expect(advice(config, { budget: bytes(64) + 1 })).toMatch(/\. With --recompute blocks, 2 will do\. Else/);
     expect(advice(config, { budget: bytes(64) })).toMatch(/^Give --accumulate 8:/);
     const saving = { ...config, training: { batch: 256, recompute: 'blocks' } };
@@ -118,10 +129,13 @@ describe('advice where memory is short', () => {
   test('names blocks that are computed twice where that is enough, and both where it takes both', () => {
     const config = { preset: 'cifar', model: { patch: 4 }, training: { batch: 256 } };
     const whole = { size: cifar, branches: 2, maskRatio: 0.75, teacher: cifar } as const;
-    const bytes = (batch: number, recompute = false): number => estimateMemory({ ...whole, batch, recompute }, 1000 * 3072).total;
+    const bytes = (batch: number, recompute = false): number =>
+      estimateMemory({ ...whole, batch, recompute }, 1000 * 3072).total;
     expect(advice(config, { budget: bytes(128) + 1 })).toMatch(/^Give --recompute blocks: .* Or --accumulate 2: /);
     expect(advice(config, {})).toMatch(/^Give --recompute blocks: /); // nobody knows how much there is
-    expect(advice(config, { budget: bytes(1, true) + 1 })).toMatch(/^Give --recompute blocks --accumulate 256: .* 1 at a time/);
+    expect(advice(config, { budget: bytes(1, true) + 1 })).toMatch(
+      /^Give --recompute blocks --accumulate 256: .* 1 at a time/,
+    );
   });
 
   test('is a smaller model where weights alone are too many, and a smaller batch too where not', () => {

@@ -33,8 +33,7 @@ export function countParameters(size: ModelSize, branches: 1 | 2): ParameterCoun
   const patchValues = channels * patch ** 2;
   const encoder = linear(patchValues, dim) + dim + depth * block(dim) + 2 * dim;
   const decoderEmbed = branches * linear(dim, decoderDim);
-  const decoder =
-    decoderDim + decoderDepth * block(decoderDim) + 2 * decoderDim + linear(decoderDim, patchValues);
+  const decoder = decoderDim + decoderDepth * block(decoderDim) + 2 * decoderDim + linear(decoderDim, patchValues);
   return {
     encoder,
     decoderEmbed,
@@ -98,7 +97,16 @@ export function stepShape(config: Config, phase: Phase): StepShape {
  * hidden; the products of attention count by half. Only the blocks count: embeddings, norms, losses and the optimizer do not, nor
  * what is computed a second time.
  */
-export function stepFlops({ size, branches, maskRatio, batch, masks = 1, teacher, teacherSeesMixture, guide }: StepShape): number {
+export function stepFlops({
+  size,
+  branches,
+  maskRatio,
+  batch,
+  masks = 1,
+  teacher,
+  teacherSeesMixture,
+  guide,
+}: StepShape): number {
   const visible = visiblePatches(size, maskRatio) + 1;
   const all = patchCount(size) + 1;
   const encoder = blocksForward(size.dim, size.depth, visible);
@@ -111,7 +119,8 @@ export function stepFlops({ size, branches, maskRatio, batch, masks = 1, teacher
 
 /** Model arithmetic of all steps of a run, by the same rule. */
 export function runFlops(config: Config, trainingImages: number): number {
-  const ofPhase = (phase: Phase): number => planPhase(config, phase, trainingImages).steps * stepFlops(stepShape(config, phase));
+  const ofPhase = (phase: Phase): number =>
+    planPhase(config, phase, trainingImages).steps * stepFlops(stepShape(config, phase));
   return phasesOf(config).reduce((sum, phase) => sum + ofPhase(phase), 0);
 }
 
@@ -154,7 +163,8 @@ export function estimateMemory(shape: StepShape, imageBytes: number): MemoryEsti
   const images = 4 * (1 + branches) * pixels;
   const predictions = 4 * 2 * branches * pixels;
   const insides = (blockBytes + 4) * Math.max(encoderBlock, decoderBlock);
-  const activations = images + (recompute ? 4 * inputs + Math.max(insides, predictions) : blockBytes * inputs + predictions);
+  const activations =
+    images + (recompute ? 4 * inputs + Math.max(insides, predictions) : blockBytes * inputs + predictions);
   const { trained, positions } = countParameters(size, branches);
   const frozen = teacher ? countParameters(teacher, 1) : undefined;
   const copy = isHalf ? 2 : 0;
@@ -173,7 +183,11 @@ function largestTensor({ size, branches, maskRatio, batch, masks = 1, precision 
   const all = patchCount(size) + 1;
   const pixels = size.channels * size.image ** 2;
   const element = precision === 'f16' ? 2 : 4;
-  return batch * masks * Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim);
+  return (
+    batch *
+    masks *
+    Math.max(4 * 2 * pixels, element * visible * 4 * size.dim, element * branches * all * 4 * size.decoderDim)
+  );
 }
 
 /**
@@ -207,7 +221,8 @@ export function adviseOnMemory(
     return `Give --recompute blocks: the same bits from less memory, for up to a third more work. ${other}Else a smaller --batch or model.`;
   }
   if (enough !== undefined) {
-    const fewer = recomputing !== undefined && recomputing < enough ? ` With --recompute blocks, ${recomputing} will do.` : '';
+    const fewer =
+      recomputing !== undefined && recomputing < enough ? ` With --recompute blocks, ${recomputing} will do.` : '';
     return `Give --accumulate ${enough}: ${parts(enough)}.${fewer} Else a smaller --batch or model.`;
   }
   if (recomputing !== undefined) {
@@ -215,6 +230,7 @@ export function adviseOnMemory(
   }
   const { dim, decoderDim } = shape.size;
   const weightsFit =
-    estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget && 16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
+    estimateMemory({ ...shape, batch: 0 }, setBytes).total < room.budget &&
+    16 * Math.max(dim, decoderDim) ** 2 <= room.binding;
   return `Give a smaller model (--dim, --depth)${weightsFit ? ', larger patches (--patch) or a smaller --batch' : ''}.`;
 }

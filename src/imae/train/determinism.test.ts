@@ -108,7 +108,10 @@ describe('in one process', () => {
     await expect(runAlone(shorter, { store, resume: store.resumePoint() })).rejects.toThrow(
       /training\.budget is \{"steps":2\}, but the checkpoint was trained with \{"steps":3\}/,
     );
-    await runAlone({ ...RANDOM, training: { ...RANDOM.training, budget: { steps: 3 } }, logging: { logEvery: 2 } }, { store, resume: store.resumePoint() });
+    await runAlone(
+      { ...RANDOM, training: { ...RANDOM.training, budget: { steps: 3 } }, logging: { logEvery: 2 } },
+      { store, resume: store.resumePoint() },
+    );
   });
 
   it('a setting that is meant to change does so from the next step on, and the run is then another one', async () => {
@@ -117,8 +120,12 @@ describe('in one process', () => {
     const store = new MemoryStore();
     await runAlone(RANDOM, { store, stopAfter: 4 });
     const before = store.checkpoints.at(-1);
-    await expect(runAlone(slower, { store, resume: store.resumePoint() })).rejects.toThrow(/optimizer\.learningRate is {"lr":0\.001}/);
-    await expect(runAlone({ ...slower, training: { seed: 6 } }, { store, resume: store.resumePoint(), changed })).rejects.toThrow(/training\.seed/);
+    await expect(runAlone(slower, { store, resume: store.resumePoint() })).rejects.toThrow(
+      /optimizer\.learningRate is {"lr":0\.001}/,
+    );
+    await expect(
+      runAlone({ ...slower, training: { seed: 6 } }, { store, resume: store.resumePoint(), changed }),
+    ).rejects.toThrow(/training\.seed/);
     expect(store.checkpoints.at(-1)).toBe(before);
 
     const again = new MemoryStore();
@@ -134,23 +141,33 @@ describe('in one process', () => {
     again.appendMetrics = () => {
       throw full;
     };
-    await expect(runAlone({ ...slower, logging: { scoreEvery: 0, checkpointEvery: 0 } }, { store: again, resume: again.resumePoint(), changed })).rejects.toBe(full);
+    await expect(
+      runAlone(
+        { ...slower, logging: { scoreEvery: 0, checkpointEvery: 0 } },
+        { store: again, resume: again.resumePoint(), changed },
+      ),
+    ).rejects.toBe(full);
     again.appendMetrics = (line) => void again.lines.push(line);
     expect(again.checkpoints.at(-1)).toMatchObject({ phase: 'imae', step: 2, model: before?.model });
     const resumed = await runAlone(slower, { store: again, resume: again.resumePoint() });
     expect(resumed.steps).toEqual(whole.steps);
     expect(again.checkpoints.at(-1)).toEqual(store.checkpoints.at(-1));
-    await expect(runAlone(RANDOM, { store: again, resume: again.resumePoint() })).rejects.toThrow(/optimizer\.learningRate/);
+    await expect(runAlone(RANDOM, { store: again, resume: again.resumePoint() })).rejects.toThrow(
+      /optimizer\.learningRate/,
+    );
   });
 
-  it.each(['two-way', 'subordinate'] as const)('blocks that are computed twice leave every bit as it was: %s', async (branches) => {
-    const settings = { ...RANDOM, imae: { branches }, model: { depth: 2, decoderDepth: 2 } };
-    const [kept, again] = [
-      await runAlone(settings),
-      await runAlone({ ...settings, training: { recompute: 'blocks' } }),
-    ];
-    expect(traces(again)).toEqual(traces(kept));
-  });
+  it.each(['two-way', 'subordinate'] as const)(
+    'blocks that are computed twice leave every bit as it was: %s',
+    async (branches) => {
+      const settings = { ...RANDOM, imae: { branches }, model: { depth: 2, decoderDepth: 2 } };
+      const [kept, again] = [
+        await runAlone(settings),
+        await runAlone({ ...settings, training: { recompute: 'blocks' } }),
+      ];
+      expect(traces(again)).toEqual(traces(kept));
+    },
+  );
 
   it('in micro-batches and with blocks computed twice, too: bit for bit, and resumed with the blocks kept', async () => {
     const settings = { ...RANDOM, model: { depth: 2 }, training: { accumulate: 4 } };
@@ -200,28 +217,35 @@ describe('kernels', () => {
     }
   });
 
-  it.each(['kernels for GPUs', 'kernels for software adapters'])('all ways to do a dispatch give the same curve bit for bit: %s', { tags: ['thorough'], timeout: 300_000 }, async (variant) => {
-    const engine: Engine = await testEngine();
-    try {
-      const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
-      let asked: Engine['choices']['asked'] = [];
-      const run = async (entries: Record<string, string>): Promise<unknown> => {
-        const fresh = engineVariants(engine)[variant] as Engine;
-        fresh.choices.adopt(entries);
-        const { steps, store } = await tinyRun(fresh, settings);
-        expect(fresh.choices.unknown).toEqual([]);
-        asked = fresh.choices.asked;
-        return { steps, checkpoints: store.checkpoints };
-      };
-      const byRule = await run({});
-      expect(asked.length).toBeGreaterThan(20);
-      // None as by rule, and here this one, there that one.
-      const other = asked.map(({ key, ways }, index) => [key, variantName(ways[1 + (index % (ways.length - 1))] as KernelVariant)]);
-      expect(await run(Object.fromEntries(other) as Record<string, string>)).toEqual(byRule);
-    } finally {
-      engine.dispose();
-    }
-  });
+  it.each(['kernels for GPUs', 'kernels for software adapters'])(
+    'all ways to do a dispatch give the same curve bit for bit: %s',
+    { tags: ['thorough'], timeout: 300_000 },
+    async (variant) => {
+      const engine: Engine = await testEngine();
+      try {
+        const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
+        let asked: Engine['choices']['asked'] = [];
+        const run = async (entries: Record<string, string>): Promise<unknown> => {
+          const fresh = engineVariants(engine)[variant] as Engine;
+          fresh.choices.adopt(entries);
+          const { steps, store } = await tinyRun(fresh, settings);
+          expect(fresh.choices.unknown).toEqual([]);
+          asked = fresh.choices.asked;
+          return { steps, checkpoints: store.checkpoints };
+        };
+        const byRule = await run({});
+        expect(asked.length).toBeGreaterThan(20);
+        // None as by rule, and here this one, there that one.
+        const other = asked.map(({ key, ways }, index) => [
+          key,
+          variantName(ways[1 + (index % (ways.length - 1))] as KernelVariant),
+        ]);
+        expect(await run(Object.fromEntries(other) as Record<string, string>)).toEqual(byRule);
+      } finally {
+        engine.dispose();
+      }
+    },
+  );
 });
 
 describe('in separate processes', () => {

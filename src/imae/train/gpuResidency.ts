@@ -9,7 +9,11 @@ import type { Config, Phase } from '../config/config';
 const LARGEST_SHARE = 0.5;
 
 /** Whether a set stays on the GPU as a whole: in memory it must be, and, unless the user says so, leave room for the model. */
-export function staysOnGpu({ pool }: { readonly pool: Pick<Engine['pool'], 'budget'> }, { data }: Config, set: TrainingSet): boolean {
+export function staysOnGpu(
+  { pool }: { readonly pool: Pick<Engine['pool'], 'budget'> },
+  { data }: Config,
+  set: TrainingSet,
+): boolean {
   if (!isInMemory(set) || data.stream === 'yes') return false;
   return data.stream === 'no' || set.count * imageBytes(set) <= LARGEST_SHARE * pool.budget;
 }
@@ -28,5 +32,7 @@ export function stepImages(
   set: TrainingSet,
   counts: { readonly perStep: number; readonly perPart: number },
 ): ImageUploader {
-  return isInMemory(set) && staysOnGpu(engine, config, set) ? new ResidentImages(engine, set) : new StreamedImages(engine, set, counts);
+  return isInMemory(set) && staysOnGpu(engine, config, set)
+    ? new ResidentImages(engine, set)
+    : new StreamedImages(engine, set, counts);
 }

@@ -53,11 +53,17 @@ describe('the identity of a run', () => {
       return 'accepted';
     };
     expect(await refusal(tinyConfig(), TINY_DATA, teacherOf(1, 2))).toBe('accepted');
-    expect(await refusal(tinyConfig({ model: { depth: 2 } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^model\.depth is 2, .* 1\./);
-    expect(await refusal(tinyConfig({ device: { kernels: 'plain' } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^device\.kernels is "plain"/);
+    expect(await refusal(tinyConfig({ model: { depth: 2 } }), TINY_DATA, teacherOf(1, 2))).toMatch(
+      /^model\.depth is 2, .* 1\./,
+    );
+    expect(await refusal(tinyConfig({ device: { kernels: 'plain' } }), TINY_DATA, teacherOf(1, 2))).toMatch(
+      /^device\.kernels is "plain"/,
+    );
     const held = { ...TINY_DATA, test: TINY_DATA.train };
     expect(await refusal(tinyConfig(), held, teacherOf(1, 2))).toMatch(/^--data: .*other images/);
-    expect(await refusal(tinyConfig({ training: { seed: 6 } }), TINY_DATA, teacherOf(1, 2))).toMatch(/^training\.seed is 6/);
+    expect(await refusal(tinyConfig({ training: { seed: 6 } }), TINY_DATA, teacherOf(1, 2))).toMatch(
+      /^training\.seed is 6/,
+    );
     const brighter = withImages((images) => (images[images.length - 1] = (images.at(-1) ?? 0) ^ 1));
     expect(await refusal(tinyConfig(), brighter, teacherOf(1, 2))).toMatch(/^--data: .*other images/);
     const labels = TINY_DATA.train.labels.slice().reverse();
@@ -72,8 +78,12 @@ describe('the identity of a run', () => {
     const state = stateOf(await identify(tinyConfig(), seenBy('Chrome'), undefined));
     assertSameRun(state, await identify(tinyConfig(), seenBy('Chrome'), undefined));
     const inNode = await identify(tinyConfig(), TINY_DATA, undefined);
-    expect(() => assertSameRun(state, inNode)).toThrow(/decoded by Chrome, which gives other pixels than Node: .* in Chrome alone/);
-    expect(() => assertSameRun(stateOf(inNode), { ...inNode, data: `${inNode.data} decoded by Firefox` })).toThrow(/decoded by Node, .* than Firefox/);
+    expect(() => assertSameRun(state, inNode)).toThrow(
+      /decoded by Chrome, which gives other pixels than Node: .* in Chrome alone/,
+    );
+    expect(() => assertSameRun(stateOf(inNode), { ...inNode, data: `${inNode.data} decoded by Firefox` })).toThrow(
+      /decoded by Node, .* than Firefox/,
+    );
   });
 
   it('must be in the checkpoint', async () => {

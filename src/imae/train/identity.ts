@@ -75,9 +75,14 @@ export async function identify(config: Config, data: TrainTest, teacher: NamedFi
  * @param changed settings, as `optimizer.learningRate`, that are meant to differ from here on
  * @throws UserError that names what changed
  */
-export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, changed: ReadonlySet<string> = new Set()): void {
+export function assertSameRun(
+  { name, file }: NamedFile,
+  now: RunIdentity,
+  changed: ReadonlySet<string> = new Set(),
+): void {
   const then = parse(file.metadata['run']);
-  if (!then) throw new UserError(`${name} does not say which run it is of. It was not saved by this program: start a new run.`);
+  if (!then)
+    throw new UserError(`${name} does not say which run it is of. It was not saved by this program: start a new run.`);
   for (const [setting, value] of Object.entries(now.settings)) {
     const before = then.settings[setting] ?? valueBefore(setting);
     if (before === value || changed.has(setting)) continue;
@@ -93,8 +98,10 @@ export function assertSameRun({ name, file }: NamedFile, now: RunIdentity, chang
         `it goes on, bit for bit, in ${decoderOf(then.data)} alone.`,
     );
   }
-  if (then.data !== now.data) throw new UserError(`--data: these are other images than the run has seen so far. ${restore}`);
-  if (then.teacher !== now.teacher) throw new UserError(`--teacher: this is another teacher than the run has had so far. ${restore}`);
+  if (then.data !== now.data)
+    throw new UserError(`--data: these are other images than the run has seen so far. ${restore}`);
+  if (then.teacher !== now.teacher)
+    throw new UserError(`--teacher: this is another teacher than the run has had so far. ${restore}`);
 }
 
 /** What held for runs that were begun before there was a setting. */

@@ -156,7 +156,8 @@ describe('an encoder on all tokens with a key mask equals the encoder on gathere
   };
   it('with 1 of 16 patches visible', () => isGathered(1, ['kernels for software adapters']));
   it('with 5 of 16 patches visible', { tags: ['thorough'] }, () =>
-    isGathered(5, ['kernels for GPUs', 'kernels for software adapters', 'plain kernels']));
+    isGathered(5, ['kernels for GPUs', 'kernels for software adapters', 'plain kernels']),
+  );
 
   it('and without the mask it does not', async () => {
     const gathered = await run(engine, 5, 'gathered');

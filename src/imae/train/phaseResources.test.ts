@@ -10,7 +10,9 @@ it.each([
   // Half of the memory is less than the images take: by default they are not kept there.
   const engine = await openEngine({ budget: 60_000 });
   try {
-    await expect(allocatePhase(engine, tinyConfig({ data: { stream } }), 'teacher', TINY_DATA)).rejects.toThrow(message);
+    await expect(allocatePhase(engine, tinyConfig({ data: { stream } }), 'teacher', TINY_DATA)).rejects.toThrow(
+      message,
+    );
     expect(engine.pool.liveBuffers).toBe(0);
   } finally {
     engine.dispose();

@@ -36,7 +36,12 @@ function assertPrecision(engine: Engine, { device: { precision } }: Config): voi
 /**
  * @throws UserError where the adapter has no room for it: what to change; or cannot compute in the precision that is asked for
  */
-export async function allocatePhase(engine: Engine, config: Config, phase: Phase, data: TrainTest): Promise<PhaseResources> {
+export async function allocatePhase(
+  engine: Engine,
+  config: Config,
+  phase: Phase,
+  data: TrainTest,
+): Promise<PhaseResources> {
   assertPrecision(engine, config);
   const owned: { dispose(): void }[] = [];
   const own = <T extends { dispose(): void }>(resource: T): T => {
@@ -47,10 +52,13 @@ export async function allocatePhase(engine: Engine, config: Config, phase: Phase
   try {
     const model = makeModel(engine, config, phase);
     own(model.parameters);
-    const teacher = phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
+    const teacher =
+      phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
     if (teacher) own(teacher.parameters);
     const trainer = own(await Trainer.create(engine, config, phase, data.train, model, teacher));
-    const unmixer = own(await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH, { mask: maskOf(config, phase), teacher }));
+    const unmixer = own(
+      await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH, { mask: maskOf(config, phase), teacher }),
+    );
     await engine.settle(); // memory that the device does not have is reported late
     return { model, teacher, trainer, unmixer, dispose };
   } catch (error) {

@@ -36,7 +36,11 @@ describe('precision f16', () => {
     expect(engine.pool.liveBuffers).toBe(0);
     return result;
   };
-  const traces = ({ steps, store }: TinyRun): unknown => ({ steps, lines: store.timeless, checkpoints: store.checkpoints });
+  const traces = ({ steps, store }: TinyRun): unknown => ({
+    steps,
+    lines: store.timeless,
+    checkpoints: store.checkpoints,
+  });
 
   /** The gradient of every parameter of a vanilla MAE, and its loss. */
   async function gradients(config: Config): Promise<ReadonlyMap<string, Float32Array>> {
@@ -57,7 +61,10 @@ describe('precision f16', () => {
     const found = new Map([['loss', (await program.read(loss)) as Float32Array]]);
     const scale = scaling ? ((await readTensor(engine, scaling.scale))[0] as number) : 1;
     for (const { name, grad } of model.parameters.arenas.flatMap(({ members }): readonly Parameter[] => members)) {
-      found.set(name, ((await program.read(grad)) as Float32Array).map((value) => value / scale));
+      found.set(
+        name,
+        ((await program.read(grad)) as Float32Array).map((value) => value / scale),
+      );
     }
     for (const owner of [program, scaling, model.parameters]) owner?.dispose();
     return found;
@@ -88,7 +95,9 @@ describe('precision f16', () => {
     expect(store.timeless).toEqual(first.store.timeless);
     expect(store.checkpoints.at(-1)).toEqual(first.store.checkpoints.at(-1));
     expect(first.store.lines[0]).toMatchObject({ lossScale: 65536, skippedSteps: 0 });
-    await expect(tinyRun(engine, tinyConfig(), { store, resume: store.resumePoint() })).rejects.toThrow(/device\.precision/);
+    await expect(tinyRun(engine, tinyConfig(), { store, resume: store.resumePoint() })).rejects.toThrow(
+      /device\.precision/,
+    );
   });
 
   it('ends within 1 % of the loss of f32', async () => {

@@ -62,7 +62,10 @@ describe('profiling some steps of a run', () => {
     expect(onGpu).toHaveLength(profiles.reduce((sum, { dispatches, steps }) => sum + dispatches * steps.length, 0));
     const inEvents = onGpu.reduce((sum, { begin, end }) => sum + 1000 * (end - begin), 0);
     const inRows = profiles.flatMap(({ rows, steps }) => rows.map((row) => row.milliseconds * steps.length));
-    expect(inEvents).toBeCloseTo(inRows.reduce((sum, value) => sum + value, 0), 6);
+    expect(inEvents).toBeCloseTo(
+      inRows.reduce((sum, value) => sum + value, 0),
+      6,
+    );
     for (const [index, { begin, end }] of onGpu.entries()) {
       expect(end).toBeGreaterThanOrEqual(begin);
       expect(begin).toBeGreaterThanOrEqual(onGpu[index - 1]?.begin ?? 0);

@@ -40,7 +40,10 @@ export class StepProfiler {
    * @param submit runs the step's programs, one after the other, by what it is given
    * @throws EngineError as `TensorProgram.run`, or `profile`
    */
-  async step(step: number, submit: (run: (program: TensorProgram) => void | Promise<void>) => Promise<void>): Promise<void> {
+  async step(
+    step: number,
+    submit: (run: (program: TensorProgram) => void | Promise<void>) => Promise<void>,
+  ): Promise<void> {
     const { collected } = this;
     const kind = collected?.kinds.shift();
     if (!collected || kind === undefined || kind === 'warm') {
@@ -172,7 +175,8 @@ function rowsOf(timed: readonly TimedDispatch[], steps: number): ProfileRow[] {
   const rows = [...groups.values()].map((group): ProfileRow => {
     const [first] = group as [TimedDispatch];
     const own = busySeconds(group);
-    const sum = (of: (dispatch: Dispatch) => number): number => group.reduce((total, { dispatch }) => total + of(dispatch), 0);
+    const sum = (of: (dispatch: Dispatch) => number): number =>
+      group.reduce((total, { dispatch }) => total + of(dispatch), 0);
     return {
       kernel: first.dispatch.kernel.name,
       work: workOf(first.dispatch),

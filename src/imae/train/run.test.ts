@@ -165,8 +165,16 @@ describe('a run', () => {
     });
 
     it.each([
-      ['a weight that overflows: there is no good checkpoint yet', 3e38, /Phase imae, step 0: pixelSubordinate is NaN.*There is no checkpoint yet/],
-      ['a weight that is not finite: the file is refused', Infinity, /^t has values in 'blocks\.0\.attn\.proj\.bias' that are no finite numbers/],
+      [
+        'a weight that overflows: there is no good checkpoint yet',
+        3e38,
+        /Phase imae, step 0: pixelSubordinate is NaN.*There is no checkpoint yet/,
+      ],
+      [
+        'a weight that is not finite: the file is refused',
+        Infinity,
+        /^t has values in 'blocks\.0\.attn\.proj\.bias' that are no finite numbers/,
+      ],
     ])('%s', async (_, value, message) => {
       const broken = withTensor(teacher, 'blocks.0.attn.proj.bias', ({ shape }) =>
         storedTensor(shape, new Float32Array(16).fill(value)),
@@ -234,7 +242,15 @@ describe('node train.js', () => {
     expect(out).toMatch(/^adapter +\S/m);
     expect(out).toMatch(/unmixing score subordinate -?\d\.\d\d/);
     expect(out).toMatch(/^ +dominant( +-?\d\.\d+){5}$/m);
-    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'config.json', 'kernels.json', 'metrics.jsonl', 'panels', 'report.html', 'sessions.jsonl']);
+    expect(readdirSync(folder).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'kernels.json',
+      'metrics.jsonl',
+      'panels',
+      'report.html',
+      'sessions.jsonl',
+    ]);
     expect(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))).toEqual(tinyConfig());
 
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
@@ -254,7 +270,16 @@ describe('node train.js', () => {
     for (const line of steps) {
       const parts = line['phase'] === 'imae' ? PAIR_PARTS : ['pixel'];
       const pairs = line['phase'] === 'imae' ? ['sameClass'] : [];
-      expect(Object.keys(line)).toEqual(['phase', 'step', 'loss', ...parts, ...pairs, 'lr', 'gradNorm', 'imagesPerSecond']);
+      expect(Object.keys(line)).toEqual([
+        'phase',
+        'step',
+        'loss',
+        ...parts,
+        ...pairs,
+        'lr',
+        'gradNorm',
+        'imagesPerSecond',
+      ]);
       for (const name of ['loss', ...parts, 'gradNorm', 'imagesPerSecond']) expect(line[name], name).toBeGreaterThan(0);
       const sum = parts.reduce((total, part) => total + (line[part] as number), 0);
       expect(Math.abs(sum / (line['loss'] as number) - 1)).toBeLessThan(1e-6);

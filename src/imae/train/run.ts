@@ -3,7 +3,16 @@ import type { ImageGrid } from '../../report/imageGrid';
 import { readSafetensors, type Safetensors } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
 import type { Engine } from '../../gpu/engine';
-import { assertIntact, digestTensors, loadModel, loadState, saveModel, saveState, startFromTeacher, trainedAs } from '../checkpoint/checkpoint';
+import {
+  assertIntact,
+  digestTensors,
+  loadModel,
+  loadState,
+  saveModel,
+  saveState,
+  startFromTeacher,
+  trainedAs,
+} from '../checkpoint/checkpoint';
 import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from '../config/config';
 import { PHASE_TITLES } from '../config/describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
@@ -104,7 +113,8 @@ export async function runTraining(
   const phases = phasesOf(config);
   const { resume } = options;
   const first = resume ? phases.indexOf(resume.phase) : 0;
-  if (first < 0) throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
+  if (first < 0)
+    throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
   const identity = await checkResumption(config, data, options);
   let result: RunResult = {};
   for (const phase of phases.slice(first)) {
@@ -146,7 +156,10 @@ export async function checkResumption(
 
 function teacherFile(store: RunStore, options: RunOptions): NamedFile {
   const teacher = options.teacher ?? store.finished('teacher');
-  if (!teacher) throw new UserError('i-MAE needs a teacher, and there is none. Give --teacher FILE; a run that is resumed needs its checkpoints/teacher-….');
+  if (!teacher)
+    throw new UserError(
+      'i-MAE needs a teacher, and there is none. Give --teacher FILE; a run that is resumed needs its checkpoints/teacher-….',
+    );
   return teacher;
 }
 
@@ -190,7 +203,7 @@ class PhaseRun {
     const { scoreEvery, checkpointEvery, panelsEvery } = config.logging;
     watcher.phase(phase, trainer.plan, this.start);
     let score: UnmixingScore | undefined;
-    for (let done = this.start; ; ) {
+    for (let done = this.start; ;) {
       // Also where it was left: the lines from there on were taken back, a score among them.
       const due = (every: number): boolean => done === steps || (every > 0 && done > 0 && done % every === 0);
       const stop = done < steps && watcher.stopRequested();
@@ -228,7 +241,18 @@ class PhaseRun {
         const { step, loss, parts, lr, gradNorm, scaling, sameClass } = metrics;
         const inHalf = scaling ? { lossScale: scaling.scale, skippedSteps: scaling.skipped } : {};
         const pairs = sameClass === undefined ? {} : { sameClass };
-        store.appendMetrics({ phase, step, loss, ...parts, ...pairs, lr, gradNorm, ...inHalf, imagesPerSecond: round(imagesPerSecond), ...waiting });
+        store.appendMetrics({
+          phase,
+          step,
+          loss,
+          ...parts,
+          ...pairs,
+          lr,
+          gradNorm,
+          ...inHalf,
+          imagesPerSecond: round(imagesPerSecond),
+          ...waiting,
+        });
         if (counted >= SHORTEST_WINDOW) [since, counted, waited] = [now, 0, undefined];
       }
       return watcher.stopRequested();
@@ -246,7 +270,9 @@ class PhaseRun {
   }
 
   private notFinite(step: number, what: string): DivergedError {
-    const kept = this.lastCheckpoint ? `The last good checkpoint is ${this.lastCheckpoint}` : 'There is no checkpoint yet';
+    const kept = this.lastCheckpoint
+      ? `The last good checkpoint is ${this.lastCheckpoint}`
+      : 'There is no checkpoint yet';
     return new DivergedError(
       `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
         `Start a new run with a lower learning rate${this.config.optimizer.muon > 0 ? ', a lower --muon' : ''} or --clip-norm 1.`,

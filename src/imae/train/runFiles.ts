@@ -53,7 +53,10 @@ export function runName(now: Date, preset: string): string {
 }
 
 /** The names of a checkpoint's two files: the model alone, with the published parameter names, and all else that resuming needs. */
-export function checkpointFiles({ phase, step }: RunPosition<Trained>): { readonly model: string; readonly state: string } {
+export function checkpointFiles({ phase, step }: RunPosition<Trained>): {
+  readonly model: string;
+  readonly state: string;
+} {
   return { model: `${phase}-${step}.safetensors`, state: `${phase}-${step}.state.safetensors` };
 }
 

@@ -50,7 +50,12 @@ describe('a streamed training', () => {
       fetched.push(Array.from(indices));
       return await readImages(TINY_DATA.train, indices);
     });
-    await tinyRun(engine, tinyConfig({ training: { mode: 'mae', budget: { steps: 3 } }, logging: { scoreEvery: 0, checkpointEvery: 0 } }), {}, data);
+    await tinyRun(
+      engine,
+      tinyConfig({ training: { mode: 'mae', budget: { steps: 3 } }, logging: { scoreEvery: 0, checkpointEvery: 0 } }),
+      {},
+      data,
+    );
     const steps = fetched.filter((indices) => indices.length === 8);
     expect(steps.length).toBe(6); // of the teacher's and the student's steps together, and none beyond the last
     for (const indices of steps) expect(new Set(indices).size).toBe(8);
@@ -77,7 +82,10 @@ describe('a streamed training', () => {
 
   it('logs the share of pairs of one class', async () => {
     const shares = async (sameProb: number): Promise<unknown[]> => {
-      const { store } = await tinyRun(engine, tinyConfig({ imae: { lambda: 0, start: 'scratch' }, masking: { sameProb } }));
+      const { store } = await tinyRun(
+        engine,
+        tinyConfig({ imae: { lambda: 0, start: 'scratch' }, masking: { sameProb } }),
+      );
       return store.lines.flatMap((line) => ('sameClass' in line ? [line['sameClass']] : []));
     };
     expect(await shares(1)).toEqual([1, 1, 1, 1]);
@@ -88,9 +96,16 @@ describe('a streamed training', () => {
 describe('a set', () => {
   it('stays on the GPU where it leaves half of the memory, or the user says so', () => {
     const { train } = TINY_DATA;
-        const on = (budget: number, stream: 'auto' | 'yes' | 'no' = 'auto'): boolean => staysOnGpu({ pool: { budget } }, tinyConfig({ data: { stream } }), train);
+    const on = (budget: number, stream: 'auto' | 'yes' | 'no' = 'auto'): boolean =>
+      staysOnGpu({ pool: { budget } }, tinyConfig({ data: { stream } }), train);
     const { length } = train.images;
-    expect([on(Infinity), on(2 * length), on(2 * length - 1), on(1, 'no'), on(Infinity, 'yes')]).toEqual([true, true, false, true, false]);
+    expect([on(Infinity), on(2 * length), on(2 * length - 1), on(1, 'no'), on(Infinity, 'yes')]).toEqual([
+      true,
+      true,
+      false,
+      true,
+      false,
+    ]);
     const data = streamed(() => Promise.reject(new Error('unused')));
     expect(staysOnGpu({ pool: { budget: Infinity } }, tinyConfig({ data: { stream: 'no' } }), data.train)).toBe(false);
   });
@@ -110,7 +125,10 @@ describe('StreamedImages', () => {
     const images = new StreamedImages(engine, set, { perStep: 8, perPart: 4 });
     const step = Uint32Array.of(9, 3, 9, 40, 7);
     await images.ready(0, (at) => (at === 0 ? step : undefined));
-    expect(images.place([Uint32Array.of(40, 9), Uint32Array.of(9, 7)]).map((list) => [...list])).toEqual([[0, 1], [1, 2]]);
+    expect(images.place([Uint32Array.of(40, 9), Uint32Array.of(9, 7)]).map((list) => [...list])).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
     const [chunk] = images.chunks;
     const bytes = new Uint8Array(await engine.read(chunk.images.storage as Parameters<Engine['read']>[0]));
     const wanted = await readImages(set, [40, 9, 7]);

@@ -70,16 +70,24 @@ describe('a training', () => {
     ['in micro-batches', { training: { accumulate: 2 } }],
     ['with blocks computed twice', { training: { recompute: 'blocks' } }],
   ])('makes no buffer, bind group or pipeline after its first step: %s', async (_, settings) => {
-    await train(tinyConfig({ ...settings, training: { ...settings.training, budget: { steps: 10 } } }), async (trainer) => {
-      const first = await madeDuring(async () => trainer.run(0, 1, () => false));
-      expect(first).toEqual({ createBuffer: 0, createBindGroup: 0, createComputePipeline: 0, createComputePipelineAsync: 0 });
-      const steps: number[] = [];
-      const { liveBytes } = engine.pool;
-      const later = await madeDuring(async () => trainer.run(1, 10, ({ step }) => steps.push(step) < 0));
-      expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-      expect(later).toEqual(first);
-      expect(engine.pool.liveBytes).toBe(liveBytes);
-    });
+    await train(
+      tinyConfig({ ...settings, training: { ...settings.training, budget: { steps: 10 } } }),
+      async (trainer) => {
+        const first = await madeDuring(async () => trainer.run(0, 1, () => false));
+        expect(first).toEqual({
+          createBuffer: 0,
+          createBindGroup: 0,
+          createComputePipeline: 0,
+          createComputePipelineAsync: 0,
+        });
+        const steps: number[] = [];
+        const { liveBytes } = engine.pool;
+        const later = await madeDuring(async () => trainer.run(1, 10, ({ step }) => steps.push(step) < 0));
+        expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        expect(later).toEqual(first);
+        expect(engine.pool.liveBytes).toBe(liveBytes);
+      },
+    );
   });
 
   it('a compilation makes some, which shows that they are counted', async () => {
@@ -92,7 +100,11 @@ describe('a training', () => {
     'of preset %s, recompute %s, takes hardly more memory than it must',
     (preset, recompute) => {
       // The demo's Muon takes workspace for its matrices, which is nothing beside the activations of its own batch.
-      const training = { batch: preset === 'demo' ? PRESETS.demo.settings.training.batch : 2, accumulate: 1, recompute };
+      const training = {
+        batch: preset === 'demo' ? PRESETS.demo.settings.training.batch : 2,
+        accumulate: 1,
+        recompute,
+      };
       const values = { preset, data: { set: 'shapes' }, training };
       const config = resolveConfig([{ source: 'test', values }]);
       const set = makeShapes({ count: 4, size: config.model.image, seed: 0 });
@@ -101,7 +113,16 @@ describe('a training', () => {
         const images = new ResidentImages(engine, set);
         const model = makeModel(engine, config, phase);
         const optimizer = makeOptimizer(engine, config, model.parameters);
-        const { graph } = recordStep(engine, config, phase, set, images, model, optimizer, phase === 'imae' ? teacher : undefined);
+        const { graph } = recordStep(
+          engine,
+          config,
+          phase,
+          set,
+          images,
+          model,
+          optimizer,
+          phase === 'imae' ? teacher : undefined,
+        );
         const { arenaBytes, largestLiveSet } = graph.statistics;
         // Values that a dispatch reads and writes lie in different arenas, which need not be full at the same time.
         expect(arenaBytes / largestLiveSet, phase).toBeLessThanOrEqual(1.15);

@@ -1,7 +1,16 @@
 import type { SetFacts, TrainingSet } from '../../data/imageSet';
 import { philoxKey, purposes, RandomStream } from '../../data/philox';
 import type { ImageUploader } from '../../data/upload/imageUploader';
-import { BatchOrder, ClassIndex, drawAlphas, drawCrops, partnerIndices, sameClassShare, type AlphaLaw, type Pairing } from '../../data/sampler';
+import {
+  BatchOrder,
+  ClassIndex,
+  drawAlphas,
+  drawCrops,
+  partnerIndices,
+  sameClassShare,
+  type AlphaLaw,
+  type Pairing,
+} from '../../data/sampler';
 import type { Engine } from '../../gpu/engine';
 import type { DeviceBuffer } from '../../gpu/pool';
 import type { Slice } from '../../gpu/storage';
@@ -76,14 +85,27 @@ export function branchesOf(config: Config, phase: Phase): Branches {
 }
 
 /** The model of a phase, with memory but without values. */
-export function makeModel(engine: Engine, config: Config, phase: Phase, options: { readonly frozen?: boolean } = {}): Model {
+export function makeModel(
+  engine: Engine,
+  config: Config,
+  phase: Phase,
+  options: { readonly frozen?: boolean } = {},
+): Model {
   const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
   const branches = branchesOf(config, phase);
-  return { size, branches, parameters: new Parameters(engine, phase, maeSpecs(size, branches), { ...options, precision: config.device.precision }) };
+  return {
+    size,
+    branches,
+    parameters: new Parameters(engine, phase, maeSpecs(size, branches), {
+      ...options,
+      precision: config.device.precision,
+    }),
+  };
 }
 
 /** Weights of an MAE that are products' matrices, embedding and prediction among them; queries, keys and values are three. */
-const MUON_MATRIX = /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
+const MUON_MATRIX =
+  /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
 
 /** AdamW, with Muon for the matrices where the configuration says so. */
 export function makeOptimizer(engine: Engine, config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
@@ -178,7 +200,20 @@ export class Trainer {
       const program = own(await recorded.graph.compile());
       const updateProgram = update && own(await update.compile());
       engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
-      return new Trainer(engine, config, phase, set, images, model, optimizer, recorded, teacher, program, updateProgram, owned);
+      return new Trainer(
+        engine,
+        config,
+        phase,
+        set,
+        images,
+        model,
+        optimizer,
+        recorded,
+        teacher,
+        program,
+        updateProgram,
+        owned,
+      );
     } catch (error) {
       for (const resource of owned) resource.dispose();
       throw error;
@@ -230,7 +265,10 @@ export class Trainer {
     if (!drawn) {
       const indices = this.order.indices(step);
       const { seed } = this.config.training;
-      drawn = { indices, ...(this.recorded.paired ? { partners: partnerIndices(seed, step, indices, this.pairing) } : {}) };
+      drawn = {
+        indices,
+        ...(this.recorded.paired ? { partners: partnerIndices(seed, step, indices, this.pairing) } : {}),
+      };
       this.drawn.set(step, drawn);
     }
     return drawn;
@@ -273,14 +311,21 @@ export class Trainer {
         program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
-      program.write(recorded.counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * masksAnImage(this.phase)));
+      program.write(
+        recorded.counter,
+        Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * masksAnImage(this.phase)),
+      );
       await run(program);
       if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
     }
     if (this.update) await run(this.update);
   }
 
-  private async readMetrics(step: number, { indices, partners }: Drawn, waited: number | undefined): Promise<StepMetrics> {
+  private async readMetrics(
+    step: number,
+    { indices, partners }: Drawn,
+    waited: number | undefined,
+  ): Promise<StepMetrics> {
     const { names, metrics } = this.recorded;
     const [loss, ...values] = (await (this.update ?? this.program).read(metrics)) as Float32Array;
     // The losses are weighted by the share of their micro-batch, the parts are not.
@@ -353,7 +398,8 @@ export function recordStep(
     const inputs = { chunks: images.chunks, indices, crops, whole, mean, std, size: config.model.image };
     return { indices, crops, images: augment(graph, inputs) };
   };
-  const masksOf = (seen: Tensor): Masks => recordMasks(graph, config, { kind: maskOf(config, phase), seen, counter, teacher });
+  const masksOf = (seen: Tensor): Masks =>
+    recordMasks(graph, config, { kind: maskOf(config, phase), seen, counter, teacher });
   const first = view('first');
   let inputs: BatchInputs = { first };
   const { normPix } = config.model;
@@ -366,7 +412,13 @@ export function recordStep(
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
     const { teacherInput } = config.imae;
-    losses = imaeObjective(graph, model, teacher, pair, masksOf, { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks });
+    losses = imaeObjective(graph, model, teacher, pair, masksOf, {
+      lambda: [subordinate, dominant],
+      normPix,
+      share,
+      teacherInput,
+      blocks,
+    });
   } else if (phase === 'lcmae') {
     const twice = concat(graph, [first.images, first.images]);
     losses = lcmaeObjective(graph, model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
@@ -376,7 +428,9 @@ export function recordStep(
   graph.backward(losses.loss, optimizer.scaling?.scale);
   const names = partNames(paired, model.branches, losses);
   const { pixel, distill, align, centre } = losses;
-  let measured = [losses.loss, pixel, distill, align, centre].filter((part) => part !== undefined).map((part) => part.detach());
+  let measured = [losses.loss, pixel, distill, align, centre]
+    .filter((part) => part !== undefined)
+    .map((part) => part.detach());
 
   const update = several ? new Graph(engine) : graph;
   const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
@@ -389,7 +443,10 @@ export function recordStep(
   optimizer.record(update, hyper, norm);
   const metrics = concat(update, [...measured, norm]);
   update.output(metrics);
-  const added = [...model.parameters.arenas.map(({ gradients }) => gradients), ...(sums ? [(sums.storage as Slice).buffer] : [])];
+  const added = [
+    ...model.parameters.arenas.map(({ gradients }) => gradients),
+    ...(sums ? [(sums.storage as Slice).buffer] : []),
+  ];
   return { graph, paired, inputs, counter, hyper, added, metrics, names, ...(sums ? { sums, update } : {}) };
 }
 

@@ -38,10 +38,16 @@ export function assertFits(config: Config, { name, width, height, channels, coun
 export function assertTrainable(config: Config, { train, test }: TrainTest): void {
   assertFits(config, train);
   for (const set of [train, test]) {
-    if (set.count < 2) throw new UserError(`--data: ${train.name} has ${counted(set.count, 'image')} in a part; pairs need two or more.`);
+    if (set.count < 2)
+      throw new UserError(
+        `--data: ${train.name} has ${counted(set.count, 'image')} in a part; pairs need two or more.`,
+      );
   }
   if (config.masking.sameProb !== 'random' && train.classes.length < 2) {
-    throw new UserError(`--same-prob asks for partners of other classes, but ${train.name} has one class. Give --same-prob random.`, { usage: true });
+    throw new UserError(
+      `--same-prob asks for partners of other classes, but ${train.name} has one class. Give --same-prob random.`,
+      { usage: true },
+    );
   }
   const constant = normalisation(config, train).std.findIndex((deviation) => deviation === 0);
   if (constant >= 0) {

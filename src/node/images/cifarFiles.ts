@@ -62,7 +62,9 @@ export async function foldersInArchive(path: string): Promise<Folder[]> {
     const file = createReadStream(path);
     await (/\.tar$/i.test(path) ? pipeline(file, unpack) : pipeline(file, createGunzip(), unpack));
   } catch (error) {
-    throw new UserError(`--data: ${path} cannot be unpacked: ${reason(error)}. It is damaged or was cut short: download it again.`);
+    throw new UserError(
+      `--data: ${path} cannot be unpacked: ${reason(error)}. It is damaged or was cut short: download it again.`,
+    );
   }
   return [...contents].map(([folder, files]) => ({
     path: folder,

@@ -15,14 +15,19 @@ function at(planes: Uint8Array, side: number, x: number, y: number): number[] {
 }
 
 function expectNear(found: readonly number[], wanted: readonly number[], tolerance: number): void {
-  expect(Math.max(...found.map((value, i) => Math.abs(value - (wanted[i] as number)))), `${found.join()} for ${wanted.join()}`).toBeLessThanOrEqual(tolerance);
+  expect(
+    Math.max(...found.map((value, i) => Math.abs(value - (wanted[i] as number)))),
+    `${found.join()} for ${wanted.join()}`,
+  ).toBeLessThanOrEqual(tolerance);
 }
 
 describe('decodeImage', () => {
   it('keeps the pixels of an image that has the size already, plane by plane', async () => {
     const planes = await decodeImage(halves(8, 8, RED, BLUE), 8);
     expect(planes.length).toBe(3 * 64);
-    const wanted = [0, 1, 2].flatMap((channel) => Array.from({ length: 64 }, (_, i) => (i % 8 < 4 ? RED : BLUE)[channel]));
+    const wanted = [0, 1, 2].flatMap((channel) =>
+      Array.from({ length: 64 }, (_, i) => (i % 8 < 4 ? RED : BLUE)[channel]),
+    );
     expect([...planes]).toEqual(wanted);
   });
 
@@ -42,7 +47,12 @@ describe('decodeImage', () => {
     ['CMYK JPEG', CMYK_JPEG, [240, 0, 0], 15],
   ])('reads a %s', async (_, file, wanted, tolerance) => {
     const planes = await decodeImage(file, 8);
-    for (const [x, y] of [[0, 0], [7, 0], [3, 5]] as const) expectNear(at(planes, 8, x, y), wanted, tolerance);
+    for (const [x, y] of [
+      [0, 0],
+      [7, 0],
+      [3, 5],
+    ] as const)
+      expectNear(at(planes, 8, x, y), wanted, tolerance);
   });
 
   it('scales the shorter side and cuts the centred square out', async () => {
@@ -71,8 +81,16 @@ describe('decodeImage', () => {
     it.each<[string, Uint8Array | string, RegExp]>([
       ['a text', 'Dear reader', /letter\.jpg cannot be decoded: it is no image of a known format\.$/],
       ['nothing', '', /letter\.jpg cannot be decoded: /],
-      ['half a JPEG', whole.subarray(0, whole.length * 0.6), /letter\.jpg cannot be decoded: its data are damaged or end too early/],
-      ['half a PNG', halves(64, 64, RED, BLUE).subarray(0, 90), /letter\.jpg cannot be decoded: its data are damaged or end too early/],
+      [
+        'half a JPEG',
+        whole.subarray(0, whole.length * 0.6),
+        /letter\.jpg cannot be decoded: its data are damaged or end too early/,
+      ],
+      [
+        'half a PNG',
+        halves(64, 64, RED, BLUE).subarray(0, 90),
+        /letter\.jpg cannot be decoded: its data are damaged or end too early/,
+      ],
     ])('with %s in it, names it and says why, in a line', async (_, content, message) => {
       const path = join(folder, 'letter.jpg');
       await writeFile(path, content);
@@ -83,7 +101,9 @@ describe('decodeImage', () => {
     });
 
     it('that is not there, too', async () => {
-      await expect(decodeImage(join(folder, 'absent.jpg'), 8)).rejects.toThrow(/absent\.jpg cannot be decoded: there is no such file/);
+      await expect(decodeImage(join(folder, 'absent.jpg'), 8)).rejects.toThrow(
+        /absent\.jpg cannot be decoded: there is no such file/,
+      );
     });
 
     it('tells the size of an image as it is seen', async () => {

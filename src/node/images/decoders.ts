@@ -30,10 +30,7 @@ export interface DecodeQuestion {
   readonly side: number;
 }
 
-export type DecodeAnswer = { readonly id: number } & (
-  | { readonly image: Uint8Array }
-  | { readonly broken: string }
-);
+export type DecodeAnswer = { readonly id: number } & ({ readonly image: Uint8Array } | { readonly broken: string });
 
 interface Waiting {
   readonly path: string;
@@ -76,7 +73,9 @@ class DecoderProcess {
     const ended = (why: string): void => {
       this.child = undefined;
       const paths = [...this.waiting.values()].map(({ path }) => path);
-      const error = new UserError(`The process that decodes images ended (${why}) at one of ${paths.join(', ')}. Give --workers ${THREADS_HERE} to do without it.`);
+      const error = new UserError(
+        `The process that decodes images ended (${why}) at one of ${paths.join(', ')}. Give --workers ${THREADS_HERE} to do without it.`,
+      );
       for (const { reject } of this.waiting.values()) reject(error);
       this.waiting.clear();
     };

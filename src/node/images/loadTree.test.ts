@@ -12,7 +12,14 @@ import { plain, png, writeTree, type Colour } from '../../testing/testImages';
 
 type FileSetOptions = Parameters<typeof loadTree>[1];
 
-const OPTIONS: FileSetOptions = { image: 8, decodeSize: 'auto', broken: 'stop', stream: 'auto', workers: 'auto', ownStatistics: true };
+const OPTIONS: FileSetOptions = {
+  image: 8,
+  decodeSize: 'auto',
+  broken: 'stop',
+  stream: 'auto',
+  workers: 'auto',
+  ownStatistics: true,
+};
 const COUNT = 12;
 const colourOf = (index: number): Colour => [20 * index, 100, 255 - 20 * index];
 
@@ -27,7 +34,9 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'files-'));
   for (let index = 0; index < COUNT; index++) {
     const format = (['png', 'jpeg', 'webp'] as const)[index % 3] as 'png';
-    await writeTree(folder, { [`train/${index < 6 ? 'a' : 'b'}/${String(index).padStart(2, '0')}.${format}`]: plain(8, colourOf(index), format) });
+    await writeTree(folder, {
+      [`train/${index < 6 ? 'a' : 'b'}/${String(index).padStart(2, '0')}.${format}`]: plain(8, colourOf(index), format),
+    });
   }
   await writeTree(folder, { 'val/a/x.png': plain(8, [1, 2, 3]), 'val/b/y.png': png(8, 8, 0, [9]) });
 });
@@ -44,7 +53,11 @@ describe('a set of image files', () => {
   it('has images, labels and statistics, and tells how far it is', async () => {
     const seen: string[] = [];
     const tree = (await findImageTree(new TreeOnDisk(folder))) as ImageTree;
-    const { train, test } = await loadTree(tree, OPTIONS, { note: (text) => seen.push(text), begin: (what, count) => seen.push(`${count} ${what}`), done: (count) => seen.push(String(count)) });
+    const { train, test } = await loadTree(tree, OPTIONS, {
+      note: (text) => seen.push(text),
+      begin: (what, count) => seen.push(`${count} ${what}`),
+      done: (count) => seen.push(String(count)),
+    });
     expect(isInMemory(train)).toBe(true);
     expect(train).toMatchObject({ count: COUNT, width: 8, height: 8, channels: 3, classes: ['a', 'b'] });
     expect([...train.labels]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
@@ -52,12 +65,24 @@ describe('a set of image files', () => {
     expect((await readImages(train, [3])).subarray(0, 64)).toEqual(new Uint8Array(64).fill(60));
     expect(train.mean).toEqual(channelStatistics((train as ImageSet).images, train).mean);
     expect(test.mean).toEqual(train.mean);
-    expect(seen).toEqual(['2 held-out images', '1', '2', '12 images', ...Array.from(all, (index) => String(index + 1))]);
+    expect(seen).toEqual([
+      '2 held-out images',
+      '1',
+      '2',
+      '12 images',
+      ...Array.from(all, (index) => String(index + 1)),
+    ]);
   });
 
   it('is the same, bit for bit, in memory and streamed, with one worker and with many', async () => {
     const kept = await load();
-    for (const options of [{ workers: 1 }, { workers: 3 }, { workers: 9 }, { stream: 'yes' }, { stream: 'yes', workers: 1 }] as const) {
+    for (const options of [
+      { workers: 1 },
+      { workers: 3 },
+      { workers: 9 },
+      { stream: 'yes' },
+      { stream: 'yes', workers: 1 },
+    ] as const) {
       const { train, test } = await load(options);
       expect(isInMemory(train)).toBe(!('stream' in options));
       expect(await readImages(train, all)).toEqual(await readImages(kept.train, all));
@@ -65,7 +90,9 @@ describe('a set of image files', () => {
       expect(test).toEqual(kept.test);
       expect(await digestImages(train)).toBe(await digestImages(kept.train));
     }
-    expect(await readImages((await load({ stream: 'yes' })).train, [5, 0, 5])).toEqual(await readImages(kept.train, [5, 0, 5]));
+    expect(await readImages((await load({ stream: 'yes' })).train, [5, 0, 5])).toEqual(
+      await readImages(kept.train, [5, 0, 5]),
+    );
   });
 
   it('is not looked at as a whole where it is streamed and nobody asks for its statistics', async () => {
@@ -87,18 +114,29 @@ describe('a set of image files', () => {
     expect((await load({ image: 14 }, notes)).train.width).toBe(16);
     expect(notes.join()).toBe('of 13 files looked at, 12 are smaller than 16 pixels and are scaled up');
     expect((await load({ decodeSize: 20 })).train.width).toBe(20);
-    await expect(load({ decodeSize: 7 })).rejects.toThrow(/--decode-size 7 is smaller than the model's images of 8 × 8/);
+    await expect(load({ decodeSize: 7 })).rejects.toThrow(
+      /--decode-size 7 is smaller than the model's images of 8 × 8/,
+    );
   });
 
   describe('with broken files', () => {
-    beforeEach(() => writeTree(folder, { 'train/a/05.webp': 'Dear reader', 'train/b/07.jpeg': plain(8, colourOf(7), 'jpeg').subarray(0, 300) }));
+    beforeEach(() =>
+      writeTree(folder, {
+        'train/a/05.webp': 'Dear reader',
+        'train/b/07.jpeg': plain(8, colourOf(7), 'jpeg').subarray(0, 300),
+      }),
+    );
 
     it('stops, names the first and says how many there are', async () => {
-      await expect(load()).rejects.toThrow(/a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files\. .*--broken skip/);
+      await expect(load()).rejects.toThrow(
+        /a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files\. .*--broken skip/,
+      );
     });
 
     it('says the same of them from the process beside this one', async () => {
-      await expect(load({ workers: 9 })).rejects.toThrow(/a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files/);
+      await expect(load({ workers: 9 })).rejects.toThrow(
+        /a\/05\.webp cannot be decoded: it is no image of a known format, the first of 2 such files/,
+      );
     });
 
     it('stops where a streamed one meets them', async () => {
@@ -108,7 +146,9 @@ describe('a set of image files', () => {
 
     it('or puts the next image of the class in their place, the same in memory and streamed, and lists them', async () => {
       const kept = await load({ broken: 'skip' });
-      expect(kept.broken.all.map(({ path }) => path.slice(-10))).toEqual(expect.arrayContaining(['/a/05.webp', '/b/07.jpeg']));
+      expect(kept.broken.all.map(({ path }) => path.slice(-10))).toEqual(
+        expect.arrayContaining(['/a/05.webp', '/b/07.jpeg']),
+      );
       expect(await readImages(kept.train, [5, 7])).toEqual(await readImages(kept.train, [0, 8])); // after the last the first
       const streamed = await load({ broken: 'skip', stream: 'yes', ownStatistics: false });
       expect(streamed.broken.all).toEqual([]);

@@ -11,7 +11,11 @@ const MEMORY_SHARE = 0.5;
 const HELD_OUT_BYTES = 2 ** 31;
 
 /** Loads a tree of image files of a disk, or makes it ready to be streamed. @throws UserError */
-export async function loadTree(tree: ImageTree, options: FileSetOptions & { readonly workers: number | 'auto' }, watcher: LoadWatcher = UNWATCHED): Promise<FileSet> {
+export async function loadTree(
+  tree: ImageTree,
+  options: FileSetOptions & { readonly workers: number | 'auto' },
+  watcher: LoadWatcher = UNWATCHED,
+): Promise<FileSet> {
   const decoders = openDecoders(options.workers);
   const place = (path: string): string => join(tree.root.path, path);
   const reader = {

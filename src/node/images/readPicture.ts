@@ -11,8 +11,12 @@ const GREY = [0.299, 0.587, 0.114] as const;
  *
  * @throws UserError where it cannot be decoded, or the model takes other channels
  */
-export async function readPicture(path: string, { image, channels }: { readonly image: number; readonly channels: number }): Promise<NamedPicture> {
-  if (channels !== 3 && channels !== 1) throw new UserError(`${path} has 3 channels, and the model takes ${channels}. Give another model.`);
+export async function readPicture(
+  path: string,
+  { image, channels }: { readonly image: number; readonly channels: number },
+): Promise<NamedPicture> {
+  if (channels !== 3 && channels !== 1)
+    throw new UserError(`${path} has 3 channels, and the model takes ${channels}. Give another model.`);
   const pixels = await decodeImage(path, image);
   return { name: basename(path), pixels: channels === 3 ? pixels : grey(pixels) };
 }

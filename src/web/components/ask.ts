@@ -16,7 +16,9 @@ export async function ask<T extends string>(settings: {
     element(
       'form',
       { method: 'dialog', class: 'actions' },
-      answers.map(({ value, title: name }, index) => element('button', { value, class: index === 0 ? 'primary' : '' }, name)),
+      answers.map(({ value, title: name }, index) =>
+        element('button', { value, class: index === 0 ? 'primary' : '' }, name),
+      ),
     ),
   );
   document.body.append(dialog);

@@ -18,7 +18,8 @@ export interface ChartLine {
   /** A smoother course of the values: drawn in their place, and they faintly behind it. */
   readonly trend?: readonly (number | null)[] | undefined;
   /** Ends of the interval around each value: drawn as a band. */
-  readonly interval?: { readonly low: readonly (number | null)[]; readonly high: readonly (number | null)[] } | undefined;
+  readonly interval?:
+    { readonly low: readonly (number | null)[]; readonly high: readonly (number | null)[] } | undefined;
   /** Something to compare with, which the note tells of: it is not in the legend. */
   readonly reference?: boolean;
 }
@@ -135,8 +136,7 @@ export function chart(settings: ChartSettings): Chart {
     if (shown) plot.setScale('x', shown);
   };
 
-  const describePlace = (): void =>
-    place.setAttribute('aria-label', describe({ ...settings, x, lines }));
+  const describePlace = (): void => place.setAttribute('aria-label', describe({ ...settings, x, lines }));
 
   const refresh = (): void => {
     describePlace();
@@ -145,7 +145,8 @@ export function chart(settings: ChartSettings): Chart {
     } else {
       const values = data({ x, lines }, logarithmic);
       const shown = enlargedPart(plot);
-      if (values.length !== plot.data.length) draw(); // trends have come
+      if (values.length !== plot.data.length)
+        draw(); // trends have come
       else if (shown) {
         plot.setData(values, false);
         plot.setScale('x', shown);
@@ -230,7 +231,8 @@ function enlargedPart({ data: [x], scales }: uPlot): { min: number; max: number 
 
 function nearestIndex(x: readonly number[], at: number): number {
   let nearest = 0;
-  for (const [index, value] of x.entries()) if (Math.abs(value - at) < Math.abs((x[nearest] ?? 0) - at)) nearest = index;
+  for (const [index, value] of x.entries())
+    if (Math.abs(value - at) < Math.abs((x[nearest] ?? 0) - at)) nearest = index;
   return nearest;
 }
 
@@ -300,7 +302,9 @@ function options(
         // Steps of training have no fractions.
         ...(x.every(Number.isInteger) ? { incrs: WHOLE_INCREMENTS } : {}),
         values: (_, ticks) =>
-          ticks.map((tick: number | null) => (tick === null ? '' : tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick))),
+          ticks.map((tick: number | null) =>
+            tick === null ? '' : tick < 1e5 ? tick.toLocaleString('en') : formatCount(tick),
+          ),
       },
       {
         ...axis,

@@ -82,7 +82,10 @@ export function scoreCharts(first: readonly ScorePoint[], onZoom?: OnZoom): Char
     },
     lines: (scores) => [
       { title: 'to its own image', colour, width: 3, values: scores.map((score) => score[id]?.own ?? null) },
-      ...BASELINES.map((baseline) => ({ ...baseline, values: scores.map((score) => score[id]?.[baseline.id] ?? null) })),
+      ...BASELINES.map((baseline) => ({
+        ...baseline,
+        values: scores.map((score) => score[id]?.[baseline.id] ?? null),
+      })),
     ],
   }));
   const score: Shown<readonly ScorePoint[]> = {
@@ -106,7 +109,10 @@ export function scoreCharts(first: readonly ScorePoint[], onZoom?: OnZoom): Char
         },
       ]),
   };
-  return makeCharts(first, (scores) => scores.map(({ step }) => step), [...errors, score], { group: 'scores', ...(onZoom ? { onZoom } : {}) });
+  return makeCharts(first, (scores) => scores.map(({ step }) => step), [...errors, score], {
+    group: 'scores',
+    ...(onZoom ? { onZoom } : {}),
+  });
 }
 
 /** The running mean of a curve, where there are so many points that their noise hides their course. */
@@ -117,7 +123,9 @@ function trendOf({ values, means }: Curves, name: CurveName): readonly (number |
 
 /** Charts in whole rows: halves, and where one would be left alone, thirds at the end. @param parted whether the loss has a chart of its parts beside it */
 function sizesInRows(parted: boolean, { values }: Curves): (name: CurveName) => 'half' | 'third' {
-  const others = (['lr', 'gradNorm', 'imagesPerSecond', 'sameClass', 'waiting'] as const).filter((name) => values[name]);
+  const others = (['lr', 'gradNorm', 'imagesPerSecond', 'sameClass', 'waiting'] as const).filter(
+    (name) => values[name],
+  );
   const isEven = (others.length + (parted ? 2 : 1)) % 2 === 0;
   const thirds: readonly CurveName[] = isEven ? [] : others.slice(-3);
   return (name) => (thirds.includes(name) ? 'third' : 'half');
@@ -128,12 +136,20 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
   const parts = PARTS.filter(({ name }) => curves.values[name]);
   const sizeOf = sizesInRows(parts.length > 0, curves);
   const aligned = curves.values.align !== undefined;
-  const one = (name: CurveName, { line, ...settings }: Shown<Curves>['settings'] & { line: string }): Shown<Curves> | undefined =>
+  const one = (
+    name: CurveName,
+    { line, ...settings }: Shown<Curves>['settings'] & { line: string },
+  ): Shown<Curves> | undefined =>
     curves.values[name] && {
       settings,
       // The learning rate is no measurement.
       lines: (now) => [
-        { title: line, colour: '--ink', values: now.values[name] ?? [], trend: name === 'lr' ? undefined : trendOf(now, name) },
+        {
+          title: line,
+          colour: '--ink',
+          values: now.values[name] ?? [],
+          trend: name === 'lr' ? undefined : trendOf(now, name),
+        },
       ],
     };
   const shown = [
@@ -154,7 +170,8 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
             class: 'half',
             logarithmic: true,
           },
-          lines: (now: Curves) => parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
+          lines: (now: Curves) =>
+            parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
         }
       : undefined,
     one('lr', {

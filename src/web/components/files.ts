@@ -14,7 +14,12 @@ export function fileButton(text: string, accept: string, chosen: (file: File) =>
       input.value = ''; // so that the same file can be chosen again
     },
   });
-  return element('span', { class: 'file' }, element('button', { type: 'button', onclick: () => input.click() }, text), input);
+  return element(
+    'span',
+    { class: 'file' },
+    element('button', { type: 'button', onclick: () => input.click() }, text),
+    input,
+  );
 }
 
 /**
@@ -23,7 +28,11 @@ export function fileButton(text: string, accept: string, chosen: (file: File) =>
  *
  * @param over what would take a file that is being dragged
  */
-export function takeFiles(place: HTMLElement, given: (file: File, target: Element | null) => void, over: (target: Element | null) => void): void {
+export function takeFiles(
+  place: HTMLElement,
+  given: (file: File, target: Element | null) => void,
+  over: (target: Element | null) => void,
+): void {
   const isInSight = (): boolean => place.offsetParent !== null;
   const dragging = (event: DragEvent): boolean => {
     if (!isInSight() || event.dataTransfer?.types.includes('Files') !== true) return false;

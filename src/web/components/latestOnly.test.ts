@@ -2,7 +2,11 @@ import { expect, it } from 'vitest';
 import { LatestOnly } from './latestOnly';
 
 /** Answers when told to. */
-function slow(): { ask: (question: number) => Promise<string>; asked: number[]; finish: (fails?: boolean) => Promise<void> } {
+function slow(): {
+  ask: (question: number) => Promise<string>;
+  asked: number[];
+  finish: (fails?: boolean) => Promise<void>;
+} {
   const asked: number[] = [];
   let settle: (fails: boolean) => void = () => undefined;
   return {

@@ -16,7 +16,10 @@ export class Notice {
       this.hide();
       remedy.pressed();
     };
-    this.element.replaceChildren(element('p', {}, text), element('button', { type: 'button', onclick: pressed }, remedy.title));
+    this.element.replaceChildren(
+      element('p', {}, text),
+      element('button', { type: 'button', onclick: pressed }, remedy.title),
+    );
     this.element.hidden = false;
   }
 

@@ -10,15 +10,22 @@ export interface PhaseProgress {
 }
 
 /** A bar for each phase of a run. */
-export function phaseBars(phases: readonly PhaseProgress[]): { readonly element: HTMLElement; update(now: readonly PhaseProgress[]): void } {
-  const rows = phases.map(({ title }) => ({ bar: element('progress', { 'aria-label': title }), count: element('span', { class: 'number' }) }));
+export function phaseBars(phases: readonly PhaseProgress[]): {
+  readonly element: HTMLElement;
+  update(now: readonly PhaseProgress[]): void;
+} {
+  const rows = phases.map(({ title }) => ({
+    bar: element('progress', { 'aria-label': title }),
+    count: element('span', { class: 'number' }),
+  }));
   const update = (now: readonly PhaseProgress[]): void => {
     for (const [i, { done, steps }] of now.entries()) {
       const row = rows[i];
       if (!row) continue;
       row.bar.max = Math.max(1, steps ?? done);
       row.bar.value = done;
-      row.count.textContent = done.toLocaleString('en') + (steps === undefined ? ' steps' : ` of ${steps.toLocaleString('en')}`);
+      row.count.textContent =
+        done.toLocaleString('en') + (steps === undefined ? ' steps' : ` of ${steps.toLocaleString('en')}`);
     }
   };
   update(phases);

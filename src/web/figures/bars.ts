@@ -29,7 +29,13 @@ export function bars({ title, value, bars: drawn }: BarsFigure): HTMLElement {
             element('td', { class: 'number' }, formatValue(bar.value)),
           ),
         ),
-        element('tr', { class: 'axis', 'aria-hidden': 'true' }, element('td'), element('td', { class: 'bar' }, axis(scale)), element('td')),
+        element(
+          'tr',
+          { class: 'axis', 'aria-hidden': 'true' },
+          element('td'),
+          element('td', { class: 'bar' }, axis(scale)),
+          element('td'),
+        ),
       ),
     ),
   );
@@ -39,7 +45,9 @@ function drawBar({ value, low, high }: BarsFigure['bars'][number], scale: Scale)
   const zero = Math.max(0, Math.min(1, scale.low > 0 ? 0 : scale.at(0)));
   const end = scale.at(value);
   const parts = [
-    ...scale.ticks.map((tick) => svg('line', { class: 'grid', x1: percent(scale.at(tick)), x2: percent(scale.at(tick)), y1: 0, y2: HEIGHT })),
+    ...scale.ticks.map((tick) =>
+      svg('line', { class: 'grid', x1: percent(scale.at(tick)), x2: percent(scale.at(tick)), y1: 0, y2: HEIGHT }),
+    ),
     svg('rect', { x: percent(Math.min(zero, end)), width: percent(Math.abs(end - zero)), y: 4, height: HEIGHT - 8 }),
   ];
   if (low !== undefined && high !== undefined) {
@@ -55,11 +63,17 @@ function drawBar({ value, low, high }: BarsFigure['bars'][number], scale: Scale)
 }
 
 function axis(scale: Scale): HTMLElement {
-  return element('div', { class: 'ticks' }, scale.ticks.map((tick) => element('span', { style: `left: ${percent(scale.at(tick))}` }, formatTick(tick))));
+  return element(
+    'div',
+    { class: 'ticks' },
+    scale.ticks.map((tick) => element('span', { style: `left: ${percent(scale.at(tick))}` }, formatTick(tick))),
+  );
 }
 
 function formatTick(tick: number): string {
-  return tick !== 0 && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e5) ? tick.toExponential().replace('e+', 'e') : String(tick);
+  return tick !== 0 && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e5)
+    ? tick.toExponential().replace('e+', 'e')
+    : String(tick);
 }
 
 function percent(share: number): string {

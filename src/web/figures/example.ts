@@ -10,14 +10,21 @@ export function examplePage(): FigurePage {
   const classes = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
   return {
     title: 'Every kind of figure',
-    lead: ['What is asked, and what the figures say to it.', 'A second paragraph, of </script> and <b>letters</b> that stay letters.'],
+    lead: [
+      'What is asked, and what the figures say to it.',
+      'A second paragraph, of </script> and <b>letters</b> that stay letters.',
+    ],
     made: '2026-11-25T10:00:00.000Z',
     adapter: 'llvmpipe: Mesa 25.0.7',
     software: true,
-    command: 'node train.js evaluate separability --run runs/2026-11-25_10-00-00-cifar --alphas 0.1,0.2,0.3,0.4,0.5 --out runs/separability',
+    command:
+      'node train.js evaluate separability --run runs/2026-11-25_10-00-00-cifar --alphas 0.1,0.2,0.3,0.4,0.5 --out runs/separability',
     settings: [
       { name: 'data', value: 'CIFAR-10' },
-      { name: 'a setting with a long name', value: 'runs/2026-11-25_10-00-00-cifar/checkpoints/imae-002200.safetensors' },
+      {
+        name: 'a setting with a long name',
+        value: 'runs/2026-11-25_10-00-00-cifar/checkpoints/imae-002200.safetensors',
+      },
     ],
     sections: [
       {
@@ -45,7 +52,14 @@ export function examplePage(): FigurePage {
             caption: 'Images against error.',
             x: { title: 'images', values: [10, 100, 1000, 10_000, 100_000], logarithmic: true },
             y: { title: 'error', logarithmic: true },
-            lines: [{ title: 'error', values: [100, 31, 10, 3.1, 1], low: [90, 28, 9, 2.8, 0.9], high: [111, 34, 11, 3.4, 1.1] }],
+            lines: [
+              {
+                title: 'error',
+                values: [100, 31, 10, 3.1, 1],
+                low: [90, 28, 9, 2.8, 0.9],
+                high: [111, 34, 11, 3.4, 1.1],
+              },
+            ],
           },
           {
             kind: 'bars',
@@ -82,7 +96,9 @@ export function examplePage(): FigurePage {
             rows: { title: 'class', labels: classes },
             columns: { title: 'predicted', labels: classes },
             value: { title: 'share of the row', span: [0, 1] },
-            values: classes.map((_, row) => classes.map((__, column) => (row === column ? 0.71 : 0.01 * ((row * 3 + column) % 7)))),
+            values: classes.map((_, row) =>
+              classes.map((__, column) => (row === column ? 0.71 : 0.01 * ((row * 3 + column) % 7))),
+            ),
           },
           {
             kind: 'matrix',
@@ -91,7 +107,9 @@ export function examplePage(): FigurePage {
             rows: { title: 'class', labels: Array.from({ length: 100 }, (_, index) => `class ${index}`) },
             columns: { title: 'predicted', labels: Array.from({ length: 100 }, (_, index) => `class ${index}`) },
             value: { title: 'images' },
-            values: Array.from({ length: 100 }, (_, row) => Array.from({ length: 100 }, (__, column) => (row === column ? 60 : (row * column) % 9))),
+            values: Array.from({ length: 100 }, (_, row) =>
+              Array.from({ length: 100 }, (__, column) => (row === column ? 60 : (row * column) % 9)),
+            ),
           },
           {
             kind: 'matrix',
@@ -100,7 +118,12 @@ export function examplePage(): FigurePage {
             rows: { title: 'layer', labels: ['1', '2', '3', '4'] },
             columns: { title: 'head', labels: ['1', '2', '3'] },
             value: { title: 'attention distance, patches' },
-            values: [[1.5, 2.25, 3], [2.5, null, 3.5], [3, 3.25, 3.5], [3.75, 4, 4.125]],
+            values: [
+              [1.5, 2.25, 3],
+              [2.5, null, 3.5],
+              [3, 3.25, 3.5],
+              [3.75, 4, 4.125],
+            ],
           },
         ],
       },
@@ -114,7 +137,10 @@ export function examplePage(): FigurePage {
             caption,
             columns: [
               { title: 'encoder' },
-              ...['α', 'M_ls', 'relative error', 'R²', '95 % interval', 'images', 'top-1 retrieval'].map((title) => ({ title, numeric: true })),
+              ...['α', 'M_ls', 'relative error', 'R²', '95 % interval', 'images', 'top-1 retrieval'].map((title) => ({
+                title,
+                numeric: true,
+              })),
             ],
             rows: [
               ['i-MAE', '0.1', '12.31', '0.812', '0.188', '0.171 – 0.205', '1,000', '34.1 %'],

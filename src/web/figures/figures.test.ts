@@ -20,8 +20,15 @@ describe('the page of figures', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'figures-'));
-    execFileSync(process.execPath, ['-e', `import(${JSON.stringify(join(root, 'tools/build.js'))}).then((tool) => tool.buildIfStale())`]);
-    const path = writeFigures(join(folder, 'new', 'figures.html'), examplePage(), readTemplate(join(root, 'dist', 'figures.html')));
+    execFileSync(process.execPath, [
+      '-e',
+      `import(${JSON.stringify(join(root, 'tools/build.js'))}).then((tool) => tool.buildIfStale())`,
+    ]);
+    const path = writeFigures(
+      join(folder, 'new', 'figures.html'),
+      examplePage(),
+      readTemplate(join(root, 'dist', 'figures.html')),
+    );
     url = pathToFileURL(path).href;
     browser = await openBrowser();
   });
@@ -43,7 +50,9 @@ describe('the page of figures', () => {
     for (const [at, { kind, title }] of wanted.entries()) {
       const figure = figures.nth(at);
       await figure.scrollIntoViewIfNeeded();
-      expect(await figure.locator('> figcaption').textContent()).toMatch(new RegExp(`^(Figure|Table) \\d+\\. ${title.replace('?', '\\?')}`));
+      expect(await figure.locator('> figcaption').textContent()).toMatch(
+        new RegExp(`^(Figure|Table) \\d+\\. ${title.replace('?', '\\?')}`),
+      );
       const mark = { lines: 'canvas', bars: 'rect', matrix: 'rect', table: 'tbody td', picture: 'img' }[kind];
       await figure.locator(mark).first().waitFor();
       if (kind === 'lines') expect(await figure.locator('canvas').evaluate(inked)).toBeGreaterThan(0.01);
@@ -68,7 +77,10 @@ function inked(canvas: Element): number {
 
 function tooWide(): string[] {
   return [...document.querySelectorAll('main *')]
-    .filter((each) => !each.closest('.scrolled, .unseen, svg, .u-wrap') && each.getBoundingClientRect().right > innerWidth + 0.5)
+    .filter(
+      (each) =>
+        !each.closest('.scrolled, .unseen, svg, .u-wrap') && each.getBoundingClientRect().right > innerWidth + 0.5,
+    )
     .map((each) => `${each.tagName} ${each.className}`);
 }
 

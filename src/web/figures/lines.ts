@@ -6,7 +6,12 @@ import { chart, type ChartLine } from '../components/chart';
 const COLOURS = ['--subordinate', '--dominant', '--mixture', '--other', '--ink'];
 const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [9, 4], [9, 3, 2, 3], [5, 2]];
 /** What others are compared with is grey and dashed. */
-const REFERENCE_DASHES = [[6, 4], [2, 3], [9, 3, 2, 3], [12, 3]];
+const REFERENCE_DASHES = [
+  [6, 4],
+  [2, 3],
+  [9, 3, 2, 3],
+  [12, 3],
+];
 
 /** Lines over an axis, with the intervals around their values as bands. */
 export function lines({ title, x, y, lines: drawn }: LinesFigure, group: string): HTMLElement {
@@ -29,7 +34,13 @@ export function lines({ title, x, y, lines: drawn }: LinesFigure, group: string)
 function styled({ title, values, low, high, reference }: FigureLine, index: number): ChartLine {
   const interval = low && high ? { interval: { low, high } } : {};
   if (reference) {
-    return { title, values, colour: '--mean', dash: REFERENCE_DASHES[index % REFERENCE_DASHES.length] ?? [], ...interval };
+    return {
+      title,
+      values,
+      colour: '--mean',
+      dash: REFERENCE_DASHES[index % REFERENCE_DASHES.length] ?? [],
+      ...interval,
+    };
   }
   const dash = DASHES[Math.floor(index / COLOURS.length) % DASHES.length];
   return { title, values, colour: COLOURS[index % COLOURS.length] ?? '--ink', ...(dash ? { dash } : {}), ...interval };

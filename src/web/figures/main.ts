@@ -55,7 +55,13 @@ function drawing(figure: Figure, number: number): HTMLElement {
     case 'table':
       return table(figure);
     case 'picture':
-      return element('img', { class: 'card', src: figure.image, width: figure.width, height: figure.height, alt: figure.title });
+      return element('img', {
+        class: 'card',
+        src: figure.image,
+        width: figure.width,
+        height: figure.height,
+        alt: figure.title,
+      });
   }
 }
 
@@ -70,8 +76,22 @@ function table({ title, columns, rows }: Extract<Figure, { kind: 'table' }>): HT
     element(
       'table',
       {},
-      element('thead', {}, element('tr', {}, columns.map((column) => element('th', { scope: 'col', ...(column.numeric ? { class: 'number' } : {}) }, column.title)))),
-      element('tbody', {}, rows.map((row) => element('tr', {}, row.map(cell)))),
+      element(
+        'thead',
+        {},
+        element(
+          'tr',
+          {},
+          columns.map((column) =>
+            element('th', { scope: 'col', ...(column.numeric ? { class: 'number' } : {}) }, column.title),
+          ),
+        ),
+      ),
+      element(
+        'tbody',
+        {},
+        rows.map((row) => element('tr', {}, row.map(cell))),
+      ),
     ),
   );
 }
@@ -88,7 +108,11 @@ function sections(all: readonly FigureSection[]): HTMLElement[] {
       id,
       title,
       lead === undefined ? undefined : element('p', { class: 'lead' }, lead),
-      element('div', { class: 'figures' }, figures.map((figure) => figureOf(figure, ++counts[COUNTED_AS[figure.kind]]))),
+      element(
+        'div',
+        { class: 'figures' },
+        figures.map((figure) => figureOf(figure, ++counts[COUNTED_AS[figure.kind]])),
+      ),
     ),
   );
 }
@@ -116,14 +140,22 @@ function page(data: FigurePage): void {
       { class: 'top' },
       element('div', { class: 'bar' }, element('span', { class: 'brand' }, 'palimpsest'), themeSwitch()),
       element('h1', {}, title),
-      element('p', { class: 'note' }, new Date(made).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })),
+      element(
+        'p',
+        { class: 'note' },
+        new Date(made).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' }),
+      ),
     ),
     element(
       'main',
       { id: 'main' },
       lead.map((text) => element('p', { class: 'lead' }, text)),
       software ? softwareWarning(adapter) : undefined,
-      element('nav', { 'aria-label': 'Parts of the page' }, parts.map(({ id }, at) => element('a', { href: `#${id}` }, partTitle(parts, at)))),
+      element(
+        'nav',
+        { 'aria-label': 'Parts of the page' },
+        parts.map(({ id }, at) => element('a', { href: `#${id}` }, partTitle(parts, at))),
+      ),
       ...parts,
     ),
     element('footer', {}, 'Made by palimpsest. This page holds all its data and asks for nothing from elsewhere.'),

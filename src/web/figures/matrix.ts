@@ -33,14 +33,20 @@ export function matrix(figure: MatrixFigure): HTMLElement {
   return element(
     'div',
     { class: 'card matrix' },
-    element('div', { class: 'heading' }, element('h4', {}, figure.title), element('span', { class: 'unit' }, figure.value.title)),
+    element(
+      'div',
+      { class: 'heading' },
+      element('h4', {}, figure.title),
+      element('span', { class: 'unit' }, figure.value.title),
+    ),
     place,
     colourBar(scale),
   );
 }
 
 function drawMatrix({ rows, columns, values, title, value }: MatrixFigure, scale: Scale, width: number): SVGElement {
-  const widest = (labels: readonly string[]): number => Math.min(MOST_LABEL, LETTER * Math.max(0, ...labels.map((label) => label.length)));
+  const widest = (labels: readonly string[]): number =>
+    Math.min(MOST_LABEL, LETTER * Math.max(0, ...labels.map((label) => label.length)));
   const left = TITLE + widest(rows.labels) + GAP;
   const cell = Math.max(1, Math.min(LARGEST_CELL, (width - left - 1) / Math.max(1, columns.labels.length)));
   const upright = widest(columns.labels) > cell - 2;
@@ -55,7 +61,13 @@ function drawMatrix({ rows, columns, values, title, value }: MatrixFigure, scale
   const showNumbers = cell >= CELL_WITH_NUMBER;
   return svg(
     'svg',
-    { width: Math.ceil(across + 1), height: Math.ceil(down + 1), viewBox: `0 0 ${Math.ceil(across + 1)} ${Math.ceil(down + 1)}`, role: 'img', 'aria-label': `${title}: ${value.title}` },
+    {
+      width: Math.ceil(across + 1),
+      height: Math.ceil(down + 1),
+      viewBox: `0 0 ${Math.ceil(across + 1)} ${Math.ceil(down + 1)}`,
+      role: 'img',
+      'aria-label': `${title}: ${value.title}`,
+    },
     text(columns.title, left + (across - left) / 2, 12, { class: 'title', 'text-anchor': 'middle' }),
     turned(rows.title, 12, top + (down - top) / 2, 'middle', 'title'),
     ...columns.labels.flatMap((label, at) =>
@@ -68,7 +80,9 @@ function drawMatrix({ rows, columns, values, title, value }: MatrixFigure, scale
           ],
     ),
     ...rows.labels.flatMap((label, at) =>
-      at % every === 0 ? [text(shortened(label), left - GAP, top + centre(at) + 4, { class: 'label', 'text-anchor': 'end' })] : [],
+      at % every === 0
+        ? [text(shortened(label), left - GAP, top + centre(at) + 4, { class: 'label', 'text-anchor': 'end' })]
+        : [],
     ),
     ...values.flatMap((row, y) =>
       row.flatMap((shown, x) => {

@@ -28,9 +28,17 @@ export function scaleOf({ span, logarithmic }: Axis, values: readonly number[], 
 }
 
 function logarithmicScale(least: number, most: number): Scale {
-  const [first, last] = [Math.floor(Math.log10(least)), Math.max(Math.floor(Math.log10(least)) + 1, Math.ceil(Math.log10(most)))];
+  const [first, last] = [
+    Math.floor(Math.log10(least)),
+    Math.max(Math.floor(Math.log10(least)) + 1, Math.ceil(Math.log10(most))),
+  ];
   const ticks = Array.from({ length: last - first + 1 }, (_, at) => Number(`1e${first + at}`));
-  return { low: ticks[0] ?? 1, high: ticks.at(-1) ?? 1, ticks, at: (value) => (Math.log10(value) - first) / (last - first) };
+  return {
+    low: ticks[0] ?? 1,
+    high: ticks.at(-1) ?? 1,
+    ticks,
+    at: (value) => (Math.log10(value) - first) / (last - first),
+  };
 }
 
 /** The smallest of 1, 2 and 5 times a power of ten that is no less. */

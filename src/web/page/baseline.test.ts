@@ -32,7 +32,9 @@ it('takes mixtures apart, looks inside and trains', async () => {
   await page.goto(`${setting.url}#train`);
   const config = { ...TINY, logging: { ...TINY.logging, panelsEvery: 2 } };
   const buffer = Buffer.from(JSON.stringify(config));
-  await page.getByLabel('Start from a config.json').setInputFiles({ name: 'tiny.json', mimeType: 'application/json', buffer });
+  await page
+    .getByLabel('Start from a config.json')
+    .setInputFiles({ name: 'tiny.json', mimeType: 'application/json', buffer });
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.getByText('all steps done').waitFor({ timeout: 60_000 });
 

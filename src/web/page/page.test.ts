@@ -57,7 +57,9 @@ describe('weight, compressed', () => {
   });
 
   it('the tests of kernels are loaded by who runs them alone', () => {
-    const tests = [...scriptsOf('kernels.js')].filter((name) => readFileSync(join(WEB_FOLDER, name), 'utf8').includes("the reference's own gradient"));
+    const tests = [...scriptsOf('kernels.js')].filter((name) =>
+      readFileSync(join(WEB_FOLDER, name), 'utf8').includes("the reference's own gradient"),
+    );
     expect(tests).toHaveLength(1);
     for (const script of ['page.js', 'training.js', 'viewing.js']) expect(scriptsOf(script)).not.toContain(tests[0]);
   });

@@ -14,7 +14,10 @@ export interface RemoteWorker<Api> {
 export function startWorker<Api>(script: string, failed: (message: string) => void): RemoteWorker<Api> {
   const worker = new Worker(new URL(`./${script}.js`, import.meta.url), { type: 'module', name: script });
   worker.addEventListener('error', (event) => {
-    failed(event.message || `${script}.js could not be loaded: the server of this page does not answer. Start it again at the same address, then try once more; a page that is loaded anew loses its run.`);
+    failed(
+      event.message ||
+        `${script}.js could not be loaded: the server of this page does not answer. Start it again at the same address, then try once more; a page that is loaded anew loses its run.`,
+    );
   });
   return { api: wrap<Api>(worker), terminate: () => worker.terminate() };
 }

@@ -110,7 +110,9 @@ async function fetchShipped(): Promise<ModelInHand> {
   const response = await fetch(new URL('./demo.safetensors', import.meta.url)).catch(() => undefined);
   if (!response?.ok) {
     const why = response ? `the server says ${response.status}` : 'there is no connection';
-    throw new Error(`demo.safetensors, the model that ships with this page, could not be loaded: ${why}. Try again, or open a model of your own.`);
+    throw new Error(
+      `demo.safetensors, the model that ships with this page, could not be loaded: ${why}. Try again, or open a model of your own.`,
+    );
   }
   return { name: SHIPPED_NAME, content: new Uint8Array(await response.arrayBuffer()) };
 }

@@ -5,7 +5,10 @@ import { createTarDecoder } from 'modern-tar';
  *
  * @throws Error where it is none, or cut short
  */
-export async function* readArchive(archive: File, isWanted: (name: string) => boolean): AsyncGenerator<{ readonly path: string; readonly bytes: Uint8Array }> {
+export async function* readArchive(
+  archive: File,
+  isWanted: (name: string) => boolean,
+): AsyncGenerator<{ readonly path: string; readonly bytes: Uint8Array }> {
   const packed = archive.stream();
   const unpacked = /\.tar$/i.test(archive.name) ? packed : packed.pipeThrough(new DecompressionStream('gzip'));
   const reader = unpacked.pipeThrough(createTarDecoder({ strict: true })).getReader();

@@ -20,7 +20,10 @@ export async function decodeInBrowser(file: Blob, side: number): Promise<Uint8Ar
     context.drawImage(bitmap, -Math.floor((bitmap.width - square) / 2), -Math.floor((bitmap.height - square) / 2));
     const planes = toPlanes(context.getImageData(0, 0, square, square).data);
     if (square === side) return planes;
-    return Uint8Array.from(scaleSquare(planes, { channels: CHANNELS, width: square, height: square }, side), Math.round);
+    return Uint8Array.from(
+      scaleSquare(planes, { channels: CHANNELS, width: square, height: square }, side),
+      Math.round,
+    );
   } finally {
     bitmap.close();
   }

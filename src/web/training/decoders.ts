@@ -18,7 +18,10 @@ const MOST_WORKERS = 8;
 /** Starts workers that decode. @param workers how many; 'auto' is one a processor core */
 export function openBrowserDecoders(workers: number | 'auto'): BrowserDecoders {
   const count = workers === 'auto' ? Math.min(MOST_WORKERS, navigator.hardwareConcurrency) : workers;
-  const started = Array.from({ length: count }, () => new Worker(new URL('./decoding.js', import.meta.url), { type: 'module', name: 'decoding' }));
+  const started = Array.from(
+    { length: count },
+    () => new Worker(new URL('./decoding.js', import.meta.url), { type: 'module', name: 'decoding' }),
+  );
   const free = started.map((worker) => wrap<DecodingService>(worker));
   const waiting: ((api: Remote<DecodingService>) => void)[] = [];
   const pass = async <T>(work: (api: Remote<DecodingService>) => Promise<T>): Promise<T> => {

@@ -20,10 +20,19 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const placed = (path: string, bytes: Uint8Array | string): PlacedFile => ({ path, file: new File([bytes as Uint8Array<ArrayBuffer>], path.split('/').at(-1) ?? '') });
-const given = (name: string, files: Readonly<Record<string, Uint8Array | string>>): GivenImages => ({ name, files: Object.entries(files).map(([path, bytes]) => placed(path, bytes)) });
+const placed = (path: string, bytes: Uint8Array | string): PlacedFile => ({
+  path,
+  file: new File([bytes as Uint8Array<ArrayBuffer>], path.split('/').at(-1) ?? ''),
+});
+const given = (name: string, files: Readonly<Record<string, Uint8Array | string>>): GivenImages => ({
+  name,
+  files: Object.entries(files).map(([path, bytes]) => placed(path, bytes)),
+});
 
-const records = (count: number, first: number): Uint8Array => Uint8Array.from({ length: count * 3073 }, (_, at) => (at % 3073 === 0 ? (first + at / 3073) % 10 : (at * 31 + first) % 251));
+const records = (count: number, first: number): Uint8Array =>
+  Uint8Array.from({ length: count * 3073 }, (_, at) =>
+    at % 3073 === 0 ? (first + at / 3073) % 10 : (at * 31 + first) % 251,
+  );
 const CIFAR = {
   'data_batch_1.bin': records(12, 0),
   'data_batch_2.bin': records(9, 5),
@@ -33,7 +42,8 @@ const CIFAR = {
 
 async function archive(cut = Infinity): Promise<Uint8Array> {
   const tar = pack();
-  for (const [name, content] of Object.entries(CIFAR)) tar.entry({ name: `cifar-10-batches-bin/${name}` }, Buffer.from(content));
+  for (const [name, content] of Object.entries(CIFAR))
+    tar.entry({ name: `cifar-10-batches-bin/${name}` }, Buffer.from(content));
   tar.entry({ name: 'cifar-10-batches-bin/readme.html' }, 'no part of it');
   tar.finalize();
   const parts: Buffer[] = [];
@@ -52,7 +62,9 @@ describe('images given to a page', () => {
     await writeTree(join(folder, 'cifar'), CIFAR);
     const inNode = await digests(await findImageSet(join(folder, 'cifar')));
     expect(await digests(await findImages(given('cifar', CIFAR)))).toEqual(inNode);
-    const below = Object.fromEntries(Object.entries(CIFAR).map(([name, content]) => [`cifar-10-batches-bin/${name}`, content]));
+    const below = Object.fromEntries(
+      Object.entries(CIFAR).map(([name, content]) => [`cifar-10-batches-bin/${name}`, content]),
+    );
     expect(await digests(await findImages(given('data', below)))).toEqual(inNode);
     expect(await digests(await findImages(given('cifar.tar.gz', { 'cifar.tar.gz': await archive() })))).toEqual(inNode);
   });
@@ -60,10 +72,28 @@ describe('images given to a page', () => {
   it('are the tree that Node finds: classes, files, labels, sizes, and what is held out', async () => {
     const image = (path: string): [string, string] => [path, path];
     const trees = {
-      split: Object.fromEntries(['train/b/1.png', 'train/a/2.JPEG', 'train/a/deeper/3.webp', 'val/a/4.png', 'val/b/5.png', 'train/a/notes.txt'].map(image)),
-      whole: Object.fromEntries(Array.from({ length: 40 }, (_, at) => image(`${at % 2 === 0 ? 'cats' : 'dogs'}/${at}.png`))),
+      split: Object.fromEntries(
+        [
+          'train/b/1.png',
+          'train/a/2.JPEG',
+          'train/a/deeper/3.webp',
+          'val/a/4.png',
+          'val/b/5.png',
+          'train/a/notes.txt',
+        ].map(image),
+      ),
+      whole: Object.fromEntries(
+        Array.from({ length: 40 }, (_, at) => image(`${at % 2 === 0 ? 'cats' : 'dogs'}/${at}.png`)),
+      ),
       tiny: {
-        ...Object.fromEntries(['train/n02/images/n02_0.JPEG', 'train/n01/images/n01_0.JPEG', 'val/images/val_0.JPEG', 'val/images/val_1.JPEG'].map(image)),
+        ...Object.fromEntries(
+          [
+            'train/n02/images/n02_0.JPEG',
+            'train/n01/images/n01_0.JPEG',
+            'val/images/val_0.JPEG',
+            'val/images/val_1.JPEG',
+          ].map(image),
+        ),
         'val/val_annotations.txt': 'val_0.JPEG\tn02\t0\t0\t9\t9\nval_1.JPEG\tn01\t0\t0\t9\t9\n',
         'words.txt': 'n01\tgoldfish\nn02\tbullfrog\n',
       },
@@ -78,16 +108,46 @@ describe('images given to a page', () => {
     }
     const nested = Object.fromEntries(Object.entries(trees.split).map(([path, content]) => [`set/${path}`, content]));
     const found = await findImages(given('outer', nested));
-    expect(found.kind === 'tree' && [found.tree.root.path, found.tree.train.paths[0], await found.tree.root.text('train/b/1.png')]).toEqual(['outer/set', 'train/a/2.JPEG', 'train/b/1.png']);
+    expect(
+      found.kind === 'tree' && [
+        found.tree.root.path,
+        found.tree.train.paths[0],
+        await found.tree.root.text('train/b/1.png'),
+      ],
+    ).toEqual(['outer/set', 'train/a/2.JPEG', 'train/b/1.png']);
   });
 
   it.each<[string, () => Promise<GivenImages>, RegExp]>([
-    ['nothing', () => Promise.resolve(given('empty', {})), /^--data: empty holds no image set: it is empty\. Expected CIFAR-10/],
-    ['other files', () => Promise.resolve(given('papers', { 'a.pdf': 'x' })), /^--data: papers holds no image set: it contains a\.pdf/],
-    ['images without classes', () => Promise.resolve(given('flat', { '1.png': 'x' })), /^--data: flat holds images, but no folders of classes/],
-    ['a part of CIFAR', () => Promise.resolve(given('part', { 'data_batch_1.bin': CIFAR['data_batch_1.bin'] })), /part looks like CIFAR-10, but test_batch\.bin and batches\.meta\.txt are missing/],
-    ['an archive that was cut short', async () => given('cut.tar.gz', { 'cut.tar.gz': await archive(200) }), /^cut\.tar\.gz cannot be unpacked: .* It is damaged or was cut short/],
-    ['what is no archive', () => Promise.resolve(given('text.tar', { 'text.tar': readFileSync(import.meta.filename) })), /^text\.tar cannot be unpacked/],
+    [
+      'nothing',
+      () => Promise.resolve(given('empty', {})),
+      /^--data: empty holds no image set: it is empty\. Expected CIFAR-10/,
+    ],
+    [
+      'other files',
+      () => Promise.resolve(given('papers', { 'a.pdf': 'x' })),
+      /^--data: papers holds no image set: it contains a\.pdf/,
+    ],
+    [
+      'images without classes',
+      () => Promise.resolve(given('flat', { '1.png': 'x' })),
+      /^--data: flat holds images, but no folders of classes/,
+    ],
+    [
+      'a part of CIFAR',
+      () => Promise.resolve(given('part', { 'data_batch_1.bin': CIFAR['data_batch_1.bin'] })),
+      /part looks like CIFAR-10, but test_batch\.bin and batches\.meta\.txt are missing/,
+    ],
+    [
+      'an archive that was cut short',
+      async () => given('cut.tar.gz', { 'cut.tar.gz': await archive(200) }),
+      /^cut\.tar\.gz cannot be unpacked: .* It is damaged or was cut short/,
+    ],
+    [
+      'what is no archive',
+      () => Promise.resolve(given('text.tar', { 'text.tar': readFileSync(import.meta.filename) })),
+      /^text\.tar cannot be unpacked/,
+    ],
   ])('say what is wrong with %s', async (_, make, message) => {
     const refused = async (): Promise<void> => {
       const found = await findImages(await make());

@@ -71,7 +71,9 @@ async function foldersInArchive(archive: File): Promise<Folder[]> {
     }
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
-    throw new UserError(`${archive.name} cannot be unpacked: ${why}. It is damaged or was cut short: download it again.`);
+    throw new UserError(
+      `${archive.name} cannot be unpacked: ${why}. It is damaged or was cut short: download it again.`,
+    );
   }
   return [...contents].map(([path, files]) => ({
     path,
@@ -115,7 +117,9 @@ export class GivenTree implements FileTree {
 
   below(folder: string): GivenTree {
     const start = `${folder}/`;
-    const files = [...this.placed].filter(([path]) => path.startsWith(start)).map(([path, file]) => ({ path: path.slice(start.length), file }));
+    const files = [...this.placed]
+      .filter(([path]) => path.startsWith(start))
+      .map(([path, file]) => ({ path: path.slice(start.length), file }));
     return new GivenTree(`${this.path}/${folder}`, files);
   }
 
@@ -141,6 +145,8 @@ async function readable<T>(name: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch {
-    throw new UserError(`${name} cannot be read any more: it was moved or changed since it was given. Give the images again.`);
+    throw new UserError(
+      `${name} cannot be read any more: it was moved or changed since it was given. Give the images again.`,
+    );
   }
 }

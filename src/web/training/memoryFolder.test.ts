@@ -11,7 +11,8 @@ function folderWithRun(): MemoryFolder {
   folder.writeConfig(tinyConfig());
   folder.appendSession(TEST_SESSION);
   for (const step of [0, 1, 2]) folder.appendMetrics({ phase: 'teacher', step, loss: 1 / (step + 1) });
-  for (const step of [1, 2, 3]) folder.writeCheckpoint({ phase: 'teacher', step }, bytes(`model ${step}`), bytes(`state ${step}`));
+  for (const step of [1, 2, 3])
+    folder.writeCheckpoint({ phase: 'teacher', step }, bytes(`model ${step}`), bytes(`state ${step}`));
   folder.writePicture('teacher-000003', bytes('png'));
   return folder;
 }
@@ -38,7 +39,11 @@ describe('a run folder in memory', () => {
     const folder = folderWithRun();
     folder.writeCheckpoint({ phase: 'imae', step: 0 }, bytes('first'), bytes('its state'));
     expect(folder.finished('teacher')).toMatchObject({ step: 3, model: { name: 'checkpoints/teacher-3.safetensors' } });
-    expect(folder.lastCheckpoint()).toMatchObject({ phase: 'imae', step: 0, state: { name: 'checkpoints/imae-0.state.safetensors', bytes: bytes('its state') } });
+    expect(folder.lastCheckpoint()).toMatchObject({
+      phase: 'imae',
+      step: 0,
+      state: { name: 'checkpoints/imae-0.state.safetensors', bytes: bytes('its state') },
+    });
     expect([...folder.files().keys()].filter((path) => path.startsWith('checkpoints/'))).toHaveLength(4);
   });
 
@@ -55,12 +60,17 @@ describe('a run folder in memory', () => {
     expect(folder.metrics.split('\n')).toHaveLength(4);
     folder.appendMetrics({ phase: 'teacher', step: 1, loss: 0.4 });
     folder.appendMetrics({ phase: 'teacher', step: 2, loss: 0.3 });
-    expect(folder.metrics).toBe('{"phase":"teacher","step":0,"loss":1}\n{"phase":"teacher","step":1,"loss":0.4}\n{"phase":"teacher","step":2,"loss":0.3}\n');
+    expect(folder.metrics).toBe(
+      '{"phase":"teacher","step":0,"loss":1}\n{"phase":"teacher","step":1,"loss":0.4}\n{"phase":"teacher","step":2,"loss":0.3}\n',
+    );
   });
 
   it('is the same again when its files are loaded', () => {
     const folder = folderWithRun();
-    const again = MemoryFolder.from('other', new Map([...folder.files()].map(([path, content]) => [`${folder.name}/${path}`, content])));
+    const again = MemoryFolder.from(
+      'other',
+      new Map([...folder.files()].map(([path, content]) => [`${folder.name}/${path}`, content])),
+    );
     expect(again.name).toBe(folder.name);
     expect(again.files()).toEqual(folder.files());
     expect(again.readConfig()).toEqual(tinyConfig());
@@ -70,7 +80,14 @@ describe('a run folder in memory', () => {
 
   it('takes of what is loaded only what belongs to a run', () => {
     const files = folderWithRun().files();
-    for (const path of ['.lock', 'report.html', 'checkpoints/mine.safetensors', 'checkpoints/imae-1.safetensors.tmp', 'checkpoints/deeper/imae-1.safetensors', 'old/config.json']) {
+    for (const path of [
+      '.lock',
+      'report.html',
+      'checkpoints/mine.safetensors',
+      'checkpoints/imae-1.safetensors.tmp',
+      'checkpoints/deeper/imae-1.safetensors',
+      'old/config.json',
+    ]) {
       files.set(path, bytes('foreign'));
     }
     const loaded = MemoryFolder.from('dropped', files);
@@ -79,7 +96,9 @@ describe('a run folder in memory', () => {
   });
 
   it('cannot be made of what holds no run, or several, and says when its configuration is none', () => {
-    expect(() => MemoryFolder.from('holiday.zip', new Map([['beach.png', bytes('')]]))).toThrow(/^holiday\.zip is no run: it has no config\.json/);
+    expect(() => MemoryFolder.from('holiday.zip', new Map([['beach.png', bytes('')]]))).toThrow(
+      /^holiday\.zip is no run: it has no config\.json/,
+    );
     const two = new Map([
       ['runs/a/config.json', bytes('{}')],
       ['runs/b/config.json', bytes('{}')],

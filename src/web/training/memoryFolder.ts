@@ -63,9 +63,12 @@ export class MemoryFolder {
   static from(name: string, files: Files): MemoryFolder {
     const [root, another] = rootsOf(files);
     if (root === undefined) {
-      throw new UserError(`${name} is no run: it has no ${CONFIG}. Give a run that this page saved, or a folder that Node left under runs/.`);
+      throw new UserError(
+        `${name} is no run: it has no ${CONFIG}. Give a run that this page saved, or a folder that Node left under runs/.`,
+      );
     }
-    if (another !== undefined) throw new UserError(`${name} holds several runs: ${root}, ${another} … Give one of them.`);
+    if (another !== undefined)
+      throw new UserError(`${name} holds several runs: ${root}, ${another} … Give one of them.`);
     const folder = new MemoryFolder(root.split('/').at(-2) ?? name);
     const text = (file: string): string => new TextDecoder().decode(files.get(root + file));
     folder.configText = text(CONFIG);
@@ -86,8 +89,16 @@ export class MemoryFolder {
   /** Every file, by its path in the folder. */
   files(): Map<string, Uint8Array> {
     const encoder = new TextEncoder();
-    const texts = Object.entries({ [CONFIG]: this.configText, [METRICS]: this.metricsText, [SESSIONS]: this.sessionsText, [BROKEN_IMAGES]: this.brokenText });
-    return new Map([...texts.filter(([, text]) => text !== '').map(([path, text]) => [path, encoder.encode(text)] as const), ...this.binary]);
+    const texts = Object.entries({
+      [CONFIG]: this.configText,
+      [METRICS]: this.metricsText,
+      [SESSIONS]: this.sessionsText,
+      [BROKEN_IMAGES]: this.brokenText,
+    });
+    return new Map([
+      ...texts.filter(([, text]) => text !== '').map(([path, text]) => [path, encoder.encode(text)] as const),
+      ...this.binary,
+    ]);
   }
 
   /** Bytes of all files, nearly. */
@@ -151,7 +162,9 @@ export class MemoryFolder {
   lastPicture(): FolderEntry | undefined {
     const sheets = [...this.binary]
       .map(([name, bytes]) => ({ name, bytes, match: SHEET.exec(name) }))
-      .flatMap(({ name, bytes, match }) => (match ? [{ name, bytes, phase: match[1] as Phase, step: Number(match[2]) }] : []));
+      .flatMap(({ name, bytes, match }) =>
+        match ? [{ name, bytes, phase: match[1] as Phase, step: Number(match[2]) }] : [],
+      );
     return sheets.sort((a, b) => (isBefore(a, b) ? -1 : 1)).at(-1);
   }
 
@@ -188,7 +201,9 @@ export class MemoryFolder {
   }
 
   private checkpointNames(): string[] {
-    return [...this.binary.keys()].filter((path) => path.startsWith(`${CHECKPOINTS}/`)).map((path) => path.slice(CHECKPOINTS.length + 1));
+    return [...this.binary.keys()]
+      .filter((path) => path.startsWith(`${CHECKPOINTS}/`))
+      .map((path) => path.slice(CHECKPOINTS.length + 1));
   }
 }
 

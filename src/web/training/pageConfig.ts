@@ -25,7 +25,9 @@ export function trainingSize(config: Config, images: KnownImages | undefined): S
 export function assertForPage(config: Config, source: string, images?: KnownImages): void {
   const { teacher } = config;
   if (teacher.checkpoint !== null) {
-    throw new UserError(`${source} takes its teacher from the file ${teacher.checkpoint}, which a page cannot read. Train it in Node.`);
+    throw new UserError(
+      `${source} takes its teacher from the file ${teacher.checkpoint}, which a page cannot read. Train it in Node.`,
+    );
   }
   if (images || !asksForImages(config)) assertFits(config, trainingSize(config, images));
 }
@@ -46,6 +48,8 @@ export function withLiveLogging(config: Config, count: number): Config {
     panelsEvery: Math.max(5, Math.round(steps / 40)),
   };
   const keys = Object.keys(live) as (keyof typeof live)[];
-  const chosen = keys.map((key) => [key, config.logging[key] === logging[key] ? live[key] : config.logging[key]] as const);
+  const chosen = keys.map(
+    (key) => [key, config.logging[key] === logging[key] ? live[key] : config.logging[key]] as const,
+  );
   return { ...config, logging: Object.fromEntries(chosen) as unknown as Config['logging'] };
 }

@@ -8,7 +8,13 @@ import { checkResumption, DivergedError, type RunResult } from '../../imae/train
 import { assertTrainable, BUILT_IN, drawBuiltIn } from '../../imae/train/trainingData';
 import type { BrowserDecoders } from './decoders';
 import { findImages, type GivenImages, type KnownImages } from './givenImages';
-import { runOptions, trainSession, type TrainingSession, type Surroundings, type TrainingEvent } from './trainingSession';
+import {
+  runOptions,
+  trainSession,
+  type TrainingSession,
+  type Surroundings,
+  type TrainingEvent,
+} from './trainingSession';
 import { asksForImages } from './pageConfig';
 import { loadImages, lookAt, type LoadedImages } from './trainingImages';
 
@@ -63,7 +69,8 @@ export class Training implements TrainingService {
       await tell({ kind: 'adapter', name: nameAdapter(engine.info), software: isSoftware(engine.info) });
       const data = await this.loaded(config, true, watching(tell));
       const { broken } = data;
-      const tellBroken = ({ path, why }: { readonly path: string; readonly why: string }): void => void tell({ kind: 'broken', path, why });
+      const tellBroken = ({ path, why }: { readonly path: string; readonly why: string }): void =>
+        void tell({ kind: 'broken', path, why });
       broken?.all.forEach(tellBroken);
       if (broken) broken.listener = tellBroken;
       await tell({ kind: 'preparing', what: 'compiling kernels' });
@@ -99,7 +106,12 @@ export class Training implements TrainingService {
   private async opened({ device }: Config): Promise<Engine> {
     const known = this.engine;
     // It may have been lost while nobody used it.
-    const isWell = known?.of === device.kernels && (await known.engine.settle().then(() => true, () => false));
+    const isWell =
+      known?.of === device.kernels &&
+      (await known.engine.settle().then(
+        () => true,
+        () => false,
+      ));
     if (isWell) return known.engine;
     this.dispose();
     const engine = await this.platform.openEngine({ plain: device.kernels === 'plain' });
@@ -114,7 +126,10 @@ export class Training implements TrainingService {
     if (this.data?.of !== of) {
       this.data?.close();
       this.data = undefined;
-      this.data = { of, ...(asksForImages(config) ? await this.given(config, toTrain, watcher) : this.drawn(config, watcher)) };
+      this.data = {
+        of,
+        ...(asksForImages(config) ? await this.given(config, toTrain, watcher) : this.drawn(config, watcher)),
+      };
     }
     assertTrainable(config, this.data.sets);
     return this.data.sets;
@@ -125,8 +140,15 @@ export class Training implements TrainingService {
     return { sets: drawBuiltIn(config), close: () => undefined };
   }
 
-  private async given(config: Config, toTrain: boolean, watcher: LoadWatcher): Promise<{ readonly sets: LoadedImages; readonly close: () => void }> {
-    if (!this.found) throw new UserError(`The images of this run (${config.data.set ?? 'none'}) were not given. Drop their folder on the page.`);
+  private async given(
+    config: Config,
+    toTrain: boolean,
+    watcher: LoadWatcher,
+  ): Promise<{ readonly sets: LoadedImages; readonly close: () => void }> {
+    if (!this.found)
+      throw new UserError(
+        `The images of this run (${config.data.set ?? 'none'}) were not given. Drop their folder on the page.`,
+      );
     let decoders: BrowserDecoders | undefined;
     const open = (): BrowserDecoders => (decoders = this.platform.openDecoders(config.data.workers));
     const close = (): void => decoders?.close();

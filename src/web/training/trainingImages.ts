@@ -35,13 +35,25 @@ export async function lookAt(found: DetectedDataset): Promise<KnownImages> {
  * @param toTrain false where its identity alone is wanted: then no training image is decoded
  * @throws UserError where a file is broken and that is to stop it, or it does not fit the model or the memory
  */
-export async function loadImages(found: DetectedDataset, config: Config, open: () => BrowserDecoders, watcher: LoadWatcher, toTrain: boolean): Promise<LoadedImages> {
+export async function loadImages(
+  found: DetectedDataset,
+  config: Config,
+  open: () => BrowserDecoders,
+  watcher: LoadWatcher,
+  toTrain: boolean,
+): Promise<LoadedImages> {
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
   const { decodeSize, broken, stream, statistics } = config.data;
   assertFits(config, trainingSize(config, await lookAt(found)));
   for (const note of tree.notes) watcher.note(note);
-  const options = { image: config.model.image, decodeSize, broken, stream: toTrain ? stream : 'yes', ownStatistics: toTrain && statistics === 'own' } as const;
+  const options = {
+    image: config.model.image,
+    decodeSize,
+    broken,
+    stream: toTrain ? stream : 'yes',
+    ownStatistics: toTrain && statistics === 'own',
+  } as const;
   try {
     return await loadFiles(tree, readerOf(tree.root, open()), options, watcher);
   } catch (error) {
@@ -58,7 +70,10 @@ function readerOf(root: FileTree, decoders: BrowserDecoders): FileReader {
     try {
       return await work;
     } catch (error) {
-      throw new BrokenImageError(`${root.path}/${path}`, error instanceof Error ? error.message.replace(/\.$/, '') : String(error));
+      throw new BrokenImageError(
+        `${root.path}/${path}`,
+        error instanceof Error ? error.message.replace(/\.$/, '') : String(error),
+      );
     }
   };
   const { deviceMemory } = navigator as { readonly deviceMemory?: number };

@@ -3,7 +3,15 @@ import type { ImageGrid } from '../../report/imageGrid';
 import { readSafetensors } from '../../formats/safetensors';
 import type { Engine } from '../../gpu/engine';
 import type { Config, Phase, PhasePlan } from '../../imae/config/config';
-import { runTraining, type NamedFile, type ResumePoint, type RunOptions, type RunResult, type RunStore, type RunWatcher } from '../../imae/train/run';
+import {
+  runTraining,
+  type NamedFile,
+  type ResumePoint,
+  type RunOptions,
+  type RunResult,
+  type RunStore,
+  type RunWatcher,
+} from '../../imae/train/run';
 import { checkpointFiles, CHECKPOINTS, type MetricsLine, type RunPosition } from '../../imae/train/runFiles';
 import type { FolderEntry, SavedCheckpoint } from './memoryFolder';
 
@@ -59,7 +67,12 @@ const INTERVAL = 200;
  *
  * @throws UserError, EngineError as `runTraining`
  */
-export async function trainSession(engine: Engine, data: TrainTest, leg: TrainingSession, surroundings: Surroundings): Promise<RunResult> {
+export async function trainSession(
+  engine: Engine,
+  data: TrainTest,
+  leg: TrainingSession,
+  surroundings: Surroundings,
+): Promise<RunResult> {
   const reporter = new Reporter(engine, leg, surroundings);
   try {
     return await runTraining(engine, leg.config, data, reporter, reporter, runOptions(leg));

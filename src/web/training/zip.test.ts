@@ -43,24 +43,32 @@ describe('a zip file', () => {
     expect(await unzip(await foreign.close(), 'it.zip')).toEqual(new Map([['runs/x/config.json', bytes('{}')]]));
   });
 
-  it('with any one byte changed is refused, or gives the same files: a time of day is no content', { tags: ['thorough'] }, async () => {
-    let refused = 0;
-    for (let at = 0; at < zipped.length; at++) {
-      const changed = zipped.slice();
-      changed[at] = (changed[at] as number) ^ 0x41;
-      const found = await read(changed);
-      if (typeof found !== 'string') expect(found, `byte ${at}`).toEqual(whole);
-      else {
-        refused++;
-        expect(found).toMatch(/^it\.zip is no zip file, or was damaged or cut short \(.+\)\. Save or copy it again\.$/);
+  it(
+    'with any one byte changed is refused, or gives the same files: a time of day is no content',
+    { tags: ['thorough'] },
+    async () => {
+      let refused = 0;
+      for (let at = 0; at < zipped.length; at++) {
+        const changed = zipped.slice();
+        changed[at] = (changed[at] as number) ^ 0x41;
+        const found = await read(changed);
+        if (typeof found !== 'string') expect(found, `byte ${at}`).toEqual(whole);
+        else {
+          refused++;
+          expect(found).toMatch(
+            /^it\.zip is no zip file, or was damaged or cut short \(.+\)\. Save or copy it again\.$/,
+          );
+        }
       }
-    }
-    expect(refused).toBeGreaterThan(zipped.length / 2);
-  });
+      expect(refused).toBeGreaterThan(zipped.length / 2);
+    },
+  );
 
   it('cut short anywhere is refused', async () => {
     for (let length = 0; length < zipped.length; length += 7) {
-      expect(await read(zipped.subarray(0, length)), String(length)).toMatch(/^it\.zip is no zip file, or was damaged or cut short/);
+      expect(await read(zipped.subarray(0, length)), String(length)).toMatch(
+        /^it\.zip is no zip file, or was damaged or cut short/,
+      );
     }
   });
 

@@ -1,4 +1,10 @@
-import { configure, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js/lib/zip-core-native.js';
+import {
+  configure,
+  Uint8ArrayReader,
+  Uint8ArrayWriter,
+  ZipReader,
+  ZipWriter,
+} from '@zip.js/zip.js/lib/zip-core-native.js';
 import { UserError } from '../../common/userError';
 import type { Files } from './memoryFolder';
 
@@ -34,8 +40,10 @@ export async function unzip(zip: Uint8Array, source: string): Promise<Map<string
   const files = new Map<string, Uint8Array>();
   try {
     for (const entry of await reader.getEntries()) {
-      if (entry.directory && entry.uncompressedSize > 0) throw new Error(`${entry.filename} is a folder with content of its own`);
-      if (!entry.directory) files.set(entry.filename.replaceAll('\\', '/'), await entry.getData(new Uint8ArrayWriter()));
+      if (entry.directory && entry.uncompressedSize > 0)
+        throw new Error(`${entry.filename} is a folder with content of its own`);
+      if (!entry.directory)
+        files.set(entry.filename.replaceAll('\\', '/'), await entry.getData(new Uint8ArrayWriter()));
     }
     return files;
   } catch (error) {

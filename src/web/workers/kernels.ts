@@ -72,7 +72,8 @@ const api = {
 
   /** How a training starts in a worker that has done nothing yet, then once more. */
   async startUp(wanted: DeviceWanted, report: Report<StartUp>): Promise<void> {
-    for (const name of ['cold', 'warm'] as const) await report(await startUp(name, () => openBrowserEngine({ baseline: wanted === 'baseline' })));
+    for (const name of ['cold', 'warm'] as const)
+      await report(await startUp(name, () => openBrowserEngine({ baseline: wanted === 'baseline' })));
   },
 
   /** The training steps that the filter leaves; where it leaves none, as it is about kernels, the first of the middle size. */

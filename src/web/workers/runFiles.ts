@@ -13,7 +13,10 @@ const runFiles = {
   /** @throws UserError as `unzip` */
   async unzip(file: Blob, name: string): Promise<Files> {
     const files = await unzip(new Uint8Array(await file.arrayBuffer()), name);
-    return transfer(files, [...files.values()].map(({ buffer }) => buffer as ArrayBuffer));
+    return transfer(
+      files,
+      [...files.values()].map(({ buffer }) => buffer as ArrayBuffer),
+    );
   },
 };
 

@@ -52,7 +52,8 @@ class ViewingWorker implements ViewingApi {
     const { viewer } = this;
     if (!viewer || model !== this.id) return [];
     const { size, normalisation } = viewer.facts;
-    const mean = builtIn && size.channels === 3 && size.image <= LARGEST_AVERAGED ? await this.meanOfShapes(viewer) : undefined;
+    const mean =
+      builtIn && size.channels === 3 && size.image <= LARGEST_AVERAGED ? await this.meanOfShapes(viewer) : undefined;
     const reconstructions = await measured(`take apart, ${blend.keep} visible`, () => viewer.takeApart(blend, mean));
     const restored = reconstructions.map(({ of, errors, target, composite, raw }) => ({
       of,

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { AttentionLayer } from '../../../imae/inspect/inspector';
-import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, partTitles, formatAttention, colourScale, strength } from './attention';
+import {
+  describeMap,
+  fitsAtAGlance,
+  headMaps,
+  meanOverHeads,
+  partTitles,
+  formatAttention,
+  colourScale,
+  strength,
+} from './attention';
 
 /** Two heads over four places, of which the encoder has no token of the last. */
 const MAP = {

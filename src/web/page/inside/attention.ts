@@ -24,8 +24,12 @@ export function headMaps({ toPlaces, toClass }: AttentionMap): HeadMap[] {
 export function meanOverHeads({ toPlaces, toClass }: AttentionMap): HeadMap {
   const heads = toPlaces.length;
   const sum = new Float64Array(toPlaces[0]?.length ?? 0);
-  for (const places of toPlaces) for (const [place, weight] of places.entries()) sum[place] = (sum[place] as number) + weight;
-  return { toPlaces: sum.map((weight) => weight / heads), toClass: toClass.reduce((total, share) => total + share, 0) / heads };
+  for (const places of toPlaces)
+    for (const [place, weight] of places.entries()) sum[place] = (sum[place] as number) + weight;
+  return {
+    toPlaces: sum.map((weight) => weight / heads),
+    toClass: toClass.reduce((total, share) => total + share, 0) / heads,
+  };
 }
 
 /** What maps that are compared with each other are drawn by. */
@@ -71,5 +75,9 @@ export function formatAttention(share: number): string {
 export function partTitles(task: ViewerTask): { readonly value: InspectedPart; readonly title: string }[] {
   const encoder = { value: 'encoder', title: 'Encoder' } as const;
   if (task !== 'both') return [encoder, { value: 'subordinate', title: 'Decoder' }];
-  return [encoder, { value: 'subordinate', title: 'Decoder, subordinate' }, { value: 'dominant', title: 'Decoder, dominant' }];
+  return [
+    encoder,
+    { value: 'subordinate', title: 'Decoder, subordinate' },
+    { value: 'dominant', title: 'Decoder, dominant' },
+  ];
 }

@@ -1,7 +1,17 @@
 import type { AttentionLayer, AttentionMap } from '../../../imae/inspect/inspector';
 import { counted } from '../../../common/format';
 import { element } from '../../components/dom';
-import { describeMap, fitsAtAGlance, headMaps, meanOverHeads, formatAttention, colourScale, strength, type HeadMap, type ColourScale } from './attention';
+import {
+  describeMap,
+  fitsAtAGlance,
+  headMaps,
+  meanOverHeads,
+  formatAttention,
+  colourScale,
+  strength,
+  type HeadMap,
+  type ColourScale,
+} from './attention';
 import type { MapPainter } from './mapPainter';
 
 /** So many maps stand in one row, however narrow the page. */
@@ -61,7 +71,11 @@ export class AttentionMaps {
     const legend = scaleLegend();
     const below = element('div', { class: 'maps', id: 'heads-of-layer' });
     const figures = this.layers.map(({ block, heads }, layer) => {
-      const figure = mapFigure(`Layer ${block + 1}`, `Layer ${block + 1}, mean over its ${counted(heads, 'head')}`, () => toggle(layer));
+      const figure = mapFigure(
+        `Layer ${block + 1}`,
+        `Layer ${block + 1}, mean over its ${counted(heads, 'head')}`,
+        () => toggle(layer),
+      );
       figure.labelled.setAttribute('aria-expanded', 'false');
       figure.labelled.setAttribute('aria-controls', below.id);
       return figure;
@@ -69,7 +83,8 @@ export class AttentionMaps {
     let drawHeads: ((shown: ShownMaps) => void) | undefined;
     const toggle = (pressed: number): void => {
       this.open = this.open === pressed ? undefined : pressed;
-      for (const [layer, { labelled }] of figures.entries()) labelled.setAttribute('aria-expanded', String(layer === this.open));
+      for (const [layer, { labelled }] of figures.entries())
+        labelled.setAttribute('aria-expanded', String(layer === this.open));
       drawHeads = this.layOutHeads(below);
       if (this.shown) drawHeads?.(this.shown);
     };
@@ -115,7 +130,9 @@ interface MapFigure {
 }
 
 function headFigures(block: number, heads: number): MapFigure[] {
-  return Array.from({ length: heads }, (_, head) => mapFigure(`head ${head + 1}`, `Layer ${block + 1}, head ${head + 1}`));
+  return Array.from({ length: heads }, (_, head) =>
+    mapFigure(`head ${head + 1}`, `Layer ${block + 1}, head ${head + 1}`),
+  );
 }
 
 /** @param pressed makes the map a button */
@@ -137,12 +154,21 @@ function mapFigure(title: string, name: string, pressed?: () => void): MapFigure
 }
 
 function row(title: string, figures: readonly MapFigure[]): HTMLElement {
-  const maps = element('div', { class: 'heads' }, figures.map((each) => each.element));
+  const maps = element(
+    'div',
+    { class: 'heads' },
+    figures.map((each) => each.element),
+  );
   if (figures.length <= ONE_ROW) maps.style.setProperty('--columns', String(figures.length));
   return element('section', { class: 'layer' }, element('h4', {}, title), maps);
 }
 
-function drawAll(figures: readonly MapFigure[], maps: readonly HeadMap[], scale: ColourScale, { painter, grid, chosen }: ShownMaps): void {
+function drawAll(
+  figures: readonly MapFigure[],
+  maps: readonly HeadMap[],
+  scale: ColourScale,
+  { painter, grid, chosen }: ShownMaps,
+): void {
   for (const [index, { canvas, labelled, name, bar, share }] of figures.entries()) {
     const map = maps[index];
     if (!map) continue;

@@ -95,7 +95,10 @@ export class AttentionPanel {
   }
 }
 
-function ofPart({ layers, maps }: ShownAttention, part: InspectedPart): { layers: AttentionLayer[]; maps: AttentionMap[] } {
+function ofPart(
+  { layers, maps }: ShownAttention,
+  part: InspectedPart,
+): { layers: AttentionLayer[]; maps: AttentionMap[] } {
   return {
     layers: layers.filter((layer) => layer.part === part),
     maps: maps.flatMap((map, index) => (map && layers[index]?.part === part ? [map] : [])),

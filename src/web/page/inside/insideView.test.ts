@@ -17,11 +17,13 @@ const SLOW = { timeout: 50_000 };
 const MAPS = 2 * 4;
 
 const maps = (page: Page): Locator => page.getByRole('img', { name: /^Layer \d+, head \d+: / });
-const words = (each: Locator): Promise<string[]> => each.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
+const words = (each: Locator): Promise<string[]> =>
+  each.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
 const pixels = (canvas: Locator): Promise<string> => canvas.evaluate((each) => (each as HTMLCanvasElement).toDataURL());
 const patch = (page: Page, name: string): Locator => page.getByRole('gridcell', { name, exact: true });
 const chosen = (page: Page): Locator => page.getByRole('gridcell', { selected: true });
-const part = (page: Page, name: string): Locator => page.getByRole('group', { name: 'Part of the model' }).getByText(name, { exact: true });
+const part = (page: Page, name: string): Locator =>
+  page.getByRole('group', { name: 'Part of the model' }).getByText(name, { exact: true });
 const chart = (page: Page, name: string): Locator => page.getByRole('img', { name: new RegExp(`^${name}, distance`) });
 const alpha = (page: Page): Locator => page.getByRole('slider', { name: 'α, the weight of image 1' });
 const shares = (page: Page, nearer: number): Locator =>
@@ -41,7 +43,11 @@ async function tinyModel(phase: Phase, settings: PartialSettings = {}): Promise<
   const config = tinyConfig(settings);
   const model = makeModel(engine, config, phase);
   initializeModel(model, 1);
-  const metadata = { phase, ...trainedAs(config, phase), ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }) };
+  const metadata = {
+    phase,
+    ...trainedAs(config, phase),
+    ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
+  };
   const bytes = saveModel(model, await model.parameters.read(), metadata);
   engine.dispose();
   return Buffer.from(bytes);
@@ -119,17 +125,29 @@ describe('with the model that ships with the page', () => {
   it('charts the latent over α, and says of which image each branch is', async () => {
     for (const name of ['Encoder', 'Branch of the subordinate', 'Branch of the dominant']) {
       await chart(page, name).scrollIntoViewIfNeeded();
-      await expect.poll(() => words(chart(page, name))).toEqual([
-        expect.stringContaining('α, weight of image 1 0 to 1: to image 1 from 1.00 to 0.00; to image 2 from 0.00 to 1.00.'),
-      ]);
+      await expect
+        .poll(() => words(chart(page, name)))
+        .toEqual([
+          expect.stringContaining(
+            'α, weight of image 1 0 to 1: to image 1 from 1.00 to 0.00; to image 2 from 0.00 to 1.00.',
+          ),
+        ]);
     }
-    await page.getByText(/At α = 0.35 the subordinate is image 1: its branch’s latent is nearer to it .* The dominant is image 2: .* nearer to it/).waitFor();
+    await page
+      .getByText(
+        /At α = 0.35 the subordinate is image 1: its branch’s latent is nearer to it .* The dominant is image 2: .* nearer to it/,
+      )
+      .waitFor();
     const legend = page.locator('.chart', { has: chart(page, 'Branch of the subordinate') }).locator('output');
     const at35 = await legend.allTextContents();
     expect(at35).toHaveLength(2);
 
     await alpha(page).fill('0.75');
-    await page.getByText(/At α = 0.75 the subordinate is image 2: its branch’s latent is nearer to it .* The dominant is image 1: .* nearer to it/).waitFor(SLOW);
+    await page
+      .getByText(
+        /At α = 0.75 the subordinate is image 2: its branch’s latent is nearer to it .* The dominant is image 1: .* nearer to it/,
+      )
+      .waitFor(SLOW);
     expect(await legend.allTextContents()).not.toEqual(at35);
     await alpha(page).press('End');
     await shares(page, 12).waitFor(SLOW);
@@ -161,7 +179,9 @@ describe('with the model that ships with the page', () => {
     expect(await means.count()).toBe(6);
     expect(await maps(page).count()).toBe(0);
     await means.nth(2).click();
-    expect((await words(maps(page))).map((name) => name.slice(0, 15))).toEqual([1, 2, 3, 4].map((head) => `Layer 3, head ${head}`));
+    expect((await words(maps(page))).map((name) => name.slice(0, 15))).toEqual(
+      [1, 2, 3, 4].map((head) => `Layer 3, head ${head}`),
+    );
     expect(await means.nth(2).getAttribute('aria-expanded')).toBe('true');
     // The open layer stays open while one moves.
     await changes(maps(page), () => page.getByRole('gridcell', { name: /\d$/, selected: false }).first().click());

@@ -34,7 +34,11 @@ export class LatentPanel {
         element('span', { class: 'ramp', 'aria-hidden': 'true' }),
         element('span', { class: 'number' }, '¾'),
       ),
-      element('p', { class: 'note' }, 'How far the latent of each visible patch has come on the way from image 2’s, 0, to image 1’s, 1. Above ½ it is nearer to image 1.'),
+      element(
+        'p',
+        { class: 'note' },
+        'How far the latent of each visible patch has come on the way from image 2’s, 0, to image 1’s, 1. Above ½ it is nearer to image 1.',
+      ),
     ),
   );
   private task: ViewerTask = 'both';
@@ -79,8 +83,10 @@ export class LatentPanel {
 
   private noteOf(of: Inspection['latents'][number]['of']): string | undefined {
     if (this.task === 'mixture') return undefined;
-    if (of === 'subordinate') return 'Apart means: low on image 1’s line below α = 0.5, where image 1 is the subordinate, and low on image 2’s above.';
-    if (of === 'dominant') return 'Apart means: low on image 2’s line below α = 0.5, where image 2 is the dominant, and low on image 1’s above.';
+    if (of === 'subordinate')
+      return 'Apart means: low on image 1’s line below α = 0.5, where image 1 is the subordinate, and low on image 2’s above.';
+    if (of === 'dominant')
+      return 'Apart means: low on image 2’s line below α = 0.5, where image 2 is the dominant, and low on image 1’s above.';
     return undefined;
   }
 
@@ -89,7 +95,11 @@ export class LatentPanel {
       const share = shares[place] ?? NaN;
       if (Number.isNaN(share)) return undefined;
       const { image, strength } = shareColour(share);
-      return { colour: colourOf(IMAGE_COLOURS[image]), strength, ...(grid <= WRITTEN ? { text: share.toFixed(2) } : {}) };
+      return {
+        colour: colourOf(IMAGE_COLOURS[image]),
+        strength,
+        ...(grid <= WRITTEN ? { text: share.toFixed(2) } : {}),
+      };
     });
     const named = [...shares.entries()].filter(([, share]) => !Number.isNaN(share));
     const nearer = named.filter(([, share]) => share > 0.5).map(([place]) => placeName(place, grid));

@@ -29,7 +29,9 @@ describe('the branches in words', () => {
   });
 
   it('a single branch is spoken of alone', () => {
-    expect(aboutBranches(LATENTS.slice(0, 2), 'subordinate', 0.2)).toMatch(/^At α = 0.20 the subordinate is image 1: [^.]*0.25\) than to the other \(1.00\)\.$/);
+    expect(aboutBranches(LATENTS.slice(0, 2), 'subordinate', 0.2)).toMatch(
+      /^At α = 0.20 the subordinate is image 1: [^.]*0.25\) than to the other \(1.00\)\.$/,
+    );
   });
 
   it('nothing is claimed where there is nothing to be told apart', () => {
@@ -41,7 +43,11 @@ describe('the branches in words', () => {
 });
 
 it('charts are called after what the model has', () => {
-  expect(LATENTS.map(({ of }) => latentTitle(of, 'both'))).toEqual(['Encoder', 'Branch of the subordinate', 'Branch of the dominant']);
+  expect(LATENTS.map(({ of }) => latentTitle(of, 'both'))).toEqual([
+    'Encoder',
+    'Branch of the subordinate',
+    'Branch of the dominant',
+  ]);
   expect(latentTitle('subordinate', 'mixture')).toBe('Into the decoder');
 });
 

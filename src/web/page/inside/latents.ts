@@ -23,7 +23,8 @@ export function aboutBranches(latents: readonly LatentDistances[], task: ViewerT
   const index = Math.round(alpha * (LATENT_ALPHAS.length - 1));
   const at = LATENT_ALPHAS[index] ?? 0;
   const here = `At α = ${at.toFixed(2)}`;
-  if (at === 0 || at === 1) return `${here} there is nothing but image ${at === 1 ? 1 : 2}, one of the two that are compared with.`;
+  if (at === 0 || at === 1)
+    return `${here} there is nothing but image ${at === 1 ? 1 : 2}, one of the two that are compared with.`;
   if (at === 0.5) return `${here} both images weigh the same: neither is the subordinate.`;
   const parts = latents.flatMap(({ of, to1, to2 }) => {
     if (of === 'encoder') return [];
@@ -31,7 +32,9 @@ export function aboutBranches(latents: readonly LatentDistances[], task: ViewerT
     const distances = [to1[index] ?? NaN, to2[index] ?? NaN] as const;
     const [near, far] = [distances[own], distances[1 - own] as number];
     const where = near < far ? 'nearer to it' : 'no nearer to it';
-    return [`the ${of} is image ${own + 1}: its branch’s latent is ${where} (${near.toFixed(2)}) than to the other (${far.toFixed(2)}).`];
+    return [
+      `the ${of} is image ${own + 1}: its branch’s latent is ${where} (${near.toFixed(2)}) than to the other (${far.toFixed(2)}).`,
+    ];
   });
   return [here, parts.map((part, i) => (i === 0 ? part : capital(part))).join(' ')].join(' ');
 }

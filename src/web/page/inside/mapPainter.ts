@@ -14,7 +14,12 @@ const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114];
 
 /** Draws maps over one picture, in the colours of the page as they are when it is made. */
 export class MapPainter {
-  private readonly colours = { ground: colourOf('--card'), ink: colourOf('--ink'), edge: colourOf('--edge'), weight: colourOf('--accent') };
+  private readonly colours = {
+    ground: colourOf('--card'),
+    ink: colourOf('--ink'),
+    edge: colourOf('--edge'),
+    weight: colourOf('--accent'),
+  };
   private readonly cell: number;
   private readonly background: HTMLCanvasElement;
 
@@ -48,7 +53,9 @@ export class MapPainter {
   /** Any colours of places: none where one is hidden, and hatched. */
   paintColours(
     canvas: HTMLCanvasElement,
-    colourAt: (place: number) => { readonly colour: string; readonly strength: number; readonly text?: string } | undefined,
+    colourAt: (
+      place: number,
+    ) => { readonly colour: string; readonly strength: number; readonly text?: string } | undefined,
   ): void {
     const context = this.begin(canvas);
     context.font = `${Math.round(this.cell * 0.3)}px ${getComputedStyle(document.body).fontFamily}`;
@@ -124,7 +131,9 @@ export class MapPainter {
 
   /** The picture in a little ink: of its light and dark, what there is less of. */
   private faint({ data, width, height }: ImageData): HTMLCanvasElement {
-    const lights = Float64Array.from({ length: width * height }, (_, pixel) => lightOf(data.subarray(pixel * 4, pixel * 4 + 3)));
+    const lights = Float64Array.from({ length: width * height }, (_, pixel) =>
+      lightOf(data.subarray(pixel * 4, pixel * 4 + 3)),
+    );
     let [least, most, sum] = [Infinity, -Infinity, 0];
     for (const light of lights) {
       least = Math.min(least, light);

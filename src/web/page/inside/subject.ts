@@ -53,12 +53,21 @@ export class Subject {
     },
   ) {
     this.patches = new PatchGrid((place) => this.choose(place));
-    this.classToken = element('button', { type: 'button', class: 'quiet', onclick: () => this.choose(undefined) }, 'Class token');
-    const button = (text: string, pressed: () => void): HTMLElement => element('button', { type: 'button', onclick: pressed }, text);
+    this.classToken = element(
+      'button',
+      { type: 'button', class: 'quiet', onclick: () => this.choose(undefined) },
+      'Class token',
+    );
+    const button = (text: string, pressed: () => void): HTMLElement =>
+      element('button', { type: 'button', onclick: pressed }, text);
     this.element = element(
       'section',
       { class: 'subject', 'aria-label': 'The mixture that is looked into' },
-      element('div', { class: 'pair' }, this.tiles.map((each) => each.element)),
+      element(
+        'div',
+        { class: 'pair' },
+        this.tiles.map((each) => each.element),
+      ),
       this.alphaSlider.element,
       this.patches.element,
       this.classToken,
@@ -114,7 +123,12 @@ export class Subject {
     const [one, two] = pairOf(this.pair);
     const images = [one.bytes(size), two.bytes(size)] as const;
     const mixture = blend(...images, alpha);
-    const order = maskOrder(this.maskSelect.kind, this.turn, { size, mixture, normalisation, keep: this.maskSlider.keep });
+    const order = maskOrder(this.maskSelect.kind, this.turn, {
+      size,
+      mixture,
+      normalisation,
+      keep: this.maskSlider.keep,
+    });
     return { images, mixture, order };
   }
 
@@ -142,7 +156,8 @@ export class Subject {
 
   private describeRole(slot: 0 | 1): void {
     const role = this.roles[slot];
-    const branch = this.alpha === 0.5 ? undefined : imageOfBranch('subordinate', this.alpha) === slot ? 'subordinate' : 'dominant';
+    const branch =
+      this.alpha === 0.5 ? undefined : imageOfBranch('subordinate', this.alpha) === slot ? 'subordinate' : 'dominant';
     const weight = formatPercent(slot === 0 ? this.alpha : 1 - this.alpha).replace(' ', '\u00a0');
     role.textContent = this.task === 'mixture' || !branch ? weight : `${branch} ${weight}`;
   }

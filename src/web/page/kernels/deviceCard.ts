@@ -33,7 +33,12 @@ export function deviceCard(chosen: DeviceWanted, onChoose: (wanted: DeviceWanted
       onChoose(wanted);
     },
   }) as HTMLFieldSetElement;
-  const card = element('section', { class: 'card', 'aria-label': 'Device' }, text, element('div', { class: 'choose' }, choices, about));
+  const card = element(
+    'section',
+    { class: 'card', 'aria-label': 'Device' },
+    text,
+    element('div', { class: 'choose' }, choices, about),
+  );
   return {
     element: card,
     show: (device) => {

@@ -29,11 +29,18 @@ function head({ date, palimpsest, runtime, device, warning }: SavedResults): rea
 }
 
 /** What was measured beside the cases: the adapter's ceilings, steps and starts, each with a word before it. */
-export function measuredLines({ clock, ceilings, steps, startUp }: SavedResults): readonly (readonly [string, string])[] {
+export function measuredLines({
+  clock,
+  ceilings,
+  steps,
+  startUp,
+}: SavedResults): readonly (readonly [string, string])[] {
   return [
     ...(clock ? ([['timed by', `${clock.kind}: ${clock.note}`]] as const) : []),
     ...(ceilings ? ceilingLines(ceilings) : []),
-    ...steps.flatMap((step) => ('failure' in step ? [['FAILED', `step ${step.name}: ${step.failure}`] as const] : stepLines(step, ceilings))),
+    ...steps.flatMap((step) =>
+      'failure' in step ? [['FAILED', `step ${step.name}: ${step.failure}`] as const] : stepLines(step, ceilings),
+    ),
     ...startUp.flatMap((start) => ('failure' in start ? [] : [[start.name, startUpLine(start)] as const])),
   ];
 }
@@ -54,12 +61,20 @@ export function asTable(saved: SavedResults): string {
       const { kernel, name } = result;
       if ('failure' in result) rows.push([kernel, name, `FAILED ${result.failure}`]);
       else if ('skipped' in result) rows.push([kernel, name, `left out ${result.skipped}`]);
-      else rows.push([kernel, name, ...[result.microseconds, result.spread, result.gflops, result.gigabytes, result.share].map(rounded)]);
+      else
+        rows.push([
+          kernel,
+          name,
+          ...[result.microseconds, result.spread, result.gflops, result.gigabytes, result.share].map(rounded),
+        ]);
     }
     rows.push([]);
   }
   rows.push(...measuredLines(saved).map((row) => [...row]));
-  return `${rows.map((row) => row.map(inOneLine).join('\t')).join('\n').trimEnd()}\n`;
+  return `${rows
+    .map((row) => row.map(inOneLine).join('\t'))
+    .join('\n')
+    .trimEnd()}\n`;
 }
 
 function rounded(value: number): number {
@@ -72,20 +87,24 @@ function inOneLine(text: string | number): string {
 
 /** For an issue or a note: a row a kernel's tests, a row a case. */
 export function asMarkdown(saved: SavedResults): string {
-  const parts = [`**palimpsest kernels**`, head(saved).map(([word, text]) => `- ${word}: ${text}`).join('\n')];
+  const parts = [
+    `**palimpsest kernels**`,
+    head(saved)
+      .map(([word, text]) => `- ${word}: ${text}`)
+      .join('\n'),
+  ];
   if (saved.tests.length > 0) {
     const kernels = [...new Set(saved.tests.map(({ kernel }) => kernel))];
     const rows = kernels.map((kernel) => [kernel, tallyOf(saved.tests.filter((test) => test.kernel === kernel)).text]);
     parts.push(markdownTable(['kernel', 'tests'], [...rows, ['all', tallyOf(saved.tests).text]]));
     const failed = saved.tests.filter(({ failure }) => failure !== undefined);
-    if (failed.length > 0) parts.push(failed.map(({ kernel, name, failure }) => `- FAILED ${kernel} ${name}: ${inOneLine(failure ?? '')}`).join('\n'));
+    if (failed.length > 0)
+      parts.push(
+        failed.map(({ kernel, name, failure }) => `- FAILED ${kernel} ${name}: ${inOneLine(failure ?? '')}`).join('\n'),
+      );
   }
   if (saved.benches.length > 0) {
-    const rows = saved.benches.map((result) => [
-      result.kernel,
-      result.name,
-      ...cellsOf(result),
-    ]);
+    const rows = saved.benches.map((result) => [result.kernel, result.name, ...cellsOf(result)]);
     parts.push(markdownTable(['kernel', 'case', ...BENCH_COLUMNS], rows));
   }
   const measured = measuredLines(saved);
@@ -100,7 +119,8 @@ function cellsOf(result: SavedResults['benches'][number]): readonly string[] {
 }
 
 function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => inOneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => inOneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   const ruler = columns.map((_, at) => (at < 2 ? '---' : '---:'));
   return [line(columns), line(ruler), ...rows.map(line)].join('\n');
 }

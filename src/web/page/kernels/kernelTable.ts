@@ -14,18 +14,29 @@ export interface KernelTable {
 
 /** A table of all kernels: how the tests of each went, then a row a case that was timed. */
 export function kernelTable(catalogue: Catalogue): KernelTable {
-  const kernels = [...new Set([...catalogue.tests, ...catalogue.benches].map(({ kernel }) => kernel))].sort((a, b) => a.localeCompare(b, 'en'));
+  const kernels = [...new Set([...catalogue.tests, ...catalogue.benches].map(({ kernel }) => kernel))].sort((a, b) =>
+    a.localeCompare(b, 'en'),
+  );
   const groups = kernels.map((kernel) => kernelGroup(kernel, catalogue));
   const columns = element(
     'thead',
     {},
-    element('tr', {}, ['kernel and case', ...BENCH_COLUMNS].map((title) => element('th', { scope: 'col' }, title))),
+    element(
+      'tr',
+      {},
+      ['kernel and case', ...BENCH_COLUMNS].map((title) => element('th', { scope: 'col' }, title)),
+    ),
   );
   const table = element(
     'table',
     { class: 'results' },
     element('caption', { class: 'unseen' }, 'Kernels: their tests, and times of their cases'),
-    element('colgroup', {}, element('col'), BENCH_COLUMNS.map(() => element('col', { class: 'figures' }))),
+    element(
+      'colgroup',
+      {},
+      element('col'),
+      BENCH_COLUMNS.map(() => element('col', { class: 'figures' })),
+    ),
     columns,
     groups.map((group) => group.element),
   );
@@ -57,15 +68,31 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
   const list = element('ul', { class: 'tests' });
   const more = [
     fold(kernel, 'tests', list),
-    ...(source === undefined ? [] : [fold(kernel, 'WGSL', element('pre', { class: 'source', tabindex: 0 }, element('code', {}, source.trim())))]),
+    ...(source === undefined
+      ? []
+      : [fold(kernel, 'WGSL', element('pre', { class: 'source', tabindex: 0 }, element('code', {}, source.trim())))]),
   ];
   const head = element(
     'tr',
     { class: 'kernel' },
     element('th', { scope: 'rowgroup' }, kernel, ' ', element('span', { class: 'about' }, aboutOf(kernel, source))),
-    element('td', { colspan: BENCH_COLUMNS.length }, element('div', {}, state, more.map(({ button }) => button))),
+    element(
+      'td',
+      { colspan: BENCH_COLUMNS.length },
+      element(
+        'div',
+        {},
+        state,
+        more.map(({ button }) => button),
+      ),
+    ),
   );
-  const body = element('tbody', {}, head, more.map(({ row }) => row));
+  const body = element(
+    'tbody',
+    {},
+    head,
+    more.map(({ row }) => row),
+  );
   let found: readonly HTMLElement[] = [];
   return {
     kernel,
@@ -78,7 +105,10 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
       const outcomes = tests.map((item) => results?.testOf(item));
       const timed = benches.flatMap((item) => results?.benchOf(item) ?? []);
       const standing = tallyOf(outcomes);
-      const untimed = standing.state === 'untested' && timed.length === 0 && benches.length > 0 ? [`${counted(benches.length, 'case')} to time`] : [];
+      const untimed =
+        standing.state === 'untested' && timed.length === 0 && benches.length > 0
+          ? [`${counted(benches.length, 'case')} to time`]
+          : [];
       state.className = `state ${{ untested: '', passed: 'good', failed: 'bad' }[standing.state]}`;
       state.replaceChildren(mark(standing.state), [standing.text, ...untimed].join(' · '));
       list.replaceChildren(
@@ -96,7 +126,9 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
       );
       for (const row of found) row.remove();
       found = [
-        ...outcomes.flatMap((outcome) => (outcome?.failure === undefined ? [] : [failureRow('test', outcome.name, outcome.failure)])),
+        ...outcomes.flatMap((outcome) =>
+          outcome?.failure === undefined ? [] : [failureRow('test', outcome.name, outcome.failure)],
+        ),
         ...timed.map(benchRow),
       ];
       body.append(...found);
@@ -107,13 +139,25 @@ function kernelGroup(kernel: string, catalogue: Catalogue): KernelGroup {
 /** What a kernel's file says first, without its name; nothing where the kernel is made of others. */
 function aboutOf(kernel: string, source = ''): string {
   const [paragraph = ''] = source.split(/^\/\/\s*$/m);
-  const [sentence = ''] = paragraph.replace(/^\/\/ ?/gm, '').trim().replace(/\s+/g, ' ').split(/(?<=\.) /);
+  const [sentence = ''] = paragraph
+    .replace(/^\/\/ ?/gm, '')
+    .trim()
+    .replace(/\s+/g, ' ')
+    .split(/(?<=\.) /);
   return sentence.replace(`${kernel}: `, '').replace(/[.:]$/, '');
 }
 
 /** A button, and a row of the table that it opens and closes. */
-function fold(kernel: string, title: string, content: HTMLElement): { readonly button: HTMLElement; readonly row: HTMLElement } {
-  const row = element('tr', { class: 'more', hidden: true }, element('td', { colspan: 1 + BENCH_COLUMNS.length }, content));
+function fold(
+  kernel: string,
+  title: string,
+  content: HTMLElement,
+): { readonly button: HTMLElement; readonly row: HTMLElement } {
+  const row = element(
+    'tr',
+    { class: 'more', hidden: true },
+    element('td', { colspan: 1 + BENCH_COLUMNS.length }, content),
+  );
   const button = element(
     'button',
     {
@@ -147,10 +191,19 @@ function benchRow(result: BenchOutcome): HTMLElement {
 
 function failureRow(kind: 'test' | 'case', name: string, failure: string): HTMLElement {
   const text = [mark('failed'), `${kind} `, element('strong', {}, name), `: ${failure}`];
-  return element('tr', { class: 'case' }, element('th', { scope: 'row', colspan: 1 + BENCH_COLUMNS.length, class: 'bad' }, text));
+  return element(
+    'tr',
+    { class: 'case' },
+    element('th', { scope: 'row', colspan: 1 + BENCH_COLUMNS.length, class: 'bad' }, text),
+  );
 }
 
 function mark(state: 'untested' | 'passed' | 'failed'): HTMLElement {
   const [sign, word] = { untested: ['', ''], passed: ['✓', 'passed: '], failed: ['✗', 'failed: '] }[state];
-  return element('span', { class: 'mark' }, element('span', { 'aria-hidden': 'true' }, sign), element('span', { class: 'unseen' }, word));
+  return element(
+    'span',
+    { class: 'mark' },
+    element('span', { 'aria-hidden': 'true' }, sign),
+    element('span', { class: 'unseen' }, word),
+  );
 }

@@ -11,14 +11,17 @@ const COUNT = testSuites.flatMap(({ tests }) => tests).length;
 const SLOW = { timeout: 30_000 };
 
 /** The view, with a script run before the worker's own. */
-async function openView(script?: string): Promise<{ page: Page; errors: string[]; outcome: () => Promise<string | null> }> {
+async function openView(
+  script?: string,
+): Promise<{ page: Page; errors: string[]; outcome: () => Promise<string | null> }> {
   const { page, errors } = await openTab(setting.browser);
   if (script !== undefined) await prependToWorkers(page, script);
   await page.goto(`${setting.url}#kernels`);
   return { page, errors, outcome: () => page.getByRole('region', { name: 'Run' }).getByRole('status').textContent() };
 }
 
-const filterBy = (page: Page, text: string): Promise<void> => page.getByRole('searchbox', { name: 'Filter' }).fill(text);
+const filterBy = (page: Page, text: string): Promise<void> =>
+  page.getByRole('searchbox', { name: 'Filter' }).fill(text);
 const press = (page: Page, name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click(SLOW);
 
 describe('the kernels', () => {
@@ -27,9 +30,11 @@ describe('the kernels', () => {
     const { page, errors, outcome } = await openView();
     await filterBy(page, filter);
     await page.getByText('Baseline').click();
-    await expect.poll(() => page.getByRole('region', { name: 'Device' }).textContent(), SLOW).toContain(
-      'no optional feature; 8 storage buffers a kernel; 256 invocations and 16 KiB a workgroup; bindings of 128 MiB.',
-    );
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Device' }).textContent(), SLOW)
+      .toContain(
+        'no optional feature; 8 storage buffers a kernel; 256 invocations and 16 KiB a workgroup; bindings of 128 MiB.',
+      );
     await press(page, `Run ${count} tests`);
     await expect.poll(outcome, { timeout: 590_000, interval: 1000 }).not.toBe('');
     const failures = await page.getByRole('row').filter({ hasText: '✗' }).allTextContents();
@@ -40,40 +45,57 @@ describe('the kernels', () => {
 
   it('passes every test of LayerNorm on a baseline device', () => passesOnBaseline('layerNorm', 14));
 
-  it('passes every kernel test on a baseline device', { timeout: 600_000, tags: ['thorough'] }, () => passesOnBaseline('', COUNT));
+  it('passes every kernel test on a baseline device', { timeout: 600_000, tags: ['thorough'] }, () =>
+    passesOnBaseline('', COUNT),
+  );
 
-  it('times a kernel, says that the adapter is software, and gives what it found to the clipboard and to a file', { tags: ['thorough'] }, async () => {
-    const { page, errors, outcome } = await openView();
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    await filterBy(page, 'philox');
-    await press(page, 'Run 19 tests');
-    await expect.poll(outcome, SLOW).toMatch(/^✓19 tests passed in /);
-    await press(page, 'Time 3 cases');
-    // What the adapter can do at most is measured first.
-    await expect.poll(outcome, { timeout: 90_000 }).toMatch(/^✓3 cases timed in /);
-    expect(await page.getByRole('region', { name: 'Device' }).textContent()).toContain('SOFTWARE, not a GPU');
-    expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('SOFTWARE adapter: times are no result');
-    const row = page.getByRole('row').filter({ hasText: '±' }).first();
-    const cells = await row.getByRole('cell').allTextContents();
-    expect(cells).toHaveLength(5);
-    expect(Number(cells[0])).toBeGreaterThan(0);
+  it(
+    'times a kernel, says that the adapter is software, and gives what it found to the clipboard and to a file',
+    { tags: ['thorough'] },
+    async () => {
+      const { page, errors, outcome } = await openView();
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await filterBy(page, 'philox');
+      await press(page, 'Run 19 tests');
+      await expect.poll(outcome, SLOW).toMatch(/^✓19 tests passed in /);
+      await press(page, 'Time 3 cases');
+      // What the adapter can do at most is measured first.
+      await expect.poll(outcome, { timeout: 90_000 }).toMatch(/^✓3 cases timed in /);
+      expect(await page.getByRole('region', { name: 'Device' }).textContent()).toContain('SOFTWARE, not a GPU');
+      expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain(
+        'SOFTWARE adapter: times are no result',
+      );
+      const row = page.getByRole('row').filter({ hasText: '±' }).first();
+      const cells = await row.getByRole('cell').allTextContents();
+      expect(cells).toHaveLength(5);
+      expect(Number(cells[0])).toBeGreaterThan(0);
 
-    await press(page, 'Copy as table');
-    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('kernel\tcase\tµs');
-    await press(page, 'Copy as Markdown');
-    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('| philox | 19 tests passed');
-    const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Save as JSON')]);
-    expect(download.suggestedFilename()).toMatch(/^palimpsest-bench-\d{4}-\d\d-\d\d\.json$/);
-    const saved = JSON.parse(readFileSync(await download.path(), 'utf8')) as SavedResults;
-    expect(saved).toMatchObject({ format: 'palimpsest bench 1', device: { wanted: 'full', adapter: { software: true } } });
-    expect(saved.warning).toContain('This adapter is software');
-    expect(saved.tests).toHaveLength(19);
-    expect(saved.benches.map((result) => 'microseconds' in result && result.microseconds > 0)).toEqual([true, true, true]);
-    expect(saved.ceilings?.f32.value).toBeGreaterThan(0);
-    expect(saved.clock?.note).not.toBe('');
-    expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('f32 arithmetic');
-    expect(errors).toEqual([]);
-  });
+      await press(page, 'Copy as table');
+      await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('kernel\tcase\tµs');
+      await press(page, 'Copy as Markdown');
+      await expect
+        .poll(() => page.evaluate(() => navigator.clipboard.readText()))
+        .toContain('| philox | 19 tests passed');
+      const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Save as JSON')]);
+      expect(download.suggestedFilename()).toMatch(/^palimpsest-bench-\d{4}-\d\d-\d\d\.json$/);
+      const saved = JSON.parse(readFileSync(await download.path(), 'utf8')) as SavedResults;
+      expect(saved).toMatchObject({
+        format: 'palimpsest bench 1',
+        device: { wanted: 'full', adapter: { software: true } },
+      });
+      expect(saved.warning).toContain('This adapter is software');
+      expect(saved.tests).toHaveLength(19);
+      expect(saved.benches.map((result) => 'microseconds' in result && result.microseconds > 0)).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(saved.ceilings?.f32.value).toBeGreaterThan(0);
+      expect(saved.clock?.note).not.toBe('');
+      expect(await page.getByRole('region', { name: 'Results' }).textContent()).toContain('f32 arithmetic');
+      expect(errors).toEqual([]);
+    },
+  );
 
   it('shows what fails and where, and goes on', async () => {
     // A compiler that adds wrongly.
@@ -87,7 +109,9 @@ describe('the kernels', () => {
     await press(page, 'Run 8 tests');
     await expect.poll(outcome, SLOW).toBe('✗5 of 8 tests failed');
     const failed = page.getByRole('row').filter({ hasText: '✗' });
-    expect(await failed.filter({ hasText: 'test 17×33' }).textContent()).toMatch(/with kernels for GPUs: out: relative error/);
+    expect(await failed.filter({ hasText: 'test 17×33' }).textContent()).toMatch(
+      /with kernels for GPUs: out: relative error/,
+    );
     await press(page, 'tests of add');
     expect(await page.getByRole('listitem').filter({ hasText: 'in place, adding' }).textContent()).toContain('passed');
     await filterBy(page, 'add 1001');

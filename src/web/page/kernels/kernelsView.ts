@@ -41,10 +41,14 @@ export function kernelsView(): View {
   const found = element('div', {});
   const place = element('div', {});
 
-  const chosen = (items: readonly Item[] = []): readonly Item[] => items.filter(({ kernel, name }) => isChosen(filter, kernel, name));
+  const chosen = (items: readonly Item[] = []): readonly Item[] =>
+    items.filter(({ kernel, name }) => isChosen(filter, kernel, name));
 
   const offer = (): void => {
-    controls.offer({ tests: chosen(catalogue?.tests).length, benches: chosen(catalogue?.benches).length }, device !== undefined);
+    controls.offer(
+      { tests: chosen(catalogue?.tests).length, benches: chosen(catalogue?.benches).length },
+      device !== undefined,
+    );
   };
 
   /** What the worker knows, and the device that it gets. */
@@ -141,8 +145,16 @@ function resultsCard(results: Results): HTMLElement {
       adapter.software ? element('small', { class: 'loud' }, 'SOFTWARE adapter: times are no result') : undefined,
     ),
     saveButtons(saved),
-    lines.length > 0 ? element('dl', { class: 'step' }, lines.flatMap(([lead, text]) => [element('dt', {}, lead), element('dd', {}, text)])) : undefined,
-    results.measure ? element('p', { class: 'note' }, `${SHARE_NOTE[0]?.toUpperCase() ?? ''}${SHARE_NOTE.slice(1)}`) : undefined,
+    lines.length > 0
+      ? element(
+          'dl',
+          { class: 'step' },
+          lines.flatMap(([lead, text]) => [element('dt', {}, lead), element('dd', {}, text)]),
+        )
+      : undefined,
+    results.measure
+      ? element('p', { class: 'note' }, `${SHARE_NOTE[0]?.toUpperCase() ?? ''}${SHARE_NOTE.slice(1)}`)
+      : undefined,
   );
 }
 

@@ -22,7 +22,14 @@ const CATALOGUE: Catalogue = {
 
 const DEVICE: DeviceReport = {
   wanted: 'baseline',
-  adapter: { name: 'a card (its driver)', software: false, vendor: 'maker', architecture: 'arch', device: 'a card', description: 'its driver' },
+  adapter: {
+    name: 'a card (its driver)',
+    software: false,
+    vendor: 'maker',
+    architecture: 'arch',
+    device: 'a card',
+    description: 'its driver',
+  },
   features: ['core-features-and-limits'],
   limits: {
     maxStorageBuffersPerShaderStage: 8,
@@ -38,10 +45,25 @@ const DATE = new Date('2026-11-23T20:00:00Z');
 function someResults(device = DEVICE): SavedResults {
   const results = new Results(CATALOGUE, device);
   expect(results.isEmpty).toBe(true);
-  results.addBench({ kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5, intensity: 51.3, share: 0.4873, nearer: 'f32' });
+  results.addBench({
+    kernel: 'matmul',
+    name: 'nt 272×576×192',
+    microseconds: 123.456,
+    spread: 0.0123,
+    gflops: 487.3,
+    gigabytes: 9.5,
+    intensity: 51.3,
+    share: 0.4873,
+    nearer: 'f32',
+  });
   results.addTest({ kernel: 'matmul', name: 'nt 1×1×1', milliseconds: 1200 });
   results.addTest({ kernel: 'add', name: '3', milliseconds: 10 });
-  results.addTest({ kernel: 'add', name: '17×33', milliseconds: 20.126, failure: 'with plain kernels: y:\nrelative error | 1' });
+  results.addTest({
+    kernel: 'add',
+    name: '17×33',
+    milliseconds: 20.126,
+    failure: 'with plain kernels: y:\nrelative error | 1',
+  });
   results.addBench({ kernel: 'add', name: '1088×192', failure: 'out: relative error 1' });
   expect(results.isEmpty).toBe(false);
   return results.toSaved(DATE, 'A Browser/1.0');
@@ -161,7 +183,17 @@ describe('what is copied and saved', () => {
       ],
       benches: [
         { kernel: 'add', name: '1088×192', failure: 'out: relative error 1' },
-        { kernel: 'matmul', name: 'nt 272×576×192', microseconds: 123.456, spread: 0.0123, gflops: 487.3, gigabytes: 9.5, intensity: 51.3, share: 0.4873, nearer: 'f32' },
+        {
+          kernel: 'matmul',
+          name: 'nt 272×576×192',
+          microseconds: 123.456,
+          spread: 0.0123,
+          gflops: 487.3,
+          gigabytes: 9.5,
+          intensity: 51.3,
+          share: 0.4873,
+          nearer: 'f32',
+        },
       ],
       steps: [],
       startUp: [],
@@ -201,14 +233,34 @@ describe('what is copied and saved', () => {
       ceilings: { f32: ceiling, copy: ceiling, workgroup: ceiling, dispatch: ceiling },
     };
     results.addStep(step);
-    results.addStart({ kernel: 'startUp', name: 'cold', load: 0.1, open: 0.2, compile: 1, firstStep: 0.5, total: 1.8, pipelines: 90 });
+    results.addStart({
+      kernel: 'startUp',
+      name: 'cold',
+      load: 0.1,
+      open: 0.2,
+      compile: 1,
+      firstStep: 0.5,
+      total: 1.8,
+      pipelines: 90,
+    });
     const saved = results.toSaved(DATE, '');
     expect(asTable(saved)).toContain('step\ta step: 38 GFLOP (PyTorch’s figures count the same)\n');
     expect(asTable(saved)).toContain('f32 arithmetic\t152 GFLOP/s ± 2 % (8 chains)\n');
-    expect(asMarkdown(saved)).toContain('- fast: 500 ms a step ± 1 %, 32.0 images/s, 0.0760 TFLOP/s, 50 % of the f32 ceiling\n');
-    expect(asMarkdown(saved)).toContain('- program: 300 dispatches; 3 MiB of intermediate values, 1.50 times the most that is alive at once\n');
-    expect(asMarkdown(saved)).toContain('- cold: 1.80 s: 0.10 s to load, 0.20 s to open the device, 1.00 s to record and compile 90 pipelines, 0.50 s for the first step\n');
+    expect(asMarkdown(saved)).toContain(
+      '- fast: 500 ms a step ± 1 %, 32.0 images/s, 0.0760 TFLOP/s, 50 % of the f32 ceiling\n',
+    );
+    expect(asMarkdown(saved)).toContain(
+      '- program: 300 dispatches; 3 MiB of intermediate values, 1.50 times the most that is alive at once\n',
+    );
+    expect(asMarkdown(saved)).toContain(
+      '- cold: 1.80 s: 0.10 s to load, 0.20 s to open the device, 1.00 s to record and compile 90 pipelines, 0.50 s for the first step\n',
+    );
     expect(asMarkdown(saved)).not.toContain('| kernel |');
-    expect(JSON.parse(asJson(saved))).toMatchObject({ steps: [{ ratio: 8 }], startUp: [{ name: 'cold' }], tests: [], benches: [] });
+    expect(JSON.parse(asJson(saved))).toMatchObject({
+      steps: [{ ratio: 8 }],
+      startUp: [{ name: 'cold' }],
+      tests: [],
+      benches: [],
+    });
   });
 });

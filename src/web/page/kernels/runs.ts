@@ -80,14 +80,25 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => KernelTas
       const left = skipped > 0 ? `, ${skipped} left out` : '';
       return failed > 0
         ? { state: 'failed', text: `${failed} of ${counted(found.length, 'case')} failed${left}` }
-        : { state: 'passed', text: `${counted(found.length - skipped, 'case')} timed in ${formatKernelTime(performance.now() - began)}${left}` };
+        : {
+            state: 'passed',
+            text: `${counted(found.length - skipped, 'case')} timed in ${formatKernelTime(performance.now() - began)}${left}`,
+          };
     });
   },
 
   step: ({ wanted, filter, results, onProgress }) => {
-    onProgress({ done: 0, count: undefined, name: 'a training started, then its steps with fast kernels and plain ones', kernel: undefined });
+    onProgress({
+      done: 0,
+      count: undefined,
+      name: 'a training started, then its steps with fast kernels and plain ones',
+      kernel: undefined,
+    });
     return inWorker(async (api) => {
-      await api.startUp(wanted, proxy((start) => results.addStart(start)));
+      await api.startUp(
+        wanted,
+        proxy((start) => results.addStart(start)),
+      );
       let failed = 0;
       await api.runSteps(
         wanted,
@@ -97,7 +108,9 @@ export const RUNS: Readonly<Record<RunKind, (settings: RunSettings) => KernelTas
           if ('failure' in step) failed++;
         }),
       );
-      return failed > 0 ? { state: 'failed', text: 'a training step failed' } : { state: 'passed', text: 'the training step was timed' };
+      return failed > 0
+        ? { state: 'failed', text: 'a training step failed' }
+        : { state: 'passed', text: 'the training step was timed' };
     });
   },
 };

@@ -37,7 +37,9 @@ export function heldOut(index: number): ImageSource {
   return {
     title: `${classes[labels[0] ?? 0] ?? 'shape'} (held-out image ${index + 1})`,
     builtIn: true,
-    bytes: drawnOnce(({ image, channels }) => withChannels(makeShapes({ count: 1, size: image, seed: SEED, first }).images, channels)),
+    bytes: drawnOnce(({ image, channels }) =>
+      withChannels(makeShapes({ count: 1, size: image, seed: SEED, first }).images, channels),
+    ),
   };
 }
 
@@ -76,7 +78,10 @@ export async function ownImage(file: File): Promise<ImageSource> {
       const small = drawn(image, (context, to) => context.drawImage(kept.canvas, 0, 0, to, to));
       const { data } = small.getImageData(0, 0, image, image);
       const plane = image * image;
-      const planes = Uint8Array.from({ length: 3 * plane }, (_, i) => data[(i % plane) * 4 + Math.floor(i / plane)] ?? 0);
+      const planes = Uint8Array.from(
+        { length: 3 * plane },
+        (_, i) => data[(i % plane) * 4 + Math.floor(i / plane)] ?? 0,
+      );
       return withChannels(planes, channels);
     }),
   };
@@ -92,7 +97,10 @@ function drawnOnce(draw: (size: ImageSize) => Uint8Array): ImageSource['bytes'] 
 }
 
 /** A square canvas, white where nothing is drawn on it. */
-function drawn(side: number, draw: (context: CanvasRenderingContext2D, side: number) => void): CanvasRenderingContext2D {
+function drawn(
+  side: number,
+  draw: (context: CanvasRenderingContext2D, side: number) => void,
+): CanvasRenderingContext2D {
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [side, side];
   const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;

@@ -1,4 +1,10 @@
-import { drawBlockMasks, drawGridMasks, patchVariance, weightedScores, type MaskCounter } from '../../../../kernels-test/mask.reference';
+import {
+  drawBlockMasks,
+  drawGridMasks,
+  patchVariance,
+  weightedScores,
+  type MaskCounter,
+} from '../../../../kernels-test/mask.reference';
 import { purposes, RandomStream } from '../../../data/philox';
 import type { ModelSize } from '../../../imae/config/config';
 import type { FreeMask } from '../../../imae/mask/maskOrders';
@@ -24,7 +30,10 @@ export function maskOrder(kind: FreeMask, turn: number, { size, mixture, normali
   if (kind === 'random') return RandomStream.at(0, purposes.mask, turn).permutation(length);
   const plane = image * image;
   const { mean, std } = normalisation;
-  const seen = Float32Array.from(mixture, (value, i) => (value / 255 - (mean[Math.floor(i / plane)] ?? 0)) / (std[Math.floor(i / plane)] ?? 1));
+  const seen = Float32Array.from(
+    mixture,
+    (value, i) => (value / 255 - (mean[Math.floor(i / plane)] ?? 0)) / (std[Math.floor(i / plane)] ?? 1),
+  );
   const scores = weightedScores(patchVariance(seen, [1, channels, image, image], patch), counter, 0);
   return Uint32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0));
 }

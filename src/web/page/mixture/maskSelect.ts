@@ -8,7 +8,11 @@ export class MaskSelect {
   private readonly select: HTMLSelectElement;
 
   constructor(onChange: () => void) {
-    this.select = element('select', { onchange: onChange }, FREE_MASKS.map((kind) => element('option', { value: kind }, kind)));
+    this.select = element(
+      'select',
+      { onchange: onChange },
+      FREE_MASKS.map((kind) => element('option', { value: kind }, kind)),
+    );
     this.element = element('label', { class: 'mask-kind' }, element('span', {}, 'mask'), this.select);
   }
 

@@ -21,7 +21,12 @@ export class ModelPanel {
       element('h2', {}, 'Model'),
       this.line,
       this.assumed,
-      element('div', { class: 'row' }, fileButton('Open a model…', MODEL_ENDINGS.join(','), onFile), element('span', { class: 'note' }, HINT)),
+      element(
+        'div',
+        { class: 'row' },
+        fileButton('Open a model…', MODEL_ENDINGS.join(','), onFile),
+        element('span', { class: 'note' }, HINT),
+      ),
     );
   }
 

@@ -13,7 +13,8 @@ export function toImageData(bytes: Uint8Array | Uint8ClampedArray, { image, chan
   const plane = image * image;
   const data = new ImageData(image, image);
   for (let pixel = 0; pixel < plane; pixel++) {
-    for (let colour = 0; colour < 3; colour++) data.data[pixel * 4 + colour] = bytes[(colour % channels) * plane + pixel] ?? 0;
+    for (let colour = 0; colour < 3; colour++)
+      data.data[pixel * 4 + colour] = bytes[(colour % channels) * plane + pixel] ?? 0;
     data.data[pixel * 4 + 3] = 255;
   }
   return data;

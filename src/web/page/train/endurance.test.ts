@@ -23,7 +23,10 @@ afterAll(async () => {
 function configOf(steps: number): string {
   const file = join(folder, `${steps}.json`);
   const logging = { logEvery: 1, scoreEvery: 100, checkpointEvery: 100, panelsEvery: 100 };
-  writeFileSync(file, JSON.stringify({ ...TINY, data: { set: 'shapes' }, training: { ...TINY.training, budget: { steps } }, logging }));
+  writeFileSync(
+    file,
+    JSON.stringify({ ...TINY, data: { set: 'shapes' }, training: { ...TINY.training, budget: { steps } }, logging }),
+  );
   return file;
 }
 

@@ -14,7 +14,11 @@ type Choice = 'shapes' | 'given' | 'wanted';
 export class ImagesField {
   readonly element: HTMLElement;
   private ready: ReadyImages | undefined;
-  private readonly select = element('select', { id: 'train-images', onchange: () => this.changed(), 'aria-describedby': 'train-images-hint' });
+  private readonly select = element('select', {
+    id: 'train-images',
+    onchange: () => this.changed(),
+    'aria-describedby': 'train-images-hint',
+  });
   private readonly about = element('small', { id: 'train-images-hint' });
 
   /** @param pickers buttons that open images */
@@ -64,7 +68,10 @@ export class ImagesField {
   describe(): void {
     const { known } = this.images ?? {};
     this.about.textContent = known
-      ? [`${counted(known.count, 'training image')} in ${known.classes} ${known.classes === 1 ? 'class' : 'classes'}${known.side === undefined ? '' : `, ${known.side} × ${known.side}`}`, ...known.notes].join('; ')
+      ? [
+          `${counted(known.count, 'training image')} in ${known.classes} ${known.classes === 1 ? 'class' : 'classes'}${known.side === undefined ? '' : `, ${known.side} × ${known.side}`}`,
+          ...known.notes,
+        ].join('; ')
       : 'Or your own: drop a folder anywhere here, with a folder of JPEG, PNG or WebP files for each class (train and val, or held out by itself), ' +
         'Tiny-ImageNet’s, or CIFAR-10 or CIFAR-100 as files or .tar.gz. They stay in this browser. Unpack .zip files first.';
   }

@@ -97,7 +97,9 @@ export class LivePanels {
     const name = (index: number): string => (isPairs ? `Pair ${index + 1}, ${this.label ?? ''}` : `Image ${index + 1}`);
     this.title.textContent = sheet.title;
     this.text.textContent = isPairs ? HOW_TO_READ.pairs : HOW_TO_READ.images;
-    this.cards.replaceChildren(...rows.map(({ images }, index) => card(name(index), sheet.columns, images, isPairs ? PAIR : IMAGE)));
+    this.cards.replaceChildren(
+      ...rows.map(({ images }, index) => card(name(index), sheet.columns, images, isPairs ? PAIR : IMAGE)),
+    );
   }
 
   /** A switch between the rows of one label and another: the weights of the subordinate. */
@@ -123,11 +125,24 @@ export class LivePanels {
 /** A sheet as it lies in a run folder, too wide for most places. */
 function pictureOf({ name, bytes }: FolderEntry): HTMLElement {
   const src = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: 'image/png' }));
-  const image = element('img', { src, alt: `The last sheet of panels, ${name}`, onload: () => URL.revokeObjectURL(src) });
-  return element('div', { class: 'sheet', tabindex: 0, role: 'region', 'aria-label': 'The last sheet of panels' }, image);
+  const image = element('img', {
+    src,
+    alt: `The last sheet of panels, ${name}`,
+    onload: () => URL.revokeObjectURL(src),
+  });
+  return element(
+    'div',
+    { class: 'sheet', tabindex: 0, role: 'region', 'aria-label': 'The last sheet of panels' },
+    image,
+  );
 }
 
-function card(name: string, columns: readonly string[], images: readonly GridImage[], layout: readonly (readonly Cell[])[]): HTMLElement {
+function card(
+  name: string,
+  columns: readonly string[],
+  images: readonly GridImage[],
+  layout: readonly (readonly Cell[])[],
+): HTMLElement {
   const rows = layout.map((cells) => cells.filter(({ column }) => columns.includes(column)));
   // Of one branch, there is no other to compare the dominant image with.
   const width = Math.min(...rows.map((cells) => cells.length));
@@ -137,7 +152,12 @@ function card(name: string, columns: readonly string[], images: readonly GridIma
     rows.flatMap((cells) =>
       cells.slice(0, width).map(({ column, caption, class: kind = '' }) => {
         const image = images[columns.indexOf(column)];
-        return element('div', { class: kind }, image && picture(image, `${name}: ${caption}`), element('span', {}, caption));
+        return element(
+          'div',
+          { class: kind },
+          image && picture(image, `${name}: ${caption}`),
+          element('span', {}, caption),
+        );
       }),
     ),
   );

@@ -13,7 +13,10 @@ import { PageRun, type RunStatus, type TrainingClient } from './pageRun';
 /* The page's run, with the worker's own service but in this process and on Node's device. */
 
 const NAME = '2026-11-21_12-00-00-demo';
-const config = tinyConfig({ training: { budget: { steps: 8 }, batch: 8, seed: 5 }, logging: { scoreEvery: 3, panelsEvery: 4, checkpointEvery: 2 } });
+const config = tinyConfig({
+  training: { budget: { steps: 8 }, batch: 8, seed: 5 },
+  logging: { scoreEvery: 3, panelsEvery: 4, checkpointEvery: 2 },
+});
 
 /** Whether engines get devices of their own, which a test may lose. */
 let areLost = false;
@@ -56,7 +59,11 @@ interface Watched {
   readonly at: (phase: string, step: number, what: () => void) => void;
 }
 
-function watched(folder: MemoryFolder, using: Config = config, start: (failed: (message: string) => void) => TrainingClient = startTrainer): Watched {
+function watched(
+  folder: MemoryFolder,
+  using: Config = config,
+  start: (failed: (message: string) => void) => TrainingClient = startTrainer,
+): Watched {
   const listeners = new Set<() => void>();
   const run = new PageRun(folder, using, {
     startTrainer: start,
@@ -93,7 +100,12 @@ function traces({ folder }: PageRun): unknown {
   const files = folder.files();
   const metrics = text(files, 'metrics.jsonl').replaceAll(/"imagesPerSecond":[^,}]+/g, '');
   const last = [...files].filter(([path]) => /-(3|8)(\.state)?\.safetensors$/.test(path));
-  return { config: text(files, 'config.json'), metrics, last, panels: [...files.keys()].filter((path) => path.startsWith('panels/')) };
+  return {
+    config: text(files, 'config.json'),
+    metrics,
+    last,
+    panels: [...files.keys()].filter((path) => path.startsWith('panels/')),
+  };
 }
 
 let whole: Promise<PageRun> | undefined;
@@ -119,8 +131,14 @@ describe('a run in the page', () => {
       ['imae', 8],
     ]);
     expect(uninterrupted.log.phase('imae').scores.map(({ step }) => step)).toEqual([3, 6, 8]);
-    expect(uninterrupted.sheets.all.map(({ phase, step }) => `${phase} ${step}`)).toEqual(['teacher 3', 'imae 4', 'imae 8']);
-    expect(uninterrupted.folder.sessions()).toMatchObject([{ platform: 'Test 1', phase: 'teacher', step: 0, end: { ended: 'finished', phase: 'imae', step: 8 } }]);
+    expect(uninterrupted.sheets.all.map(({ phase, step }) => `${phase} ${step}`)).toEqual([
+      'teacher 3',
+      'imae 4',
+      'imae 8',
+    ]);
+    expect(uninterrupted.folder.sessions()).toMatchObject([
+      { platform: 'Test 1', phase: 'teacher', step: 0, end: { ended: 'finished', phase: 'imae', step: 8 } },
+    ]);
 
     const first = watched(new MemoryFolder(NAME));
     first.run.go();
@@ -175,12 +193,17 @@ describe('a run in the page', () => {
     expect(run.learningRate).toBe(1e-3);
     await until('finished');
     const sessions = run.folder.sessions();
-    expect(sessions).toMatchObject([{ end: { ended: 'stopped' } }, { changes: ['optimizer.learningRate 0.001 lr in the place of 0.003 lr'], end: { ended: 'finished' } }]);
+    expect(sessions).toMatchObject([
+      { end: { ended: 'stopped' } },
+      { changes: ['optimizer.learningRate 0.001 lr in the place of 0.003 lr'], end: { ended: 'finished' } },
+    ]);
     const changedAt = sessions[1]?.step ?? 0;
     expect(run.folder.readConfig().optimizer.learningRate).toEqual({ lr: 1e-3 });
     const rates = run.log.phase('imae').curves.values.lr ?? [];
     const unchanged = (await wholeRun()).log.phase('imae').curves.values.lr ?? [];
-    expect(rates.map((rate, step) => ((rate ?? 0) / (unchanged[step] || 1)).toFixed(3))).toEqual(rates.map((_, step) => (step === 0 ? '0.000' : step < changedAt ? '1.000' : '0.333')));
+    expect(rates.map((rate, step) => ((rate ?? 0) / (unchanged[step] || 1)).toFixed(3))).toEqual(
+      rates.map((_, step) => (step === 0 ? '0.000' : step < changedAt ? '1.000' : '0.333')),
+    );
     const again = watched(MemoryFolder.from('x', run.folder.files()), run.folder.readConfig());
     expect(again.run.standing.kind).toBe('finished');
   });
@@ -215,31 +238,39 @@ function lose(engine: Engine | undefined): void {
 }
 
 describe('what fails', () => {
-  it('a lost device: what was saved stays, and the run goes on with another as if nothing had happened', { tags: ['thorough'] }, async () => {
-    areLost = true;
-    const { run, until, at } = watched(new MemoryFolder(NAME));
-    run.go();
-    at('imae', 3, () => lose(engines[0]));
-    await until('failed');
-    expect(run.standing).toMatchObject({ kind: 'failed', why: 'device-lost' });
-    expect(run.folder.sessions().at(-1)?.end).toMatchObject({ ended: 'failed', phase: 'imae' });
-    // The device is gone a moment after step 3 was heard of, by when another checkpoint may be there.
-    expect(run.folder.lastCheckpoint()).toMatchObject({ phase: 'imae', step: expect.toBeOneOf([2, 4]) as number });
-    run.go();
-    at('imae', 4, () => run.pause());
-    await until('paused');
-    lose(engines[1]); // while nobody uses it
-    run.go();
-    await until('finished');
-    areLost = false;
-    expect(engines).toHaveLength(3);
-    expect(traces(run)).toEqual(traces(await wholeRun()));
-  });
+  it(
+    'a lost device: what was saved stays, and the run goes on with another as if nothing had happened',
+    { tags: ['thorough'] },
+    async () => {
+      areLost = true;
+      const { run, until, at } = watched(new MemoryFolder(NAME));
+      run.go();
+      at('imae', 3, () => lose(engines[0]));
+      await until('failed');
+      expect(run.standing).toMatchObject({ kind: 'failed', why: 'device-lost' });
+      expect(run.folder.sessions().at(-1)?.end).toMatchObject({ ended: 'failed', phase: 'imae' });
+      // The device is gone a moment after step 3 was heard of, by when another checkpoint may be there.
+      expect(run.folder.lastCheckpoint()).toMatchObject({ phase: 'imae', step: expect.toBeOneOf([2, 4]) as number });
+      run.go();
+      at('imae', 4, () => run.pause());
+      await until('paused');
+      lose(engines[1]); // while nobody uses it
+      run.go();
+      await until('finished');
+      areLost = false;
+      expect(engines).toHaveLength(3);
+      expect(traces(run)).toEqual(traces(await wholeRun()));
+    },
+  );
 
   it('a worker that ends, or never began', async () => {
     let fail: (message: string) => void = () => undefined;
     const mute: TrainingClient = {
-      api: { train: () => new Promise(() => undefined), requestStop: () => Promise.resolve(), check: () => Promise.resolve() },
+      api: {
+        train: () => new Promise(() => undefined),
+        requestStop: () => Promise.resolve(),
+        check: () => Promise.resolve(),
+      },
       terminate: () => undefined,
     };
     const { run } = watched(new MemoryFolder(NAME), config, (failed) => {
@@ -255,7 +286,11 @@ describe('what fails', () => {
   });
 
   it('a loss beyond all bounds, which a lower learning rate mends', async () => {
-    const steep = tinyConfig({ optimizer: { learningRate: { lr: 1e30 } }, teacher: { learningRate: { lr: 1e-3 } }, logging: { checkpointEvery: 0, scoreEvery: 0 } });
+    const steep = tinyConfig({
+      optimizer: { learningRate: { lr: 1e30 } },
+      teacher: { learningRate: { lr: 1e-3 } },
+      logging: { checkpointEvery: 0, scoreEvery: 0 },
+    });
     const { run, until } = watched(new MemoryFolder(NAME), steep);
     run.go();
     await until('failed');
@@ -281,7 +316,9 @@ describe('what fails', () => {
     const resume = folder.lastCheckpoint();
     if (!resume) throw new Error('It has no checkpoint.');
     await expect(trainer.api.check({ config, resume })).rejects.toThrow(`${last} is damaged`);
-    await expect(trainer.api.check({ config: tinyConfig({ masking: { maskRatio: 0.25 } }), resume })).rejects.toThrow(/^masking\./);
+    await expect(trainer.api.check({ config: tinyConfig({ masking: { maskRatio: 0.25 } }), resume })).rejects.toThrow(
+      /^masking\./,
+    );
     const intact = run.folder.lastCheckpoint();
     await trainer.api.check({ config: run.folder.readConfig(), ...(intact ? { resume: intact } : {}) });
   });

@@ -4,7 +4,15 @@ import { parseRunLine } from '../../../common/jsonLine';
 import { MetricsLog, type CurveName, type Curves } from '../../../report/metrics';
 import { Eta } from '../../../common/eta';
 import { sessionEnd, type SessionEnd } from '../../../report/session';
-import { peakLearningRate, phasesOf, planPhase, resolveConfig, type Config, type Phase, type PhasePlan } from '../../../imae/config/config';
+import {
+  peakLearningRate,
+  phasesOf,
+  planPhase,
+  resolveConfig,
+  type Config,
+  type Phase,
+  type PhasePlan,
+} from '../../../imae/config/config';
 import { OPTIONS } from '../../../imae/config/options';
 import { CONFIG, type RunPosition } from '../../../imae/train/runFiles';
 import type { Figures, TrainingSession, TrainingEvent } from '../../training/trainingSession';
@@ -285,7 +293,8 @@ export class PageRun {
       case 'checkpoint':
         folder.writeCheckpoint(event, event.model, event.state);
         folder.writeConfig(config);
-        for (const [setting, change] of changes) if (this.changes.get(setting)?.to === change.to) this.changes.delete(setting);
+        for (const [setting, change] of changes)
+          if (this.changes.get(setting)?.to === change.to) this.changes.delete(setting);
         this.version++;
         break;
       case 'panels': {
@@ -312,7 +321,9 @@ export class PageRun {
       platform: this.host.platform,
       palimpsest: packageJson.version,
       trainingImages: this.host.trainingImages,
-      ...(changes.size > 0 ? { changes: [...changes].map(([setting, { from, to }]) => `${setting} ${to} in the place of ${from}`) } : {}),
+      ...(changes.size > 0
+        ? { changes: [...changes].map(([setting, { from, to }]) => `${setting} ${to} in the place of ${from}`) }
+        : {}),
     });
     this.version++;
   }

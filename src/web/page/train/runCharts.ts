@@ -82,7 +82,9 @@ export class RunCharts {
       this.chosen = phase;
       this.showCurves();
     };
-    this.choices.replaceChildren(choiceField({ label: 'Phase', options, chosen: this.chosen ?? (begun[0] as Phase), onChoose }));
+    this.choices.replaceChildren(
+      choiceField({ label: 'Phase', options, chosen: this.chosen ?? (begun[0] as Phase), onChoose }),
+    );
   }
 
   private showScores(): void {

@@ -87,7 +87,15 @@ export class RunPanel {
         { class: 'standing' },
         this.title,
         this.detail,
-        element('div', { class: 'actions' }, this.goButton, this.stopButton, this.lookButton, this.saveButton, this.newButton),
+        element(
+          'div',
+          { class: 'actions' },
+          this.goButton,
+          this.stopButton,
+          this.lookButton,
+          this.saveButton,
+          this.newButton,
+        ),
       ),
       this.message,
       this.bars.element,
@@ -136,12 +144,22 @@ export class RunPanel {
   /** Says that the run was saved, and how to go on with it in Node. @param images those that were given */
   showSaved(name: string, images: KnownImages | undefined): void {
     if (images?.side === undefined && images) {
-      this.saved.replaceChildren(element('p', {}, `Saved as ${name}.zip. This page goes on with it, in this browser: others, and Node, decode image files to other pixels.`));
+      this.saved.replaceChildren(
+        element(
+          'p',
+          {},
+          `Saved as ${name}.zip. This page goes on with it, in this browser: others, and Node, decode image files to other pixels.`,
+        ),
+      );
       return;
     }
     const data = images ? ' --data PATH' : '';
     this.saved.replaceChildren(
-      element('p', {}, `Saved as ${name}.zip. Unpack it, and Node goes on with it, bit for bit on the same adapter and driver:`),
+      element(
+        'p',
+        {},
+        `Saved as ${name}.zip. Unpack it, and Node goes on with it, bit for bit on the same adapter and driver:`,
+      ),
       command(`node train.js --resume ${shellQuoted(name)}${data}`),
     );
   }
@@ -205,7 +223,13 @@ export class RunPanel {
       ...about.map((text) => element('p', { class: 'note' }, text)),
       ...(run.adapterBefore === undefined
         ? []
-        : [element('p', { class: 'note' }, `It was trained on ${run.adapterBefore} before: on another adapter or driver a run goes on, but not bit for bit.`)]),
+        : [
+            element(
+              'p',
+              { class: 'note' },
+              `It was trained on ${run.adapterBefore} before: on another adapter or driver a run goes on, but not bit for bit.`,
+            ),
+          ]),
     );
   }
 
@@ -213,7 +237,10 @@ export class RunPanel {
     const { run } = this;
     this.rateForm.hidden = isOver;
     setText(this.rateLabel, `Peak learning rate of ${titleOf(run.phase)}`);
-    setText(this.rateNote, run.isChanged && !run.isUnderWay ? 'changed: holds from Continue on' : 'from the next step on');
+    setText(
+      this.rateNote,
+      run.isChanged && !run.isUnderWay ? 'changed: holds from Continue on' : 'from the next step on',
+    );
     if (run.learningRate === this.shownRate) return;
     this.shownRate = run.learningRate;
     this.rate.value = String(Number(run.learningRate.toPrecision(6)));
@@ -233,7 +260,9 @@ export class RunPanel {
     const lines = standing.kind === 'failed' ? failureText(standing, this.run.folder.lastCheckpoint()) : [];
     if (lines.join() === this.shownMessage) return;
     this.shownMessage = lines.join();
-    this.message.replaceChildren(...lines.map((line, index) => element('p', { class: index === 0 ? 'message' : '' }, line)));
+    this.message.replaceChildren(
+      ...lines.map((line, index) => element('p', { class: index === 0 ? 'message' : '' }, line)),
+    );
   }
 }
 
@@ -246,9 +275,15 @@ function describeBroken(lines: readonly string[]): string {
 }
 
 /** What happened, and what to do. */
-function failureText({ why, message }: Extract<RunStatus, { kind: 'failed' }>, last: RunPosition | undefined): string[] {
+function failureText(
+  { why, message }: Extract<RunStatus, { kind: 'failed' }>,
+  last: RunPosition | undefined,
+): string[] {
   const place = last && `${PHASE_TITLES[last.phase]}, step ${last.step.toLocaleString('en')}`;
-  const kept = place === undefined ? 'Nothing was saved yet: it would begin anew.' : `Everything up to the checkpoint of ${place} is kept, and can be downloaded.`;
+  const kept =
+    place === undefined
+      ? 'Nothing was saved yet: it would begin anew.'
+      : `Everything up to the checkpoint of ${place} is kept, and can be downloaded.`;
   const advice = {
     user: kept,
     diverged: `${kept} Or lower the learning rate below, and continue from there.`,

@@ -46,13 +46,18 @@ function left(folder: string): Left {
   const checkpoints = join(folder, 'checkpoints');
   return {
     lines: lines.map((line) => ({ ...(JSON.parse(line) as object), imagesPerSecond: undefined })),
-    checkpoints: Object.fromEntries(readdirSync(checkpoints).map((name) => [name, new Uint8Array(readFileSync(join(checkpoints, name)))])),
+    checkpoints: Object.fromEntries(
+      readdirSync(checkpoints).map((name) => [name, new Uint8Array(readFileSync(join(checkpoints, name)))]),
+    ),
   };
 }
 
 /** The checkpoints that every run has at its end, wherever it was interrupted. */
 function atEnd({ lines, checkpoints }: Left): Left {
-  return { lines, checkpoints: Object.fromEntries(Object.entries(checkpoints).filter(([name]) => /-(25|135)\./.test(name))) };
+  return {
+    lines,
+    checkpoints: Object.fromEntries(Object.entries(checkpoints).filter(([name]) => /-(25|135)\./.test(name))),
+  };
 }
 
 /** Opens the Train view. */
@@ -62,12 +67,14 @@ async function openTrain(): Promise<{ page: Page; errors: string[] }> {
   return tab;
 }
 
-const finished = (page: Page): Promise<void> =>
-  page.getByText('all steps done').waitFor({ timeout: 100_000 });
+const finished = (page: Page): Promise<void> => page.getByText('all steps done').waitFor({ timeout: 100_000 });
 
 /** Downloads the run and unpacks it; returns its folder. */
 async function downloadRun(page: Page, into: string): Promise<string> {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download run' }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download run' }).click(),
+  ]);
   const file = join(base, `${into}.zip`);
   await download.saveAs(file);
   let folder = '';

@@ -1,7 +1,15 @@
 import { formatBytes, formatCount } from '../../../common/format';
 import { UserError } from '../../../common/userError';
 import { countParameters, estimateMemory, stepFlops, stepShape } from '../../../imae/train/accounting';
-import { peakLearningRate, phasesOf, planIfKnown, planPhase, resolveConfig, type Config, type ConfigLayer } from '../../../imae/config/config';
+import {
+  peakLearningRate,
+  phasesOf,
+  planIfKnown,
+  planPhase,
+  resolveConfig,
+  type Config,
+  type ConfigLayer,
+} from '../../../imae/config/config';
 import { describePlan, PHASE_TITLES } from '../../../imae/config/describe';
 import type { MaskKind } from '../../../imae/mask/masks';
 import type { PartialSettings } from '../../../imae/config/options';
@@ -84,7 +92,8 @@ const FIELDS: readonly Field[] = [
     label: 'Learning rate',
     hint: 'peak, of i-MAE',
     step: 'any',
-    read: (config) => (phasesOf(config).includes('imae') ? Number(peakLearningRate(config, 'imae').toPrecision(4)) : undefined),
+    read: (config) =>
+      phasesOf(config).includes('imae') ? Number(peakLearningRate(config, 'imae').toPrecision(4)) : undefined,
     write: (lr) => ({ optimizer: { learningRate: { lr } } }),
   }),
   field({
@@ -111,7 +120,11 @@ export class SettingsForm {
   private readonly changed = new Map<Field, number | string>();
   private readonly imagesField: ImagesField;
   private readonly inputs = new Map<Field, HTMLInputElement | HTMLSelectElement>();
-  private readonly presets = element('select', { id: 'train-preset', onchange: () => this.choosePreset(), 'aria-describedby': 'train-about' });
+  private readonly presets = element('select', {
+    id: 'train-preset',
+    onchange: () => this.choosePreset(),
+    'aria-describedby': 'train-about',
+  });
   private readonly about = element('p', { id: 'train-about', class: 'note' });
   private readonly summary = element('dl', { class: 'plan' });
   private readonly message = element('p', { class: 'message bad', role: 'alert' });
@@ -128,10 +141,20 @@ export class SettingsForm {
       const id = `train-field-${index}`;
       const shared = { id, required: true, 'aria-describedby': `${id}-hint`, oninput: () => this.read(field, input) };
       const input: HTMLInputElement | HTMLSelectElement = field.words
-        ? element('select', shared, field.words.map((word) => element('option', { value: word }, String(word))))
+        ? element(
+            'select',
+            shared,
+            field.words.map((word) => element('option', { value: word }, String(word))),
+          )
         : element('input', { ...shared, type: 'number', step: field.step ?? 1 });
       this.inputs.set(field, input);
-      return element('div', { class: 'field' }, element('label', { for: id }, field.label), input, element('small', { id: `${id}-hint` }, field.hint));
+      return element(
+        'div',
+        { class: 'field' },
+        element('label', { for: id }, field.label),
+        input,
+        element('small', { id: `${id}-hint` }, field.hint),
+      );
     });
     this.element = element(
       'form',
@@ -216,7 +239,10 @@ export class SettingsForm {
     const config = resolveConfig(this.layers);
     const count = this.count(config);
     this.imagesField.describe();
-    this.about.textContent = this.presets.value === FILE ? 'Settings of this file; what stands below may still be changed.' : PRESETS[config.preset].about;
+    this.about.textContent =
+      this.presets.value === FILE
+        ? 'Settings of this file; what stands below may still be changed.'
+        : PRESETS[config.preset].about;
     for (const [field, input] of this.inputs) {
       const value = this.changed.get(field) ?? field.read(config, count);
       input.value = value === undefined ? '' : String(value);
@@ -238,7 +264,8 @@ export class SettingsForm {
     const settings: Record<string, object> = {};
     const { known } = this.images ?? {};
     for (const [field, value] of this.changed) {
-      for (const [section, values] of Object.entries(field.write(value))) settings[section] = { ...settings[section], ...values };
+      for (const [section, values] of Object.entries(field.write(value)))
+        settings[section] = { ...settings[section], ...values };
     }
     try {
       const config = resolveConfig([...this.layers, { source: 'this form', values: settings }]);
@@ -258,7 +285,13 @@ export class SettingsForm {
     const config = this.config();
     this.start.disabled = !config;
     this.summary.hidden = !config;
-    if (config) this.summary.replaceChildren(...planRows(config, this.count(config) ?? 0).flatMap(([term, text]) => [element('dt', {}, term), element('dd', {}, text)]));
+    if (config)
+      this.summary.replaceChildren(
+        ...planRows(config, this.count(config) ?? 0).flatMap(([term, text]) => [
+          element('dt', {}, term),
+          element('dd', {}, text),
+        ]),
+      );
   }
 }
 
@@ -278,12 +311,21 @@ function planRows(config: Config, count: number): (readonly [string, string])[] 
     const plan = planPhase(config, phase, count);
     const imageBytes = count * shape.size.channels * shape.size.image ** 2;
     const memory = estimateMemory({ ...shape, batch: batch / accumulate }, imageBytes).total;
-    return { phase, plan, memory, flops: stepFlops(shape) * plan.steps, parameters: countParameters(shape.size, shape.branches).trained };
+    return {
+      phase,
+      plan,
+      memory,
+      flops: stepFlops(shape) * plan.steps,
+      parameters: countParameters(shape.size, shape.branches).trained,
+    };
   });
   const total = phases.reduce((sum, { flops }) => sum + flops, 0);
   const most = Math.max(...phases.map(({ memory }) => memory));
   return [
-    ...phases.map(({ phase, plan, parameters }) => [PHASE_TITLES[phase], `${describePlan(plan, config)}; ${formatCount(parameters)} parameters`] as const),
+    ...phases.map(
+      ({ phase, plan, parameters }) =>
+        [PHASE_TITLES[phase], `${describePlan(plan, config)}; ${formatCount(parameters)} parameters`] as const,
+    ),
     ['in all', `${formatCount(total)}FLOP, about ${formatBytes(most)} of GPU memory (an estimate)`],
   ];
 }

@@ -30,16 +30,23 @@ const file = (name: string, content: string | Buffer): { name: string; mimeType:
 });
 
 /** Waits until a run stands so. */
-const standing = (page: Page, title: string): Promise<void> => page.getByRole('status').filter({ hasText: title }).waitFor({ timeout: TRAINING_TIME });
+const standing = (page: Page, title: string): Promise<void> =>
+  page.getByRole('status').filter({ hasText: title }).waitFor({ timeout: TRAINING_TIME });
 
 /** Waits until the phase under way has come to a step. */
 async function comesTo(page: Page, phase: string, step: number): Promise<void> {
   const bar = page.getByRole('progressbar', { name: phase });
-  await expect.poll(async () => Number(await bar.getAttribute('value')), { timeout: TRAINING_TIME }).toBeGreaterThanOrEqual(step);
+  await expect
+    .poll(async () => Number(await bar.getAttribute('value')), { timeout: TRAINING_TIME })
+    .toBeGreaterThanOrEqual(step);
 }
 
 /** A value of the figures. */
-const figure = (page: Page, name: string): Promise<string> => page.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd').innerText();
+const figure = (page: Page, name: string): Promise<string> =>
+  page
+    .locator('dt', { hasText: new RegExp(`^${name}$`) })
+    .locator('xpath=following-sibling::dd')
+    .innerText();
 
 async function startTiny(page: Page): Promise<void> {
   await page.goto(`${setting.url}#train`);
@@ -49,10 +56,15 @@ async function startTiny(page: Page): Promise<void> {
 }
 
 async function downloadRun(page: Page): Promise<{ name: string; path: string; files: Map<string, Uint8Array> }> {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download run' }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download run' }).click(),
+  ]);
   const path = await download.path();
   const name = download.suggestedFilename().replace(/\.zip$/, '');
-  const files = new Map([...(await unzip(readFileSync(path), name))].map(([entry, bytes]) => [entry.slice(name.length + 1), bytes]));
+  const files = new Map(
+    [...(await unzip(readFileSync(path), name))].map(([entry, bytes]) => [entry.slice(name.length + 1), bytes]),
+  );
   return { name, path, files };
 }
 
@@ -69,7 +81,8 @@ async function dropOn(page: Page, name: string, content: string): Promise<void> 
   await page.getByRole('main').dispatchEvent('drop', { dataTransfer: dropped });
 }
 
-const textOf = (files: ReadonlyMap<string, Uint8Array>, path: string): string => new TextDecoder().decode(files.get(path));
+const textOf = (files: ReadonlyMap<string, Uint8Array>, path: string): string =>
+  new TextDecoder().decode(files.get(path));
 
 it('trains, pauses, goes on, changes its learning rate, is saved, and goes on in another page', async () => {
   const { page, errors } = await openTab(setting.browser);
@@ -135,7 +148,9 @@ it('trains, pauses, goes on, changes its learning rate, is saved, and goes on in
   expect(imae?.curves.values.loss?.slice(0, before?.curves.lines)).toEqual(before?.curves.values.loss);
   const states = [...files.keys()].filter((path) => path.endsWith('.state.safetensors'));
   expect(states).toHaveLength(3);
-  expect(states).toEqual(expect.arrayContaining([`checkpoints/imae-${STEPS}.state.safetensors`, 'checkpoints/teacher-3.state.safetensors']));
+  expect(states).toEqual(
+    expect.arrayContaining([`checkpoints/imae-${STEPS}.state.safetensors`, 'checkpoints/teacher-3.state.safetensors']),
+  );
 
   await page.getByRole('button', { name: 'Look at it in Unmix' }).click();
   await expect.poll(() => page.title()).toBe('Unmix · palimpsest');
@@ -147,9 +162,15 @@ it('refuses with one message what is no run, and settings that are not allowed',
   const alert = page.getByRole('alert').filter({ hasText: /\w/ });
   await page.goto(`${setting.url}#train`);
   await page.getByLabel('Open a run (.zip)').setInputFiles(file('run.zip', 'PK, but no more'));
-  await expect.poll(() => alert.innerText()).toBe('run.zip is no zip file, or was damaged or cut short (File format is not recognized). Save or copy it again.');
+  await expect
+    .poll(() => alert.innerText())
+    .toBe(
+      'run.zip is no zip file, or was damaged or cut short (File format is not recognized). Save or copy it again.',
+    );
   await page.getByLabel('Start from a config.json').setInputFiles(file('my.json', '{"model":{"dimm":64}}'));
-  await expect.poll(() => alert.innerText()).toBe('my.json: there is no setting "model.dimm". Did you mean "model.dim"?');
+  await expect
+    .poll(() => alert.innerText())
+    .toBe('my.json: there is no setting "model.dimm". Did you mean "model.dim"?');
   const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
   writeFileSync(join(folder, 'config.json'), '{"preset":"cifar","data":{"set":"/data/cifar"}}');
   await page.getByLabel('Open a run folder').setInputFiles(folder);
@@ -161,7 +182,9 @@ it('refuses with one message what is no run, and settings that are not allowed',
   await expect.poll(() => page.getByLabel('i-MAE, steps').inputValue()).toBe('77');
   expect(await alert.count()).toBe(0);
   await page.getByLabel('Batch, images').fill('0');
-  await expect.poll(() => alert.last().innerText()).toContain('--batch (training.batch): 0 (this form) is not allowed. Give a whole number from 1.');
+  await expect
+    .poll(() => alert.last().innerText())
+    .toContain('--batch (training.batch): 0 (this form) is not allowed. Give a whole number from 1.');
   expect(await page.getByRole('button', { name: 'Start training' }).isDisabled()).toBe(true);
   await page.getByLabel('Preset').selectOption('cifar');
   expect(await page.getByLabel('Patch, pixels').inputValue()).toBe('2');

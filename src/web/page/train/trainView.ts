@@ -45,10 +45,21 @@ class TrainView {
   private readonly newRun: HTMLElement;
   /** A run that waits for its images to be given. */
   private waiting: { readonly folder: MemoryFolder; readonly config: Config } | undefined;
-  private readonly waitingPlace = element('section', { class: 'card open', 'aria-label': 'Images of a run', hidden: true });
+  private readonly waitingPlace = element('section', {
+    class: 'card open',
+    'aria-label': 'Images of a run',
+    hidden: true,
+  });
   private readonly runPlace = element('div', { class: 'run' });
   private run: PageRun | undefined;
-  private shown: { readonly panel: RunPanel; readonly panels: LivePanels; readonly panelsPart: HTMLElement; readonly charts: RunCharts } | undefined;
+  private shown:
+    | {
+        readonly panel: RunPanel;
+        readonly panels: LivePanels;
+        readonly panelsPart: HTMLElement;
+        readonly charts: RunCharts;
+      }
+    | undefined;
   private due = false;
   private wasFinished = false;
 
@@ -68,13 +79,27 @@ class TrainView {
         'section',
         { class: 'card open', 'aria-labelledby': 'train-open' },
         element('h2', { id: 'train-open' }, 'Go on with a run'),
-        element('p', {}, 'One that this page saved, or that Node left under runs/. It goes on bit for bit on the same adapter and driver. Drop it anywhere here, or open it:'),
+        element(
+          'p',
+          {},
+          'One that this page saved, or that Node left under runs/. It goes on bit for bit on the same adapter and driver. Drop it anywhere here, or open it:',
+        ),
         element(
           'div',
           { class: 'actions' },
-          filePicker('Open a run (.zip)', { accept: '.zip,application/zip' }, (files) => files[0] && givenFile(files[0]), this.opening),
+          filePicker(
+            'Open a run (.zip)',
+            { accept: '.zip,application/zip' },
+            (files) => files[0] && givenFile(files[0]),
+            this.opening,
+          ),
           filePicker('Open a run folder', { webkitdirectory: true }, (files) => givenFolder(files), this.opening),
-          filePicker('Start from a config.json', { accept: '.json,application/json' }, (files) => files[0] && givenFile(files[0]), this.opening),
+          filePicker(
+            'Start from a config.json',
+            { accept: '.json,application/json' },
+            (files) => files[0] && givenFile(files[0]),
+            this.opening,
+          ),
         ),
       ),
     );
@@ -121,7 +146,9 @@ class TrainView {
     try {
       const { info } = await requestBrowserAdapter();
       const name = nameAdapter(info);
-      this.adapter.replaceChildren(isSoftware(info) ? softwareWarning(name) : element('p', { class: 'note' }, `GPU: ${name}`));
+      this.adapter.replaceChildren(
+        isSoftware(info) ? softwareWarning(name) : element('p', { class: 'note' }, `GPU: ${name}`),
+      );
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.adapter.replaceChildren(element('p', { class: 'card message bad', role: 'alert' }, error.message));
@@ -130,8 +157,18 @@ class TrainView {
 
   private imagePickers(): HTMLElement[] {
     return [
-      filePicker('Open a folder of images', { webkitdirectory: true }, (files) => givenImages(files), (give) => this.opening(give)),
-      filePicker('Open files of CIFAR', { multiple: true }, (files) => givenImages(files), (give) => this.opening(give)),
+      filePicker(
+        'Open a folder of images',
+        { webkitdirectory: true },
+        (files) => givenImages(files),
+        (give) => this.opening(give),
+      ),
+      filePicker(
+        'Open files of CIFAR',
+        { multiple: true },
+        (files) => givenImages(files),
+        (give) => this.opening(give),
+      ),
     ];
   }
 
@@ -177,7 +214,10 @@ class TrainView {
       panels.element,
     );
     this.shown = { panel, panels, panelsPart, charts };
-    this.runPlace.replaceChildren(panel.element, element('div', { class: 'columns' }, element('div', {}, panelsPart, charts.score), charts.curves));
+    this.runPlace.replaceChildren(
+      panel.element,
+      element('div', { class: 'columns' }, element('div', {}, panelsPart, charts.score), charts.curves),
+    );
     this.newRun.hidden = true;
     panel.focus();
     this.refresh();
@@ -211,7 +251,10 @@ class TrainView {
     this.say('');
     this.busy.textContent = `Packing ${name} …`;
     try {
-      const zip = await withWorker<RunFilesService, Uint8Array>('runFiles', async ({ api }) => await api.zip(name, folder.files()));
+      const zip = await withWorker<RunFilesService, Uint8Array>(
+        'runFiles',
+        async ({ api }) => await api.zip(name, folder.files()),
+      );
       download(`${name}.zip`, zip, 'application/zip');
       run.saved(made);
       if (run === this.run) this.shown?.panel.showSaved(name, images?.known);
@@ -242,7 +285,9 @@ class TrainView {
     if (!run || !(run.isUnderWay || run.isUnsaved)) return true;
     const answer = await ask({
       title: 'Throw this run away?',
-      text: run.isUnderWay ? 'It is still being trained, and what it has made was not downloaded.' : 'What it has made since it was last downloaded would be lost.',
+      text: run.isUnderWay
+        ? 'It is still being trained, and what it has made was not downloaded.'
+        : 'What it has made since it was last downloaded would be lost.',
       answers: [
         { value: 'keep', title: 'Keep it' },
         { value: 'throw', title: 'Throw it away' },
@@ -324,7 +369,11 @@ class TrainView {
     const { folder, config } = waiting;
     this.waitingPlace.replaceChildren(
       element('h2', {}, `${folder.name} wants its images`),
-      element('p', {}, `It is trained on ${config.data.set ?? 'images of a disk'}, which a page cannot find by itself. Drop that folder or archive here, or open it:`),
+      element(
+        'p',
+        {},
+        `It is trained on ${config.data.set ?? 'images of a disk'}, which a page cannot find by itself. Drop that folder or archive here, or open it:`,
+      ),
       element(
         'div',
         { class: 'actions' },
@@ -345,7 +394,12 @@ class TrainView {
     this.dragOver(event, false);
     const items = event.dataTransfer?.items;
     if (!items || this.element.hidden) return;
-    void this.opening(() => givenByDrop(items, (folder, files) => (this.busy.textContent = `Reading the folder ${folder}: ${counted(files, 'file')} …`)));
+    void this.opening(() =>
+      givenByDrop(
+        items,
+        (folder, files) => (this.busy.textContent = `Reading the folder ${folder}: ${counted(files, 'file')} …`),
+      ),
+    );
   }
 
   /** A message about what was tried; an empty one takes it away. */

@@ -87,5 +87,9 @@ function bars({ errors }: Restored, name: string, colour: string): HTMLElement |
 
 function bar(part: number, colour: string): SVGElement {
   const size = { x: 0, y: 2, width: `${(100 * part).toFixed(2)}%`, height: 8, rx: 2 };
-  return svg('svg', { width: '100%', height: 12, 'aria-hidden': 'true' }, svg('rect', { ...size, style: `fill: var(${colour})` }));
+  return svg(
+    'svg',
+    { width: '100%', height: 12, 'aria-hidden': 'true' },
+    svg('rect', { ...size, style: `fill: var(${colour})` }),
+  );
 }

@@ -55,7 +55,12 @@ export class Strip {
     this.element = element(
       'section',
       { class: 'strip', 'data-task': 'both', 'aria-label': 'From two images to one and back' },
-      stage('inputs', 'Two images', ...this.inputs.map(({ element: each }) => each), element('div', { class: 'row' }, settings.pairControls)),
+      stage(
+        'inputs',
+        'Two images',
+        ...this.inputs.map(({ element: each }) => each),
+        element('div', { class: 'row' }, settings.pairControls),
+      ),
       stage('middle', 'blended', this.mixture.element),
       stage('middle', 'and partly hidden', this.seen.element),
       stage(
@@ -130,7 +135,10 @@ export class Strip {
       const picture = each[this.look];
       const side = Math.round(Math.sqrt(picture.distances.length));
       restored.setTitle(`${capital(name)} again`);
-      restored.show(new ImageData(picture.rgba, side, side), `${capital(name)} as the model paints it again, ${this.look}`);
+      restored.show(
+        new ImageData(picture.rgba, side, side),
+        `${capital(name)} as the model paints it again, ${this.look}`,
+      );
       errors.setTitle(`Errors of ${name}`);
       const largest = formatPercent(picture.distances.reduce((most, each) => Math.max(most, each), 0));
       errors.show(paintDistances(picture.distances, scale), `Errors of ${name}: at most ${largest} of black to white`);
@@ -139,7 +147,12 @@ export class Strip {
 }
 
 function stage(kind: string, title: string | HTMLElement, ...content: readonly HTMLElement[]): HTMLElement {
-  return element('div', { class: `stage ${kind}` }, typeof title === 'string' ? element('h2', {}, title) : title, content);
+  return element(
+    'div',
+    { class: `stage ${kind}` },
+    typeof title === 'string' ? element('h2', {}, title) : title,
+    content,
+  );
 }
 
 function legend(): HTMLElement {

@@ -15,7 +15,8 @@ const setting = useBrowser();
 const SLOW = { timeout: 50_000 };
 
 const picture = (page: Page, name: RegExp): Locator => page.getByRole('img', { name });
-const restored = (page: Page, image: 1 | 2): Locator => picture(page, new RegExp(`^Image ${image} as the model paints it again`));
+const restored = (page: Page, image: 1 | 2): Locator =>
+  picture(page, new RegExp(`^Image ${image} as the model paints it again`));
 const seen = (page: Page): Locator => picture(page, /patches hidden$/);
 const pixels = (canvas: Locator): Promise<string> => canvas.evaluate((each) => (each as HTMLCanvasElement).toDataURL());
 
@@ -27,12 +28,16 @@ async function changes(canvas: Locator, action: () => Promise<void>): Promise<vo
 }
 
 /** Drops a file on a place of the page. */
-async function drop(place: Locator, file: { readonly name: string; readonly type: string; readonly bytes: Uint8Array }): Promise<void> {
+async function drop(
+  place: Locator,
+  file: { readonly name: string; readonly type: string; readonly bytes: Uint8Array },
+): Promise<void> {
   const content = { ...file, bytes: [...file.bytes] };
   await place.evaluate((target, { name, type, bytes }) => {
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File([Uint8Array.from(bytes)], name, { type }));
-    for (const kind of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+    for (const kind of ['dragover', 'drop'])
+      target.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
   }, content);
 }
 
@@ -55,7 +60,12 @@ async function tinyModel(phase: Phase): Promise<Buffer> {
   const config = tinyConfig({ model: { patch: 8 } });
   const model = makeModel(engine, config, phase);
   initializeModel(model, 1);
-  const metadata = { phase, step: '12', ...trainedAs(config, phase), ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }) };
+  const metadata = {
+    phase,
+    step: '12',
+    ...trainedAs(config, phase),
+    ...normalisationMetadata({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
+  };
   const bytes = saveModel(model, await model.parameters.read(), metadata);
   engine.dispose();
   return Buffer.from(bytes);
@@ -77,14 +87,20 @@ describe('with the model that ships with the page', () => {
   it('takes a pair apart, and says how well', async () => {
     await expect.poll(() => page.getByText('Taken apart.').count()).toBe(1);
     expect(await page.getByText(/of the error that the mixture has/).count()).toBe(2);
-    expect(await page.getByText(/the model shipped with this page: i-MAE with two branches; 32 × 32 pixels in 16 patches/).count()).toBe(1);
+    expect(
+      await page
+        .getByText(/the model shipped with this page: i-MAE with two branches; 32 × 32 pixels in 16 patches/)
+        .count(),
+    ).toBe(1);
     expect(await page.getByText(/SOFTWARE, not a GPU/).count()).toBe(1);
     expect(await picture(page, /^Errors of image [12]: at most \d+ %/).count()).toBe(2);
   });
 
   it('the pair and its mixture are there long before, without a GPU', async () => {
     const [inputs, reconstructions] = await page.evaluate(() =>
-      ['unmix: inputs', 'unmix: reconstructions'].map((name) => performance.getEntriesByName(name)[0]?.startTime ?? NaN),
+      ['unmix: inputs', 'unmix: reconstructions'].map(
+        (name) => performance.getEntriesByName(name)[0]?.startTime ?? NaN,
+      ),
     );
     expect(inputs).toBeLessThan(reconstructions ?? NaN);
   });
@@ -149,12 +165,17 @@ describe('with the model that ships with the page', () => {
       const context = (canvas as HTMLCanvasElement).getContext('2d') as CanvasRenderingContext2D;
       return [1, 30].map((x) => [...context.getImageData(x, 16, 1, 1).data.slice(0, 3)]);
     });
-    expect(colours).toEqual([[255, 0, 0], [0, 0, 255]]);
+    expect(colours).toEqual([
+      [255, 0, 0],
+      [0, 0, 255],
+    ]);
     expect(await page.getByText('has only ever seen drawn shapes').count()).toBe(1);
     expect(await page.getByText(/mean of all shapes to/).count()).toBe(0);
 
     await drop(second, { name: 'notes.txt', type: 'text/plain', bytes: Uint8Array.of(1, 2, 3) });
-    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^notes.txt is no image that this browser can read/);
+    await expect
+      .poll(() => page.getByRole('alert').textContent())
+      .toMatch(/^notes.txt is no image that this browser can read/);
     expect(await second.getAttribute('aria-label')).toBe('Image 2: photo.png');
     await page.getByRole('button', { name: 'Dismiss' }).click();
   });
@@ -168,23 +189,35 @@ describe('with the model that ships with the page', () => {
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/cut.safetensors.*cut short/);
     // What PyTorch saved is read, too, of the disk as it is: this one does not say enough, and no option of a command line is asked for.
     await file.setInputFiles(join(import.meta.dirname, '../../../imae/checkpoint/testFiles/mae.pth'));
-    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^mae\.pth does not say in its metadata how many heads it has, .* Give a checkpoint that this program saved\./);
-    await changes(restored(page, 1), () => page.getByRole('slider', { name: 'α, the weight of image 1' }).press('PageUp'));
+    await expect
+      .poll(() => page.getByRole('alert').textContent())
+      .toMatch(
+        /^mae\.pth does not say in its metadata how many heads it has, .* Give a checkpoint that this program saved\./,
+      );
+    await changes(restored(page, 1), () =>
+      page.getByRole('slider', { name: 'α, the weight of image 1' }).press('PageUp'),
+    );
     expect(await page.getByText(/the model shipped with this page: /).count()).toBe(1);
 
     await file.setInputFiles({ name: 'teacher-12.safetensors', mimeType: '', buffer: vanilla });
     await picture(page, /^The mixture as the model paints it again/).waitFor(SLOW);
     expect(await page.getByRole('alert').isVisible()).toBe(false);
-    expect(await page.getByText(/teacher-12.safetensors: a vanilla MAE: .* 16 × 16 pixels in 4 patches, 12 steps/).count()).toBe(1);
+    expect(
+      await page.getByText(/teacher-12.safetensors: a vanilla MAE: .* 16 × 16 pixels in 4 patches, 12 steps/).count(),
+    ).toBe(1);
     expect(await page.getByText('Completed, not taken apart.').count()).toBe(1);
     expect(await restored(page, 1).count()).toBe(0);
-    expect(await page.getByRole('slider', { name: 'Mask ratio' }).getAttribute('aria-valuetext')).toBe('1 of 4 patches hidden');
+    expect(await page.getByRole('slider', { name: 'Mask ratio' }).getAttribute('aria-valuetext')).toBe(
+      '1 of 4 patches hidden',
+    );
   });
 });
 
 describe('without a GPU', () => {
   /** Opens the page with a script that runs in the worker before its own. */
-  async function openWith(preface: string): Promise<Awaited<ReturnType<typeof openTab>> & { mend: () => Promise<void> }> {
+  async function openWith(
+    preface: string,
+  ): Promise<Awaited<ReturnType<typeof openTab>> & { mend: () => Promise<void> }> {
     const tab = await openTab(setting.browser);
     const mend = await prependToWorkers(tab.page, preface);
     await tab.page.goto(setting.url);

@@ -66,7 +66,8 @@ class UnmixView implements View {
   private isInSight = false;
 
   constructor(private readonly context: PageContext) {
-    const button = (text: string, pressed: () => void): HTMLElement => element('button', { type: 'button', onclick: pressed }, text);
+    const button = (text: string, pressed: () => void): HTMLElement =>
+      element('button', { type: 'button', onclick: pressed }, text);
     this.strip = new Strip({
       status: this.status,
       pairControls: [
@@ -215,7 +216,10 @@ class UnmixView implements View {
       this.strip.show({ size, images: bytes, titles, mixture, alpha, hidden });
       this.describePictures();
       if (!opened || this.failed) return;
-      this.unmixing.put({ question: { model: opened.id, images: bytes, alpha, order, keep, builtIn: this.builtIn }, of: opened });
+      this.unmixing.put({
+        question: { model: opened.id, images: bytes, alpha, order, keep, builtIn: this.builtIn },
+        of: opened,
+      });
     } catch (error) {
       this.complain(error, DISMISS);
     }

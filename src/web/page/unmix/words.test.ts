@@ -5,20 +5,45 @@ const errors = { own: 0.1, mixture: 0.5, mean: 0.4, other: 0.9 };
 
 describe('the verdict', () => {
   it('is good where every reconstruction beats all that it must', () => {
-    expect(verdictOf([{ of: 0, errors }, { of: 1, errors }], 0.3)).toMatchObject({ outcome: 'good', title: 'Taken apart.' });
+    expect(
+      verdictOf(
+        [
+          { of: 0, errors },
+          { of: 1, errors },
+        ],
+        0.3,
+      ),
+    ).toMatchObject({ outcome: 'good', title: 'Taken apart.' });
     expect(verdictOf([{ of: 0, errors: { own: 0.1, mixture: 0.5, other: 0.9 } }], 0.3).outcome).toBe('good');
   });
 
-  it.each(['mixture', 'mean', 'other'] as const)('is not where the %s is as near to one of them, and names it', (id) => {
-    const verdict = verdictOf([{ of: 0, errors }, { of: 1, errors: { ...errors, [id]: 0.1 } }], 0.3);
-    expect(verdict).toMatchObject({ outcome: 'bad', title: 'Half taken apart.' });
-    expect(verdict.text).toContain('image 2');
-    expect(verdictOf([{ of: 0, errors: { ...errors, [id]: 0.05 } }], 0.3).title).toBe('Not taken apart.');
-  });
+  it.each(['mixture', 'mean', 'other'] as const)(
+    'is not where the %s is as near to one of them, and names it',
+    (id) => {
+      const verdict = verdictOf(
+        [
+          { of: 0, errors },
+          { of: 1, errors: { ...errors, [id]: 0.1 } },
+        ],
+        0.3,
+      );
+      expect(verdict).toMatchObject({ outcome: 'bad', title: 'Half taken apart.' });
+      expect(verdict.text).toContain('image 2');
+      expect(verdictOf([{ of: 0, errors: { ...errors, [id]: 0.05 } }], 0.3).title).toBe('Not taken apart.');
+    },
+  );
 
   it('is not where the model computes no numbers', () => {
     const none = { own: NaN, mixture: 0.5, mean: 0.4, other: NaN };
-    expect(verdictOf([{ of: 0, errors: none }, { of: 1, errors: none }], 0.3)).toMatchObject({ outcome: 'bad', title: 'Not taken apart.' });
+    expect(
+      verdictOf(
+        [
+          { of: 0, errors: none },
+          { of: 1, errors: none },
+        ],
+        0.3,
+      ),
+    ).toMatchObject({ outcome: 'bad', title: 'Not taken apart.' });
   });
 
   it('gives the reason where α alone is one', () => {

@@ -4,8 +4,18 @@ import type { RestoredImage } from '../viewingApi';
 /** What a reconstruction is compared with, in the colours of the report of a run. */
 export const BASELINE_WORDS = [
   { id: 'mixture', title: (own: string) => `mixture to ${own}`, colour: '--mixture', nearer: 'the mixture is nearer' },
-  { id: 'mean', title: (own: string) => `mean of all shapes to ${own}`, colour: '--mean', nearer: 'the mean of all shapes is nearer' },
-  { id: 'other', title: (own: string) => `reconstruction to ${otherThan(own)}`, colour: '--other', nearer: 'it is nearer to the other image' },
+  {
+    id: 'mean',
+    title: (own: string) => `mean of all shapes to ${own}`,
+    colour: '--mean',
+    nearer: 'the mean of all shapes is nearer',
+  },
+  {
+    id: 'other',
+    title: (own: string) => `reconstruction to ${otherThan(own)}`,
+    colour: '--other',
+    nearer: 'it is nearer to the other image',
+  },
 ] as const;
 
 /** What a reconstruction must beat and does not. */
@@ -36,17 +46,28 @@ export function verdictOf(restored: readonly Pick<RestoredImage, 'of' | 'errors'
     const title = 'Completed, not taken apart.';
     return { outcome: 'none', title, text: 'A vanilla MAE has no branches: it paints what is hidden of the mixture.' };
   }
-  const failed = restored.filter(({ errors }) => unbeaten(errors).length > 0).map(({ of }) => `image ${Number(of) + 1}`);
+  const failed = restored
+    .filter(({ errors }) => unbeaten(errors).length > 0)
+    .map(({ of }) => `image ${Number(of) + 1}`);
   if (failed.length === 0) {
     const what = restored.length > 1 ? 'Each' : 'The';
-    return { outcome: 'good', title: 'Taken apart.', text: `${what} reconstruction is nearer to its own image than all that it is compared with.` };
+    return {
+      outcome: 'good',
+      title: 'Taken apart.',
+      text: `${what} reconstruction is nearer to its own image than all that it is compared with.`,
+    };
   }
   const title = failed.length < restored.length ? 'Half taken apart.' : 'Not taken apart.';
-  return { outcome: 'bad', title, text: `Something simpler is nearer to ${failed.join(' and to ')} than the reconstruction is.${reason(alpha)}` };
+  return {
+    outcome: 'bad',
+    title,
+    text: `Something simpler is nearer to ${failed.join(' and to ')} than the reconstruction is.${reason(alpha)}`,
+  };
 }
 
 function reason(alpha: number): string {
-  if (Math.abs(alpha - 0.5) < AMBIGUOUS) return ' With α near one half, nothing tells which branch is to paint which image.';
+  if (Math.abs(alpha - 0.5) < AMBIGUOUS)
+    return ' With α near one half, nothing tells which branch is to paint which image.';
   const [faint, strong] = alpha < 0.5 ? [1, 2] : [2, 1];
   if (Math.min(alpha, 1 - alpha) >= FAINT) return '';
   return ` Little of image ${faint} is left in the mixture, which is almost image ${strong} by itself.`;
@@ -54,7 +75,10 @@ function reason(alpha: number): string {
 
 /** How large an error is beside the mixture's (or, of a completed mixture, the mean's), for a heading: `12 %`, and of what. */
 export function shareOf({ own, mixture, mean }: Errors): { readonly share: string; readonly of: string } {
-  const [whole, of] = mixture === undefined ? [mean, 'of the error of the mean of all shapes'] : [mixture, 'of the error that the mixture has'];
+  const [whole, of] =
+    mixture === undefined
+      ? [mean, 'of the error of the mean of all shapes']
+      : [mixture, 'of the error that the mixture has'];
   if (whole === undefined) return { share: own.toFixed(3), of: 'mean squared error, in normalised pixels' };
   if (whole <= 1e-9) return { share: '–', of: 'the mixture is this very image' };
   const share = own / whole;
@@ -64,7 +88,12 @@ export function shareOf({ own, mixture, mean }: Errors): { readonly share: strin
 }
 
 /** How reconstructions are to be read. */
-export function aboutPictures({ looks, raw, normPix, strange }: {
+export function aboutPictures({
+  looks,
+  raw,
+  normPix,
+  strange,
+}: {
   /** Looks that a composite is made of. */
   readonly looks: number;
   readonly raw: boolean;
