@@ -18,10 +18,10 @@ function alignmentCase(batch: number, size: number, patch: number): BenchCase {
   return {
     name: `2·${batch}×3×${size}×${size} patch ${patch}`,
     inputs: { prediction: [2 * batch, 1 + length, patchSize] },
-    operation: (graph, { prediction }) =>
+    operation: ({ prediction }, graph) =>
       prediction
         ? {
-            align: alignment(graph, {
+            align: alignment({
               prediction,
               images: graph.input('images', images.shape, 'f32', imageData),
               idsRestore: graph.input('ids', [2 * batch, length], 'u32', idsRestore),

@@ -14,7 +14,7 @@ function attentionCase(b: number, n: number, heads: number, d: number, both: boo
   return {
     name: `${b}×${n}, ${heads} heads of ${d} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { qkv: [b, n, 3 * heads * d] },
-    operation: (graph, { qkv }) => (qkv ? { out: attention(graph, qkv, heads) } : {}),
+    operation: ({ qkv }) => (qkv ? { out: attention(qkv, heads) } : {}),
     forward: (inputs: Inputs) => asRowsOf({ out: forward(sampled, rowsOf(inputs, checked)).out }, checked),
     ...(both
       ? {

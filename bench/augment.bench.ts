@@ -19,8 +19,8 @@ function augmentCase(batch: number, source: number, part: number, size: number):
   return {
     name: `${batch} of 3×${source}×${source}, ${part} of them to ${size}×${size}`,
     inputs: {},
-    operation: (graph) => ({
-      out: augment(graph, {
+    operation: (_, graph) => ({
+      out: augment({
         ...options,
         chunks: [{ images: graph.input('images', shape, 'u8', data), first: 0 }],
         indices: graph.input('indices', [batch], 'u32', Uint32Array.from(indices)),

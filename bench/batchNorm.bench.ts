@@ -9,11 +9,11 @@ function batchNormCase(rows: number, width: number): BenchCase {
   return {
     name: `${rows}×${width}`,
     inputs: { x: [rows, width] },
-    operation: (graph, { x }) => {
+    operation: ({ x }, graph) => {
       if (!x) return {};
       const statistics = graph.empty('running', [2, width]);
       addInPlace(graph, statistics, graph.input('given', [2, width], 'f32', running), false);
-      return { y: batchNorm(graph, x, statistics, { training: true, eps: EPS }) };
+      return { y: batchNorm(x, statistics, { training: true, eps: EPS }) };
     },
     forward,
     backward,

@@ -10,7 +10,7 @@ import { timeRepeated, timeRuns, type Clock } from './repeatedTiming';
 export interface BenchCase {
   readonly name: string;
   readonly inputs: Readonly<Record<string, readonly number[]>>;
-  readonly operation: (graph: Graph, inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
+  readonly operation: (inputs: Readonly<Record<string, Tensor>>, graph: Graph) => Readonly<Record<string, Tensor>>;
   /** The operation's reference in float64; where all of it takes too long, some of its elements (`sampled.ts`). */
   readonly forward: (inputs: never) => References;
   /** The reference of the gradients. Where set, forward and backward are checked and timed together. */
@@ -102,7 +102,7 @@ function record(engine: Engine, test: BenchCase, repeats: number): Recorded {
     const inputs = Object.fromEntries(
       given.map(({ name, shape, data }) => [name, graph.input(name, shape, 'f32', data, test.backward !== undefined)]),
     );
-    const results = { ...test.operation(graph, inputs) };
+    const results = { ...test.operation(inputs, graph) };
     if (test.backward) {
       for (const [name, result] of Object.entries(results)) {
         const dOutput = graph.input(`d ${name}`, result.shape, 'f32', weightsOf(name, result));

@@ -11,8 +11,8 @@ function crossEntropyCase(rows: number, width: number): BenchCase {
   return {
     name: `${rows}×${width}`,
     inputs: { logits: shape },
-    operation: (graph, { logits }) =>
-      logits ? { loss: crossEntropy(graph, logits, graph.input('targets', shape, 'f32', targetData)) } : {},
+    operation: ({ logits }, graph) =>
+      logits ? { loss: crossEntropy(logits, graph.input('targets', shape, 'f32', targetData)) } : {},
     forward: (inputs: Inputs) => forward(inputs, targets),
     backward: (inputs: Inputs, dOutputs: References) => backward(inputs, targets, dOutputs),
     flops: rows * width * 12,

@@ -9,10 +9,10 @@ function dropPathCase(samples: number, tokens: number, dim: number): BenchCase {
   return {
     name: shape.join('×'),
     inputs: { x: shape, branch: shape },
-    operation: (graph, { x, branch }) => {
+    operation: ({ x, branch }, graph) => {
       if (!x || !branch) return {};
       const table = graph.input('scales', [1, samples], 'f32', Float32Array.from(scales));
-      return { y: dropPath(graph, x, branch, { scales: table, row: 0 }) };
+      return { y: dropPath(x, branch, { scales: table, row: 0 }) };
     },
     forward: (inputs: never) => forward(inputs, scales),
     backward: (inputs: never, dOutputs) => backward(inputs, dOutputs, scales),

@@ -9,7 +9,7 @@ function geluCase(rows: number, width: number, both: boolean): BenchCase {
   return {
     name: `${rows}×${width} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, width] },
-    operation: (graph, { x }) => (x ? { y: gelu(graph, x) } : {}),
+    operation: ({ x }) => (x ? { y: gelu(x) } : {}),
     forward: (inputs: Inputs) => asRowsOf(forward(rowsOf(inputs, checked)), checked),
     ...(both
       ? {

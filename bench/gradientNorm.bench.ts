@@ -18,7 +18,7 @@ function gradientNormCase(count: number): BenchCase {
   return {
     name: `${count} elements`,
     inputs: {},
-    operation: (graph) => ({ result: gradientNorm(graph, [{ gradients: arenaOf(graph), size: count * 4 }], 1) }),
+    operation: (_, graph) => ({ result: gradientNorm(graph, [{ gradients: arenaOf(graph), size: count * 4 }], 1) }),
     forward: () => {
       const norm = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
       return { result: { shape: [2], data: Float64Array.of(norm, Math.min(1, 1 / (norm + 1e-6))) } };

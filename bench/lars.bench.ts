@@ -36,7 +36,7 @@ function larsCase(classes: number, dim: number): BenchCase {
   return {
     name: shape.join('×'),
     inputs: {},
-    operation: (graph) => {
+    operation: (_, graph) => {
       const { parameters, optimizer } = stateOf(graph);
       optimizer.record(graph, graph.input('rate', [1], 'f32', Float32Array.of(LEARNING_RATE)));
       return { weight: parameters.get('weight') };

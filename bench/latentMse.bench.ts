@@ -12,8 +12,7 @@ function latentMseCase(batch: number, tokens: number, width: number): BenchCase 
   return {
     name: `2·${batch}×${tokens}×${width}`,
     inputs: { z: shape },
-    operation: (graph, { z }) =>
-      z ? { loss: latentMse(graph, z, graph.input('target', shape, 'f32', targetData), 2) } : {},
+    operation: ({ z }, graph) => (z ? { loss: latentMse(z, graph.input('target', shape, 'f32', targetData), 2) } : {}),
     forward: (inputs: Inputs) => forward(inputs, target, 2),
     backward: (inputs: Inputs, dOutputs: References) => backward(inputs, target, 2, dOutputs),
     flops: size * 5,

@@ -8,7 +8,7 @@ function layerNormCase(rows: number, width: number, both: boolean): BenchCase {
   return {
     name: `${rows}×${width} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, width], gamma: [width], beta: [width] },
-    operation: (graph, { x, gamma, beta }) => (x && gamma && beta ? { y: layerNorm(graph, x, gamma, beta) } : {}),
+    operation: ({ x, gamma, beta }) => (x && gamma && beta ? { y: layerNorm(x, gamma, beta) } : {}),
     forward: (inputs: Inputs) => asRowsOf(forward({ ...inputs, x: takeRows(inputs.x, checked) }), checked),
     ...(both ? { backward } : {}),
     flops: rows * width * (both ? 24 : 8),

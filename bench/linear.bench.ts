@@ -13,7 +13,7 @@ function linearCase(rows: number, n: number, k: number, both: boolean): BenchCas
   return {
     name: `${rows}×${k} → ${n} ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, k], weight: [n, k], bias: [n] },
-    operation: (graph, { x, weight, bias }) => (x && weight && bias ? { y: linear(graph, x, weight, bias) } : {}),
+    operation: ({ x, weight, bias }) => (x && weight && bias ? { y: linear(x, weight, bias) } : {}),
     forward: (inputs: Inputs) => ({ y: asRows(forward({ ...inputs, x: takeRows(inputs.x, some) }).y, some) }),
     ...(both ? { backward: (inputs: Inputs, dOutputs: References) => gradients(inputs, dOutputs, some, outputs) } : {}),
     flops: 2 * rows * n * k * (both ? 3 : 1),

@@ -20,9 +20,9 @@ function maskCase(batch: number, length: number, choice: Shaped = 'random'): Ben
   return {
     name: `${batch}×${length}${choice === 'random' ? '' : ` ${choice}`}`,
     inputs: {},
-    operation: (graph) => {
+    operation: (_, graph) => {
       const counter = graph.input('counter', [5], 'u32', Uint32Array.from(COUNTER));
-      const { idsShuffle, idsRestore } = drawMasks(graph, { batch, length, keep, counter, choice });
+      const { idsShuffle, idsRestore } = drawMasks({ batch, length, keep, counter, choice });
       return { idsShuffle, idsRestore };
     },
     forward: () => {

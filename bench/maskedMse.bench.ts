@@ -18,10 +18,10 @@ function maskedMseCase(batch: number, size: number, patch: number, normPix: bool
   return {
     name: `2·${batch}×3×${size}×${size} patch ${patch}${normPix ? ', normalised' : ''}`,
     inputs: { prediction: [samples, 1 + length, patchSize] },
-    operation: (graph, { prediction }) =>
+    operation: ({ prediction }, graph) =>
       prediction
         ? {
-            loss: maskedMse(graph, {
+            loss: maskedMse({
               prediction,
               images: graph.input('images', images.shape, 'f32', imageData),
               idsRestore: graph.input('ids', [batch, length], 'u32', idsRestore),

@@ -16,10 +16,10 @@ function mixCase(samples: number, side: number): BenchCase {
   return {
     name: shape.join('×'),
     inputs: { images: shape },
-    operation: (graph, inputs) =>
+    operation: (inputs, graph) =>
       inputs['images']
         ? {
-            out: mixImages(graph, inputs['images'], {
+            out: mixImages(inputs['images'], {
               erased: graph.input('erased', [samples, 4], 'f32', Float32Array.from(mix.erased.flat())),
               mix: graph.input('mix', [5], 'f32', Float32Array.of(mix.lambda, ...mix.box)),
               counter: graph.input('counter', [4], 'u32', Uint32Array.from(mix.counter)),

@@ -8,8 +8,7 @@ function mixtureCase(batch: number, size: number, alphas: number): BenchCase {
   return {
     name: `${shape.join('×')}, α ${alphas === 1 ? 'a batch' : 'a sample'}`,
     inputs: { image1: shape, image2: shape, alpha: [alphas] },
-    operation: (graph, { image1, image2, alpha }) =>
-      image1 && image2 && alpha ? { ...mixture(graph, image1, image2, alpha) } : {},
+    operation: ({ image1, image2, alpha }) => (image1 && image2 && alpha ? { ...mixture(image1, image2, alpha) } : {}),
     forward: (inputs: Inputs) => forward(inputs),
     flops: 3 * count,
     bytes: 5 * 4 * count,

@@ -13,9 +13,9 @@ function mlpCase(rows: number, d: number, f: number, both: boolean): BenchCase {
   return {
     name: `${rows}×${d}, ${f} hidden ${both ? 'forward and backward' : 'forward'}`,
     inputs: { x: [rows, d], weight1: [f, d], bias1: [f], weight2: [d, f], bias2: [d], residual: [rows, d] },
-    operation: (graph, { x, weight1, bias1, weight2, bias2, residual }) =>
+    operation: ({ x, weight1, bias1, weight2, bias2, residual }) =>
       x && weight1 && bias1 && weight2 && bias2 && residual
-        ? { y: mlp(graph, x, { weight1, bias1, weight2, bias2, residual }) }
+        ? { y: mlp(x, { weight1, bias1, weight2, bias2, residual }) }
         : {},
     forward: (inputs: Inputs) => ({ y: asRows(forward(onRows(inputs, some)).y, some) }),
     ...(both ? { backward: (inputs: Inputs, dOutputs: References) => gradients(inputs, dOutputs, some, units) } : {}),

@@ -46,7 +46,7 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
   return {
     name: `${count} × ${shape.join('×')}`,
     inputs: {},
-    operation: (graph) => {
+    operation: (_, graph) => {
       const { parameters, optimizer } = stateOf(graph);
       const hyper = graph.input('hyper', [8], 'f32', optimizer.hyper(LEARNING_RATE, 1));
       optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));

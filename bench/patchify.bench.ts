@@ -9,7 +9,7 @@ function wholeCase(samples: number, size: number, patch: number): BenchCase {
   return {
     name: `patchify ${samples}×3×${size}×${size} patch ${patch}`,
     inputs: { images: layout.images },
-    operation: (graph, { images }) => (images ? { patches: patchify(graph, images, layout) } : {}),
+    operation: ({ images }) => (images ? { patches: patchify(images, layout) } : {}),
     forward: ({ images }: { images: Reference }) => ({ patches: toPatches(layout, images) }),
     flops: 0,
     bytes: samples * 3 * size * size * 4 * 2,
@@ -24,10 +24,10 @@ function visibleCase(samples: number, size: number, patch: number): BenchCase {
   return {
     name: `patchify ${samples}×3×${size}×${size} patch ${patch}, ${keep} visible, forward and backward`,
     inputs: { images: layout.images },
-    operation: (graph, { images }) => {
+    operation: ({ images }, graph) => {
       if (!images) return {};
       const visible = { idsShuffle: graph.input('ids', [samples, length], 'u32', ids), keep };
-      return { patches: patchify(graph, images, { patch, order: 'channelsFirst', visible }) };
+      return { patches: patchify(images, { patch, order: 'channelsFirst', visible }) };
     },
     forward: ({ images }: { images: Reference }) => ({ patches: toPatches(layout, images) }),
     backward: (_: never, { patches = zeros([0]) }: References) => ({ images: toImages(layout, patches) }),
@@ -41,8 +41,8 @@ function backCase(samples: number, size: number, patch: number): BenchCase {
   return {
     name: `unpatchify ${samples}×3×${size}×${size} patch ${patch}`,
     inputs: { patches: [samples, (size / patch) ** 2, patch * patch * 3] },
-    operation: (graph, { patches }) =>
-      patches ? { images: unpatchify(graph, patches, { patch, channels: 3, height: size, width: size }) } : {},
+    operation: ({ patches }) =>
+      patches ? { images: unpatchify(patches, { patch, channels: 3, height: size, width: size }) } : {},
     forward: ({ patches }: { patches: Reference }) => ({ images: toImages(layout, patches) }),
     flops: 0,
     bytes: samples * 3 * size * size * 4 * 2,

@@ -11,7 +11,7 @@ function philoxCase(count: number): BenchCase {
   return {
     name: `${count} words`,
     inputs: {},
-    operation: (graph) => ({ words: philoxFill(graph, count, STREAM) }),
+    operation: (_, graph) => ({ words: philoxFill(graph, count, STREAM) }),
     forward: () => ({ words: { shape: [count], data: reference.philoxFill(count, STREAM) } }),
     flops: count * OPERATIONS_A_WORD,
     bytes: count * 4,

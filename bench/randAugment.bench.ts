@@ -22,10 +22,10 @@ function layerCase(samples: number, side: number): BenchCase {
   return {
     name: shape.join('×'),
     inputs: { images: shape },
-    operation: (graph, inputs) =>
+    operation: (inputs, graph) =>
       inputs['images']
         ? {
-            out: randAugment(graph, inputs['images'], {
+            out: randAugment(inputs['images'], {
               operations: graph.input('operations', [samples, 8], 'f32', Float32Array.from(changes.flatMap(rowOf))),
               ...STATISTICS,
             }),

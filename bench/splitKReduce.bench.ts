@@ -7,10 +7,10 @@ function splitKReduceCase(splits: number, width: number): BenchCase {
   return {
     name: `${splits} splits of ${width}`,
     inputs: { partials: [splits, width] },
-    operation: (graph, { partials }) => {
+    operation: ({ partials }, graph) => {
       if (!partials) return {};
       const sum = graph.empty('sum', [width]);
-      recordSplitKReduce(graph, splits, { partials, out: sum, accumulate: false });
+      recordSplitKReduce(splits, { partials, out: sum, accumulate: false });
       return { sum };
     },
     forward: ({ partials }: { partials: Reference }) => ({ sum: rowsSum(partials) }),

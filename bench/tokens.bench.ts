@@ -15,8 +15,8 @@ function tokenCases(samples: number, length: number, keep: number, width: number
     {
       name: `keepTokens ${name}`,
       inputs: { x: [samples, length, width] },
-      operation: (graph, { x }) =>
-        x ? { y: keepTokens(graph, x, graph.input('ids', [samples, length], 'u32', idsShuffle), keep) } : {},
+      operation: ({ x }, graph) =>
+        x ? { y: keepTokens(x, graph.input('ids', [samples, length], 'u32', idsShuffle), keep) } : {},
       forward: ({ x }: { x: Reference }) => ({ y: reference.keepTokens(x, idsShuffle, keep) }),
       backward: ({ x }: { x: Reference }, { y = zeros([0]) }: References) => ({
         x: reference.keepTokensBackward(x, idsShuffle, y),
@@ -27,10 +27,10 @@ function tokenCases(samples: number, length: number, keep: number, width: number
     {
       name: `visibleTokens ${name}`,
       inputs: { patches: [samples, keep, width], classToken: [1, 1, width] },
-      operation: (graph, { patches, classToken }) =>
+      operation: ({ patches, classToken }, graph) =>
         patches && classToken
           ? {
-              y: visibleTokens(graph, {
+              y: visibleTokens({
                 patches,
                 classToken,
                 positions: graph.input('positions', positions.shape, 'f32', positionData),
@@ -47,10 +47,10 @@ function tokenCases(samples: number, length: number, keep: number, width: number
     {
       name: `restoreTokens ${name}`,
       inputs: { tokens: [samples, 1 + keep, width], maskToken: [1, 1, width] },
-      operation: (graph, { tokens, maskToken }) =>
+      operation: ({ tokens, maskToken }, graph) =>
         tokens && maskToken
           ? {
-              y: restoreTokens(graph, {
+              y: restoreTokens({
                 tokens,
                 maskToken,
                 positions: graph.input('positions', positions.shape, 'f32', positionData),

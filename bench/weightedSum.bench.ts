@@ -11,10 +11,10 @@ export default {
     {
       name: 'two terms of 2, forward and backward',
       inputs: { pixel: [2], distill: [2] },
-      operation: (graph, { pixel, distill }) =>
+      operation: ({ pixel, distill }) =>
         pixel && distill
           ? {
-              total: weightedSum(graph, [
+              total: weightedSum([
                 { values: pixel, weights: weights.pixel },
                 { values: distill, weights: weights.distill },
               ]),

@@ -14,14 +14,14 @@ export default suite('add', [
     operationTest<Inputs>({
       name: shape.join('×'),
       inputs: { a: random(shape, 1), b: random(shape, 2) },
-      operation: (graph, { a, b }) => ({ out: add(graph, a, b) }),
+      operation: ({ a, b }) => ({ out: add(a, b) }),
       forward,
       backward,
       tolerance: 1e-7, // one rounding
     }),
   ),
   refusalTest('operands of two shapes', 'add: b has shape [3, 2], not [2, 3]', (graph) =>
-    add(graph, graph.input('a', [2, 3]), graph.input('b', [3, 2])),
+    add(graph.input('a', [2, 3]), graph.input('b', [3, 2])),
   ),
   ...[false, true].map((accumulate) => ({
     name: `in place, ${accumulate ? 'adding' : 'setting'}`,

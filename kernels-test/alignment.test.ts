@@ -51,8 +51,8 @@ function operation(name: string, { setting, inputs }: ReturnType<typeof setUp>):
   return operationTest<Inputs>({
     name,
     inputs,
-    operation: (graph, { prediction }) => ({
-      align: alignment(graph, { ...operandsOf(graph, setting), prediction }).align,
+    operation: ({ prediction }, graph) => ({
+      align: alignment({ ...operandsOf(graph, setting), prediction }).align,
     }),
     forward: (given) => forward(setting, given),
     backward: (given, dOutputs) => backward(setting, given, dOutputs),
@@ -70,7 +70,7 @@ const identities = CASES.flatMap((at) =>
         const graph = new Graph(engine);
         const { shape, data } = inputs.prediction;
         const prediction = graph.input('prediction', shape, 'f32', Float32Array.from(data));
-        const { align, centre } = alignment(graph, { ...operandsOf(graph, setting), prediction });
+        const { align, centre } = alignment({ ...operandsOf(graph, setting), prediction });
         graph.output(align, centre);
         const program = await graph.compile();
         try {
@@ -98,7 +98,7 @@ function complementary(): KernelTest {
 function refused(name: string, words: string, change: Partial<Setting>): KernelTest {
   const { setting, inputs } = setUp([2, 1, 3, 3, 1, 4], false);
   return refusalTest(name, words, (graph) =>
-    alignment(graph, {
+    alignment({
       ...operandsOf(graph, { ...setting, ...change }),
       prediction: graph.input('prediction', inputs.prediction.shape),
     }),

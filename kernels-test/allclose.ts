@@ -19,8 +19,8 @@ export interface OperationCase<Inputs extends References> {
   readonly inputs: Inputs;
   /** The operation on the engine, from inputs to named outputs. */
   readonly operation: (
-    graph: Graph,
     inputs: Readonly<Record<keyof Inputs, Tensor>>,
+    graph: Graph,
   ) => Readonly<Record<string, Tensor>>;
   /** The same in float64, plainly. */
   readonly forward: (inputs: Inputs) => References;
@@ -175,7 +175,7 @@ async function checkEngine<Inputs extends References>(
     let outputs: Readonly<Record<string, Tensor>> = {};
     // The second pass finds gradients in place and must add to them.
     for (let pass = 0; pass < passes; pass++) {
-      outputs = operation(graph, tensors);
+      outputs = operation(tensors, graph);
       for (const [output, tensor] of Object.entries(outputs)) {
         const weights = wanted.dOutputs[output];
         if (!weights) throw new Error(`the reference has no output ${output}`);

@@ -61,7 +61,7 @@ function throughTape(stated: Stated, half = false): KernelTest {
     inputs: half ? halfInputsOf(test) : inputsOf(test),
     // Of out, which is rounded, backward makes delta, and takes it off what is like it.
     ...(half ? { half: ['qkv'], tolerance: 4 * 2 ** -11 } : {}),
-    operation: (graph, { qkv }) => ({ out: attention(graph, qkv, test.heads, optionsOf(graph, test)) }),
+    operation: ({ qkv }, graph) => ({ out: attention(qkv, test.heads, optionsOf(graph, test)) }),
     forward: (inputs) => ({ out: forward(test, inputs).out }),
     backward: (inputs, dOutputs) => backward(test, inputs, dOutputs),
   });
@@ -168,12 +168,12 @@ export default suite('attention', [
     ...MORE_SHAPES.map(everyVersion),
   ]),
   refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
-    attention(graph, graph.input('qkv', [2, 3, 16]), 3),
+    attention(graph.input('qkv', [2, 3, 16]), 3),
   ),
   refusalTest('a mask of another length', 'keyMask', (graph) =>
-    attention(graph, graph.input('qkv', [2, 3, 12]), 2, { keyMask: graph.input('keyMask', [2, 4], 'u32') }),
+    attention(graph.input('qkv', [2, 3, 12]), 2, { keyMask: graph.input('keyMask', [2, 4], 'u32') }),
   ),
   refusalTest('a bias of another batch', 'bias', (graph) =>
-    attention(graph, graph.input('qkv', [3, 5, 12]), 2, { bias: graph.input('bias', [2, 1, 5, 5]) }),
+    attention(graph.input('qkv', [3, 5, 12]), 2, { bias: graph.input('bias', [2, 1, 5, 5]) }),
   ),
 ]);

@@ -59,7 +59,7 @@ async function run(
   try {
     const graph = new Graph(engine);
     const crops = samples.flatMap(([, { x, y, width, height, flip }]) => [x, y, width, height, Number(flip)]);
-    const out = augment(graph, {
+    const out = augment({
       chunks: [firstChunk, ...otherChunks],
       indices: graph.input(
         'indices',

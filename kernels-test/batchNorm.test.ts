@@ -62,8 +62,8 @@ export default suite('batchNorm', [
       operationTest<Inputs>({
         name: `${shape.join('×')}, training`,
         inputs: { x },
-        operation: (graph, inputs) => ({
-          y: batchNorm(graph, inputs.x, given(graph, running), { training: true, eps: EPS }),
+        operation: (inputs, graph) => ({
+          y: batchNorm(inputs.x, given(graph, running), { training: true, eps: EPS }),
         }),
         forward: (inputs) => forward(inputs),
         backward: (inputs, dOutputs) => backward(inputs, dOutputs),
@@ -72,8 +72,8 @@ export default suite('batchNorm', [
       operationTest<Inputs>({
         name: `${shape.join('×')}, evaluation`,
         inputs: { x },
-        operation: (graph, inputs) => ({
-          y: batchNorm(graph, inputs.x, given(graph, running), { training: false, eps: EPS }),
+        operation: (inputs, graph) => ({
+          y: batchNorm(inputs.x, given(graph, running), { training: false, eps: EPS }),
         }),
         forward: (inputs) => forward(inputs, running),
         backward: (inputs, dOutputs) => backward(inputs, dOutputs, running),
@@ -88,7 +88,7 @@ export default suite('batchNorm', [
       const running = createTensor(engine, 'running', [2, 17], 'f32', Float32Array.from(expected.data));
       const graph = new Graph(engine);
       const x = graph.input('x', shape);
-      graph.output(batchNorm(graph, x, running, { training: true, momentum: MOMENTUM, eps: EPS }));
+      graph.output(batchNorm(x, running, { training: true, momentum: MOMENTUM, eps: EPS }));
       const program = await graph.compile();
       for (const batch of [random(shape, 1), shifted(shape), random(shape, 2)]) {
         program.write(x, Float32Array.from(batch.data));
@@ -111,9 +111,9 @@ export default suite('batchNorm', [
       );
       if (!x1 || !x2 || !x3) throw new Error('three batches');
       const outputs = [
-        batchNorm(graph, x1, running, { training: true, eps: EPS }),
-        batchNorm(graph, x2, running, { training: true, eps: EPS }),
-        batchNorm(graph, x3, running, { training: false, eps: EPS }),
+        batchNorm(x1, running, { training: true, eps: EPS }),
+        batchNorm(x2, running, { training: true, eps: EPS }),
+        batchNorm(x3, running, { training: false, eps: EPS }),
       ];
       graph.output(...outputs);
       const program = await graph.compile();
@@ -128,9 +128,9 @@ export default suite('batchNorm', [
     },
   },
   refusalTest('a batch of one', 'a batch of 1 has no variance', (graph) =>
-    batchNorm(graph, graph.input('x', [1, 3]), graph.input('running', [2, 3]), { training: true }),
+    batchNorm(graph.input('x', [1, 3]), graph.input('running', [2, 3]), { training: true }),
   ),
   refusalTest('statistics of another width', 'running has shape', (graph) =>
-    batchNorm(graph, graph.input('x', [4, 3]), graph.input('running', [2, 4]), { training: false }),
+    batchNorm(graph.input('x', [4, 3]), graph.input('running', [2, 4]), { training: false }),
   ),
 ]);

@@ -25,7 +25,7 @@ const tests = SHAPES.map(([[rowsA, rowsB], inner]) =>
     name: `${rowsA} + ${rowsB} of ${inner.join('×') || 'one'}`,
     inputs: { a: random([rowsA, ...inner], 1), b: random([rowsB, ...inner], 2) },
     // A part that comes twice gets both gradients.
-    operation: (graph, { a, b }) => ({ y: concat(graph, [a, b, a]) }),
+    operation: ({ a, b }) => ({ y: concat([a, b, a]) }),
     forward: ({ a, b }) => ({ y: reference.concat([a, b, a]) }),
     backward: ({ a, b }, dOutputs) => {
       const [first = zeros([0]), dB = zeros([0]), last] = reference.split(dOutputs['y'] ?? zeros([0]), [a, b, a]);

@@ -18,9 +18,9 @@ function crossEntropyTest(name: string, logits: Reference, targets: Reference, t
   return operationTest<Inputs>({
     name,
     inputs: { logits },
-    operation: (graph, inputs) => {
+    operation: (inputs, graph) => {
       const given = graph.input('targets', targets.shape, 'f32', Float32Array.from(targets.data));
-      return { loss: crossEntropy(graph, inputs.logits, given) };
+      return { loss: crossEntropy(inputs.logits, given) };
     },
     forward: (inputs) => forward(inputs, targets),
     backward: (inputs, dOutputs) => backward(inputs, targets, dOutputs),
@@ -56,6 +56,6 @@ export default suite('crossEntropy', [
   crossEntropyTest('±80', extremes, oneHot(extremes.shape), 1e-5),
   crossEntropyTest('zeros', { shape: [2, 5], data: new Float64Array(10) }, oneHot([2, 5]), 4e-6),
   refusalTest('another number of classes', 'targets', (graph) =>
-    crossEntropy(graph, graph.input('logits', [3, 10]), graph.input('targets', [3, 9])),
+    crossEntropy(graph.input('logits', [3, 10]), graph.input('targets', [3, 9])),
   ),
 ]);

@@ -22,15 +22,15 @@ export default suite('dropPath', [
     return operationTest<Inputs>({
       name: shape.join('×'),
       inputs: { x: random(shape, 1), branch: random(shape, 2) },
-      operation: (graph, { x, branch }) => ({
-        y: dropPath(graph, x, branch, { scales: graph.input('scales', [2, samples], 'f32', table), row: 1 }),
+      operation: ({ x, branch }, graph) => ({
+        y: dropPath(x, branch, { scales: graph.input('scales', [2, samples], 'f32', table), row: 1 }),
       }),
       forward: (inputs) => forward(inputs, scales),
       backward: (inputs, dOutputs) => backward(inputs, dOutputs, scales),
     });
   }),
   refusalTest('scales of another batch', 'scales has shape [1, 3]', (graph) =>
-    dropPath(graph, graph.input('x', [2, 3]), graph.input('branch', [2, 3]), {
+    dropPath(graph.input('x', [2, 3]), graph.input('branch', [2, 3]), {
       scales: graph.input('scales', [1, 3]),
       row: 0,
     }),

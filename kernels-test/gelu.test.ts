@@ -58,7 +58,7 @@ function pointwiseTest(name: string, x: Float32Array): KernelTest {
       const graph = new Graph(engine);
       const shape = [x.length];
       const xs = graph.input('x', shape, 'f32', x, true);
-      const y = gelu(graph, xs);
+      const y = gelu(xs);
       graph.backward(y, graph.input('dy', shape, 'f32', new Float32Array(x.length).fill(1)));
       const dx = graph.gradientOf(xs);
       const erfs = graph.empty('erf', shape);
@@ -98,7 +98,7 @@ export default suite('gelu', [
     return operationTest<reference.Inputs>({
       name: shape.join('×'),
       inputs: { x: { shape, data: data.map((x) => 4 * x) } },
-      operation: (graph, { x }) => ({ y: gelu(graph, x) }),
+      operation: ({ x }) => ({ y: gelu(x) }),
       forward: reference.forward,
       backward: reference.backward,
     });

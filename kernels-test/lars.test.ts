@@ -87,12 +87,8 @@ export default suite('lars', [
       const x = graph.input('x', [4, 3]);
       const rate = optimizer.rateInput(graph);
       const targets = graph.input('targets', [4, 2], 'f32', Float32Array.of(1, 0, 0, 1, 0, 1, 1, 0));
-      const normed = batchNorm(graph, x, running, { training: true, eps: 1e-6 });
-      const loss = crossEntropy(
-        graph,
-        linear(graph, normed, parameters.get('head.weight'), parameters.get('head.bias')),
-        targets,
-      );
+      const normed = batchNorm(x, running, { training: true, eps: 1e-6 });
+      const loss = crossEntropy(linear(normed, parameters.get('head.weight'), parameters.get('head.bias')), targets);
       graph.backward(loss);
       optimizer.record(graph, rate);
       graph.output(loss);

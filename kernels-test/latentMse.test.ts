@@ -20,9 +20,9 @@ const operations = CASES.map(([branches, shape]) => {
   return operationTest<Inputs>({
     name: `${shape.join('×')} in ${branches} branches`,
     inputs: { z: random(shape, 1) },
-    operation: (graph, { z }) => {
+    operation: ({ z }, graph) => {
       const teacher = graph.input('target', shape, 'f32', Float32Array.from(target.data));
-      return { loss: latentMse(graph, z, teacher, branches) };
+      return { loss: latentMse(z, teacher, branches) };
     },
     forward: (inputs) => forward(inputs, target, branches),
     backward: (inputs, dOutputs) => backward(inputs, target, branches, dOutputs),
@@ -36,16 +36,16 @@ export default suite('latentMse', [
   operationTest<Inputs>({
     name: 'a student that is the teacher',
     inputs: { z },
-    operation: (graph, inputs) => ({
-      loss: latentMse(graph, inputs.z, graph.input('target', z.shape, 'f32', Float32Array.from(z.data)), 1),
+    operation: (inputs, graph) => ({
+      loss: latentMse(inputs.z, graph.input('target', z.shape, 'f32', Float32Array.from(z.data)), 1),
     }),
     forward: (inputs) => forward(inputs, z, 1),
     backward: (inputs, dOutputs) => backward(inputs, z, 1, dOutputs),
   }),
   refusalTest('branches that do not divide the batch', "don't divide", (graph) =>
-    latentMse(graph, graph.input('z', [3, 2, 5]), graph.input('target', [3, 2, 5]), 2),
+    latentMse(graph.input('z', [3, 2, 5]), graph.input('target', [3, 2, 5]), 2),
   ),
   refusalTest('another shape of the target', 'target', (graph) =>
-    latentMse(graph, graph.input('z', [2, 2, 5]), graph.input('target', [2, 5, 2]), 2),
+    latentMse(graph.input('z', [2, 2, 5]), graph.input('target', [2, 5, 2]), 2),
   ),
 ]);

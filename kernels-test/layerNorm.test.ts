@@ -22,7 +22,7 @@ export default suite(
         name: shape.join('×'),
         ...(half ? { half: [] } : {}), // only y is f16, and its gradient
         inputs: { x: random(shape, 1), gamma: random([width], 2), beta: random([width], 3) },
-        operation: (graph, { x, gamma, beta }) => ({ y: layerNorm(graph, x, gamma, beta, EPS) }),
+        operation: ({ x, gamma, beta }) => ({ y: layerNorm(x, gamma, beta, EPS) }),
         forward,
         backward,
       });

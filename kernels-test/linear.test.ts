@@ -21,7 +21,7 @@ function plain(leading: readonly number[], n: number, k: number): KernelTest {
   return operationTest<Inputs>({
     name: nameOf(leading, n, k),
     inputs: { x, weight, bias },
-    operation: (graph, inputs) => ({ y: linear(graph, inputs.x, inputs.weight, inputs.bias) }),
+    operation: (inputs) => ({ y: linear(inputs.x, inputs.weight, inputs.bias) }),
     forward,
     backward,
   });
@@ -31,7 +31,7 @@ function withResidual(leading: readonly number[], n: number, k: number): KernelT
   return operationTest<InputsWithResidual>({
     name: `${nameOf(leading, n, k)}, residual`,
     inputs: operandsOf(leading, n, k),
-    operation: (graph, { x, weight, bias, residual }) => ({ y: linear(graph, x, weight, bias, residual) }),
+    operation: ({ x, weight, bias, residual }) => ({ y: linear(x, weight, bias, residual) }),
     forward,
     backward,
   });
@@ -43,7 +43,7 @@ function inHalf(leading: readonly number[], n: number, k: number): KernelTest {
     name: nameOf(leading, n, k),
     inputs: { x: randomHalf([...leading, k], 1), weight: randomHalf([n, k], 2), bias: random([n], 3) },
     half: ['x', 'weight'],
-    operation: (graph, { x, weight, bias }) => ({ y: linear(graph, x, weight, bias, undefined, graph.precision) }),
+    operation: ({ x, weight, bias }, graph) => ({ y: linear(x, weight, bias, undefined, graph.precision) }),
     forward,
     backward,
   });
@@ -55,7 +55,7 @@ function ontoItself(leading: readonly number[], width: number): KernelTest {
   return operationTest<Inputs>({
     name: `${nameOf(leading, width, width)}, residual x itself`,
     inputs: { x, weight, bias },
-    operation: (graph, inputs) => ({ y: linear(graph, inputs.x, inputs.weight, inputs.bias, inputs.x) }),
+    operation: (inputs) => ({ y: linear(inputs.x, inputs.weight, inputs.bias, inputs.x) }),
     forward: (inputs) => forward({ ...inputs, residual: inputs.x }),
     backward: (inputs, dOutputs) => {
       const gradients = backward(inputs, dOutputs);
@@ -91,13 +91,13 @@ export default suite('linear', [
     ontoItself([2, 33], 20),
   ]),
   refusalTest('a weight of another width', 'weight', (graph) =>
-    linear(graph, graph.input('x', [2, 5]), graph.input('weight', [3, 4]), graph.input('bias', [3])),
+    linear(graph.input('x', [2, 5]), graph.input('weight', [3, 4]), graph.input('bias', [3])),
   ),
   refusalTest('a bias of another width', 'bias', (graph) =>
-    linear(graph, graph.input('x', [2, 5]), graph.input('weight', [3, 5]), graph.input('bias', [5])),
+    linear(graph.input('x', [2, 5]), graph.input('weight', [3, 5]), graph.input('bias', [5])),
   ),
   refusalTest('a residual of another shape', 'residual', (graph) => {
     const [x, weight, bias] = [graph.input('x', [2, 5]), graph.input('weight', [3, 5]), graph.input('bias', [3])];
-    return linear(graph, x, weight, bias, graph.input('residual', [2, 5]));
+    return linear(x, weight, bias, graph.input('residual', [2, 5]));
   }),
 ]);

@@ -43,7 +43,7 @@ async function draw(
   const graph = new Graph(engine);
   const input = graph.input('counter', [5], 'u32', Uint32Array.from(counter));
   const weights = logWeights && { logWeights: graph.input('log weights', [batch, length], 'f32', logWeights) };
-  const { idsShuffle, idsRestore } = drawMasks(graph, {
+  const { idsShuffle, idsRestore } = drawMasks({
     batch,
     length,
     keep,
@@ -241,7 +241,7 @@ const variances = IMAGES.map(([shape, patch]): KernelTest => ({
   run: async (engine) => {
     const pixels = Float32Array.from(random(shape, 3).data);
     const graph = new Graph(engine);
-    const weights = patchVariance(graph, graph.input('images', shape, 'f32', pixels), patch);
+    const weights = patchVariance(graph.input('images', shape, 'f32', pixels), patch);
     await expectWeights(graph, weights, reference.patchVariance(pixels, shape, patch));
   },
 }));
@@ -257,7 +257,7 @@ const attentions = QKV.map(([shape, heads]): KernelTest => ({
   run: async (engine) => {
     const values = Float32Array.from(random(shape, 4).data, (value) => 3 * value);
     const graph = new Graph(engine);
-    const weights = classAttention(graph, graph.input('qkv', shape, 'f32', values), heads);
+    const weights = classAttention(graph.input('qkv', shape, 'f32', values), heads);
     await expectWeights(graph, weights, reference.classAttention(values, shape, heads));
   },
 }));
@@ -278,7 +278,7 @@ const inverses = [...SHAPES, LONGEST].map(([rows, length]): KernelTest => ({
   run: async (engine) => {
     const { idsShuffle, idsRestore } = reference.randomOrders(rows, length);
     const graph = new Graph(engine);
-    const restored = invertPermutation(graph, graph.input('ids', [rows, length], 'u32', idsShuffle));
+    const restored = invertPermutation(graph.input('ids', [rows, length], 'u32', idsShuffle));
     graph.output(restored);
     const program = await graph.compile();
     try {
@@ -292,7 +292,7 @@ const inverses = [...SHAPES, LONGEST].map(([rows, length]): KernelTest => ({
 
 const oddShape = (choice: 'block' | 'grid'): KernelTest =>
   refusalTest(`${choice} of what is no square`, 'square', (graph) =>
-    drawMasks(graph, { batch: 1, length: 12, keep: 3, counter: graph.input('counter', [5], 'u32'), choice }),
+    drawMasks({ batch: 1, length: 12, keep: 3, counter: graph.input('counter', [5], 'u32'), choice }),
   );
 
 export default suite('mask', [

@@ -61,7 +61,7 @@ function operation(name: string, { setting, inputs }: ReturnType<typeof setUp>):
   return operationTest<Inputs>({
     name: setting.normPix ? `${name}, normalised` : name,
     inputs,
-    operation: (graph, { prediction }) => ({ loss: maskedMse(graph, { ...operandsOf(graph, setting), prediction }) }),
+    operation: ({ prediction }, graph) => ({ loss: maskedMse({ ...operandsOf(graph, setting), prediction }) }),
     forward: (given) => forward(setting, given),
     backward: (given, dOutputs) => backward(setting, given, dOutputs),
     tolerance: TOLERANCE,
@@ -77,7 +77,7 @@ function flat(): KernelTest {
 function refused(name: string, words: string, change: Partial<Setting>): KernelTest {
   const { setting, inputs } = setUp([1, 2, 1, 3, 3, 1, 4], false);
   return refusalTest(name, words, (graph) =>
-    maskedMse(graph, {
+    maskedMse({
       ...operandsOf(graph, { ...setting, ...change }),
       prediction: graph.input('prediction', inputs.prediction.shape),
     }),

@@ -113,7 +113,7 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
           graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...results } });
           if (splits === 1) continue;
           const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-          recordSplitKReduce(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+          recordSplitKReduce(splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
         }
         graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
         return { device, out, pre, rowSums };
@@ -213,7 +213,7 @@ function matrixTest(
         });
         if (splits === 1) continue;
         const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-        recordSplitKReduce(graph, splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+        recordSplitKReduce(splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
       }
       graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
       const program = await graph.compile();
@@ -240,7 +240,7 @@ function operation(layout: MatmulLayout, m: number, n: number, k: number, half?:
     name: `matmul ${layout} ${m}×${n}×${k}${half?.length === 1 ? ` of ${half.join()}` : ''}`,
     inputs: { a, b },
     ...(half ? { half } : {}),
-    operation: (graph, operands) => ({ c: matmul(graph, operands.a, operands.b, layout) }),
+    operation: (operands) => ({ c: matmul(operands.a, operands.b, layout) }),
     forward: (inputs) => reference.forward(layout, inputs),
     backward: (inputs, dOutputs) => reference.backward(layout, inputs, dOutputs),
   });
@@ -325,9 +325,9 @@ export default suite('matmul', [
     operation('tn', 33, 17, 65, ['a']),
   ]),
   refusalTest('factors that do not fit', 'b has shape', (graph) =>
-    matmul(graph, graph.input('a', [3, 5]), graph.input('b', [4, 2])),
+    matmul(graph.input('a', [3, 5]), graph.input('b', [4, 2])),
   ),
   refusalTest('a stack of matrices', 'a has shape', (graph) =>
-    matmul(graph, graph.input('a', [2, 3, 5]), graph.input('b', [5, 2])),
+    matmul(graph.input('a', [2, 3, 5]), graph.input('b', [5, 2])),
   ),
 ]);

@@ -17,12 +17,12 @@ export default suite('meanPool', [
     operationTest<Inputs>({
       name: `${shape.join('×')}, ${tokens.count} from ${tokens.first}`,
       inputs: { x: random(shape, 1) },
-      operation: (graph, { x }) => ({ y: meanPool(graph, x, tokens) }),
+      operation: ({ x }) => ({ y: meanPool(x, tokens) }),
       forward: (inputs) => forward(inputs, tokens),
       backward: (inputs, dOutputs) => backward(inputs, dOutputs, tokens),
     }),
   ),
   refusalTest('tokens that are not there', 'tokens 1 to 3 of 3', (graph) =>
-    meanPool(graph, graph.input('x', [2, 3, 4]), { first: 1, count: 3 }),
+    meanPool(graph.input('x', [2, 3, 4]), { first: 1, count: 3 }),
   ),
 ]);

@@ -14,7 +14,7 @@ function mixTest(name: string, shape: readonly [number, number, number, number],
     run: async (engine) => {
       const graph = new Graph(engine);
       const images = random(shape, 1);
-      const out = mixImages(graph, graph.input('images', shape, 'f32', Float32Array.from(images.data)), {
+      const out = mixImages(graph.input('images', shape, 'f32', Float32Array.from(images.data)), {
         erased: graph.input('erased', [shape[0], 4], 'f32', Float32Array.from(mix.erased.flat())),
         mix: graph.input('mix', [5], 'f32', Float32Array.of(mix.lambda, ...mix.box)),
         counter: graph.input('counter', [4], 'u32', Uint32Array.from(mix.counter)),
@@ -51,7 +51,7 @@ export default suite('mixImages', [
     run: async (engine) => {
       const graph = new Graph(engine);
       const shape = [1, 3, 64, 64];
-      const out = mixImages(graph, graph.input('images', shape), {
+      const out = mixImages(graph.input('images', shape), {
         erased: graph.input('erased', [1, 4], 'f32', Float32Array.of(0, 64, 0, 64)),
         mix: graph.input('mix', [5], 'f32', Float32Array.of(1, 0, 0, 0, 0)),
         counter: graph.input('counter', [4], 'u32', Uint32Array.of(...COUNTER)),
@@ -75,7 +75,7 @@ export default suite('mixImages', [
     },
   },
   refusalTest('boxes of another batch', 'erased has shape', (graph) =>
-    mixImages(graph, graph.input('images', [2, 3, 4, 4]), {
+    mixImages(graph.input('images', [2, 3, 4, 4]), {
       erased: graph.input('erased', [3, 4]),
       mix: graph.input('mix', [5]),
       counter: graph.input('counter', [4], 'u32'),

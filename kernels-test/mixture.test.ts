@@ -28,7 +28,6 @@ const mixtureTest = ({ shape, alpha }: (typeof CASES)[number], branches: 1 | 2):
     const input = (name: string, { shape: extents, data }: Reference) =>
       graph.input(name, extents, 'f32', Float32Array.from(data));
     const { mixed, targets } = mixture(
-      graph,
       input('image1', inputs.image1),
       input('image2', inputs.image2),
       input('alpha', inputs.alpha),
@@ -51,7 +50,7 @@ const mixtureTest = ({ shape, alpha }: (typeof CASES)[number], branches: 1 | 2):
 const refusals = [
   refusalTest('an α that is neither one nor one a pair', 'alpha has shape [2], not [1] or [3]', (graph) => {
     const images = graph.input('images', [3, 1, 2, 2]);
-    return mixture(graph, images, images, graph.input('alpha', [2]));
+    return mixture(images, images, graph.input('alpha', [2]));
   }),
 ];
 

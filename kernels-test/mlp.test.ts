@@ -35,7 +35,7 @@ function halfTest(leading: readonly number[], d: number, f: number): KernelTest 
     name: `[${[...leading, d].join(', ')}], ${f} hidden`,
     inputs: halfInputsOf(leading, d, f),
     half: ['x', 'weight1', 'weight2'],
-    operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+    operation: (inputs) => ({ y: whole(inputs) }),
     forward,
     backward,
     // pre, hidden and the gradient of pre are rounded on the way, each by 2⁻¹¹, and then the result.
@@ -51,12 +51,12 @@ function plainOnly(test: KernelTest): KernelTest {
   return { ...test, run: async (engine) => (engine.traits.plain ? test.run(engine) : undefined) };
 }
 
-type Operation = (graph: Graph, inputs: Readonly<Record<keyof Inputs, Tensor>>) => Tensor;
+type Operation = (inputs: Readonly<Record<keyof Inputs, Tensor>>) => Tensor;
 
-const whole: Operation = (graph, { x, ...operands }) => mlp(graph, x, operands);
+const whole: Operation = ({ x, ...operands }) => mlp(x, operands);
 
-const composed: Operation = (graph, { x, weight1, bias1, weight2, bias2, residual }) =>
-  linear(graph, gelu(graph, linear(graph, x, weight1, bias1)), weight2, bias2, residual);
+const composed: Operation = ({ x, weight1, bias1, weight2, bias2, residual }) =>
+  linear(gelu(linear(x, weight1, bias1)), weight2, bias2, residual);
 
 /** One operation of three against the three by themselves: values and all gradients. */
 function composedTest(leading: readonly number[], d: number, f: number): KernelTest {
@@ -74,7 +74,7 @@ function composedTest(leading: readonly number[], d: number, f: number): KernelT
             graph.input(name, shape, 'f32', Float32Array.from(data), true),
           ]),
         ) as Record<keyof Inputs, Tensor>;
-        const y = operation(graph, inputs);
+        const y = operation(inputs);
         graph.backward(y, graph.input('dy', dOut.shape, 'f32', Float32Array.from(dOut.data)));
         const gradients = Object.entries(inputs).map(([name, x]) => [`d ${name}`, graph.gradientOf(x)] as const);
         const found = { y, ...Object.fromEntries(gradients) };
@@ -100,7 +100,7 @@ function shapeTest(leading: readonly number[], d: number, f: number): KernelTest
   return operationTest<Inputs>({
     name: `[${[...leading, d].join(', ')}], ${f} hidden`,
     inputs: inputsOf(leading, d, f),
-    operation: (graph, inputs) => ({ y: whole(graph, inputs) }),
+    operation: (inputs) => ({ y: whole(inputs) }),
     forward,
     backward,
   });
@@ -115,7 +115,7 @@ export default suite('mlp', [
   // Widths of four; rows enough for the gradients of the weights to be split.
   ...thorough([shapeTest([16, 17], 20, 80), halfTest([16, 17], 20, 80), composedTest([3, 65], 20, 80)]),
   refusalTest('a second layer of another width', 'weight2', (graph) =>
-    mlp(graph, graph.input('x', [2, 5]), {
+    mlp(graph.input('x', [2, 5]), {
       weight1: graph.input('weight1', [7, 5]),
       bias1: graph.input('bias1', [7]),
       weight2: graph.input('weight2', [6, 7]),

@@ -22,10 +22,10 @@ function patchifyTest(name: string, layout: Layout, idRows: number): KernelTest 
   return operationTest<{ images: Reference }>({
     name: `patchify ${name}`,
     inputs: { images: random(images, 1) },
-    operation: (graph, inputs) => {
-      if (!visible) return { patches: patchify(graph, inputs.images, { patch, order }) };
+    operation: (inputs, graph) => {
+      if (!visible) return { patches: patchify(inputs.images, { patch, order }) };
       const idsShuffle = graph.input('ids', [idRows, visible.ids.length / idRows], 'u32', visible.ids);
-      return { patches: patchify(graph, inputs.images, { patch, order, visible: { idsShuffle, keep: visible.keep } }) };
+      return { patches: patchify(inputs.images, { patch, order, visible: { idsShuffle, keep: visible.keep } }) };
     },
     forward: (inputs) => ({ patches: toPatches(layout, inputs.images) }),
     backward: (_, dOutputs) => ({ images: toImages(layout, dOutputs['patches'] ?? zeros([0])) }),
@@ -51,7 +51,7 @@ const tests = SHAPES.flatMap(([images, patch]) => {
   const back = operationTest<{ patches: Reference }>({
     name: `unpatchify ${name}`,
     inputs: { patches: random(patchesShape(layout), 2) },
-    operation: (graph, { patches }) => ({ images: unpatchify(graph, patches, { patch, channels, height, width }) }),
+    operation: ({ patches }) => ({ images: unpatchify(patches, { patch, channels, height, width }) }),
     forward: ({ patches }) => ({ images: toImages(layout, patches) }),
     backward: (_, dOutputs) => ({ patches: toPatches(layout, dOutputs['images'] ?? zeros([0])) }),
     tolerance: EXACT,
@@ -63,19 +63,19 @@ const OPTIONS = { patch: 2, order: 'channelsLast' } as const;
 
 const refusals = [
   refusalTest('a patch that does not divide the image', "don't divide into patches of 2×2", (graph) =>
-    patchify(graph, graph.input('images', [1, 3, 4, 5]), OPTIONS),
+    patchify(graph.input('images', [1, 3, 4, 5]), OPTIONS),
   ),
   refusalTest('masks of another number of patches', 'idsShuffle has shape [1, 3], not [Bi, 4]', (graph) => {
     const visible = { idsShuffle: graph.input('ids', [1, 3], 'u32'), keep: 1 };
-    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+    return patchify(graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
   }),
   refusalTest('indices that are not whole numbers', 'idsShuffle holds f32', (graph) => {
     const visible = { idsShuffle: graph.input('ids', [1, 4]), keep: 1 };
-    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+    return patchify(graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
   }),
   refusalTest('no visible patch', "0 of 4 patches can't be kept", (graph) => {
     const visible = { idsShuffle: graph.input('ids', [1, 4], 'u32'), keep: 0 };
-    return patchify(graph, graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
+    return patchify(graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
   }),
 ];
 

@@ -39,7 +39,7 @@ async function run(
   statistics: Statistics,
 ): Promise<TensorData> {
   const graph = new Graph(engine);
-  const out = randAugment(graph, graph.input('images', images.shape, 'f32', Float32Array.from(images.data)), {
+  const out = randAugment(graph.input('images', images.shape, 'f32', Float32Array.from(images.data)), {
     operations: graph.input('operations', [changes.length, 8], 'f32', Float32Array.from(changes.flatMap(rowOf))),
     ...statistics,
   });
@@ -113,13 +113,13 @@ export default suite('randAugment', [
     changeTest(`${name} of one level leaves it`, levels([1, 3, 33, 17], STATISTICS, 90, 90), [{ name }], STATISTICS),
   ),
   refusalTest('operations of another batch', 'operations has shape', (graph) =>
-    randAugment(graph, graph.input('images', [2, 3, 4, 4]), {
+    randAugment(graph.input('images', [2, 3, 4, 4]), {
       operations: graph.input('operations', [3, 8]),
       ...STATISTICS,
     }),
   ),
   refusalTest('statistics of other channels', 'mean has shape', (graph) =>
-    randAugment(graph, graph.input('images', [2, 3, 4, 4]), {
+    randAugment(graph.input('images', [2, 3, 4, 4]), {
       operations: graph.input('operations', [2, 8]),
       ...ONE_CHANNEL,
     }),

@@ -19,7 +19,7 @@ function differencesTest(size: number, changed: readonly number[]): KernelTest {
 
 async function count(engine: Graph['engine'], a: Uint32Array, b: Uint32Array): Promise<number> {
   const graph = new Graph(engine);
-  const counts = sameBits(graph, graph.input('a', [a.length], 'u32', a), graph.input('b', [b.length], 'u32', b));
+  const counts = sameBits(graph.input('a', [a.length], 'u32', a), graph.input('b', [b.length], 'u32', b));
   graph.output(counts);
   const program = await graph.compile();
   try {
@@ -47,6 +47,6 @@ export default suite('sameBits', [
     },
   },
   refusalTest('tensors of two shapes', 'sameBits: b has shape [3], not [2]', (graph) =>
-    sameBits(graph, graph.input('a', [2], 'u32'), graph.input('b', [3], 'u32')),
+    sameBits(graph.input('a', [2], 'u32'), graph.input('b', [3], 'u32')),
   ),
 ]);

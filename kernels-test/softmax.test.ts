@@ -20,7 +20,7 @@ function softmaxTest(name: string, x: Reference, tolerance = TOLERANCE): KernelT
   return operationTest<Inputs>({
     name,
     inputs: { x },
-    operation: (graph, inputs) => ({ y: softmax(graph, inputs.x) }),
+    operation: (inputs) => ({ y: softmax(inputs.x) }),
     forward,
     backward,
     tolerance,

@@ -23,7 +23,7 @@ function splitKReduceTest(splits: number, widths: readonly number[]): KernelTest
             accumulate: round > 0 && !isSecond,
           };
         });
-        recordSplitKReduce(graph, splits, first as PartialSums, second);
+        recordSplitKReduce(splits, first as PartialSums, second);
       }
       graph.output(...pairs.map(({ out }) => out));
       const program = await graph.compile();

@@ -34,7 +34,7 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<{ x: Reference }>({
       name: `keepTokens ${name}`,
       inputs: { x: random([samples, length, width], 1) },
-      operation: (graph, { x }) => ({ y: keepTokens(graph, x, idsOf(graph, idsShuffle), keep) }),
+      operation: ({ x }, graph) => ({ y: keepTokens(x, idsOf(graph, idsShuffle), keep) }),
       forward: ({ x }) => ({ y: reference.keepTokens(x, idsShuffle, keep) }),
       backward: ({ x }, dOutputs) => ({ x: reference.keepTokensBackward(x, idsShuffle, dOf(dOutputs)) }),
       tolerance: 0, // nothing is computed
@@ -42,8 +42,8 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<VisibleInputs>({
       name: `visibleTokens ${name}`,
       inputs: { patches: random([samples, keep, width], 1), classToken: token },
-      operation: (graph, inputs) => ({
-        y: visibleTokens(graph, { ...inputs, positions: positionsOf(graph), idsShuffle: idsOf(graph, idsShuffle) }),
+      operation: (inputs, graph) => ({
+        y: visibleTokens({ ...inputs, positions: positionsOf(graph), idsShuffle: idsOf(graph, idsShuffle) }),
       }),
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, idsShuffle) }),
       backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
@@ -51,14 +51,14 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<VisibleInputs>({
       name: `visibleTokens ${samples}×${length}×${width}, all in image order`,
       inputs: { patches: random([samples, length, width], 1), classToken: token },
-      operation: (graph, inputs) => ({ y: visibleTokens(graph, { ...inputs, positions: positionsOf(graph) }) }),
+      operation: (inputs, graph) => ({ y: visibleTokens({ ...inputs, positions: positionsOf(graph) }) }),
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, positions, imageOrder) }),
       backward: (inputs, dOutputs) => reference.visibleTokensBackward(inputs, dOf(dOutputs)),
     }),
     operationTest<VisibleInputs & { positions: Reference }>({
       name: `visibleTokens ${samples}×${length}×${width}, with trained positions`,
       inputs: { patches: random([samples, length, width], 1), classToken: token, positions },
-      operation: (graph, inputs) => ({ y: visibleTokens(graph, inputs) }),
+      operation: (inputs) => ({ y: visibleTokens(inputs) }),
       forward: (inputs) => ({ y: reference.visibleTokens(inputs, inputs.positions, imageOrder) }),
       backward: (inputs, dOutputs) => ({
         ...reference.visibleTokensBackward(inputs, dOf(dOutputs)),
@@ -68,8 +68,8 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
     operationTest<RestoreInputs>({
       name: `restoreTokens ${name}`,
       inputs: { tokens: random([samples, 1 + keep, width], 1), maskToken: token },
-      operation: (graph, inputs) => ({
-        y: restoreTokens(graph, { ...inputs, positions: positionsOf(graph), idsRestore: idsOf(graph, idsRestore) }),
+      operation: (inputs, graph) => ({
+        y: restoreTokens({ ...inputs, positions: positionsOf(graph), idsRestore: idsOf(graph, idsRestore) }),
       }),
       forward: (inputs) => ({ y: reference.restoreTokens(inputs, positions, idsRestore) }),
       backward: (inputs, dOutputs) => reference.restoreTokensBackward(inputs, idsRestore, dOf(dOutputs)),
@@ -79,10 +79,10 @@ const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
 
 const refusals = [
   refusalTest('masks whose number does not divide the samples', 'with Bi dividing 3', (graph) =>
-    keepTokens(graph, graph.input('x', [3, 4, 8]), graph.input('ids', [2, 4], 'u32'), 1),
+    keepTokens(graph.input('x', [3, 4, 8]), graph.input('ids', [2, 4], 'u32'), 1),
   ),
   refusalTest('positions of another image', 'positions has shape [1, 4, 8], not [1, 5, 8]', (graph) =>
-    visibleTokens(graph, {
+    visibleTokens({
       patches: graph.input('patches', [3, 4, 8]),
       classToken: graph.input('class token', [1, 1, 8]),
       positions: graph.input('positions', [1, 4, 8]),

@@ -13,9 +13,9 @@ const operations = CASES.map((sizes) => {
   return operationTest({
     name: `terms of ${sizes.join(', ')}`,
     inputs,
-    operation: (graph, tensors) => {
+    operation: (tensors) => {
       const terms = Object.entries(tensors).map(([term, values]) => ({ values, weights: weights[term] ?? [] }));
-      return { total: weightedSum(graph, terms) };
+      return { total: weightedSum(terms) };
     },
     forward: (given) => forward(given, weights),
     backward: (given, dOutputs) => backward(given, weights, dOutputs),
@@ -30,8 +30,8 @@ export default suite('weightedSum', [
   operationTest({
     name: 'the same values in two terms',
     inputs: { values },
-    operation: (graph, tensors) => ({
-      total: weightedSum(graph, [
+    operation: (tensors) => ({
+      total: weightedSum([
         { values: tensors.values, weights: [1, 0] },
         { values: tensors.values, weights: [2, -0.5] },
       ]),
@@ -39,8 +39,8 @@ export default suite('weightedSum', [
     forward: (given) => forward(given, { values: [3, -0.5] }),
     backward: (given, dOutputs) => ({ values: backward(given, { values: [3, -0.5] }, dOutputs)['values'] ?? values }),
   }),
-  refusalTest('no terms', 'no terms', (graph) => weightedSum(graph, [])),
+  refusalTest('no terms', 'no terms', () => weightedSum([])),
   refusalTest('a weight too few', '1 weights', (graph) =>
-    weightedSum(graph, [{ values: graph.input('values', [2]), weights: [1] }]),
+    weightedSum([{ values: graph.input('values', [2]), weights: [1] }]),
   ),
 ]);

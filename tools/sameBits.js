@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 
@@ -129,8 +129,8 @@ async function runCase(checkout, folder, commands) {
   return undefined;
 }
 
-/** What clocks measured, and where and with what a run was made. */
-const CLOCKS = ['imagesPerSecond', 'waiting', 'seconds', 'started', 'ended', 'time', 'date', 'at', 'rate'];
+/** What clocks measured, and what tells where something was made. */
+const CLOCKS = ['imagesPerSecond', 'waiting', 'seconds', 'made', 'command'];
 /** Files that tell of the session and not of the result. */
 const TELLS = /(^|\/)(sessions\.jsonl|report\.html|figures\.html|config\.json|kernels\.json|lock)$/;
 
@@ -146,8 +146,10 @@ function digests(folder) {
     files.sort().map((path) => {
       const data = readFileSync(join(folder, path));
       let content = data;
-      if (path.endsWith('.jsonl')) content = data.toString().trimEnd().split('\n').map(withoutClocks).join('\n');
-      else if (path.endsWith('.json')) content = withoutClocks(data.toString());
+      if (/\.jsonl?$/.test(path)) {
+        const text = data.toString().replaceAll(dirname(folder), '').trimEnd();
+        content = (path.endsWith('.jsonl') ? text.split('\n') : [text]).map(withoutClocks).join('\n');
+      }
       return [path, createHash('sha256').update(content).digest('hex').slice(0, 16)];
     }),
   );

@@ -117,9 +117,9 @@ function operate(graph: Graph, work: Operation, inputs: Readonly<Record<string, 
   const input = (name: string): Tensor => inputs[name] as Tensor;
   switch (work.kind) {
     case 'matmul':
-      return { c: matmul(graph, input('a'), input('b'), oursLayout(work)) };
+      return { c: matmul(input('a'), input('b'), oursLayout(work)) };
     case 'attention': {
-      const out = attention(graph, input('qkv'), work.heads);
+      const out = attention(input('qkv'), work.heads);
       if (!work.backward) return { out };
       graph.backward(out, input('dOut'));
       return { out, dqkv: graph.gradientOf(input('qkv')) };
@@ -127,8 +127,8 @@ function operate(graph: Graph, work: Operation, inputs: Readonly<Record<string, 
     default: {
       const y =
         work.kind === 'layerNorm'
-          ? layerNorm(graph, input('x'), input('gamma'), input('beta'))
-          : { softmax, gelu }[work.kind](graph, input('x'));
+          ? layerNorm(input('x'), input('gamma'), input('beta'))
+          : { softmax, gelu }[work.kind](input('x'));
       if (!work.backward) return { y };
       graph.backward(y, input('dy'));
       const leaves = Object.entries(inputs).filter(([name]) => !UPSTREAM.has(name));
@@ -195,8 +195,8 @@ async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inpu
     return graph.input(name, shape, 'f32', Float32Array.from(data));
   };
   let x = fixed('x');
-  for (const name of names) x = block(graph, parameters, name, x, heads);
-  const loss = latentMse(graph, x, fixed('target'), 1);
+  for (const name of names) x = block(parameters, name, x, heads);
+  const loss = latentMse(x, fixed('target'), 1);
   graph.backward(loss);
   const hyper = optimizer.hyperInput(graph);
   optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));

@@ -36,7 +36,7 @@ export async function softwareAdvice(
 async function productRate(engine: Engine, { model, training }: Config): Promise<number> {
   const [m, k] = [Math.min(512, 16 * (training.batch / training.accumulate)), model.dim];
   const graph = new Graph(engine);
-  graph.output(matmul(graph, graph.input('a', [m, 4 * k]), graph.input('b', [4 * k, k])));
+  graph.output(matmul(graph.input('a', [m, 4 * k]), graph.input('b', [4 * k, k])));
   const program = await graph.compile();
   try {
     const trial = async (): Promise<void> => {

@@ -81,9 +81,9 @@ async function runStep(
   const { x, dy } = inputs();
   const xIn = graph.input('x', x.shape, 'f32', Float32Array.from(x.data), true);
   const dyIn = graph.input('dy', dy.shape, 'f32', Float32Array.from(dy.data));
-  const normal = layerNorm(graph, xIn, of('gamma'), of('beta'), layerNormReference.EPS);
-  const qkv = linear(graph, normal, of('qkvWeight'), of('qkvBias'));
-  const y = linear(graph, attention(graph, qkv, HEADS), of('outWeight'), of('outBias'), xIn);
+  const normal = layerNorm(xIn, of('gamma'), of('beta'), layerNormReference.EPS);
+  const qkv = linear(normal, of('qkvWeight'), of('qkvBias'));
+  const y = linear(attention(qkv, HEADS), of('outWeight'), of('outBias'), xIn);
   graph.backward(y, dyIn);
   const hyper = optimizer.hyperInput(graph);
   optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0));

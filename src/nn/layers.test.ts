@@ -30,7 +30,7 @@ describe('layers', () => {
   /** Runs a layer with random parameters, but for those that `change` sets. */
   async function run(
     specs: readonly ParameterSpec[],
-    layer: (graph: Graph, parameters: Parameters, x: Tensor) => Tensor,
+    layer: (parameters: Parameters, x: Tensor) => Tensor,
     x: Float32Array,
     change: (parameters: Parameters) => void = () => undefined,
   ): Promise<Float32Array> {
@@ -40,7 +40,7 @@ describe('layers', () => {
     }
     change(parameters);
     const graph = new Graph(engine);
-    const y = layer(graph, parameters, graph.input('x', [BATCH, TOKENS, DIM], 'f32', x));
+    const y = layer(parameters, graph.input('x', [BATCH, TOKENS, DIM], 'f32', x));
     graph.output(y);
     const program = await graph.compile();
     program.run();
@@ -51,7 +51,7 @@ describe('layers', () => {
   }
 
   const runBlock = (x: Float32Array, change?: (parameters: Parameters) => void): Promise<Float32Array> =>
-    run(blockSpecs('b', DIM), (graph, parameters, input) => block(graph, parameters, 'b', input, HEADS), x, change);
+    run(blockSpecs('b', DIM), (parameters, input) => block(parameters, 'b', input, HEADS), x, change);
 
   const zero = (parameters: Parameters, name: string): void =>
     parameters.write(name, new Float32Array(parameters.get(name).size));
@@ -83,11 +83,7 @@ describe('layers', () => {
 
   it('a linear layer gives x·Wᵀ + b, and adds a residual', async () => {
     const linear = (residual: boolean): Promise<Float32Array> =>
-      run(
-        linearSpecs('l', DIM, DIM),
-        (graph, parameters, x) => linearLayer(graph, parameters, 'l', x, residual ? x : undefined),
-        X,
-      );
+      run(linearSpecs('l', DIM, DIM), (parameters, x) => linearLayer(parameters, 'l', x, residual ? x : undefined), X);
     const [weight, bias] = [random([DIM, DIM], 10).data, random([DIM], 11).data];
     const expected = Float64Array.from(X, (_, i) => {
       const [row, output] = [i - (i % DIM), i % DIM];
@@ -133,7 +129,7 @@ describe('layers', () => {
       const x = graph.input('x', [BATCH, TOKENS, DIM], 'f32', X, true);
       const watched: Tensor[] = [];
       const options = { keyMask, bias, recompute, watch: (qkv: Tensor): void => void watched.push(qkv) };
-      const y = ['b.0', 'b.1'].reduce((input, name) => block(graph, parameters, name, input, HEADS, options), x);
+      const y = ['b.0', 'b.1'].reduce((input, name) => block(parameters, name, input, HEADS, options), x);
       graph.backward(y, graph.input('d', y.shape, 'f32', Float32Array.from(random(y.shape, 4).data)));
       const outputs = [y, graph.gradientOf(x), ...watched];
       graph.output(...outputs);

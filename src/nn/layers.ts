@@ -3,7 +3,7 @@ import { dropPath, type PathScales } from '../ops/dropPath';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import type { Precision, Tensor } from '../tensor/tensor';
 import { ones, xavierUniform, zeros } from './initializers';
 import type { Parameters, ParameterSpec } from './parameters';
@@ -26,14 +26,13 @@ export function linearSpecs(name: string, inputs: number, outputs: number): Para
 
 /** x·Wᵀ + b (+ residual). x [..., inputs] → [..., outputs]. */
 export function linearLayer(
-  graph: Graph,
   parameters: Parameters,
   name: string,
   x: Tensor,
   residual?: Tensor,
   precision?: Precision,
 ): Tensor {
-  return linear(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual, precision);
+  return linear(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual, precision);
 }
 
 export function layerNormSpecs(name: string, dim: number): ParameterSpec[] {
@@ -43,8 +42,8 @@ export function layerNormSpecs(name: string, dim: number): ParameterSpec[] {
   ];
 }
 
-export function layerNormLayer(graph: Graph, parameters: Parameters, name: string, x: Tensor): Tensor {
-  return layerNorm(graph, x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
+export function layerNormLayer(parameters: Parameters, name: string, x: Tensor): Tensor {
+  return layerNorm(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
 }
 
 /** A pre-norm transformer block: `norm1`, `attn.{qkv,proj}`, `norm2`, `mlp.{fc1,fc2}`. */
@@ -77,32 +76,32 @@ export interface BlockOptions extends AttentionOptions {
  * @param options which keys a token may attend to, who watches, what is kept, and what is left out
  */
 export function block(
-  graph: Graph,
   parameters: Parameters,
   name: string,
   x: Tensor,
   heads: number,
   { watch, watchTokens, recompute = false, paths, ...options }: BlockOptions = {},
 ): Tensor {
+  const graph = graphOf('block', x);
   watchTokens?.(x);
   let watcher = watch; // sees the forward pass only
   const make = (): Tensor => {
-    const normed = layerNormLayer(graph, parameters, `${name}.norm1`, x);
-    const qkv = linearLayer(graph, parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
+    const normed = layerNormLayer(parameters, `${name}.norm1`, x);
+    const qkv = linearLayer(parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
     watcher?.(qkv);
     watcher = undefined;
-    const mixed = attention(graph, qkv, heads, options);
+    const mixed = attention(qkv, heads, options);
     const attended = paths
-      ? dropPath(graph, x, linearLayer(graph, parameters, `${name}.attn.proj`, mixed), paths[0])
-      : linearLayer(graph, parameters, `${name}.attn.proj`, mixed, x);
-    const out = mlp(graph, layerNormLayer(graph, parameters, `${name}.norm2`, attended), {
+      ? dropPath(x, linearLayer(parameters, `${name}.attn.proj`, mixed), paths[0])
+      : linearLayer(parameters, `${name}.attn.proj`, mixed, x);
+    const out = mlp(layerNormLayer(parameters, `${name}.norm2`, attended), {
       weight1: parameters.get(`${name}.mlp.fc1.weight`),
       bias1: parameters.get(`${name}.mlp.fc1.bias`),
       weight2: parameters.get(`${name}.mlp.fc2.weight`),
       bias2: parameters.get(`${name}.mlp.fc2.bias`),
       ...(paths ? {} : { residual: attended }),
     });
-    return paths ? dropPath(graph, attended, out, paths[1]) : out;
+    return paths ? dropPath(attended, out, paths[1]) : out;
   };
   return recompute ? graph.checkpoint(name, make) : make();
 }

@@ -4,7 +4,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
@@ -46,10 +46,8 @@ export interface Alignment {
  *
  * @throws EngineError `bad-shape`
  */
-export function alignment(
-  graph: Graph,
-  { prediction, images, idsRestore, keep, patch, normPix }: AlignmentOperands,
-): Alignment {
+export function alignment({ prediction, images, idsRestore, keep, patch, normPix }: AlignmentOperands): Alignment {
+  const graph = graphOf('alignment', prediction, images, idsRestore);
   const { samples, C, H, W } = matchShape('alignment', 'images', images.shape, ['samples', 'C', 'H', 'W']);
   const B = samples / 2;
   check(

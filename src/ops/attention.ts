@@ -3,7 +3,7 @@ import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { addInPlace } from '../tensor/accumulate';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { ATTENTION_KERNELS, planAttention, type AttentionWay } from './attentionPlan';
@@ -25,7 +25,8 @@ export interface AttentionOptions {
  * @returns [B, N, H·d] of the type of qkv
  * @throws EngineError `bad-shape`
  */
-export function attention(graph: Graph, qkv: Tensor, heads: number, { keyMask, bias }: AttentionOptions = {}): Tensor {
+export function attention(qkv: Tensor, heads: number, { keyMask, bias }: AttentionOptions = {}): Tensor {
+  const graph = graphOf('attention', qkv, keyMask, bias);
   const { b, n, width } = matchShape('attention', 'qkv', qkv.shape, ['b', 'n', 'width']);
   if (width % (3 * heads) !== 0) {
     throw new EngineError(

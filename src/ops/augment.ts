@@ -2,7 +2,7 @@ import source from '../../shaders/augment.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { assertU32 } from './patchIndices';
@@ -39,10 +39,8 @@ export interface AugmentInputs {
  * @returns [B, C, size, size] f32
  * @throws EngineError `bad-shape`
  */
-export function augment(
-  graph: Graph,
-  { chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs,
-): Tensor {
+export function augment({ chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs): Tensor {
+  const graph = graphOf('augment', indices, crops);
   const { B } = matchShape('augment', 'indices', indices.shape, ['B']);
   assertU32('augment', 'indices', indices);
   matchShape('augment', 'crops', crops.shape, [B, 5]);

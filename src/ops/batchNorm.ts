@@ -3,7 +3,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { lanesFor } from './reduce';
@@ -31,11 +31,11 @@ export interface BatchNormOptions {
  * @throws EngineError `bad-shape`, also for a training batch of one, which has no variance
  */
 export function batchNorm(
-  graph: Graph,
   x: Tensor,
   running: Tensor,
   { training, momentum = 0.1, eps = 1e-5 }: BatchNormOptions,
 ): Tensor {
+  const graph = graphOf('batchNorm', x, running);
   const { B: rows, D: width } = matchShape('batchNorm', 'x', x.shape, ['B', 'D']);
   matchShape('batchNorm', 'running', running.shape, [2, width]);
   if (training && rows < 2) {

@@ -2,7 +2,7 @@ import source from '../../shaders/concat.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape, sizeOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -15,10 +15,11 @@ const kernels = kernelsOf('concat', source, ['concat', 'concatBackward']);
  * @returns [ΣNi, ...]
  * @throws EngineError `bad-shape`
  */
-export function concat(graph: Graph, parts: readonly Tensor[]): Tensor {
+export function concat(parts: readonly Tensor[]): Tensor {
   const [first] = parts;
   if (!first) throw new EngineError('bad-shape', 'concat: no parts.', 'Give at least one tensor.');
   if (parts.length === 1) return first;
+  const graph = graphOf('concat', ...parts);
   const [, ...inner] = first.shape;
   for (const [index, part] of parts.entries()) matchShape('concat', `part ${index}`, part.shape, ['N', ...inner]);
   const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);

@@ -3,7 +3,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import softmax from '../../shaders/softmax.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { lanesFor, recordRowSums } from './reduce';
@@ -19,7 +19,8 @@ const kernels = kernelsOf('crossEntropy', source, ['crossEntropyForward', 'cross
  * @returns [1]
  * @throws EngineError `bad-shape`
  */
-export function crossEntropy(graph: Graph, logits: Tensor, targets: Tensor): Tensor {
+export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  const graph = graphOf('crossEntropy', logits, targets);
   const { B: rows, K: width } = matchShape('crossEntropy', 'logits', logits.shape, ['B', 'K']);
   matchShape('crossEntropy', 'targets', targets.shape, [rows, width]);
   const losses = graph.empty('crossEntropy losses', [rows]);

@@ -2,7 +2,7 @@ import source from '../../shaders/dropPath.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -22,7 +22,8 @@ export interface PathScales {
  * @param branch as x
  * @throws EngineError `bad-shape`
  */
-export function dropPath(graph: Graph, x: Tensor, branch: Tensor, { scales, row }: PathScales): Tensor {
+export function dropPath(x: Tensor, branch: Tensor, { scales, row }: PathScales): Tensor {
+  const graph = graphOf('dropPath', x, branch, scales);
   matchShape('dropPath', 'branch', branch.shape, x.shape);
   const [samples = 1] = x.shape;
   const { R } = matchShape('dropPath', 'scales', scales.shape, ['R', samples]);

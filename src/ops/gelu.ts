@@ -1,13 +1,14 @@
 import source from '../../shaders/gelu.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
 
 /** x·Φ(x), the exact GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape. */
-export function gelu(graph: Graph, x: Tensor): Tensor {
+export function gelu(x: Tensor): Tensor {
+  const graph = graphOf('gelu', x);
   const y = graph.empty('gelu', x.shape, 'f32', x.requiresGrad);
   const VEC = x.size % 4 === 0;
   const cells = VEC ? x.size / 4 : x.size;

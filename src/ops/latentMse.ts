@@ -3,7 +3,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { blocksOf, recordRowSums } from './reduce';
@@ -19,7 +19,8 @@ const kernels = kernelsOf('latentMse', source, ['latentMseSums', 'latentMseGradi
  * @returns [S]
  * @throws EngineError `bad-shape`
  */
-export function latentMse(graph: Graph, z: Tensor, target: Tensor, branches: number): Tensor {
+export function latentMse(z: Tensor, target: Tensor, branches: number): Tensor {
+  const graph = graphOf('latentMse', z, target);
   const { samples } = matchShape('latentMse', 'z', z.shape, ['samples', 'T', 'D']);
   matchShape('latentMse', 'target', target.shape, z.shape);
   if (samples % branches !== 0) {

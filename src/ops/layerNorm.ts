@@ -2,7 +2,7 @@ import source from '../../shaders/layerNorm.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { lanesFor } from './reduce';
@@ -23,7 +23,8 @@ const kernels = kernelsOf(
  * @returns of the graph's precision: it is what products read
  * @throws EngineError `bad-shape`
  */
-export function layerNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-6): Tensor {
+export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-6): Tensor {
+  const graph = graphOf('layerNorm', x, gamma, beta);
   const { rows, width } = rowsOf(x.shape);
   matchShape('layerNorm', 'gamma', gamma.shape, [width]);
   matchShape('layerNorm', 'beta', beta.shape, [width]);

@@ -1,4 +1,4 @@
-import type { Graph } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Precision, Tensor } from '../tensor/tensor';
@@ -16,13 +16,13 @@ import { recordMatmul } from './matmul';
  * @throws EngineError `bad-shape`
  */
 export function linear(
-  graph: Graph,
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
   residual?: Tensor,
   precision: Precision = 'f32',
 ): Tensor {
+  const graph = graphOf('linear', x, weight, bias, residual);
   const { rows: m, width: k } = rowsOf(x.shape);
   const { n } = matchShape('linear', 'weight', weight.shape, ['n', 'k'], { k });
   matchShape('linear', 'bias', bias.shape, [n]);

@@ -3,7 +3,7 @@ import philox from '../../shaders/philox.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { assertU32, checkKeep } from './patchIndices';
@@ -50,17 +50,16 @@ export type MaskChoice = 'random' | 'block' | 'grid' | { readonly logWeights: Te
  * @param options.choice `random` by default
  * @throws EngineError `bad-shape`; `limit-exceeded` for more than 4096 patches, for blocks 3969
  */
-export function drawMasks(
-  graph: Graph,
-  options: {
-    readonly batch: number;
-    readonly length: number;
-    readonly keep: number;
-    readonly counter: Tensor;
-    readonly choice?: MaskChoice;
-  },
-): PatchMasks {
+export function drawMasks(options: {
+  readonly batch: number;
+  readonly length: number;
+  readonly keep: number;
+  readonly counter: Tensor;
+  readonly choice?: MaskChoice;
+}): PatchMasks {
   const { batch, length, keep, counter, choice = 'random' } = options;
+  const weights = typeof choice === 'object' ? choice.logWeights : undefined;
+  const graph = graphOf('drawMasks', counter, weights);
   matchShape('drawMasks', 'counter', counter.shape, [5]);
   assertU32('drawMasks', 'counter', counter);
   checkKeep('drawMasks', keep, length);
@@ -69,7 +68,6 @@ export function drawMasks(
     const what = `drawMasks: ${length} patches; it orders at most ${most}.`;
     throw new EngineError('limit-exceeded', what, 'Use a larger patch.');
   }
-  const weights = typeof choice === 'object' ? choice.logWeights : undefined;
   if (weights) matchShape('drawMasks', 'logWeights', weights.shape, [batch, length]);
   const kind = typeof choice === 'object' ? 'weighted' : choice;
   const side = kind === 'block' || kind === 'grid' ? Math.sqrt(length) : 1;
@@ -100,7 +98,8 @@ export function drawMasks(
  * @returns [B, L]: their logarithms
  * @throws EngineError `bad-shape`
  */
-export function patchVariance(graph: Graph, images: Tensor, patch: number): Tensor {
+export function patchVariance(images: Tensor, patch: number): Tensor {
+  const graph = graphOf('patchVariance', images);
   const { B, C, H, W } = matchShape('patchVariance', 'images', images.shape, ['B', 'C', 'H', 'W']);
   if (H % patch !== 0 || W % patch !== 0) {
     const what = `patchVariance: images of ${H}×${W} don't divide into patches of ${patch}×${patch}.`;
@@ -125,7 +124,8 @@ export function patchVariance(graph: Graph, images: Tensor, patch: number): Tens
  * @returns [B, L]: their logarithms
  * @throws EngineError `bad-shape`
  */
-export function classAttention(graph: Graph, qkv: Tensor, heads: number): Tensor {
+export function classAttention(qkv: Tensor, heads: number): Tensor {
+  const graph = graphOf('classAttention', qkv);
   const { B, N, width } = matchShape('classAttention', 'qkv', qkv.shape, ['B', 'N', 'width']);
   if (width % (3 * heads) !== 0 || N < 2) {
     const what = `classAttention: qkv ${formatShape(qkv.shape)} is not a class token and patches of ${heads} heads.`;
@@ -143,7 +143,7 @@ export function classAttention(graph: Graph, qkv: Tensor, heads: number): Tensor
   graph.dispatch({
     kernel: kernels.headMean,
     uniforms: { count: logWeights.size, length: N - 1, heads },
-    bindings: { weights: softmax(graph, scores), logWeights },
+    bindings: { weights: softmax(scores), logWeights },
     workgroups: workgroupRow(Math.ceil(logWeights.size / 256)),
   });
   return logWeights;
@@ -156,7 +156,8 @@ export function classAttention(graph: Graph, qkv: Tensor, heads: number): Tensor
  * @returns idsRestore [B, L] u32
  * @throws EngineError `bad-shape`
  */
-export function invertPermutation(graph: Graph, idsShuffle: Tensor): Tensor {
+export function invertPermutation(idsShuffle: Tensor): Tensor {
+  const graph = graphOf('invertPermutation', idsShuffle);
   const { B, L } = matchShape('invertPermutation', 'idsShuffle', idsShuffle.shape, ['B', 'L']);
   assertU32('invertPermutation', 'idsShuffle', idsShuffle);
   const idsRestore = graph.empty('idsRestore', [B, L], 'u32');

@@ -3,7 +3,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
@@ -34,10 +34,8 @@ export interface MaskedMseOperands {
  * @returns [S]
  * @throws EngineError `bad-shape`, also where no patch is removed, and where `normPix` meets patches of one element
  */
-export function maskedMse(
-  graph: Graph,
-  { prediction, images, idsRestore, keep, patch, normPix }: MaskedMseOperands,
-): Tensor {
+export function maskedMse({ prediction, images, idsRestore, keep, patch, normPix }: MaskedMseOperands): Tensor {
+  const graph = graphOf('maskedMse', prediction, images, idsRestore);
   const { samples, C, H, W } = matchShape('maskedMse', 'images', images.shape, ['samples', 'C', 'H', 'W']);
   const length = (H / patch) * (W / patch);
   const patchSize = patch * patch * C;

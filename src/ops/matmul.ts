@@ -3,7 +3,7 @@ import source from '../../shaders/matmul.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
 import { kernelsOf } from '../gpu/shader';
 import { subgroupMatrix } from '../gpu/subgroupMatrix';
-import type { Graph } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
@@ -87,7 +87,7 @@ export function recordMatmul(
   });
   if (!split) return;
   const rows = rowSums && rowTarget && { ...rowSums, partials: rowTarget };
-  recordSplitKReduce(graph, plan.splits, { out, accumulate, partials: target }, rows);
+  recordSplitKReduce(plan.splits, { out, accumulate, partials: target }, rows);
 }
 
 /** How the operands of a product lie in memory. */
@@ -133,7 +133,8 @@ export function recordMatmulBackward(
  * @returns [M, N]
  * @throws EngineError `bad-shape`
  */
-export function matmul(graph: Graph, a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tensor {
+export function matmul(a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tensor {
+  const graph = graphOf('matmul', a, b);
   const { m, k } = matchShape('matmul', 'a', a.shape, layout === 'tn' ? ['k', 'm'] : ['m', 'k']);
   const { n } = matchShape('matmul', 'b', b.shape, layout === 'nt' ? ['n', 'k'] : ['k', 'n'], { k });
   const shape = { layout, m, n, k };

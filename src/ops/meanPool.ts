@@ -2,7 +2,7 @@ import source from '../../shaders/meanPool.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -15,11 +15,8 @@ const kernels = kernelsOf('meanPool', source, ['meanPoolForward', 'meanPoolBackw
  * @returns [S, D]
  * @throws EngineError `bad-shape`
  */
-export function meanPool(
-  graph: Graph,
-  x: Tensor,
-  { first, count }: { readonly first: number; readonly count: number },
-): Tensor {
+export function meanPool(x: Tensor, { first, count }: { readonly first: number; readonly count: number }): Tensor {
+  const graph = graphOf('meanPool', x);
   const { S, T: tokens, D: width } = matchShape('meanPool', 'x', x.shape, ['S', 'T', 'D']);
   if (first < 0 || count < 1 || first + count > tokens) {
     throw new EngineError(

@@ -2,7 +2,7 @@ import philox from '../../shaders/philox.wgsl';
 import source from '../../shaders/mixImages.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { assertU32 } from './patchIndices';
@@ -24,7 +24,8 @@ export interface MixInputs {
  * @param images [S, C, H, W] f32, normalised
  * @throws EngineError `bad-shape`
  */
-export function mixImages(graph: Graph, images: Tensor, { erased, mix, counter }: MixInputs): Tensor {
+export function mixImages(images: Tensor, { erased, mix, counter }: MixInputs): Tensor {
+  const graph = graphOf('mixImages', images, erased, mix, counter);
   const { S, C, H, W } = matchShape('mixImages', 'images', images.shape, ['S', 'C', 'H', 'W']);
   matchShape('mixImages', 'erased', erased.shape, [S, 4]);
   matchShape('mixImages', 'mix', mix.shape, [5]);

@@ -2,7 +2,7 @@ import source from '../../shaders/mixture.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -28,7 +28,8 @@ export interface MixedBatch {
  * @param branches 2 for both targets, 1 for the subordinates alone
  * @throws EngineError `bad-shape`
  */
-export function mixture(graph: Graph, image1: Tensor, image2: Tensor, alpha: Tensor, branches: 1 | 2 = 2): MixedBatch {
+export function mixture(image1: Tensor, image2: Tensor, alpha: Tensor, branches: 1 | 2 = 2): MixedBatch {
+  const graph = graphOf('mixture', image1, image2, alpha);
   matchShape('mixture', 'image2', image2.shape, image1.shape);
   const [batch = 1, ...inner] = image1.shape;
   if (alpha.shape.length !== 1 || (alpha.size !== 1 && alpha.size !== batch)) {

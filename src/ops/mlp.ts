@@ -1,4 +1,4 @@
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape, rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { recordLinearBackward, recordParameterGradients } from './linear';
@@ -24,7 +24,16 @@ export interface MlpOperands {
  * @param x [..., D]
  * @throws EngineError `bad-shape`
  */
-export function mlp(graph: Graph, x: Tensor, operands: MlpOperands): Tensor {
+export function mlp(x: Tensor, operands: MlpOperands): Tensor {
+  const graph = graphOf(
+    'mlp',
+    x,
+    operands.weight1,
+    operands.bias1,
+    operands.weight2,
+    operands.bias2,
+    operands.residual,
+  );
   const { weight1, bias1, weight2, bias2, residual } = operands;
   const { rows: m, width: d } = rowsOf(x.shape);
   const { f } = matchShape('mlp', 'weight1', weight1.shape, ['f', 'd'], { d });

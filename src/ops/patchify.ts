@@ -2,7 +2,7 @@ import source from '../../shaders/patchify.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
@@ -79,10 +79,10 @@ function move(
  * @throws EngineError `bad-shape`
  */
 export function patchify(
-  graph: Graph,
   images: Tensor,
   { patch, order, visible }: { readonly patch: number; readonly order: PatchOrder; readonly visible?: Visible },
 ): Tensor {
+  const graph = graphOf('patchify', images, visible?.idsShuffle);
   const { S, C, H, W } = matchShape('patchify', 'images', images.shape, ['S', 'C', 'H', 'W']);
   const layout: Layout = { samples: S, channels: C, height: H, width: W, patch, order, visible };
   const length = patchCount('patchify', layout);
@@ -109,10 +109,10 @@ export function patchify(
  * @throws EngineError `bad-shape`
  */
 export function unpatchify(
-  graph: Graph,
   patches: Tensor,
   size: { readonly patch: number; readonly channels: number; readonly height: number; readonly width: number },
 ): Tensor {
+  const graph = graphOf('unpatchify', patches);
   const { patch, channels, height, width } = size;
   const samples = patches.shape[0] ?? 1;
   const layout: Layout = { samples, ...size, order: 'channelsLast', visible: undefined };

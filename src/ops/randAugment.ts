@@ -1,7 +1,7 @@
 import source from '../../shaders/randAugment.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -49,7 +49,8 @@ export interface RandAugmentInputs {
  * @param images [S, C, H, W] f32, normalised
  * @throws EngineError `bad-shape`
  */
-export function randAugment(graph: Graph, images: Tensor, { operations, mean, std }: RandAugmentInputs): Tensor {
+export function randAugment(images: Tensor, { operations, mean, std }: RandAugmentInputs): Tensor {
+  const graph = graphOf('randAugment', images, operations);
   const { S, C, H, W } = matchShape('randAugment', 'images', images.shape, ['S', 'C', 'H', 'W']);
   matchShape('randAugment', 'operations', operations.shape, [S, OPERATION_VALUES]);
   matchShape('randAugment', 'mean', [mean.length], [C]);

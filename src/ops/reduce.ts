@@ -2,7 +2,7 @@ import source from '../../shaders/reduce.wgsl';
 import type { DeviceTraits } from '../gpu/engine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
@@ -42,12 +42,14 @@ export function recordRowSums(
 }
 
 /** The sum of all elements, [1]. */
-export function sum(graph: Graph, x: Tensor): Tensor {
+export function sum(x: Tensor): Tensor {
+  const graph = graphOf('sum', x);
   return scaledSum(graph, 'sum', x, 1);
 }
 
 /** The mean of all elements, [1]. */
-export function mean(graph: Graph, x: Tensor): Tensor {
+export function mean(x: Tensor): Tensor {
+  const graph = graphOf('mean', x);
   return scaledSum(graph, 'mean', x, 1 / x.size);
 }
 

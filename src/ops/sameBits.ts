@@ -1,6 +1,6 @@
 import source from '../../shaders/sameBits.wgsl';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 
@@ -15,7 +15,8 @@ const MOST_INVOCATIONS = 16384;
  * @returns u32 counts of differing elements: all zero where there is none
  * @throws EngineError `bad-shape`
  */
-export function sameBits(graph: Graph, a: Tensor, b: Tensor): Tensor {
+export function sameBits(a: Tensor, b: Tensor): Tensor {
+  const graph = graphOf('sameBits', a, b);
   matchShape('sameBits', 'b', b.shape, a.shape);
   const invocations = Math.min(MOST_INVOCATIONS, a.size);
   const differences = graph.empty('differences', [invocations], 'u32');

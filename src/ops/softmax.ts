@@ -2,7 +2,7 @@ import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/softmax.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import { rowsOf } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { lanesFor } from './reduce';
@@ -10,7 +10,8 @@ import { lanesFor } from './reduce';
 const kernels = kernelsOf('softmax', source, ['softmaxForward', 'softmaxBackward'], { reduce });
 
 /** Softmax over the last axis: of x's shape, each row positive with sum 1. The row's maximum is taken off first. */
-export function softmax(graph: Graph, x: Tensor): Tensor {
+export function softmax(x: Tensor): Tensor {
+  const graph = graphOf('softmax', x);
   const { rows, width } = rowsOf(x.shape);
   const y = graph.empty('softmax', x.shape, 'f32', x.requiresGrad);
   const LANES = lanesFor(width, graph.engine.traits);

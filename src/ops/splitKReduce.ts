@@ -1,7 +1,7 @@
 import source from '../../shaders/splitKReduce.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
 const { splitKReduce } = kernelsOf('splitKReduce', source, ['splitKReduce']);
@@ -19,7 +19,8 @@ export interface PartialSums extends Target {
 }
 
 /** Appends out (+)= Σ_s partials[s] in the order of s; of a second pair of as many splits in the same dispatch. */
-export function recordSplitKReduce(graph: Graph, splits: number, first: PartialSums, second?: PartialSums): void {
+export function recordSplitKReduce(splits: number, first: PartialSums, second?: PartialSums): void {
+  const graph = graphOf('splitKReduce', first.partials, first.out, second?.partials, second?.out);
   const [count, countSecond] = [first.out.size, second?.out.size ?? 0];
   graph.dispatch({
     kernel: splitKReduce,

@@ -2,7 +2,7 @@ import source from '../../shaders/tokens.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf, type Kernel } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
@@ -45,7 +45,8 @@ function refuseTrained(operation: string, positions: Tensor): void {
  * @returns [S, keep, D]
  * @throws EngineError `bad-shape`
  */
-export function keepTokens(graph: Graph, x: Tensor, idsShuffle: Tensor, keep: number): Tensor {
+export function keepTokens(x: Tensor, idsShuffle: Tensor, keep: number): Tensor {
+  const graph = graphOf('keepTokens', x, idsShuffle);
   const { S, L, D } = matchShape('keepTokens', 'x', x.shape, ['S', 'L', 'D']);
   const idRows = matchIds('keepTokens', 'idsShuffle', idsShuffle, S, L);
   checkKeep('keepTokens', keep, L);
@@ -86,15 +87,13 @@ export function keepTokens(graph: Graph, x: Tensor, idsShuffle: Tensor, keep: nu
  * @returns [S, 1 + K, D]
  * @throws EngineError `bad-shape`; `bad-program` where masked positions ask for a gradient
  */
-export function visibleTokens(
-  graph: Graph,
-  inputs: {
-    readonly patches: Tensor;
-    readonly classToken: Tensor;
-    readonly positions: Tensor;
-    readonly idsShuffle?: Tensor;
-  },
-): Tensor {
+export function visibleTokens(inputs: {
+  readonly patches: Tensor;
+  readonly classToken: Tensor;
+  readonly positions: Tensor;
+  readonly idsShuffle?: Tensor;
+}): Tensor {
+  const graph = graphOf('visibleTokens', inputs.patches, inputs.classToken, inputs.positions, inputs.idsShuffle);
   const { patches, classToken, positions, idsShuffle } = inputs;
   const { S, K, D } = matchShape('visibleTokens', 'patches', patches.shape, ['S', 'K', 'D']);
   matchShape('visibleTokens', 'classToken', classToken.shape, [1, 1, D]);
@@ -154,15 +153,13 @@ export function visibleTokens(
  * @returns [S, 1 + L, D]
  * @throws EngineError `bad-shape`; `bad-program` where the positions ask for a gradient
  */
-export function restoreTokens(
-  graph: Graph,
-  inputs: {
-    readonly tokens: Tensor;
-    readonly maskToken: Tensor;
-    readonly positions: Tensor;
-    readonly idsRestore: Tensor;
-  },
-): Tensor {
+export function restoreTokens(inputs: {
+  readonly tokens: Tensor;
+  readonly maskToken: Tensor;
+  readonly positions: Tensor;
+  readonly idsRestore: Tensor;
+}): Tensor {
+  const graph = graphOf('restoreTokens', inputs.tokens, inputs.maskToken, inputs.positions, inputs.idsRestore);
   const { tokens, maskToken, positions, idsRestore } = inputs;
   const { S, T, D } = matchShape('restoreTokens', 'tokens', tokens.shape, ['S', 'T', 'D']);
   matchShape('restoreTokens', 'maskToken', maskToken.shape, [1, 1, D]);

@@ -48,7 +48,7 @@ function attended(b: number, n: number, heads: number, d: number, masked: boolea
   return (graph) => {
     const qkv = input(graph, 'qkv', [b, n, 3 * heads * d], 1);
     const mask = Uint32Array.from({ length: b * n }, (_, i) => Number(i % 3 > 0));
-    const out = attention(graph, qkv, heads, masked ? { keyMask: graph.input('mask', [b, n], 'u32', mask) } : {});
+    const out = attention(qkv, heads, masked ? { keyMask: graph.input('mask', [b, n], 'u32', mask) } : {});
     graph.backward(out, input(graph, 'd out', out.shape, 2));
     return [out, graph.gradientOf(qkv)];
   };

@@ -218,7 +218,7 @@ class Scratch {
     const graph = new Graph(this.engine);
     this.dispatch(graph, way, this.found);
     const counts = Object.entries(this.found).map(([name, tensor]) =>
-      sameBits(graph, tensor, this.wanted[name] as Tensor),
+      sameBits(graph.use(tensor), this.wanted[name] as Tensor),
     );
     return await this.once(graph, counts);
   }

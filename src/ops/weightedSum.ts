@@ -1,7 +1,7 @@
 import source from '../../shaders/weightedSum.wgsl';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
-import type { Graph } from '../tensor/graph';
+import { graphOf } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('weightedSum', source, ['weightedSumTerm', 'weightedSumGradient']);
@@ -19,8 +19,9 @@ export interface WeightedTerm {
  * @returns [1]
  * @throws EngineError `bad-shape` where there is no term, or one has not as many weights as values
  */
-export function weightedSum(graph: Graph, terms: readonly WeightedTerm[]): Tensor {
+export function weightedSum(terms: readonly WeightedTerm[]): Tensor {
   if (terms.length === 0) throw new EngineError('bad-shape', 'weightedSum: there are no terms.', 'Give at least one.');
+  const graph = graphOf('weightedSum', ...terms.map(({ values }) => values));
   const total = graph.empty(
     'weightedSum',
     [1],

@@ -9,6 +9,41 @@ import { Tape, type Backward } from './tape';
 
 type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
 
+/** The recording of a graph, by which tensors find it. */
+class GraphRecording extends Recording {
+  constructor(readonly graph: Graph) {
+    super(graph.engine);
+  }
+}
+
+/**
+ * The program that operands belong to. Inputs, and what is computed from them, belong to one; parameters and other lasting
+ * tensors to none.
+ *
+ * @param operation names the operation in messages
+ * @throws EngineError `bad-program` where operands belong to two programs, or none to any
+ */
+export function graphOf(operation: string, ...operands: readonly (Tensor | undefined)[]): Graph {
+  let first: Tensor | undefined;
+  for (const operand of operands) {
+    if (!operand?.recording) continue;
+    first ??= operand;
+    if (operand.recording === first.recording) continue;
+    throw new EngineError(
+      'bad-program',
+      `${operation}: '${first.label}' and '${operand.label}' belong to two programs.`,
+      'Record an operation on tensors of one; what one program computes reaches another as an input.',
+    );
+  }
+  const { recording } = first ?? {};
+  if (recording instanceof GraphRecording) return recording.graph;
+  throw new EngineError(
+    'bad-program',
+    `${operation}: none of its operands belongs to a program.`,
+    'Say which program it is for: give it program.use(tensor).',
+  );
+}
+
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
 export class Graph {
   private readonly recording: Recording;
@@ -26,8 +61,13 @@ export class Graph {
     }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
   ) {
     this.precision = precision;
-    this.recording = new Recording(engine);
+    this.recording = new GraphRecording(this);
     this.tape = new Tape(this, addToParameters);
+  }
+
+  /** A lasting tensor as an operand of this program, for operations on lasting tensors alone. */
+  use(tensor: Tensor): Tensor {
+    return tensor.usedIn(this.recording);
   }
 
   /** What a product reads of an operand: its copy in f16, where the graph computes so and there is one. */

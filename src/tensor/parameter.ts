@@ -1,3 +1,4 @@
+import type { Recording } from '../gpu/recording';
 import type { Slice } from '../gpu/storage';
 import type { Shape } from './shape';
 import { Tensor } from './tensor';
@@ -11,14 +12,21 @@ export class Parameter extends Tensor {
     storage: Slice,
     readonly grad: Tensor,
     half?: Tensor,
+    user?: Recording,
   ) {
-    super(shape, 'f32', storage, true, half);
+    super(shape, 'f32', storage, true, half, user);
   }
 
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
   override reshape(shape: Shape): Parameter {
     const { storage } = super.reshape(shape);
-    return new Parameter(this.name, shape, storage as Slice, this.grad.reshape(shape), this.half?.reshape(shape));
+    const { name, grad, half, user } = this;
+    return new Parameter(name, shape, storage as Slice, grad.reshape(shape), half?.reshape(shape), user);
+  }
+
+  override usedIn(recording: Recording): Parameter {
+    const { name, shape, storage, grad, half } = this;
+    return new Parameter(name, shape, storage as Slice, grad, half, recording);
   }
 
   override get label(): string {

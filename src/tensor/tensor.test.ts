@@ -46,11 +46,11 @@ describe('tensors', () => {
   it('of a recording are computed when they are read, as often as they are', async () => {
     const graph = new Graph(engine);
     const a = graph.input('a', [33], 'f32', ramp(33));
-    const b = add(graph, a, a);
-    const c = add(graph, b, a);
+    const b = add(a, a);
+    const c = add(b, a);
     expect(await readTensor(engine, c)).toEqual(ramp(33, 3));
     expect(await readTensor(engine, b)).toEqual(ramp(33, 2));
-    const d = add(graph, c, b);
+    const d = add(c, b);
     expect(await readTensor(engine, d)).toEqual(ramp(33, 5));
     expect(await readTensor(engine, a)).toEqual(ramp(33));
   });
@@ -60,10 +60,10 @@ describe('tensors', () => {
     const graph = new Graph(engine);
     const a = graph.input('a', [3], 'f32', ramp(3));
     addInPlace(graph, lasting, a, true);
-    const b = add(graph, a, a);
+    const b = add(a, a);
     expect(await readTensor(engine, b)).toEqual(ramp(3, 2));
     expect(await readTensor(engine, lasting)).toEqual(new Float32Array(3));
-    expect(await readTensor(engine, add(graph, lasting, a))).toEqual(ramp(3, 2));
+    expect(await readTensor(engine, add(lasting, a))).toEqual(ramp(3, 2));
     disposeTensor(engine, lasting);
   });
 
@@ -84,7 +84,7 @@ describe('tensors', () => {
     const lasting = createTensor(engine, 'lasting', [3], 'f32');
     const graph = new Graph(engine);
     const a = graph.input('a', [1, 3]);
-    const b = add(graph, a, a);
+    const b = add(a, a);
     graph.output(b);
     const program = await graph.compile();
     expect(() => {
@@ -106,5 +106,33 @@ describe('tensors', () => {
     const reshaped = tensor.reshape([3, 4]);
     expect([reshaped.shape, reshaped.requiresGrad, reshaped.storage]).toEqual([[3, 4], true, tensor.storage]);
     expect(() => tensor.reshape([5])).toThrow("'a' [2, 6] can't be [5]: the sizes differ");
+  });
+
+  describe('find the program that an operation is recorded in', () => {
+    it('through whichever operand belongs to one', async () => {
+      const lasting = createTensor(engine, 'lasting', [3], 'f32', ramp(3));
+      const graph = new Graph(engine);
+      const given = graph.input('given', [3], 'f32', ramp(3, 10));
+      const [one, other] = [add(given, lasting), add(lasting, given.reshape([3]).detach())];
+      expect(await readTensor(engine, one)).toEqual(Float32Array.of(11, 22, 33));
+      expect(await readTensor(engine, other)).toEqual(Float32Array.of(11, 22, 33));
+      disposeTensor(engine, lasting);
+    });
+
+    it('where all of them last, through the one that is said to be used in it', async () => {
+      const lasting = createTensor(engine, 'lasting', [3], 'f32', ramp(3));
+      const graph = new Graph(engine);
+      expect(await readTensor(engine, add(graph.use(lasting), lasting))).toEqual(Float32Array.of(2, 4, 6));
+      expect(() => add(lasting, lasting)).toThrow(
+        'add: none of its operands belongs to a program. Say which program it is for: give it program.use(tensor).',
+      );
+      disposeTensor(engine, lasting);
+    });
+
+    it('and refuse operands of two', () => {
+      const [here, there] = [new Graph(engine).input('here', [3]), new Graph(engine).input('there', [3])];
+      expect(() => add(here, there)).toThrow("add: 'here' and 'there' belong to two programs.");
+      expect(() => add(new Graph(engine).use(here), there)).toThrow("'here' and 'there' belong to two programs");
+    });
   });
 });

@@ -1,5 +1,6 @@
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
+import type { Recording } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import { fromHalf, toHalf } from './half';
 import { formatShape, sizeOf, type Shape } from './shape';
@@ -47,7 +48,19 @@ export class Tensor {
     readonly requiresGrad = false,
     /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
     readonly half?: Tensor,
+    /** Of a lasting tensor: the recording that it is used in, where that is said. */
+    protected readonly user?: Recording,
   ) {}
+
+  /** The recording that it is part of; undefined for a lasting tensor, which belongs to none. */
+  get recording(): Recording | undefined {
+    return this.storage instanceof Value ? this.storage.recording : this.user;
+  }
+
+  /** The same tensor, said to be used in a recording: see `Graph.use`. */
+  usedIn(recording: Recording): Tensor {
+    return new Tensor(this.shape, this.dtype, this.storage, this.requiresGrad, this.half, recording);
+  }
 
   get size(): number {
     return sizeOf(this.shape);
@@ -70,12 +83,12 @@ export class Tensor {
         'Keep the number of elements.',
       );
     }
-    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, this.half?.reshape(shape));
+    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, this.half?.reshape(shape), this.user);
   }
 
   /** Cut off from the tape: no gradient flows back from here. */
   detach(): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage, false, this.half);
+    return new Tensor(this.shape, this.dtype, this.storage, false, this.half, this.user);
   }
 }
 

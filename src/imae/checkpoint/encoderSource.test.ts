@@ -91,7 +91,7 @@ describe('the encoder of a published file', () => {
       return (((i * 37) % 256) / 255 - (mean[channel] as number)) / (std[channel] as number);
     });
     const graph = new Graph(engine);
-    const latent = encode(graph, parameters, size, graph.input('x', [1, 3, size.image, size.image], 'f32', pixels));
+    const latent = encode(parameters, size, graph.input('x', [1, 3, size.image, size.image], 'f32', pixels));
     graph.output(latent);
     const program = await graph.compile();
     program.run();

@@ -68,10 +68,10 @@ export class Featurer {
   }
 
   /** Normalised images [B, C, H, W] → their features [B, width]: after the final norm, all patches visible. */
-  record(graph: Graph, images: Tensor): Tensor {
+  record(images: Tensor): Tensor {
     const { parameters, size } = this;
     if (!parameters) return images.reshape([images.shape[0] ?? 0, this.width]);
-    return meanPool(graph, encode(graph, parameters, size, images), pooledTokens(this.pool, size));
+    return meanPool(encode(parameters, size, images), pooledTokens(this.pool, size));
   }
 
   dispose(): void {
@@ -121,7 +121,7 @@ export function viewImages(
 ): ImageView {
   const indices = graph.input('indices', [batch], 'u32');
   const crops = graph.input('crops', [batch, CROP_VALUES], 'f32', wholeBoxes(set, batch));
-  const view = augment(graph, { chunks: images.chunks, indices, crops, ...normalisation, size: size.image });
+  const view = augment({ chunks: images.chunks, indices, crops, ...normalisation, size: size.image });
   return { indices, crops, images: view };
 }
 
@@ -233,7 +233,7 @@ export async function extractFeatures(
   try {
     const graph = new Graph(engine);
     const view = viewImages(graph, set, images, batch, featurer);
-    const features = featurer.record(graph, view.images);
+    const features = featurer.record(view.images);
     graph.output(features);
     const program = await graph.compile();
     try {

@@ -146,21 +146,15 @@ export function layerScale(name: string, depth: number, decay: number): number {
 
 /** What a classifier makes of normalised images [B, C, H, W]: scores [B, classes]. @param paths as `EncodeOptions` */
 export function classify(
-  graph: Graph,
   parameters: Parameters,
   size: EncoderSize,
   which: Pool,
   images: Tensor,
   paths?: Tensor,
 ): Tensor {
-  const tokens = encodeTokens(graph, parameters, size, images, undefined, paths ? { dropPaths: paths } : {});
-  const pooled = meanPool(graph, tokens, pooledTokens(which, size));
-  return linearLayer(
-    graph,
-    parameters,
-    'head',
-    layerNormLayer(graph, parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled),
-  );
+  const tokens = encodeTokens(parameters, size, images, undefined, paths ? { dropPaths: paths } : {});
+  const pooled = meanPool(tokens, pooledTokens(which, size));
+  return linearLayer(parameters, 'head', layerNormLayer(parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled));
 }
 
 /**
@@ -214,15 +208,15 @@ export async function runFinetune(
     const mixing = recordMixing(graph, augmented.images, settings);
     const paths = settings.dropPath > 0 ? graph.input('drop path', [2 * size.depth, batch]) : undefined;
     const targets = graph.input('targets', [batch, classes]);
-    const loss = crossEntropy(graph, classify(graph, parameters, size, which, mixing.images, paths), targets);
+    const loss = crossEntropy(classify(parameters, size, which, mixing.images, paths), targets);
     graph.backward(loss);
     const hyper = optimizer.hyperInput(graph);
     optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, clipNorm));
     graph.output(loss);
     const program = own(await graph.compile());
     const tester = own(
-      await Tester.create(engine, test, batch, { size, normalisation }, (scoring, images) =>
-        classify(scoring, parameters, size, which, images),
+      await Tester.create(engine, test, batch, { size, normalisation }, (images) =>
+        classify(parameters, size, which, images),
       ),
     );
 
@@ -302,7 +296,7 @@ function recordRandAugment(
     graph.input(`operations ${layer}`, [batch, OPERATION_VALUES]),
   );
   return {
-    images: layers.reduce((changed, operations) => randAugment(graph, changed, { operations, mean, std }), images),
+    images: layers.reduce((changed, operations) => randAugment(changed, { operations, mean, std }), images),
     layers,
   };
 }
@@ -322,7 +316,7 @@ function recordMixing(
     mix: graph.input('mix', [5]),
     counter: graph.input('noise counter', [4], 'u32'),
   };
-  return { images: mixImages(graph, images, inputs), inputs };
+  return { images: mixImages(images, inputs), inputs };
 }
 
 /** Smoothed targets of a batch, λ of each mixed with 1 − λ of its partner's: the batch in reverse order. */
@@ -351,13 +345,13 @@ class Tester {
     set: ImageSet,
     batch: number,
     model: ViewedBy,
-    score: (graph: Graph, images: Tensor) => Tensor,
+    score: (images: Tensor) => Tensor,
   ): Promise<Tester> {
     const images = new ResidentImages(engine, set);
     try {
       const graph = new Graph(engine);
       const view = viewImages(graph, set, images, Math.min(batch, set.count), model);
-      const output = score(graph, view.images);
+      const output = score(view.images);
       graph.output(output);
       const program = await graph.compile();
       const scoreAll = (): Promise<Float32Array> =>

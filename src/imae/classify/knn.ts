@@ -80,7 +80,7 @@ export async function knnVotes(
   const graph = new Graph(engine);
   const a = graph.input('asked', [batch, width]);
   const b = graph.input('known', [chunk, width]);
-  const cosines = matmul(graph, a, b, 'nt');
+  const cosines = matmul(a, b, 'nt');
   graph.output(cosines);
   const program = await graph.compile();
   try {

@@ -100,8 +100,8 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     const start = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
     const running = createTensor(engine, 'running statistics', [2, width], 'f32', start);
     owned.push({ dispose: () => disposeTensor(engine, running) });
-    const logits = (graph: Graph, features: Tensor, training: boolean): Tensor =>
-      linearLayer(graph, parameters, 'head', batchNorm(graph, features, running, { training, eps: EPS }));
+    const logits = (features: Tensor, training: boolean): Tensor =>
+      linearLayer(parameters, 'head', batchNorm(features, running, { training, eps: EPS }));
 
     const fixed = settings.crop === null && !settings.flip;
     const source = own(
@@ -114,13 +114,13 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     const graph = new Graph(engine);
     const { features, prepare } = source.record(graph);
     const targets = graph.input('targets', [batch, classes]);
-    const loss = crossEntropy(graph, logits(graph, features, true), targets);
+    const loss = crossEntropy(logits(features, true), targets);
     graph.backward(loss);
     const rate = optimizer.rateInput(graph);
     optimizer.record(graph, rate);
     graph.output(loss);
     const program = own(await graph.compile());
-    const scorer = own(await Scorer.create(engine, tested, width, (scoring, given) => logits(scoring, given, false)));
+    const scorer = own(await Scorer.create(engine, tested, width, (given) => logits(given, false)));
 
     const order = new BatchOrder(seed, batch, train.count);
     const lesson: ClassifierTask = {
@@ -163,7 +163,7 @@ function drawnSource(
     record: (graph) => {
       const view = viewImages(graph, train, images, batch, featurer);
       return {
-        features: featurer.record(graph, view.images),
+        features: featurer.record(view.images),
         prepare: async (write, step) => {
           await images.ready(step, (ahead) => (ahead < steps ? order.indices(ahead) : undefined));
           for (const placed of images.place([order.indices(step)])) write(view.indices, placed);
@@ -216,13 +216,13 @@ class Scorer {
     engine: Engine,
     features: Float32Array,
     width: number,
-    score: (graph: Graph, features: Tensor) => Tensor,
+    score: (features: Tensor) => Tensor,
   ): Promise<Scorer> {
     const graph = new Graph(engine);
     // Nothing but a product is done with them: many at once.
     const rows = Math.min(features.length / width, Math.ceil(SCORED / width));
     const input = graph.input('features', [rows, width]);
-    const output = score(graph, input);
+    const output = score(input);
     graph.output(output);
     return new Scorer(await graph.compile(), input, output, features);
   }

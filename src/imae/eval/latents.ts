@@ -80,16 +80,15 @@ export class LatentReader {
       );
       const [first, second] = [graph.input('first', [batch], 'u32'), graph.input('second', [batch], 'u32')] as const;
       const view = (indices: Tensor): Tensor =>
-        augment(graph, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+        augment({ chunks: images.chunks, indices, crops, ...statistics, size: size.image });
       return { first, second, images: [view(first), view(second)] as const };
     };
     const recordOrders = async (): Promise<RecordedMasks> => {
       const graph = new Graph(engine);
       const { first, second, images: pair } = pairsOf(graph);
       const counter = graph.input('mask counter', [5], 'u32');
-      const { mixed } = mixture(graph, ...pair, graph.input('alpha', [1], 'f32', Float32Array.of(0.5)));
+      const { mixed } = mixture(...pair, graph.input('alpha', [1], 'f32', Float32Array.of(0.5)));
       const { idsShuffle } = recordMasks(
-        graph,
         { model: size, masking: { maskRatio } },
         { kind: mask, seen: mixed, counter, teacher: models.alone },
       );
@@ -100,12 +99,12 @@ export class LatentReader {
       const graph = new Graph(engine);
       const { first, second, images: pair } = pairsOf(graph);
       const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-      const masks: Masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
+      const masks: Masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
       const alpha = of === 'mixtures' ? graph.input('alpha', [1]) : undefined;
-      const seen = alpha ? mixture(graph, ...pair, alpha).mixed : concat(graph, pair);
+      const seen = alpha ? mixture(...pair, alpha).mixed : concat(pair);
       const outputs = (alpha ? models.mixed : [models.alone]).map((model) => {
-        const h = encode(graph, model.parameters, model.size, seen, masks);
-        return { model, h, z: disentangle(graph, model.parameters, model.branches, h) };
+        const h = encode(model.parameters, model.size, seen, masks);
+        return { model, h, z: disentangle(model.parameters, model.branches, h) };
       });
       graph.output(...outputs.flatMap(({ h, z }) => [h, z]));
       const program = await graph.compile();

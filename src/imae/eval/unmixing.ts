@@ -120,7 +120,7 @@ export class Unmixer {
       const boxes = Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0);
       const viewIn = (into: Graph, indices: Tensor): Tensor => {
         const crops = into.input('boxes', [batch, 5], 'f32', boxes);
-        return augment(into, { chunks: images.chunks, indices, crops, ...statistics, size: size.image });
+        return augment({ chunks: images.chunks, indices, crops, ...statistics, size: size.image });
       };
       const view = (indices: Tensor): Tensor => viewIn(graph, indices);
       const first = graph.input('first', [batch], 'u32');
@@ -128,9 +128,9 @@ export class Unmixer {
       const alpha = graph.input('alpha', [batch]);
       const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
       const keep = visiblePatches(size, config.masking.maskRatio);
-      const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep };
-      const { mixed, targets } = mixture(graph, view(first), view(second), alpha);
-      const { prediction } = reconstruct(graph, model, mixed, masks);
+      const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
+      const { mixed, targets } = mixture(view(first), view(second), alpha);
+      const { prediction } = reconstruct(model, mixed, masks);
       graph.output(mixed, targets, prediction);
       const drawn =
         mask === 'random'

@@ -155,8 +155,8 @@ async function encodeAlone(alpha: number): Promise<Float32Array> {
   const graph = new Graph(engine);
   const images = graph.input('images', [1, 3, 12, 12], 'f32', blend(alpha));
   const idsShuffle = graph.input('ids', [1, LENGTH], 'u32', ORDER);
-  const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep: KEEP };
-  const h = encode(graph, model.parameters, SIZE, images, masks);
+  const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep: KEEP };
+  const h = encode(model.parameters, SIZE, images, masks);
   graph.output(h);
   const program = await graph.compile();
   program.run();

@@ -208,8 +208,8 @@ function recordAttention(engine: Engine, model: Model, keep: number): { graph: G
   const watched: AttentionTensors['watched'][number][] = [];
   const ofEncoder: Tensor[] = [];
   const ofDecoder: Tensor[] = [];
-  const h = encode(graph, parameters, size, images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
-  decode(graph, parameters, size, disentangle(graph, parameters, branches, h), masks, {
+  const h = encode(parameters, size, images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
+  decode(parameters, size, disentangle(parameters, branches, h), masks, {
     watch: (qkv) => ofDecoder.push(qkv),
   });
   for (const [block, qkv] of ofEncoder.entries())
@@ -234,8 +234,8 @@ interface LatentTensors {
 function recordLatents(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: LatentTensors } {
   const graph = new Graph(engine);
   const { images, masks } = inputs(graph, model, keep, LATENT_ALPHAS.length);
-  const h = encode(graph, model.parameters, model.size, images, masks);
-  const z = disentangle(graph, model.parameters, model.branches, h);
+  const h = encode(model.parameters, model.size, images, masks);
+  const z = disentangle(model.parameters, model.branches, h);
   graph.output(h, z);
   return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, z } };
 }
@@ -244,7 +244,7 @@ function recordLatents(engine: Engine, model: Model, keep: number): { graph: Gra
 function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { images: Tensor; masks: Masks } {
   const images = graph.input('images', [batch, size.channels, size.image, size.image]);
   const idsShuffle = graph.input('ids_shuffle', [1, patchCount(size)], 'u32');
-  return { images, masks: { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep } };
+  return { images, masks: { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep } };
 }
 
 function isSame(one: Float32Array | Uint32Array, other: Float32Array | Uint32Array | undefined): boolean {

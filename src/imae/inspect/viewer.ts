@@ -234,7 +234,7 @@ export class Viewer {
     );
     // Every look is at the same pair.
     const normalised = (which: number): Tensor =>
-      augment(graph, {
+      augment({
         chunks: [{ images, first: 0 }],
         indices: graph.input(`image ${which}`, [count], 'u32', new Uint32Array(count).fill(which)),
         crops,
@@ -242,10 +242,10 @@ export class Viewer {
         size: size.image,
       });
     const alpha = graph.input('alpha', [1]);
-    const { mixed } = mixture(graph, normalised(0), normalised(1), alpha);
+    const { mixed } = mixture(normalised(0), normalised(1), alpha);
     const orders = graph.input('orders', [count, patchCount(size)], 'u32');
-    const masks = { idsShuffle: orders, idsRestore: invertPermutation(graph, orders), keep };
-    const { prediction } = reconstruct(graph, model, mixed, masks);
+    const masks = { idsShuffle: orders, idsRestore: invertPermutation(orders), keep };
+    const { prediction } = reconstruct(model, mixed, masks);
     graph.output(prediction);
     return { program: await graph.compile(), images, alpha, orders, prediction };
   }

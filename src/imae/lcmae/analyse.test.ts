@@ -61,7 +61,7 @@ describe('an analysis', () => {
     const [n, heads, d] = [7, 3, 4];
     const qkv = Float32Array.from(random([n * 3 * heads * d], 9).data, (value) => 2 * value);
     const graph = new Graph(engine);
-    const out = attention(graph, graph.input('qkv', [1, n, 3 * heads * d], 'f32', qkv), heads);
+    const out = attention(graph.input('qkv', [1, n, 3 * heads * d], 'f32', qkv), heads);
     graph.output(out);
     const program = await graph.compile();
     program.run();

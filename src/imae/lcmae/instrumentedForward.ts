@@ -43,10 +43,10 @@ export class InstrumentedForward {
     const { images, masks } = maskedInputs(graph, size, keep);
     const features: Tensor[] = [];
     const qkv: Tensor[] = [];
-    const latent = encode(graph, parameters, size, images, masks, { watchTokens: (tokens) => features.push(tokens) });
+    const latent = encode(parameters, size, images, masks, { watchTokens: (tokens) => features.push(tokens) });
     features.push(latent);
-    const z = disentangle(graph, parameters, 1, latent);
-    const prediction = decode(graph, parameters, size, z, masks, { watch: (packed) => qkv.push(packed) });
+    const z = disentangle(parameters, 1, latent);
+    const prediction = decode(parameters, size, z, masks, { watch: (packed) => qkv.push(packed) });
     graph.output(...features, ...qkv, prediction);
     const { idsShuffle } = masks;
     return new InstrumentedForward(size, keep, await graph.compile(), {
@@ -96,7 +96,7 @@ export class InstrumentedForward {
 export function maskedInputs(graph: Graph, size: ModelSize, keep: number, requiresGrad = false) {
   const images = graph.input('images', [BATCH, size.channels, size.image, size.image], 'f32', undefined, requiresGrad);
   const idsShuffle = graph.input('ids_shuffle', [BATCH, patchCount(size)], 'u32');
-  return { images, masks: { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep } };
+  return { images, masks: { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep } };
 }
 
 /** A batch of all parts, one after the other, and again where there are too few. */

@@ -34,9 +34,9 @@ describe('LC-MAE', () => {
     const once = random([B, channels, image, image], 3).data;
     const twice = graph.input('images', [2 * B, channels, image, image], 'f32', Float32Array.of(...once, ...once));
     const counter = graph.input('counter', [5], 'u32', Uint32Array.of(1, 0, 6, 0, 0));
-    const masks = drawMasks(graph, { batch: 2 * B, length: (image / 4) ** 2, keep: KEEP, counter });
-    const lcmae = mu === 'mae' ? undefined : lcmaeObjective(graph, model, twice, masks, { mu, normPix: false });
-    const { loss } = lcmae ?? maeObjective(graph, model, twice, masks, false);
+    const masks = drawMasks({ batch: 2 * B, length: (image / 4) ** 2, keep: KEEP, counter });
+    const lcmae = mu === 'mae' ? undefined : lcmaeObjective(model, twice, masks, { mu, normPix: false });
+    const { loss } = lcmae ?? maeObjective(model, twice, masks, false);
     graph.backward(loss);
     graph.output(loss, ...(lcmae ? [lcmae.align, lcmae.centre] : []));
     const program = await graph.compile();

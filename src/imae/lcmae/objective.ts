@@ -1,7 +1,7 @@
 import type { BlockOptions } from '../../nn/layers';
 import { alignment, type Alignment } from '../../ops/alignment';
 import { weightedSum } from '../../ops/weightedSum';
-import type { Graph } from '../../tensor/graph';
+
 import type { Tensor } from '../../tensor/tensor';
 import type { Masks } from '../model/mae';
 import { pixelLoss, reconstruct, type Losses, type Model, type Outputs } from '../model/objective';
@@ -27,19 +27,18 @@ export interface LcmaeWeights {
  * @param masks of 2B samples
  */
 export function lcmaeObjective(
-  graph: Graph,
   model: Model,
   twice: Tensor,
   masks: Masks,
   { mu, normPix, share = 1, blocks = {} }: LcmaeWeights,
 ): Outputs & Losses & Alignment {
-  const outputs = reconstruct(graph, model, twice, masks, blocks);
+  const outputs = reconstruct(model, twice, masks, blocks);
   const { prediction } = outputs;
-  const pixel = pixelLoss(graph, model, prediction, twice, masks, normPix);
+  const pixel = pixelLoss(model, prediction, twice, masks, normPix);
   const { idsRestore, keep } = masks;
   const { patch } = model.size;
-  const aligned = alignment(graph, { prediction, images: twice, idsRestore, keep, patch, normPix });
-  const loss = weightedSum(graph, [
+  const aligned = alignment({ prediction, images: twice, idsRestore, keep, patch, normPix });
+  const loss = weightedSum([
     { values: pixel, weights: [share] },
     { values: aligned.align, weights: [mu * share] },
   ]);

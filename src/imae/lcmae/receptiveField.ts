@@ -80,8 +80,8 @@ export class FieldFinder {
   static async create(engine: Engine, { size, parameters }: Model, keep: number): Promise<FieldFinder> {
     const graph = new Graph(engine);
     const { images, masks } = maskedInputs(graph, size, keep, true);
-    const latent = encode(graph, parameters, size, images, masks);
-    const prediction = decode(graph, parameters, size, disentangle(graph, parameters, 1, latent), masks);
+    const latent = encode(parameters, size, images, masks);
+    const prediction = decode(parameters, size, disentangle(parameters, 1, latent), masks);
     const seed = graph.input('seed', prediction.shape);
     graph.backward(prediction, seed);
     const gradient = graph.gradientOf(images);
@@ -175,9 +175,9 @@ export class SightLimiter {
     const { images, masks } = maskedInputs(graph, size, keep);
     const encoderKeys = graph.input('visible keys', [BATCH, 1 + keep], 'u32');
     const decoderKeys = graph.input('keys', [BATCH, 1 + patchCount(size)], 'u32');
-    const latent = encode(graph, parameters, size, images, masks, { keyMask: encoderKeys });
-    const z = disentangle(graph, parameters, 1, latent);
-    const prediction = decode(graph, parameters, size, z, masks, { keyMask: decoderKeys });
+    const latent = encode(parameters, size, images, masks, { keyMask: encoderKeys });
+    const z = disentangle(parameters, 1, latent);
+    const prediction = decode(parameters, size, z, masks, { keyMask: decoderKeys });
     graph.output(prediction);
     const tensors = { images, idsShuffle: masks.idsShuffle, encoderKeys, decoderKeys, prediction };
     return new SightLimiter(size, keep, await graph.compile(), tensors);

@@ -29,7 +29,7 @@ export class WindowedEncoder {
     const tokens = 1 + patchCount(size);
     const images = graph.input('images', [BATCH, size.channels, size.image, size.image]);
     const bias = graph.input('window', [1, 1, tokens, tokens]);
-    const latent = encode(graph, parameters, size, images, undefined, { bias });
+    const latent = encode(parameters, size, images, undefined, { bias });
     graph.output(latent);
     return new WindowedEncoder(await graph.compile(), { images, bias, latent }, patchCount(size));
   }

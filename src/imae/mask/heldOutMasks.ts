@@ -56,8 +56,8 @@ export class DrawnMasks implements HeldOutMasks {
     const second = graph.input('second', [batch], 'u32');
     const alpha = graph.input('alpha', [batch]);
     const counter = graph.input('mask counter', [5], 'u32');
-    const { mixed } = mixture(graph, view(graph, first), view(graph, second), alpha);
-    const { idsShuffle } = recordMasks(graph, config, { kind, seen: mixed, counter, teacher });
+    const { mixed } = mixture(view(graph, first), view(graph, second), alpha);
+    const { idsShuffle } = recordMasks(config, { kind, seen: mixed, counter, teacher });
     graph.output(idsShuffle);
     return new DrawnMasks(
       await graph.compile(),

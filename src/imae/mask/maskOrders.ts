@@ -31,7 +31,7 @@ export class MaskOrders {
     const graph = new Graph(engine);
     const images = graph.input('images', [BATCH, size.channels, size.image, size.image]);
     const counter = graph.input('mask counter', [5], 'u32');
-    const { idsShuffle } = recordMasks(graph, { model: size, masking: { maskRatio } }, { kind, seen: images, counter });
+    const { idsShuffle } = recordMasks({ model: size, masking: { maskRatio } }, { kind, seen: images, counter });
     graph.output(idsShuffle);
     return new MaskOrders(await graph.compile(), { images, counter, idsShuffle }, patchCount(size));
   }

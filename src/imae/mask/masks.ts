@@ -1,5 +1,4 @@
 import { classAttention, drawMasks, patchVariance, type MaskChoice, type PatchMasks } from '../../ops/mask';
-import type { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches, type Config, type ModelSize, type Phase } from '../config/config';
 import { classQkv } from '../model/mae';
@@ -35,24 +34,24 @@ export interface MaskedBy {
 }
 
 /** Records masks for what a model of the configuration is shown. */
-export function recordMasks(graph: Graph, { model, masking }: MaskedBy, source: MaskSource): PatchMasks {
+export function recordMasks({ model, masking }: MaskedBy, source: MaskSource): PatchMasks {
   const { seen, counter } = source;
   const keep = visiblePatches(model, masking.maskRatio);
-  return drawMasks(graph, {
+  return drawMasks({
     batch: seen.shape[0] ?? 0,
     length: patchCount(model),
     keep,
     counter,
-    choice: choose(graph, model.patch, source),
+    choice: choose(model.patch, source),
   });
 }
 
-function choose(graph: Graph, patch: number, { kind, seen, teacher }: MaskSource): MaskChoice {
-  if (kind === 'variance') return { logWeights: patchVariance(graph, seen, patch) };
+function choose(patch: number, { kind, seen, teacher }: MaskSource): MaskChoice {
+  if (kind === 'variance') return { logWeights: patchVariance(seen, patch) };
   if (kind !== 'attention') return kind;
   if (!teacher) throw new Error('Masks by attention need a teacher.'); // the configuration was checked
   return {
-    logWeights: classAttention(graph, classQkv(graph, teacher.parameters, teacher.size, seen), teacher.size.heads),
+    logWeights: classAttention(classQkv(teacher.parameters, teacher.size, seen), teacher.size.heads),
   };
 }
 

@@ -15,7 +15,6 @@ import type { PathScales } from '../../ops/dropPath';
 import { linear } from '../../ops/linear';
 import { patchify } from '../../ops/patchify';
 import { restoreTokens, visibleTokens } from '../../ops/tokens';
-import type { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type EncoderSize, type ModelSize } from '../config/config';
 
@@ -88,57 +87,54 @@ export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
  * @returns [B, 1 + K, D], the class token first
  */
 export function encode(
-  graph: Graph,
   parameters: Parameters,
   size: EncoderSize,
   images: Tensor,
   masks?: Masks,
   options: EncodeOptions = {},
 ): Tensor {
-  return layerNormLayer(graph, parameters, 'norm', encodeTokens(graph, parameters, size, images, masks, options));
+  return layerNormLayer(parameters, 'norm', encodeTokens(parameters, size, images, masks, options));
 }
 
 /** The same without the final norm, which a classifier of the patches' mean does without. */
 export function encodeTokens(
-  graph: Graph,
   parameters: Parameters,
   size: EncoderSize,
   images: Tensor,
   masks?: Masks,
   { dropPaths, ...options }: EncodeOptions = {},
 ): Tensor {
-  let x = embed(graph, parameters, size, images, masks);
+  let x = embed(parameters, size, images, masks);
   for (const index of range(size.depth)) {
     const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
     const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
-    x = block(graph, parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+    x = block(parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
   }
   return x;
 }
 
 /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
-export function classQkv(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor): Tensor {
+export function classQkv(parameters: Parameters, size: EncoderSize, images: Tensor): Tensor {
   const last = `blocks.${size.depth - 1}`;
-  let x = embed(graph, parameters, size, images);
-  for (const index of range(size.depth - 1)) x = block(graph, parameters, `blocks.${index}`, x, size.heads);
-  return linearLayer(graph, parameters, `${last}.attn.qkv`, layerNormLayer(graph, parameters, `${last}.norm1`, x));
+  let x = embed(parameters, size, images);
+  for (const index of range(size.depth - 1)) x = block(parameters, `blocks.${index}`, x, size.heads);
+  return linearLayer(parameters, `${last}.attn.qkv`, layerNormLayer(parameters, `${last}.norm1`, x));
 }
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
-function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
-  const patches = patchify(graph, images, {
+function embed(parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
+  const patches = patchify(images, {
     patch: size.patch,
     order: 'channelsFirst',
     ...(masks ? { visible: masks } : {}),
   });
   const weight = parameters.get('patch_embed.proj.weight');
   const embedded = linear(
-    graph,
     patches,
     weight.reshape([size.dim, size.channels * size.patch * size.patch]),
     parameters.get('patch_embed.proj.bias'),
   );
-  return visibleTokens(graph, {
+  return visibleTokens({
     patches: embedded,
     classToken: parameters.get('cls_token'),
     positions: parameters.get('pos_embed'),
@@ -147,11 +143,8 @@ function embed(graph: Graph, parameters: Parameters, size: EncoderSize, images: 
 }
 
 /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
-export function disentangle(graph: Graph, parameters: Parameters, branches: Branches, latent: Tensor): Tensor {
-  return concat(
-    graph,
-    branchNames(branches).map((name) => linearLayer(graph, parameters, name, latent)),
-  );
+export function disentangle(parameters: Parameters, branches: Branches, latent: Tensor): Tensor {
+  return concat(branchNames(branches).map((name) => linearLayer(parameters, name, latent)));
 }
 
 /**
@@ -161,23 +154,22 @@ export function disentangle(graph: Graph, parameters: Parameters, branches: Bran
  * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
  */
 export function decode(
-  graph: Graph,
   parameters: Parameters,
   size: ModelSize,
   z: Tensor,
   masks: Masks,
   options: BlockOptions = {},
 ): Tensor {
-  let x = restoreTokens(graph, {
+  let x = restoreTokens({
     tokens: z,
     maskToken: parameters.get('mask_token'),
     positions: parameters.get('decoder_pos_embed'),
     idsRestore: masks.idsRestore,
   });
   for (const index of range(size.decoderDepth)) {
-    x = block(graph, parameters, `decoder_blocks.${index}`, x, size.decoderHeads, options);
+    x = block(parameters, `decoder_blocks.${index}`, x, size.decoderHeads, options);
   }
-  return linearLayer(graph, parameters, 'decoder_pred', layerNormLayer(graph, parameters, 'decoder_norm', x));
+  return linearLayer(parameters, 'decoder_pred', layerNormLayer(parameters, 'decoder_norm', x));
 }
 
 function range(count: number): number[] {

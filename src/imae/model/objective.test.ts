@@ -82,9 +82,9 @@ describe('objectives', () => {
   async function evaluate(
     models: readonly Model[],
     objective: (
-      graph: Graph,
       image: (name: string, data: Float32Array) => Tensor,
       masks: Masks,
+      graph: Graph,
     ) => Outputs & Losses & { teacherZ?: Tensor },
     batch = BATCH,
   ): Promise<Result> {
@@ -98,10 +98,10 @@ describe('objectives', () => {
       'u32',
       Uint32Array.from(orders.flatMap((order) => [...order])),
     );
-    const masks = { idsShuffle, idsRestore: invertPermutation(graph, idsShuffle), keep: KEEP };
+    const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep: KEEP };
     const image = (name: string, data: Float32Array): Tensor =>
       graph.input(name, [batch, 3, SIZE.image, SIZE.image], 'f32', data);
-    const { loss, pixel, distill, z, teacherZ, prediction, latent } = objective(graph, image, masks);
+    const { loss, pixel, distill, z, teacherZ, prediction, latent } = objective(image, masks, graph);
     graph.backward(loss);
     const tensors = { loss, pixel, distill, z, teacherZ, prediction, latent };
     for (const tensor of Object.values(tensors)) if (tensor) graph.output(tensor);
@@ -150,13 +150,13 @@ describe('objectives', () => {
     const teacher = withTeacher ? makeModel(1, { frozen: true, seed: teacherSeed }) : undefined;
     return evaluate(
       [student, ...(teacher ? [teacher] : [])],
-      (graph, image, masks) => {
+      (image, masks, graph) => {
         const pair = {
           image1: image('image1', images[0]),
           image2: image('image2', images[1]),
           alpha: graph.input('alpha', [alpha.length], 'f32', Float32Array.from(alpha)),
         };
-        return imaeObjective(graph, student, teacher, pair, masks, { lambda: [1, 1], normPix: false, ...weights });
+        return imaeObjective(student, teacher, pair, masks, { lambda: [1, 1], normPix: false, ...weights });
       },
       batch,
     );
@@ -164,9 +164,7 @@ describe('objectives', () => {
 
   function mae(images: Float32Array): Promise<Result> {
     const model = makeModel(1);
-    return evaluate([model], (graph, image, masks) =>
-      maeObjective(graph, model, image('images', images), masks, false),
-    );
+    return evaluate([model], (image, masks) => maeObjective(model, image('images', images), masks, false));
   }
 
   const half = (values: Float32Array, branch: number): Float32Array =>

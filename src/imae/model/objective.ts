@@ -5,7 +5,7 @@ import { latentMse } from '../../ops/latentMse';
 import { maskedMse } from '../../ops/maskedMse';
 import { mixture } from '../../ops/mixture';
 import { weightedSum } from '../../ops/weightedSum';
-import type { Graph } from '../../tensor/graph';
+
 import type { Tensor } from '../../tensor/tensor';
 import { decode, disentangle, encode, type Branches, type Masks } from './mae';
 import type { ModelSize } from '../config/config';
@@ -37,17 +37,11 @@ export interface Losses {
 }
 
 /** Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder. */
-export function reconstruct(
-  graph: Graph,
-  model: Model,
-  images: Tensor,
-  masks: Masks,
-  options: BlockOptions = {},
-): Outputs {
+export function reconstruct(model: Model, images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
   const { size, branches, parameters } = model;
-  const latent = encode(graph, parameters, size, images, masks, options);
-  const z = disentangle(graph, parameters, branches, latent);
-  const prediction = decode(graph, parameters, size, z, masks, options);
+  const latent = encode(parameters, size, images, masks, options);
+  const z = disentangle(parameters, branches, latent);
+  const prediction = decode(parameters, size, z, masks, options);
   return { latent, z, prediction };
 }
 
@@ -57,7 +51,6 @@ export function reconstruct(
  * @param share of this batch in the loss, where it is one of several micro-batches
  */
 export function maeObjective(
-  graph: Graph,
   model: Model,
   images: Tensor,
   masks: Masks,
@@ -65,9 +58,9 @@ export function maeObjective(
   share = 1,
   options: BlockOptions = {},
 ): Outputs & Losses {
-  const outputs = reconstruct(graph, model, images, masks, options);
-  const pixel = pixelLoss(graph, model, outputs.prediction, images, masks, normPix);
-  return { ...outputs, pixel, loss: weightedSum(graph, [{ values: pixel, weights: [share] }]) };
+  const outputs = reconstruct(model, images, masks, options);
+  const pixel = pixelLoss(model, outputs.prediction, images, masks, normPix);
+  return { ...outputs, pixel, loss: weightedSum([{ values: pixel, weights: [share] }]) };
 }
 
 export interface ImaeBatch {
@@ -99,7 +92,6 @@ export interface ImaeWeights {
  * @param given the masks, or how to draw them for the mixture
  */
 export function imaeObjective(
-  graph: Graph,
   student: Model,
   teacher: Model | undefined,
   batch: ImaeBatch,
@@ -107,19 +99,19 @@ export function imaeObjective(
   { lambda, normPix, share = 1, teacherInput = 'clean', blocks = {} }: ImaeWeights,
 ): Outputs & Losses & { readonly teacherZ?: Tensor } {
   const { branches } = student;
-  const { mixed, targets } = mixture(graph, batch.image1, batch.image2, batch.alpha, branches);
+  const { mixed, targets } = mixture(batch.image1, batch.image2, batch.alpha, branches);
   const masks = typeof given === 'function' ? given(mixed) : given;
-  const outputs = reconstruct(graph, student, mixed, masks, blocks);
-  const pixel = pixelLoss(graph, student, outputs.prediction, targets, masks, normPix);
+  const outputs = reconstruct(student, mixed, masks, blocks);
+  const pixel = pixelLoss(student, outputs.prediction, targets, masks, normPix);
   const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
-  if (!teacher) return { ...outputs, pixel, loss: weightedSum(graph, [pixelTerm]) };
+  if (!teacher) return { ...outputs, pixel, loss: weightedSum([pixelTerm]) };
 
   const isMixed = teacherInput === 'mixed';
-  const teacherLatent = encode(graph, teacher.parameters, teacher.size, isMixed ? mixed : targets, masks);
-  const seen = disentangle(graph, teacher.parameters, 1, teacherLatent);
-  const teacherZ = isMixed && branches === 2 ? concat(graph, [seen, seen]) : seen;
-  const distill = latentMse(graph, outputs.z, teacherZ, branches);
-  const loss = weightedSum(graph, [
+  const teacherLatent = encode(teacher.parameters, teacher.size, isMixed ? mixed : targets, masks);
+  const seen = disentangle(teacher.parameters, 1, teacherLatent);
+  const teacherZ = isMixed && branches === 2 ? concat([seen, seen]) : seen;
+  const distill = latentMse(outputs.z, teacherZ, branches);
+  const loss = weightedSum([
     pixelTerm,
     { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) },
   ]);
@@ -128,12 +120,11 @@ export function imaeObjective(
 
 /** `maskedMse` of a model's predictions. */
 export function pixelLoss(
-  graph: Graph,
   { size }: Model,
   prediction: Tensor,
   images: Tensor,
   { idsRestore, keep }: Masks,
   normPix: boolean,
 ): Tensor {
-  return maskedMse(graph, { prediction, images, idsRestore, keep, patch: size.patch, normPix });
+  return maskedMse({ prediction, images, idsRestore, keep, patch: size.patch, normPix });
 }

@@ -237,17 +237,17 @@ function recordCase(
 ): Recorded {
   const graph = new Graph(engine);
   const idsShuffle = graph.input('ids_shuffle', [batch, length], 'u32', order);
-  const idsRestore = invertPermutation(graph, idsShuffle);
+  const idsRestore = invertPermutation(idsShuffle);
   const masks: Masks = { idsShuffle, idsRestore, keep };
   const [image1, image2] = images.map((image, i) => graph.input(`image${i + 1}`, imageShape, 'f32', image)) as [
     Tensor,
     Tensor,
   ];
   let outputs: Recorded['outputs'];
-  if (kind === 'mae') outputs = maeObjective(graph, student, image1, masks, normPix);
+  if (kind === 'mae') outputs = maeObjective(student, image1, masks, normPix);
   else {
     const pair = { image1, image2, alpha: graph.input('alpha', [alpha.length], 'f32', alpha) };
-    outputs = imaeObjective(graph, student, teacher, pair, masks, { lambda: [lambda, lambda], normPix });
+    outputs = imaeObjective(student, teacher, pair, masks, { lambda: [lambda, lambda], normPix });
   }
   graph.backward(outputs.loss);
   return { graph, outputs, idsRestore };

@@ -78,9 +78,9 @@ async function run(engine: Engine, keep: number, how: 'gathered' | 'masked' | 'u
       'u32',
       Uint32Array.from(ORDERS.flatMap((order) => [...order])),
     );
-    latent = encode(graph, parameters, SIZE, images, {
+    latent = encode(parameters, SIZE, images, {
       idsShuffle,
-      idsRestore: invertPermutation(graph, idsShuffle),
+      idsRestore: invertPermutation(idsShuffle),
       keep,
     });
   } else {
@@ -93,7 +93,7 @@ async function run(engine: Engine, keep: number, how: 'gathered' | 'masked' | 'u
         seed.set(weights.subarray(from, from + dim), (sample * (1 + LENGTH) + row) * dim);
       }
     }
-    latent = encode(graph, parameters, SIZE, images, undefined, {
+    latent = encode(parameters, SIZE, images, undefined, {
       keyMask: graph.input('key mask', [BATCH, 1 + LENGTH], 'u32', mask),
     });
   }

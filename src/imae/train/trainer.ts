@@ -396,10 +396,9 @@ export function recordStep(
     const { mean, std } = normalisation(config, set);
     const whole = config.data.crop === null && !config.data.flip;
     const inputs = { chunks: images.chunks, indices, crops, whole, mean, std, size: config.model.image };
-    return { indices, crops, images: augment(graph, inputs) };
+    return { indices, crops, images: augment(inputs) };
   };
-  const masksOf = (seen: Tensor): Masks =>
-    recordMasks(graph, config, { kind: maskOf(config, phase), seen, counter, teacher });
+  const masksOf = (seen: Tensor): Masks => recordMasks(config, { kind: maskOf(config, phase), seen, counter, teacher });
   const first = view('first');
   let inputs: BatchInputs = { first };
   const { normPix } = config.model;
@@ -412,7 +411,7 @@ export function recordStep(
     const { subordinate, dominant } = distillationWeights(config);
     const pair = { image1: first.images, image2: second.images, alpha };
     const { teacherInput } = config.imae;
-    losses = imaeObjective(graph, model, teacher, pair, masksOf, {
+    losses = imaeObjective(model, teacher, pair, masksOf, {
       lambda: [subordinate, dominant],
       normPix,
       share,
@@ -420,10 +419,10 @@ export function recordStep(
       blocks,
     });
   } else if (phase === 'lcmae') {
-    const twice = concat(graph, [first.images, first.images]);
-    losses = lcmaeObjective(graph, model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
+    const twice = concat([first.images, first.images]);
+    losses = lcmaeObjective(model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
   } else {
-    losses = maeObjective(graph, model, first.images, masksOf(first.images), normPix, share, blocks);
+    losses = maeObjective(model, first.images, masksOf(first.images), normPix, share, blocks);
   }
   graph.backward(losses.loss, optimizer.scaling?.scale);
   const names = partNames(paired, model.branches, losses);
@@ -435,13 +434,13 @@ export function recordStep(
   const update = several ? new Graph(engine) : graph;
   const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
   if (sums) {
-    addInPlace(graph, sums, concat(graph, measured), true);
+    addInPlace(graph, sums, concat(measured), true);
     measured = [sums];
   }
   const hyper = optimizer.hyperInput(update);
   const norm = gradientNorm(update, model.parameters.arenas, settings.clipNorm, optimizer.scaling);
   optimizer.record(update, hyper, norm);
-  const metrics = concat(update, [...measured, norm]);
+  const metrics = concat([...measured, norm]);
   update.output(metrics);
   const added = [
     ...model.parameters.arenas.map(({ gradients }) => gradients),
