@@ -1,3 +1,4 @@
+import { moduleOf } from '../kernels-test/moduleOf';
 import { adamwStep } from '../kernels-test/adamw.reference';
 import { random, zeros } from '../kernels-test/allclose';
 import { Parameters } from '../src/nn/parameters';
@@ -25,9 +26,11 @@ function adamwCase(count: number): BenchCase {
     state?.optimizer.dispose();
     state?.parameters.dispose();
     const { engine } = graph;
-    const parameters = new Parameters(engine, 'model', [
-      { name: 'weight', shape, initialize: () => new Float32Array(count) },
-    ]);
+    const parameters = new Parameters(
+      engine,
+      'model',
+      moduleOf([{ name: 'weight', shape, initialize: () => new Float32Array(count) }]),
+    );
     for (const { gradients, size } of parameters.arenas) {
       engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
     }

@@ -1,3 +1,4 @@
+import { moduleOf } from '../kernels-test/moduleOf';
 import { random } from '../kernels-test/allclose';
 import { larsStep } from '../kernels-test/lars.reference';
 import { Slice } from '../src/gpu/storage';
@@ -24,9 +25,11 @@ function larsCase(classes: number, dim: number): BenchCase {
     state?.optimizer.dispose();
     state?.parameters.dispose();
     const { engine } = graph;
-    const parameters = new Parameters(engine, 'probe', [
-      { name: 'weight', shape, initialize: () => Float32Array.from(weight.data) },
-    ]);
+    const parameters = new Parameters(
+      engine,
+      'probe',
+      moduleOf([{ name: 'weight', shape, initialize: () => Float32Array.from(weight.data) }]),
+    );
     parameters.write('weight', Float32Array.from(weight.data));
     for (const { gradients, size } of parameters.arenas) {
       engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));

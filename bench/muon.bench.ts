@@ -1,3 +1,4 @@
+import { moduleOf } from '../kernels-test/moduleOf';
 import { random } from '../kernels-test/allclose';
 import { muonStep } from '../kernels-test/muon.reference';
 import type { Slice } from '../src/gpu/storage';
@@ -33,7 +34,7 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
       shape,
       initialize: () => Float32Array.from(data),
     }));
-    const parameters = new Parameters(engine, 'model', specs);
+    const parameters = new Parameters(engine, 'model', moduleOf(specs));
     parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
     for (const { members } of parameters.arenas) {
       for (const { name, grad } of members)

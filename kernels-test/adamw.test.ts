@@ -1,4 +1,5 @@
-import { Parameters, type ParameterSpec } from '../src/nn/parameters';
+import { moduleOf, type ParameterSpec } from './moduleOf';
+import { Parameters } from '../src/nn/parameters';
 import { AdamW } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
 import { LossScaling } from '../src/optim/lossScaling';
@@ -31,7 +32,7 @@ async function halfModel(engine: Engine): Promise<{
   readonly step: (gradient: (p: number) => Float32Array) => Promise<ArrayLike<number>>;
   readonly dispose: () => void;
 }> {
-  const parameters = new Parameters(engine, 'test', specs(SHAPES), { precision: 'f16' });
+  const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)), { precision: 'f16' });
   const optimizer = new AdamW(engine, parameters, OPTIONS, new LossScaling(engine, 3, 8));
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
@@ -138,7 +139,9 @@ const halfTests: readonly KernelTest[] = [
       if (!engine.hasHalf) return;
       const moved: ReadonlyMap<string, Float32Array>[] = [];
       for (const scaled of [true, false]) {
-        const parameters = new Parameters(engine, 'test', specs(SHAPES), { precision: scaled ? 'f16' : 'f32' });
+        const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)), {
+          precision: scaled ? 'f16' : 'f32',
+        });
         const optimizer = new AdamW(engine, parameters, OPTIONS, scaled ? new LossScaling(engine) : undefined);
         parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
         const graph = new Graph(engine);
@@ -174,7 +177,7 @@ export default suite('adamw', [
         decayed: name === 'p4',
       });
       const gradients = SHAPES.map((shape, p) => random(shape, 100 + p).data);
-      const parameters = new Parameters(engine, 'test', specs(SHAPES));
+      const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)));
       const optimizer = new AdamW(engine, parameters, { ...OPTIONS, group });
       parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
       const graph = new Graph(engine);
@@ -201,7 +204,7 @@ export default suite('adamw', [
   ...[0, 0.5].map((limit) => ({
     name: `${RATES.length} steps, clip norm ${limit || 'off'}`,
     run: async (engine: Engine) => {
-      const parameters = new Parameters(engine, 'test', specs(SHAPES));
+      const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)));
       const optimizer = new AdamW(engine, parameters, OPTIONS);
       parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
       const reference: AdamWReference[] = SHAPES.map((shape, index) => ({

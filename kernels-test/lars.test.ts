@@ -1,8 +1,8 @@
+import { moduleOf, type ParameterSpec } from './moduleOf';
 import type { Engine } from '../src/gpu/engine';
 import type { Slice } from '../src/gpu/storage';
 import { constant, zeros } from '../src/nn/initializers';
-import { linearSpecs } from '../src/nn/layers';
-import { Parameters, type ParameterSpec } from '../src/nn/parameters';
+import { Parameters } from '../src/nn/parameters';
 import { batchNorm } from '../src/ops/batchNorm';
 import { crossEntropy } from '../src/ops/crossEntropy';
 import { linear } from '../src/ops/linear';
@@ -34,7 +34,7 @@ export default suite('lars', [
     name: `${RATES.length} steps, weight decay ${weightDecay}`,
     run: async (engine: Engine) => {
       const options = { ...LARS_DEFAULTS, weightDecay };
-      const parameters = new Parameters(engine, 'test', specs);
+      const parameters = new Parameters(engine, 'test', moduleOf(specs));
       const optimizer = new Lars(engine, parameters, options);
       parameters.initialize(source);
       const reference: LarsReference[] = SHAPES.map((shape, index) => ({
@@ -77,7 +77,10 @@ export default suite('lars', [
       const parameters = new Parameters(
         engine,
         'probe',
-        linearSpecs('head', 3, 2).map((spec) => ({ ...spec, initialize: zeros })),
+        moduleOf([
+          { name: 'head.weight', shape: [2, 3], initialize: zeros },
+          { name: 'head.bias', shape: [2], initialize: zeros },
+        ]),
       );
       parameters.write('head.weight', Float32Array.from(weight));
       parameters.write('head.bias', Float32Array.from(bias));

@@ -1,6 +1,7 @@
+import { moduleOf, type ParameterSpec } from './moduleOf';
 import type { Engine } from '../src/gpu/engine';
 import type { Slice } from '../src/gpu/storage';
-import { Parameters, type ParameterSpec } from '../src/nn/parameters';
+import { Parameters } from '../src/nn/parameters';
 import { AdamW, isDecayed } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
 import { LossScaling } from '../src/optim/lossScaling';
@@ -41,7 +42,7 @@ async function trained(engine: Engine, limit: number, precision: Precision = 'f3
     shape,
     initialize: () => Float32Array.from(start(index)),
   }));
-  const parameters = new Parameters(engine, 'test', specs, { precision });
+  const parameters = new Parameters(engine, 'test', moduleOf(specs), { precision });
   const optimizer = new AdamW(
     engine,
     parameters,

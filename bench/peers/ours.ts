@@ -1,7 +1,9 @@
+import { moduleOf } from '../../kernels-test/moduleOf';
 import type { Reference, References } from '../../kernels-test/allclose';
 import type { Engine } from '../../src/gpu/engine';
 import { Slice } from '../../src/gpu/storage';
-import { block, blockSpecs } from '../../src/nn/layers';
+import { Block } from '../../src/nn/layers';
+import { Module } from '../../src/nn/module';
 import { Parameters } from '../../src/nn/parameters';
 import { attention } from '../../src/ops/attention';
 import { latentMse } from '../../src/ops/latentMse';
@@ -154,7 +156,7 @@ function arrange(work: Operation, inputs: References): Arrangement {
 async function prepareAdamw(engine: Engine, { count }: AdamwWork, inputs: References): Promise<PreparedWork> {
   const { weight, gradient } = inputs as { weight: Reference; gradient: Reference };
   const specs = [{ name: 'weight', shape: weight.shape, initialize: () => new Float32Array(count) }];
-  const parameters = new Parameters(engine, 'peers', specs);
+  const parameters = new Parameters(engine, 'peers', moduleOf(specs));
   parameters.write('weight', Float32Array.from(weight.data));
   for (const { gradients, size } of parameters.arenas)
     engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
@@ -180,13 +182,18 @@ async function prepareAdamw(engine: Engine, { count }: AdamwWork, inputs: Refere
   };
 }
 
+class Blocks extends Module {
+  readonly blocks: readonly Block[];
+
+  constructor(depth: number, dim: number, heads: number) {
+    super();
+    this.blocks = Array.from({ length: depth }, () => new Block(dim, heads));
+  }
+}
+
 async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inputs: References): Promise<PreparedWork> {
-  const names = Array.from({ length: depth }, (_, index) => `blocks.${index}`);
-  const parameters = new Parameters(
-    engine,
-    'peers',
-    names.flatMap((name) => blockSpecs(name, dim)),
-  );
+  const net = new Blocks(depth, dim, heads);
+  const parameters = new Parameters(engine, 'peers', net);
   for (const name of weightNames(inputs)) parameters.write(name, Float32Array.from((inputs[name] as Reference).data));
   const optimizer = new AdamW(engine, parameters, ADAMW);
   const graph = new Graph(engine);
@@ -194,8 +201,7 @@ async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inpu
     const { shape, data } = inputs[name] as Reference;
     return graph.input(name, shape, 'f32', Float32Array.from(data));
   };
-  let x = fixed('x');
-  for (const name of names) x = block(parameters, name, x, heads);
+  const x = net.blocks.reduce((given, block) => block.forward(given), fixed('x'));
   const loss = latentMse(x, fixed('target'), 1);
   graph.backward(loss);
   const hyper = optimizer.hyperInput(graph);

@@ -7,7 +7,7 @@ import { UserError } from '../common/userError';
 import { assertTeacherFits } from '../imae/checkpoint/checkpoint';
 import { teacherSize, type Config } from '../imae/config/config';
 import { describeLoad, reportLoad } from '../imae/checkpoint/loadReport';
-import { maeSpecs } from '../imae/model/mae';
+import { maeParameters } from '../imae/model/mae';
 import type { NamedFile } from '../imae/train/run';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/train/trainingData';
 import { readNamed } from '../runs/folderStore';
@@ -116,5 +116,5 @@ export function readTeacher(config: Config): NamedFile | undefined {
 
 /** What became of the tensors of a teacher's file. */
 export function describeTeacher(config: Config, { name, file }: NamedFile): string {
-  return `${name}: ${describeLoad(reportLoad(file, maeSpecs(teacherSize(config), 1)))}`;
+  return `${name}: ${describeLoad(reportLoad(file, maeParameters(teacherSize(config), 1)))}`;
 }

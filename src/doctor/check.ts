@@ -1,3 +1,4 @@
+import { moduleOf } from '../../kernels-test/moduleOf';
 import { adamwStep } from '../../kernels-test/adamw.reference';
 import * as attentionReference from '../../kernels-test/attention.reference';
 import { random, type Reference } from '../../kernels-test/allclose';
@@ -72,7 +73,7 @@ async function runStep(
     shape,
     initialize: () => Float32Array.from(data),
   }));
-  const parameters = new Parameters(engine, 'check', specs);
+  const parameters = new Parameters(engine, 'check', moduleOf(specs));
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   const optimizer = new AdamW(engine, parameters, OPTIONS);
   const of = (name: Name): ReturnType<Parameters['get']> => parameters.get(name);

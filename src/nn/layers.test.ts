@@ -4,8 +4,9 @@ import type { Engine } from '../gpu/engine';
 import { testEngine } from '../testing/testEngine';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { block, blockSpecs, linearLayer, linearSpecs } from './layers';
-import { Parameters, type ParameterSpec } from './parameters';
+import { Block, Linear } from './layers';
+import { Module } from './module';
+import { Parameters } from './parameters';
 
 const BATCH = 2;
 const TOKENS = 5;
@@ -29,18 +30,18 @@ describe('layers', () => {
 
   /** Runs a layer with random parameters, but for those that `change` sets. */
   async function run(
-    specs: readonly ParameterSpec[],
-    layer: (parameters: Parameters, x: Tensor) => Tensor,
+    layer: Module,
+    forward: (x: Tensor) => Tensor,
     x: Float32Array,
     change: (parameters: Parameters) => void = () => undefined,
   ): Promise<Float32Array> {
-    const parameters = new Parameters(engine, 'layer', specs);
+    const parameters = new Parameters(engine, 'layer', layer);
     for (const [index, [name, { shape }]] of parameters.entries.entries()) {
       parameters.write(name, Float32Array.from(random(shape, 10 + index).data));
     }
     change(parameters);
     const graph = new Graph(engine);
-    const y = layer(parameters, graph.input('x', [BATCH, TOKENS, DIM], 'f32', x));
+    const y = forward(graph.input('x', [BATCH, TOKENS, DIM], 'f32', x));
     graph.output(y);
     const program = await graph.compile();
     program.run();
@@ -50,8 +51,10 @@ describe('layers', () => {
     return values;
   }
 
-  const runBlock = (x: Float32Array, change?: (parameters: Parameters) => void): Promise<Float32Array> =>
-    run(blockSpecs('b', DIM), (parameters, input) => block(parameters, 'b', input, HEADS), x, change);
+  const runBlock = (x: Float32Array, change?: (parameters: Parameters) => void): Promise<Float32Array> => {
+    const block = new Block(DIM, HEADS);
+    return run(block, (input) => block.forward(input), x, change);
+  };
 
   const zero = (parameters: Parameters, name: string): void =>
     parameters.write(name, new Float32Array(parameters.get(name).size));
@@ -65,7 +68,8 @@ describe('layers', () => {
     });
 
   it('a block has the parameters of a published one', () => {
-    expect(blockSpecs('blocks.3', 8).map(({ name, shape }) => `${name} ${shape.join('×')}`)).toEqual([
+    const parameters = new Block(8, 2).namedParameters('blocks.3.');
+    expect(parameters.map(({ name, shape }) => `${name} ${shape.join('×')}`)).toEqual([
       'blocks.3.norm1.weight 8',
       'blocks.3.norm1.bias 8',
       'blocks.3.attn.qkv.weight 24×8',
@@ -82,8 +86,10 @@ describe('layers', () => {
   });
 
   it('a linear layer gives x·Wᵀ + b, and adds a residual', async () => {
-    const linear = (residual: boolean): Promise<Float32Array> =>
-      run(linearSpecs('l', DIM, DIM), (parameters, x) => linearLayer(parameters, 'l', x, residual ? x : undefined), X);
+    const linear = (residual: boolean): Promise<Float32Array> => {
+      const layer = new Linear(DIM, DIM);
+      return run(layer, (x) => layer.forward(x, residual ? { residual: x } : {}), X);
+    };
     const [weight, bias] = [random([DIM, DIM], 10).data, random([DIM], 11).data];
     const expected = Float64Array.from(X, (_, i) => {
       const [row, output] = [i - (i % DIM), i % DIM];
@@ -102,7 +108,7 @@ describe('layers', () => {
   });
 
   it('a block whose two branches end in zeros is the identity, bit for bit', async () => {
-    const ends = ['b.attn.proj.weight', 'b.attn.proj.bias', 'b.mlp.fc2.weight', 'b.mlp.fc2.bias'];
+    const ends = ['attn.proj.weight', 'attn.proj.bias', 'mlp.fc2.weight', 'mlp.fc2.bias'];
     expect(await runBlock(X, (parameters) => ends.forEach((name) => zero(parameters, name)))).toEqual(X);
     // Each of the two branches moves x by itself.
     expect(await runBlock(X, (parameters) => ends.slice(0, 2).forEach((name) => zero(parameters, name)))).not.toEqual(
@@ -112,9 +118,12 @@ describe('layers', () => {
   });
 
   it('a block that computes its insides once more on the way back gives the same bits, and is watched once', async () => {
-    const specs = [...blockSpecs('b.0', DIM), ...blockSpecs('b.1', DIM)];
+    class Two extends Module {
+      readonly b = [new Block(DIM, HEADS), new Block(DIM, HEADS)];
+    }
     const both = async (recompute: boolean): Promise<{ bits: Float32Array[]; watched: number; live: number }> => {
-      const parameters = new Parameters(engine, 'blocks', specs);
+      const net = new Two();
+      const parameters = new Parameters(engine, 'blocks', net);
       for (const [index, [name, { shape }]] of parameters.entries.entries()) {
         parameters.write(name, Float32Array.from(random(shape, 10 + index).data));
       }
@@ -129,7 +138,7 @@ describe('layers', () => {
       const x = graph.input('x', [BATCH, TOKENS, DIM], 'f32', X, true);
       const watched: Tensor[] = [];
       const options = { keyMask, bias, recompute, watch: (qkv: Tensor): void => void watched.push(qkv) };
-      const y = ['b.0', 'b.1'].reduce((input, name) => block(parameters, name, input, HEADS, options), x);
+      const y = net.b.reduce((input, block) => block.forward(input, options), x);
       graph.backward(y, graph.input('d', y.shape, 'f32', Float32Array.from(random(y.shape, 4).data)));
       const outputs = [y, graph.gradientOf(x), ...watched];
       graph.output(...outputs);
@@ -146,7 +155,7 @@ describe('layers', () => {
     };
     const [kept, again] = [await both(false), await both(true)];
     expect(again.bits).toEqual(kept.bits);
-    expect([kept.watched, again.watched, kept.bits.length]).toEqual([2, 2, 2 + 2 + specs.length]);
+    expect([kept.watched, again.watched, kept.bits.length]).toEqual([2, 2, 2 + 2 + new Two().namedParameters().length]);
     expect(kept.bits.every((values) => values.some((value) => value !== 0))).toBe(true);
     expect(again.live).toBeLessThan(kept.live);
   });
@@ -172,7 +181,7 @@ describe('layers', () => {
 
   it('a block normalises what it reads: without the residual, shift and scale of a token do not matter', async () => {
     const moved = (x: Float32Array): Promise<Float32Array> =>
-      runBlock(x, (parameters) => zero(parameters, 'b.mlp.fc2.weight'));
+      runBlock(x, (parameters) => zero(parameters, 'mlp.fc2.weight'));
     // What attention adds is the same for 2x + 3; the MLP only adds its bias here.
     const scaled = X.map((value) => 2 * value + 3);
     const [a, b] = [await moved(X), await moved(scaled)];

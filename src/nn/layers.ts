@@ -5,57 +5,101 @@ import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
 import { graphOf } from '../tensor/graph';
 import type { Precision, Tensor } from '../tensor/tensor';
-import { ones, xavierUniform, zeros } from './initializers';
-import type { Parameters, ParameterSpec } from './parameters';
+import { ones, xavierUniform, zeros, type Initializer } from './initializers';
+import { Module, ModuleParameter } from './module';
 
-/*
- * The layers of a Vision Transformer. A layer is two functions over a name: one states its parameters, under the names
- * of published checkpoints, the other applies them.
- */
+/* The layers of a Vision Transformer, with the parameters of published checkpoints. */
 
 const LAYERNORM_EPS = 1e-6;
 const MLP_RATIO = 4;
 
-/** `NAME.weight` [outputs, inputs], `NAME.bias` [outputs]. */
-export function linearSpecs(name: string, inputs: number, outputs: number): ParameterSpec[] {
-  return [
-    { name: `${name}.weight`, shape: [outputs, inputs], initialize: xavierUniform },
-    { name: `${name}.bias`, shape: [outputs], initialize: zeros },
-  ];
+/** x·Wᵀ + b: `weight` [outputs, inputs], `bias` [outputs]. */
+export class Linear extends Module {
+  readonly weight: ModuleParameter;
+  readonly bias: ModuleParameter;
+
+  constructor(inputs: number, outputs: number, initialize: Initializer = xavierUniform) {
+    super();
+    this.weight = new ModuleParameter([outputs, inputs], initialize);
+    this.bias = new ModuleParameter([outputs], zeros);
+  }
+
+  /**
+   * @param x [..., inputs]
+   * @param options.residual [..., outputs], added
+   * @param options.precision of the result: f32, unless it is for attention or a product alone
+   * @returns [..., outputs]
+   */
+  forward(x: Tensor, { residual, precision }: { residual?: Tensor | undefined; precision?: Precision } = {}): Tensor {
+    return linear(x, this.weight, this.bias, residual, precision);
+  }
 }
 
-/** x·Wᵀ + b (+ residual). x [..., inputs] → [..., outputs]. */
-export function linearLayer(
-  parameters: Parameters,
-  name: string,
-  x: Tensor,
-  residual?: Tensor,
-  precision?: Precision,
-): Tensor {
-  return linear(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), residual, precision);
+/** Each row normalised over its last dimension, then scaled by `weight` [dim] and shifted by `bias` [dim]. */
+export class LayerNorm extends Module {
+  readonly weight: ModuleParameter;
+  readonly bias: ModuleParameter;
+
+  constructor(dim: number) {
+    super();
+    this.weight = new ModuleParameter([dim], ones);
+    this.bias = new ModuleParameter([dim], zeros);
+  }
+
+  /** @param x [..., dim] */
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight, this.bias, LAYERNORM_EPS);
+  }
 }
 
-export function layerNormSpecs(name: string, dim: number): ParameterSpec[] {
-  return [
-    { name: `${name}.weight`, shape: [dim], initialize: ones },
-    { name: `${name}.bias`, shape: [dim], initialize: zeros },
-  ];
+/** Multi-head self-attention without its residual: `proj`(attention(`qkv`(x))). */
+export class Attention extends Module {
+  readonly qkv: Linear;
+  readonly proj: Linear;
+
+  constructor(
+    dim: number,
+    private readonly heads: number,
+  ) {
+    super();
+    this.qkv = new Linear(dim, 3 * dim);
+    this.proj = new Linear(dim, dim);
+  }
+
+  /**
+   * @param x [B, N, dim]
+   * @param options.residual [B, N, dim], added to what comes out
+   * @param options.watch is given the packed queries, keys and values: [B, N, 3·dim]
+   */
+  forward(x: Tensor, { residual, watch, ...options }: AttentionForward = {}): Tensor {
+    const qkv = this.qkv.forward(x, { precision: graphOf('attention', x).precision });
+    watch?.(qkv);
+    return this.proj.forward(attention(qkv, this.heads, options), { residual });
+  }
 }
 
-export function layerNormLayer(parameters: Parameters, name: string, x: Tensor): Tensor {
-  return layerNorm(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), LAYERNORM_EPS);
+interface AttentionForward extends AttentionOptions {
+  readonly residual?: Tensor | undefined;
+  readonly watch?: ((qkv: Tensor) => void) | undefined;
 }
 
-/** A pre-norm transformer block: `norm1`, `attn.{qkv,proj}`, `norm2`, `mlp.{fc1,fc2}`. */
-export function blockSpecs(name: string, dim: number): ParameterSpec[] {
-  return [
-    ...layerNormSpecs(`${name}.norm1`, dim),
-    ...linearSpecs(`${name}.attn.qkv`, dim, 3 * dim),
-    ...linearSpecs(`${name}.attn.proj`, dim, dim),
-    ...layerNormSpecs(`${name}.norm2`, dim),
-    ...linearSpecs(`${name}.mlp.fc1`, dim, MLP_RATIO * dim),
-    ...linearSpecs(`${name}.mlp.fc2`, MLP_RATIO * dim, dim),
-  ];
+/** `fc2`(gelu(`fc1`(x))), of `MLP_RATIO` times the width inside. */
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(dim: number) {
+    super();
+    this.fc1 = new Linear(dim, MLP_RATIO * dim);
+    this.fc2 = new Linear(MLP_RATIO * dim, dim);
+  }
+
+  /** @param residual added to what comes out */
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    const { fc1, fc2 } = this;
+    const operands = { weight1: fc1.weight, bias1: fc1.bias, weight2: fc2.weight, bias2: fc2.bias };
+    return mlp(x, { ...operands, ...(residual ? { residual } : {}) });
+  }
 }
 
 export interface BlockOptions extends AttentionOptions {
@@ -69,39 +113,36 @@ export interface BlockOptions extends AttentionOptions {
   readonly paths?: readonly [PathScales, PathScales];
 }
 
-/**
- * x + proj(attention(qkv(norm1(x)))), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020).
- *
- * @param x [B, N, dim]
- * @param options which keys a token may attend to, who watches, what is kept, and what is left out
- */
-export function block(
-  parameters: Parameters,
-  name: string,
-  x: Tensor,
-  heads: number,
-  { watch, watchTokens, recompute = false, paths, ...options }: BlockOptions = {},
-): Tensor {
-  const graph = graphOf('block', x);
-  watchTokens?.(x);
-  let watcher = watch; // sees the forward pass only
-  const make = (): Tensor => {
-    const normed = layerNormLayer(parameters, `${name}.norm1`, x);
-    const qkv = linearLayer(parameters, `${name}.attn.qkv`, normed, undefined, graph.precision);
-    watcher?.(qkv);
-    watcher = undefined;
-    const mixed = attention(qkv, heads, options);
-    const attended = paths
-      ? dropPath(x, linearLayer(parameters, `${name}.attn.proj`, mixed), paths[0])
-      : linearLayer(parameters, `${name}.attn.proj`, mixed, x);
-    const out = mlp(layerNormLayer(parameters, `${name}.norm2`, attended), {
-      weight1: parameters.get(`${name}.mlp.fc1.weight`),
-      bias1: parameters.get(`${name}.mlp.fc1.bias`),
-      weight2: parameters.get(`${name}.mlp.fc2.weight`),
-      bias2: parameters.get(`${name}.mlp.fc2.bias`),
-      ...(paths ? {} : { residual: attended }),
-    });
-    return paths ? dropPath(attended, out, paths[1]) : out;
-  };
-  return recompute ? graph.checkpoint(name, make) : make();
+/** A pre-norm transformer block: x + attn(norm1(x)), then x + mlp(norm2(x)) (Dosovitskiy et al. 2020). */
+export class Block extends Module {
+  readonly norm1: LayerNorm;
+  readonly attn: Attention;
+  readonly norm2: LayerNorm;
+  readonly mlp: Mlp;
+
+  constructor(dim: number, heads: number) {
+    super();
+    this.norm1 = new LayerNorm(dim);
+    this.attn = new Attention(dim, heads);
+    this.norm2 = new LayerNorm(dim);
+    this.mlp = new Mlp(dim);
+  }
+
+  /**
+   * @param x [B, N, dim]
+   * @param options which keys a token may attend to, who watches, what is kept, and what is left out
+   */
+  forward(x: Tensor, { watch, watchTokens, recompute = false, paths, ...options }: BlockOptions = {}): Tensor {
+    watchTokens?.(x);
+    let watcher = watch; // sees the forward pass only
+    const make = (): Tensor => {
+      const attending = { ...options, watch: watcher, residual: paths ? undefined : x };
+      watcher = undefined;
+      const mixed = this.attn.forward(this.norm1.forward(x), attending);
+      const attended = paths ? dropPath(x, mixed, paths[0]) : mixed;
+      const normed = this.norm2.forward(attended);
+      return paths ? dropPath(attended, this.mlp.forward(normed), paths[1]) : this.mlp.forward(normed, attended);
+    };
+    return recompute ? graphOf('block', x).checkpoint('block', make) : make();
+  }
 }

@@ -4,20 +4,11 @@ import { mebibytes, type DeviceBuffer } from '../gpu/pool';
 import { Slice } from '../gpu/storage';
 import { addInPlace } from '../tensor/accumulate';
 import { Graph } from '../tensor/graph';
-import { Parameter } from '../tensor/parameter';
-import { formatShape, sizeOf, type Shape } from '../tensor/shape';
+import type { Parameter } from '../tensor/parameter';
+import { formatShape, type Shape } from '../tensor/shape';
 import { byteSize, Tensor, type Precision } from '../tensor/tensor';
-import type { Initializer, RandomSource } from './initializers';
-
-/** A parameter before it has memory. */
-export interface ParameterSpec {
-  /** As published checkpoints name it. */
-  readonly name: string;
-  readonly shape: Shape;
-  readonly initialize: Initializer;
-  /** Fixed tables are part of a checkpoint, but take no gradient. */
-  readonly fixed?: boolean;
-}
+import type { RandomSource } from './initializers';
+import type { Module, NamedParameter } from './module';
 
 /**
  * Every tensor of an arena starts at a multiple of this many bytes: what a binding's offset must be a multiple of. Where there
@@ -42,50 +33,67 @@ export interface Arena {
  */
 export class Parameters {
   readonly arenas: readonly Arena[];
-  private readonly tensors = new Map<string, Tensor>();
+  private readonly named: readonly NamedParameter[];
+  private readonly byName: ReadonlyMap<string, NamedParameter>;
   private readonly buffers: DeviceBuffer[] = [];
   /** Values that the host may write, each with its copy in f16. */
   private readonly copied: { readonly values: Tensor; readonly halves: Tensor }[] = [];
   private readonly alignment: number;
   private halvesAreOld = false;
+  private isDisposed = false;
 
   /**
    * @param label names the model in messages
+   * @param module whose parameters they are: they have memory from here on, until `dispose`
    * @param options.frozen nothing is trained
    * @param options.precision f16 keeps a copy of the weights in f16, which products of graphs of that precision read
-   * @throws EngineError `out-of-memory`, `limit-exceeded`
+   * @throws EngineError `out-of-memory`, `limit-exceeded`; `bad-program` where the module has memory already
    */
   constructor(
     private readonly engine: Engine,
     readonly label: string,
-    private readonly specs: readonly ParameterSpec[],
+    module: Module,
     private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
   ) {
     this.alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
-    const trained = options.frozen ? [] : specs.filter(({ fixed }) => !fixed);
-    const plain = options.frozen ? specs : specs.filter(({ fixed }) => fixed);
+    this.named = module.namedParameters();
+    this.byName = new Map(this.named.map((one) => [one.name, one]));
+    const taken = this.named.find(({ parameter }) => parameter.hasMemory);
+    if (taken) {
+      const what = `Parameter '${taken.name}' has memory already.`;
+      throw new EngineError(
+        'bad-program',
+        what,
+        'Make a model of its own for each allocation, or dispose of the first.',
+      );
+    }
+    const isTrained = ({ parameter }: NamedParameter): boolean => parameter.trained && !options.frozen;
+    const trained = this.named.filter(isTrained);
+    const plain = this.named.filter((one) => !isTrained(one));
     this.arenas = this.chunks(trained).map((chunk) => this.makeArena(chunk));
     for (const chunk of this.chunks(plain)) {
       const size = this.chunkBytes(chunk);
       const buffer = this.allocate(size, label);
       const halves = options.frozen ? this.copyOf(buffer, size) : undefined;
-      this.eachPlace(chunk, ({ name, shape }, offset) => {
-        const storage = new Slice(buffer, offset, byteSize(shape, 'f32'));
-        this.tensors.set(name, new Tensor(shape, 'f32', storage, false, halfAt(halves, shape, offset)));
+      this.eachPlace(chunk, ({ name, parameter }, offset) => {
+        const { shape } = parameter;
+        const half = halfAt(halves, shape, offset);
+        const values = new Slice(buffer, offset, byteSize(shape, 'f32'));
+        parameter.bind(name, { values, ...(half ? { half } : {}) });
       });
     }
   }
 
-  private chunks(specs: readonly ParameterSpec[]): ParameterSpec[][] {
+  private chunks(parameters: readonly NamedParameter[]): NamedParameter[][] {
     const limit = this.engine.device.limits.maxStorageBufferBindingSize;
-    const chunks: ParameterSpec[][] = [];
+    const chunks: NamedParameter[][] = [];
     let room = 0;
-    for (const spec of specs) {
-      const bytes = this.segmentBytes(spec);
+    for (const one of parameters) {
+      const bytes = this.segmentBytes(one);
       if (bytes > limit) {
         throw new EngineError(
           'limit-exceeded',
-          `Parameter '${spec.name}' ${formatShape(spec.shape)} takes ${mebibytes(bytes)}; this device binds ${mebibytes(limit)}.`,
+          `Parameter '${one.name}' ${formatShape(one.parameter.shape)} takes ${mebibytes(bytes)}; this device binds ${mebibytes(limit)}.`,
           'Use a narrower model.',
         );
       }
@@ -93,7 +101,7 @@ export class Parameters {
         chunks.push([]);
         room = limit;
       }
-      chunks.at(-1)?.push(spec);
+      chunks.at(-1)?.push(one);
       room -= bytes;
     }
     return chunks;
@@ -110,23 +118,18 @@ export class Parameters {
     }
   }
 
-  private makeArena(specs: readonly ParameterSpec[]): Arena {
-    const size = this.chunkBytes(specs);
+  private makeArena(parameters: readonly NamedParameter[]): Arena {
+    const size = this.chunkBytes(parameters);
     const values = this.allocate(size, 'parameters');
     const gradients = this.allocate(size, 'gradients');
     const halves = this.copyOf(values, size);
     const members: Parameter[] = [];
-    this.eachPlace(specs, ({ name, shape }, offset) => {
+    this.eachPlace(parameters, ({ name, parameter }, offset) => {
+      const { shape } = parameter;
       const bytes = byteSize(shape, 'f32');
       const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes));
-      const parameter = new Parameter(
-        name,
-        shape,
-        new Slice(values, offset, bytes),
-        gradient,
-        halfAt(halves, shape, offset),
-      );
-      this.tensors.set(name, parameter);
+      const half = halfAt(halves, shape, offset);
+      parameter.bind(name, { values: new Slice(values, offset, bytes), gradient, ...(half ? { half } : {}) });
       members.push(parameter);
     });
     return { values, gradients, ...(halves ? { halves } : {}), size, members };
@@ -155,15 +158,14 @@ export class Parameters {
 
   /** Every name with its tensor, in the order of the model. */
   get entries(): readonly (readonly [name: string, tensor: Tensor])[] {
-    return this.specs.map(({ name }) => [name, this.get(name)]);
+    return this.named.map(({ name, parameter }) => [name, parameter]);
   }
 
   /** @throws EngineError `bad-program` where the model has no such parameter */
   get(name: string): Tensor {
-    const tensor = this.tensors.get(name);
-    if (!tensor)
-      throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
-    return tensor;
+    const one = this.byName.get(name);
+    if (!one) throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
+    return one.parameter;
   }
 
   /** Sets a parameter's elements. */
@@ -182,8 +184,8 @@ export class Parameters {
 
   /** Draws every parameter anew, each from a source of its own. */
   initialize(source: (index: number) => RandomSource): void {
-    for (const [index, { name, shape, initialize }] of this.specs.entries()) {
-      this.write(name, initialize(shape, source(index)));
+    for (const [index, { name, parameter }] of this.named.entries()) {
+      this.write(name, parameter.initialize(parameter.shape, source(index)));
     }
   }
 
@@ -196,23 +198,27 @@ export class Parameters {
     return values;
   }
 
+  /** Gives the memory back; the module may be given other memory. */
   dispose(): void {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    for (const { name, parameter } of this.named) parameter.bind(name, undefined);
     for (const buffer of this.buffers) this.engine.pool.release(buffer);
   }
 
-  private segmentBytes({ shape }: ParameterSpec): number {
-    return Math.ceil((sizeOf(shape) * 4) / this.alignment) * this.alignment;
+  private segmentBytes({ parameter }: NamedParameter): number {
+    return Math.ceil((parameter.size * 4) / this.alignment) * this.alignment;
   }
 
-  private chunkBytes(specs: readonly ParameterSpec[]): number {
-    return specs.reduce((bytes, spec) => bytes + this.segmentBytes(spec), 0);
+  private chunkBytes(parameters: readonly NamedParameter[]): number {
+    return parameters.reduce((bytes, one) => bytes + this.segmentBytes(one), 0);
   }
 
-  private eachPlace(specs: readonly ParameterSpec[], visit: (spec: ParameterSpec, offset: number) => void): void {
+  private eachPlace(parameters: readonly NamedParameter[], visit: (one: NamedParameter, offset: number) => void): void {
     let offset = 0;
-    for (const spec of specs) {
-      visit(spec, offset);
-      offset += this.segmentBytes(spec);
+    for (const one of parameters) {
+      visit(one, offset);
+      offset += this.segmentBytes(one);
     }
   }
 }

@@ -1,8 +1,9 @@
+import { moduleOf, type ParameterSpec } from '../../kernels-test/moduleOf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { Engine } from '../gpu/engine';
 import { openEngine, quietWait } from '../node/dawn';
-import { Parameters, SEGMENT_BYTES, type ParameterSpec } from '../nn/parameters';
+import { Parameters, SEGMENT_BYTES } from '../nn/parameters';
 import { Graph } from '../tensor/graph';
 import { Parameter } from '../tensor/parameter';
 import type { Slice } from '../gpu/storage';
@@ -43,7 +44,7 @@ describe('AdamW', () => {
 
   /** Steps on made-up gradients; before step `resumed` the moments are read and written into a new optimizer. */
   async function train(on: Engine, steps: number, resumed?: number): Promise<Map<string, Float32Array>> {
-    const parameters = new Parameters(on, 'model', SPECS);
+    const parameters = new Parameters(on, 'model', moduleOf(SPECS));
     parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
     let optimizer = new AdamW(on, parameters, OPTIONS);
     for (let step = 1; step <= steps; step++) {
@@ -75,7 +76,7 @@ describe('AdamW', () => {
 
   it('gives the same bits in one arena and in several', async () => {
     const narrow = narrowEngine(3 * SEGMENT_BYTES);
-    const probe = new Parameters(narrow, 'model', SPECS);
+    const probe = new Parameters(narrow, 'model', moduleOf(SPECS));
     expect(probe.arenas.length).toBeGreaterThan(1);
     probe.dispose();
     const values = await train(engine, 3);

@@ -1,35 +1,98 @@
+import { EngineError } from '../gpu/errors';
 import type { Recording } from '../gpu/recording';
 import type { Slice } from '../gpu/storage';
-import type { Shape } from './shape';
+import { formatShape, type Shape } from './shape';
 import { Tensor } from './tensor';
 
-/** A trained tensor: it lies in an arena, and its gradient at the same place of a second arena. */
+/** Where the elements of a parameter lie. */
+export interface ParameterMemory {
+  readonly values: Slice;
+  /** Absent where it is frozen. */
+  readonly gradient?: Tensor;
+  /** The values in f16, for products to read. */
+  readonly half?: Tensor;
+}
+
+/** What the views of a parameter share. */
+interface Place {
+  name: string;
+  memory?: ParameterMemory;
+}
+
+/**
+ * A tensor of a model that outlives programs. A module makes it without memory; whoever allocates the model gives it a name
+ * and a place in an arena, and its gradient the same place of a second arena.
+ */
 export class Parameter extends Tensor {
+  private readonly place: Place;
+
+  /** @param trained false for a table that is computed, takes no gradient and is never updated */
   constructor(
-    /** As published checkpoints name it. */
-    readonly name: string,
     shape: Shape,
-    storage: Slice,
-    readonly grad: Tensor,
-    half?: Tensor,
-    user?: Recording,
+    readonly trained = true,
+    of?: { readonly place: Place; readonly user?: Recording | undefined },
   ) {
-    super(shape, 'f32', storage, true, half, user);
+    super(shape, 'f32', undefined, trained, undefined, of?.user);
+    this.place = of?.place ?? { name: `parameter ${formatShape(shape)}` };
   }
 
-  /** Still a parameter: what flows back to it arrives in the same `grad`. */
-  override reshape(shape: Shape): Parameter {
-    const { storage } = super.reshape(shape);
-    const { name, grad, half, user } = this;
-    return new Parameter(name, shape, storage as Slice, grad.reshape(shape), half?.reshape(shape), user);
-  }
-
-  override usedIn(recording: Recording): Parameter {
-    const { name, shape, storage, grad, half } = this;
-    return new Parameter(name, shape, storage as Slice, grad, half, recording);
+  /** As published checkpoints name it; until it has memory, its shape. */
+  get name(): string {
+    return this.place.name;
   }
 
   override get label(): string {
     return this.name;
+  }
+
+  get hasMemory(): boolean {
+    return this.place.memory !== undefined;
+  }
+
+  /** Gives it its name and its memory, or takes the memory back. */
+  bind(name: string, memory: ParameterMemory | undefined): void {
+    this.place.name = name;
+    if (memory) this.place.memory = memory;
+    else delete this.place.memory;
+  }
+
+  private get memoryOf(): ParameterMemory {
+    const { name, memory } = this.place;
+    if (memory) return memory;
+    throw new EngineError(
+      'bad-program',
+      `Parameter '${name}' has no memory yet.`,
+      'Allocate the model before it is used.',
+    );
+  }
+
+  override get storage(): Slice {
+    return this.memoryOf.values;
+  }
+
+  override get half(): Tensor | undefined {
+    return this.memoryOf.half?.reshape(this.shape);
+  }
+
+  /** Whether gradients flow to it: not where its model is frozen. */
+  override get requiresGrad(): boolean {
+    return this.trained && (!this.place.memory || this.place.memory.gradient !== undefined);
+  }
+
+  /** @throws EngineError `bad-program` where it is frozen */
+  get grad(): Tensor {
+    const { gradient } = this.memoryOf;
+    if (gradient) return gradient.reshape(this.shape);
+    throw new EngineError('bad-program', `Parameter '${this.name}' is frozen: it has no gradient.`, 'Train the model.');
+  }
+
+  /** Still a parameter: what flows back to it arrives in the same `grad`. */
+  override reshape(shape: Shape): Parameter {
+    this.assertSameSize(shape);
+    return new Parameter(shape, this.trained, { place: this.place, user: this.user });
+  }
+
+  override usedIn(recording: Recording): Parameter {
+    return new Parameter(this.shape, this.trained, { place: this.place, user: recording });
   }
 }

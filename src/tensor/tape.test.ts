@@ -84,7 +84,9 @@ describe('Tape', () => {
     const value = createTensor(engine, name, [COUNT], 'f32', Float32Array.from(random([COUNT], seed).data));
     const grad = createTensor(engine, `${name} gradient`, [COUNT], 'f32');
     lasting.push(value, grad);
-    return new Parameter(name, [COUNT], value.storage as Slice, grad);
+    const made = new Parameter([COUNT]);
+    made.bind(name, { values: value.storage as Slice, gradient: grad });
+    return made;
   }
 
   const input = (graph: Graph, label: string, seed: number, requiresGrad = true): Tensor =>

@@ -43,14 +43,27 @@ export class Tensor {
   constructor(
     readonly shape: Shape,
     readonly dtype: DType,
-    readonly storage: Storage,
-    /** Whether gradients flow through it. */
-    readonly requiresGrad = false,
-    /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
-    readonly half?: Tensor,
+    /** Undefined where a subclass says where its memory is. */
+    private readonly memory: Storage | undefined,
+    private readonly differentiable = false,
+    private readonly copy?: Tensor,
     /** Of a lasting tensor: the recording that it is used in, where that is said. */
     protected readonly user?: Recording,
   ) {}
+
+  get storage(): Storage {
+    return this.memory as Storage;
+  }
+
+  /** Whether gradients flow through it. */
+  get requiresGrad(): boolean {
+    return this.differentiable;
+  }
+
+  /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
+  get half(): Tensor | undefined {
+    return this.copy;
+  }
 
   /** The recording that it is part of; undefined for a lasting tensor, which belongs to none. */
   get recording(): Recording | undefined {
@@ -76,14 +89,17 @@ export class Tensor {
    * @throws EngineError `bad-shape` where the sizes differ
    */
   reshape(shape: Shape): Tensor {
-    if (sizeOf(shape) !== this.size) {
-      throw new EngineError(
-        'bad-shape',
-        `'${this.label}' ${formatShape(this.shape)} can't be ${formatShape(shape)}: the sizes differ.`,
-        'Keep the number of elements.',
-      );
-    }
+    this.assertSameSize(shape);
     return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, this.half?.reshape(shape), this.user);
+  }
+
+  protected assertSameSize(shape: Shape): void {
+    if (sizeOf(shape) === this.size) return;
+    throw new EngineError(
+      'bad-shape',
+      `'${this.label}' ${formatShape(this.shape)} can't be ${formatShape(shape)}: the sizes differ.`,
+      'Keep the number of elements.',
+    );
   }
 
   /** Cut off from the tape: no gradient flows back from here. */

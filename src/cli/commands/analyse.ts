@@ -7,12 +7,11 @@ import { patchCount, resolveConfig, visiblePatches, type Config } from '../../im
 import { phaseTitle } from '../../imae/config/describe';
 import { analyse as analyseModel, type Analysis } from '../../imae/lcmae/analyse';
 import { ANALYSIS_LEAD, analysisSections } from '../../imae/lcmae/analysisFigures';
-import { maeSpecs } from '../../imae/model/mae';
+import { allocateModel } from '../../imae/model/mae';
 import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
 import { describeModel, type ModelFacts } from '../../imae/checkpoint/modelFile';
 import { choice, integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import type { NamedFile } from '../../imae/train/run';
-import { Parameters } from '../../nn/parameters';
 import { configOf } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';
@@ -83,9 +82,8 @@ export const analyseCommand = makeCommand({
       async (engine, progress) => {
         progress.note('model', `${file.name}: ${name}`);
         const { size, branches } = facts;
-        const parameters = new Parameters(engine, file.name, maeSpecs(size, branches), { frozen: true });
+        const model = allocateModel(engine, file.name, { size, branches }, { frozen: true });
         try {
-          const model = { size, branches, parameters };
           loadModel(model, file.file, file.name);
           const analysis = await analyseModel(engine, model, facts, test, {
             images: values.images,
@@ -117,7 +115,7 @@ export const analyseCommand = makeCommand({
             },
           };
         } finally {
-          parameters.dispose();
+          model.parameters.dispose();
         }
       },
     );

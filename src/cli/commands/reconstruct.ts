@@ -2,7 +2,7 @@ import { UserError } from '../../common/userError';
 import { describeAdapter } from '../../gpu/engine';
 import { visiblePatches, patchCount } from '../../imae/config/config';
 import { describeLoad, reportLoad } from '../../imae/checkpoint/loadReport';
-import { maeSpecs } from '../../imae/model/mae';
+import { maeParameters } from '../../imae/model/mae';
 import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
 import { describeModel, type ModelFacts, type ModelOverrides } from '../../imae/checkpoint/modelFile';
 import { choice, integer, nullable, number, text } from '../../imae/config/optionKinds';
@@ -69,7 +69,7 @@ export const reconstructCommand = makeCommand({
     try {
       console.log(`adapter   ${describeAdapter(engine.info)}`);
       console.log(
-        `model     ${model.name}: ${describeLoad(reportLoad(model.file, maeSpecs(facts.size, facts.branches)))}`,
+        `model     ${model.name}: ${describeLoad(reportLoad(model.file, maeParameters(facts.size, facts.branches)))}`,
       );
       for (const note of notes) console.log(`assumed   ${note}`);
       const viewer = await Viewer.load(engine, model.file, model.name, { said: told });

@@ -11,8 +11,8 @@ import { interpolatePositions } from '../../nn/positions';
 import type { AdamW } from '../../optim/adamw';
 import { formatShape, type Shape } from '../../tensor/shape';
 import { studentSize, teacherSize, type Config, type ModelSize, type Phase } from '../config/config';
-import { branchNames, maeSpecs } from '../model/mae';
-import type { Model } from '../model/objective';
+import { branchNames, maeParameters } from '../model/mae';
+import type { Model } from '../model/mae';
 import { publishedHeads } from './published';
 import type { NamedFile } from '../train/run';
 
@@ -107,7 +107,7 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
   }
   const size = teacherSize(config);
   assertPublishedHeads(size, file, source);
-  for (const { name, shape } of maeSpecs(size, 1)) assertFitting(file, name, shape, source);
+  for (const { name, shape } of maeParameters(size, 1)) assertFitting(file, name, shape, source);
 }
 
 /** Where a file does not tell its heads and a published one of that width would have others, the run's would give nonsense silently. */

@@ -18,7 +18,7 @@ import type { ModelSize } from '../config/config';
 import { readEncoder } from './encoderSource';
 import { exportModel } from './exportModel';
 import { describeLoad } from './loadReport';
-import { encode, encoderSpecs, maeSpecs, type Branches } from '../model/mae';
+import { maeParameters, VisionTransformer, type Branches } from '../model/mae';
 import { describeModel } from './modelFile';
 import { IMAGENET } from '../model/normalisation';
 import type { NamedFile } from '../train/run';
@@ -61,7 +61,7 @@ const filled = (...shape: number[]): StoredTensor =>
 
 /** A file of a size, as one that PyTorch saved: without metadata. */
 function published(size: Partial<ModelSize>, branches: Branches = 1): NamedFile {
-  const specs = maeSpecs({ ...SIZE, ...size }, branches);
+  const specs = maeParameters({ ...SIZE, ...size }, branches);
   return {
     name: 'p',
     file: { tensors: new Map(specs.map(({ name, shape }) => [name, filled(...shape)])), metadata: {} },
@@ -81,9 +81,9 @@ describe('the encoder of a published file', () => {
     { frozen = true, ...said }: { readonly image?: number; readonly frozen?: boolean },
   ): Promise<Float32Array> {
     const { size, normalisation, values: valuesOf } = readEncoder(file, { heads: 2, ...said });
-    const specs = encoderSpecs(size);
-    const parameters = new Parameters(engine, file.name, specs, { frozen });
-    for (const { name, shape } of specs) parameters.write(name, valuesOf(name, shape));
+    const net = new VisionTransformer(size);
+    const parameters = new Parameters(engine, file.name, net, { frozen });
+    for (const [name, { shape }] of parameters.entries) parameters.write(name, valuesOf(name, shape));
     const { mean, std } = normalisation;
     const plane = size.image ** 2;
     const pixels = Float32Array.from({ length: 3 * plane }, (_, i) => {
@@ -91,7 +91,7 @@ describe('the encoder of a published file', () => {
       return (((i * 37) % 256) / 255 - (mean[channel] as number)) / (std[channel] as number);
     });
     const graph = new Graph(engine);
-    const latent = encode(parameters, size, graph.input('x', [1, 3, size.image, size.image], 'f32', pixels));
+    const latent = net.forward(graph.input('x', [1, 3, size.image, size.image], 'f32', pixels));
     graph.output(latent);
     const program = await graph.compile();
     program.run();

@@ -2,7 +2,7 @@ import type { Safetensors } from '../../formats/safetensors';
 import type { Shape } from '../../tensor/shape';
 import { parameterValues } from './checkpoint';
 import { reportLoad, type LoadReport } from './loadReport';
-import { encoderSpecs } from '../model/mae';
+import { encoderParameters } from '../model/mae';
 import { describeEncoder, type EncoderFacts, type ModelOverrides } from './modelFile';
 import type { NamedFile } from '../train/run';
 
@@ -34,7 +34,7 @@ export function readEncoder(
 ): EncoderSource {
   const whole = withNorm(file);
   const facts = describeEncoder(whole, source, said);
-  const specs = encoderSpecs(facts.size);
+  const specs = encoderParameters(facts.size);
   return {
     ...facts,
     report: reportLoad(file, specs),

@@ -2,7 +2,7 @@ import { storedTensor, writeSafetensors, type StoredTensor } from '../../formats
 import { parameterValues } from './checkpoint';
 import { readEncoder } from './encoderSource';
 import { reportLoad, type LoadReport } from './loadReport';
-import { encoderSpecs, maeSpecs } from '../model/mae';
+import { encoderParameters, maeParameters } from '../model/mae';
 import { describeModel, normalisationMetadata, type EncoderFacts, type ModelOverrides } from './modelFile';
 import type { NamedFile } from '../train/run';
 
@@ -42,14 +42,14 @@ export function exportModel(model: NamedFile, part: ExportedPart, said: ModelOve
 
 function encoderOf(model: NamedFile, said: ModelOverrides) {
   const { values, ...facts } = { ...readEncoder(model, said) };
-  return { specs: encoderSpecs(facts.size), facts, values, rest: {} };
+  return { specs: encoderParameters(facts.size), facts, values, rest: {} };
 }
 
 function modelOf({ name: source, file }: NamedFile, said: ModelOverrides) {
   const facts = describeModel(file, source, said);
   const { size, branches, normPix, maskRatio, mask } = facts;
   return {
-    specs: maeSpecs(size, branches),
+    specs: maeParameters(size, branches),
     facts,
     values: (name: string, shape: readonly number[]) => parameterValues(file, name, shape, source),
     rest: {

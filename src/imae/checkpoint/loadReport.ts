@@ -1,6 +1,6 @@
 import { counted } from '../../common/format';
 import type { Safetensors } from '../../formats/safetensors';
-import type { ParameterSpec } from '../../nn/parameters';
+import type { NamedParameter } from '../../nn/module';
 import { gridsOf } from './checkpoint';
 
 /** What became of a file's tensors when a model was filled from it. */
@@ -16,7 +16,7 @@ export interface LoadReport {
 }
 
 /** What filling a model of these parameters from a file comes to. */
-export function reportLoad(file: Safetensors, specs: readonly ParameterSpec[]): LoadReport {
+export function reportLoad(file: Safetensors, specs: readonly NamedParameter[]): LoadReport {
   const wanted = new Set(specs.map(({ name }) => name));
   const names = [...file.tensors.keys()];
   return {

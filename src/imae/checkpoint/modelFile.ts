@@ -2,7 +2,7 @@ import type { Safetensors } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
 import { assertFitting } from './checkpoint';
 import type { EncoderSize, ModelSize } from '../config/config';
-import { encoderSpecs, maeSpecs, type Branches } from '../model/mae';
+import { encoderParameters, maeParameters, type Branches } from '../model/mae';
 import type { MaskKind } from '../mask/masks';
 import { IMAGENET, type Normalisation } from '../model/normalisation';
 import { OPTIONS } from '../config/options';
@@ -84,7 +84,7 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
     decoderHeads: decoderHeads.count,
   };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
-  for (const { name, shape } of maeSpecs(size, branches)) assertFitting(file, name, shape, source);
+  for (const { name, shape } of maeParameters(size, branches)) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, said);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
   const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
@@ -106,7 +106,7 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
  */
 export function describeEncoder(file: Safetensors, source: string, said: ModelOverrides = {}): EncoderFacts {
   const facts = describe(file, source, said);
-  for (const { name, shape } of encoderSpecs(facts.size)) assertFitting(file, name, shape, source);
+  for (const { name, shape } of encoderParameters(facts.size)) assertFitting(file, name, shape, source);
   return facts;
 }
 

@@ -14,7 +14,7 @@ import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type EncoderSize } from '../config/config';
 import { readEncoder } from '../checkpoint/encoderSource';
-import { encode, encoderSpecs } from '../model/mae';
+import { VisionTransformer } from '../model/mae';
 import type { Normalisation } from '../model/normalisation';
 import type { NamedFile } from '../train/run';
 
@@ -38,7 +38,7 @@ export class Featurer {
     readonly size: EncoderSize,
     readonly normalisation: Normalisation,
     readonly pool: Pool,
-    private readonly parameters: Parameters | undefined,
+    private readonly encoder: { readonly net: VisionTransformer; readonly parameters: Parameters } | undefined,
   ) {}
 
   /**
@@ -49,33 +49,33 @@ export class Featurer {
     const source = readEncoder(model);
     const { size, normalisation } = source;
     if (probed === 'pixels') return new Featurer(size, normalisation, which, undefined);
-    const specs = encoderSpecs(size);
-    const parameters = new Parameters(engine, 'encoder', specs, { frozen: true });
+    const net = new VisionTransformer(size);
+    const parameters = new Parameters(engine, 'encoder', net, { frozen: true });
     try {
       if (probed === 'random') parameters.initialize((index) => RandomStream.at(seed, purposes.baseline, index));
-      else for (const { name, shape } of specs) parameters.write(name, source.values(name, shape));
+      else for (const [name, { shape }] of parameters.entries) parameters.write(name, source.values(name, shape));
     } catch (error) {
       parameters.dispose();
       throw error;
     }
-    return new Featurer(size, normalisation, which, parameters);
+    return new Featurer(size, normalisation, which, { net, parameters });
   }
 
   /** Elements of an image's features. */
   get width(): number {
     const { channels, image, dim } = this.size;
-    return this.parameters ? dim : channels * image * image;
+    return this.encoder ? dim : channels * image * image;
   }
 
   /** Normalised images [B, C, H, W] → their features [B, width]: after the final norm, all patches visible. */
   record(images: Tensor): Tensor {
-    const { parameters, size } = this;
-    if (!parameters) return images.reshape([images.shape[0] ?? 0, this.width]);
-    return meanPool(encode(parameters, size, images), pooledTokens(this.pool, size));
+    const { encoder, size } = this;
+    if (!encoder) return images.reshape([images.shape[0] ?? 0, this.width]);
+    return meanPool(encoder.net.forward(images), pooledTokens(this.pool, size));
   }
 
   dispose(): void {
-    this.parameters?.dispose();
+    this.encoder?.parameters.dispose();
   }
 }
 

@@ -3,7 +3,7 @@ import type { Engine } from '../../gpu/engine';
 import { readSafetensors, tensorFloat32, type StoredTensor } from '../../formats/safetensors';
 import { testEngine } from '../../testing/testEngine';
 import {
-  classifierSpecs,
+  Classifier,
   FINETUNE_DEFAULTS,
   layerScale,
   runFinetune,
@@ -122,8 +122,8 @@ describe('layer decay', () => {
       decoderDepth: 1,
       decoderHeads: 1,
     };
-    const specs = classifierSpecs(size, 'mean', 5);
-    expect(specs.every(({ fixed }) => !fixed)).toBe(true);
+    const specs = new Classifier(size, 'mean', 5).namedParameters();
+    expect(specs.every(({ parameter }) => parameter.trained)).toBe(true);
     expect(specs.filter(({ name }) => /^(mask_token|decoder_|norm\.)/.test(name))).toEqual([]);
     expect(specs.slice(-4).map(({ name }) => name)).toEqual([
       'fc_norm.weight',

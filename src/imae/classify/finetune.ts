@@ -4,8 +4,8 @@ import { ResidentImages } from '../../data/upload/residentImages';
 import { BatchOrder, drawCrops } from '../../data/sampler';
 import type { Engine } from '../../gpu/engine';
 import { normal } from '../../nn/initializers';
-import { layerNormLayer, layerNormSpecs, linearLayer, linearSpecs } from '../../nn/layers';
-import { Parameters, type ParameterSpec } from '../../nn/parameters';
+import { LayerNorm, Linear } from '../../nn/layers';
+import { Parameters } from '../../nn/parameters';
 import { crossEntropy } from '../../ops/crossEntropy';
 import { mixImages } from '../../ops/mixImages';
 import { meanPool } from '../../ops/meanPool';
@@ -31,7 +31,7 @@ import {
 } from './features';
 import { learn, scheduleOf, targetsOf, type ClassifierTask, type Checkpointing } from './learning';
 import { restoreLearning, saveLearning, type Learner } from './learningState';
-import { encoderSpecs, encodeTokens } from '../model/mae';
+import { VisionTransformer } from '../model/mae';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import type { Normalisation } from '../model/normalisation';
 import { drawOperations, LAYERS } from './randAugment';
@@ -120,18 +120,28 @@ const LEAST_RATE = 1e-6;
 /** Parameters that are not decayed though they have more than one dimension. */
 const UNDECAYED = new Set(['cls_token', 'pos_embed']);
 
-/** The parameters of a classifier, under their published names. Positions are trained. */
-export function classifierSpecs(size: EncoderSize, which: Pool, classes: number): ParameterSpec[] {
-  const encoder = encoderSpecs(size)
-    .filter(({ name }) => which === 'class' || !name.startsWith('norm.'))
-    .map((spec) => ({ ...spec, fixed: false }));
-  const [weight, ...bias] = linearSpecs('head', size.dim, classes);
-  return [
-    ...encoder,
-    ...(which === 'mean' ? layerNormSpecs('fc_norm', size.dim) : []),
-    { ...(weight as ParameterSpec), initialize: normal(2e-5) },
-    ...bias,
-  ];
+/** An encoder and a linear layer on it, under their published names. Positions are trained. */
+export class Classifier extends VisionTransformer {
+  readonly fcNorm?: LayerNorm;
+  readonly head: Linear;
+
+  constructor(
+    private readonly encoderSize: EncoderSize,
+    private readonly pool: Pool,
+    classes: number,
+  ) {
+    super(encoderSize, { hasNorm: pool === 'class', trainsPositions: true });
+    if (pool === 'mean') this.fcNorm = new LayerNorm(encoderSize.dim);
+    this.head = new Linear(encoderSize.dim, classes, normal(2e-5));
+  }
+
+  /** Normalised images [B, C, H, W] → scores [B, classes]. @param dropPaths as of `EncodeOptions` */
+  classify(images: Tensor, dropPaths?: Tensor): Tensor {
+    const tokens = this.forwardTokens(images, undefined, dropPaths ? { dropPaths } : {});
+    const pooled = meanPool(tokens, pooledTokens(this.pool, this.encoderSize));
+    const norm = this.fcNorm ?? this.norm;
+    return this.head.forward(norm ? norm.forward(pooled) : pooled);
+  }
 }
 
 /**
@@ -142,19 +152,6 @@ export function layerScale(name: string, depth: number, decay: number): number {
   const block = /^blocks\.(\d+)\./.exec(name);
   const layer = block ? Number(block[1]) + 1 : /^(cls_token|pos_embed|patch_embed\.)/.test(name) ? 0 : depth + 1;
   return power(decay, depth + 1 - layer);
-}
-
-/** What a classifier makes of normalised images [B, C, H, W]: scores [B, classes]. @param paths as `EncodeOptions` */
-export function classify(
-  parameters: Parameters,
-  size: EncoderSize,
-  which: Pool,
-  images: Tensor,
-  paths?: Tensor,
-): Tensor {
-  const tokens = encodeTokens(parameters, size, images, undefined, paths ? { dropPaths: paths } : {});
-  const pooled = meanPool(tokens, pooledTokens(which, size));
-  return linearLayer(parameters, 'head', layerNormLayer(parameters, which === 'mean' ? 'fc_norm' : 'norm', pooled));
 }
 
 /**
@@ -181,7 +178,8 @@ export async function runFinetune(
     return resource;
   };
   try {
-    const parameters = own(new Parameters(engine, 'classifier', classifierSpecs(size, which, classes)));
+    const net = new Classifier(size, which, classes);
+    const parameters = own(new Parameters(engine, 'classifier', net));
     parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
     if (from === 'trained') {
       for (const [name, { shape }] of parameters.entries) {
@@ -208,16 +206,14 @@ export async function runFinetune(
     const mixing = recordMixing(graph, augmented.images, settings);
     const paths = settings.dropPath > 0 ? graph.input('drop path', [2 * size.depth, batch]) : undefined;
     const targets = graph.input('targets', [batch, classes]);
-    const loss = crossEntropy(classify(parameters, size, which, mixing.images, paths), targets);
+    const loss = crossEntropy(net.classify(mixing.images, paths), targets);
     graph.backward(loss);
     const hyper = optimizer.hyperInput(graph);
     optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, clipNorm));
     graph.output(loss);
     const program = own(await graph.compile());
     const tester = own(
-      await Tester.create(engine, test, batch, { size, normalisation }, (images) =>
-        classify(parameters, size, which, images),
-      ),
+      await Tester.create(engine, test, batch, { size, normalisation }, (images) => net.classify(images)),
     );
 
     const order = new BatchOrder(seed, batch, train.count);

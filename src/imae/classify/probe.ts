@@ -3,7 +3,8 @@ import { purposes, RandomStream } from '../../data/philox';
 import { BatchOrder, drawCrops } from '../../data/sampler';
 import type { Engine } from '../../gpu/engine';
 import { normal } from '../../nn/initializers';
-import { linearLayer, linearSpecs } from '../../nn/layers';
+import { Linear } from '../../nn/layers';
+import { Module } from '../../nn/module';
 import { Parameters } from '../../nn/parameters';
 import { batchNorm } from '../../ops/batchNorm';
 import { crossEntropy } from '../../ops/crossEntropy';
@@ -95,13 +96,14 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     for (const set of [train, test]) assertClassifiable(set, featurer.size);
     const { width } = featurer;
     const classes = train.classes.length;
-    const parameters = own(new Parameters(engine, 'probe', headSpecs(width, classes)));
+    const net = new Head(width, classes);
+    const parameters = own(new Parameters(engine, 'probe', net));
     parameters.initialize((index) => RandomStream.at(seed, purposes.probe, index));
     const start = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
     const running = createTensor(engine, 'running statistics', [2, width], 'f32', start);
     owned.push({ dispose: () => disposeTensor(engine, running) });
     const logits = (features: Tensor, training: boolean): Tensor =>
-      linearLayer(parameters, 'head', batchNorm(features, running, { training, eps: EPS }));
+      net.head.forward(batchNorm(features, running, { training, eps: EPS }));
 
     const fixed = settings.crop === null && !settings.flip;
     const source = own(
@@ -141,11 +143,14 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
   }
 }
 
-/** Weights as MAE's code draws them for a probe. */
-function headSpecs(width: number, classes: number): ReturnType<typeof linearSpecs> {
-  return linearSpecs('head', width, classes).map((spec) =>
-    spec.name === 'head.weight' ? { ...spec, initialize: normal(0.01) } : spec,
-  );
+/** A linear classifier of features. */
+class Head extends Module {
+  readonly head: Linear;
+
+  constructor(width: number, classes: number) {
+    super();
+    this.head = new Linear(width, classes, normal(0.01)); // as MAE's code draws a probe's
+  }
 }
 
 /** Features of random crops: computed anew at each step. */

@@ -9,10 +9,10 @@ import { mixture } from '../../ops/mixture';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches } from '../config/config';
-import { disentangle, encode, type Masks } from '../model/mae';
+import type { Masks } from '../model/mae';
 import { ordersOf, recordMasks, type MaskKind } from '../mask/masks';
 import type { Normalisation } from '../model/normalisation';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 
 /** Two images of a set, by their indices. */
 export interface ImagePair {
@@ -103,8 +103,8 @@ export class LatentReader {
       const alpha = of === 'mixtures' ? graph.input('alpha', [1]) : undefined;
       const seen = alpha ? mixture(...pair, alpha).mixed : concat(pair);
       const outputs = (alpha ? models.mixed : [models.alone]).map((model) => {
-        const h = encode(model.parameters, model.size, seen, masks);
-        return { model, h, z: disentangle(model.parameters, model.branches, h) };
+        const h = model.net.forwardEncoder(seen, masks);
+        return { model, h, z: model.net.forwardBranches(h) };
       });
       graph.output(...outputs.flatMap(({ h, z }) => [h, z]));
       const program = await graph.compile();

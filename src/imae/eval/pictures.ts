@@ -1,7 +1,7 @@
 import type { ImageSet } from '../../data/imageSet';
 import type { GridImage, ImageGrid } from '../../report/imageGrid';
 import { COLUMNS } from './panelColumns';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import type { Normalisation } from '../model/normalisation';
 import { complementaryOrders } from '../mask/complementaryMasks';
 import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';

@@ -2,16 +2,15 @@ import { sampleInMemory, type ImageSet, type TrainTest } from '../../data/imageS
 import { philoxKey, purposes } from '../../data/philox';
 import { UserError } from '../../common/userError';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { Bootstrap, type Estimate } from './bootstrap';
 import { loadModel } from '../checkpoint/checkpoint';
 import { patchCount, visiblePatches, type ModelSize } from '../config/config';
 import { LatentReader, type ImagePair, type Latents } from './latents';
 import { LeastSquares, squaredErrors, type LinearMap } from './leastSquares';
-import { maeSpecs } from '../model/mae';
+import { allocateModel } from '../model/mae';
 import type { MaskKind } from '../mask/masks';
 import { describeModel, type ModelFacts } from '../checkpoint/modelFile';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { PerPositionMean } from './perPositionMean';
 import type { NamedFile } from '../train/run';
 import { randomizeModel } from '../train/trainer';
@@ -119,9 +118,8 @@ export async function evaluateSeparability(engine: Engine, options: Separability
   const owned: { dispose(): void }[] = [];
   const make = (file: NamedFile | undefined, label: string): Model => {
     const { size, branches } = file ? describeModel(file.file, file.name) : facts;
-    const parameters = new Parameters(engine, label, maeSpecs(size, branches), { frozen: true });
-    owned.push(parameters);
-    const model = { size, branches, parameters };
+    const model = allocateModel(engine, label, { size, branches }, { frozen: true });
+    owned.push(model.parameters);
     if (file) loadModel(model, file.file, file.name);
     else randomizeModel(model, settings.seed);
     return model;

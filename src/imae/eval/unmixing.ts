@@ -21,7 +21,7 @@ import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches, type Config } from '../config/config';
 import { DrawnMasks, randomMasks, type HeldOutMasks } from '../mask/heldOutMasks';
 import type { MaskKind } from '../mask/masks';
-import { reconstruct, type Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { normalisation, type Normalisation } from '../model/normalisation';
 import { stepImages } from '../train/gpuResidency';
 
@@ -130,7 +130,7 @@ export class Unmixer {
       const keep = visiblePatches(size, config.masking.maskRatio);
       const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
       const { mixed, targets } = mixture(view(first), view(second), alpha);
-      const { prediction } = reconstruct(model, mixed, masks);
+      const { prediction } = model.net.forward(mixed, masks);
       graph.output(mixed, targets, prediction);
       const drawn =
         mask === 'random'

@@ -1,12 +1,11 @@
 import type { TrainTest } from '../../data/imageSet';
 import { UserError } from '../../common/userError';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { loadModel } from '../checkpoint/checkpoint';
 import type { Config } from '../config/config';
-import { maeSpecs } from '../model/mae';
+import { allocateModel } from '../model/mae';
 import { describeModel } from '../checkpoint/modelFile';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import type { NamedFile } from '../train/run';
 import { heldOutPairs, meanTarget, Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
 
@@ -49,11 +48,10 @@ export async function unmixingByAlpha(
     );
   }
   const { size, branches } = describeModel(file, name);
-  const parameters = new Parameters(engine, name, maeSpecs(size, branches), { frozen: true });
+  const model = allocateModel(engine, name, { size, branches }, { frozen: true });
   let unmixer: Unmixer | undefined;
   let guide: Model | undefined;
   try {
-    const model = { size, branches, parameters };
     loadModel(model, file, name);
     if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
     unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, {
@@ -77,17 +75,13 @@ export async function unmixingByAlpha(
   } finally {
     unmixer?.dispose();
     guide?.parameters.dispose();
-    parameters.dispose();
+    model.parameters.dispose();
   }
 }
 
 function loadGuide(engine: Engine, { file, name }: NamedFile): Model {
   const { size, branches } = describeModel(file, name);
-  const model = {
-    size,
-    branches,
-    parameters: new Parameters(engine, name, maeSpecs(size, branches), { frozen: true }),
-  };
+  const model = allocateModel(engine, name, { size, branches }, { frozen: true });
   loadModel(model, file, name);
   return model;
 }

@@ -7,9 +7,8 @@ import { Graph } from '../../tensor/graph';
 import { invertPermutation } from '../../ops/mask';
 import type { ModelSize } from '../config/config';
 import { Inspector, LATENT_ALPHAS, type Inspection, type LatentDistances } from './inspector';
-import type { Model } from '../model/objective';
-import { encode, maeSpecs } from '../model/mae';
-import { Parameters } from '../../nn/parameters';
+import type { Model } from '../model/mae';
+import { allocateModel } from '../model/mae';
 import { imageToPatches } from '../eval/unmixing';
 
 const SIZE: ModelSize = {
@@ -37,12 +36,12 @@ let model: Model;
 let inspector: Inspector;
 beforeAll(async () => {
   engine = await testEngine();
-  const parameters = new Parameters(engine, 'model', maeSpecs(SIZE, 2));
+  model = allocateModel(engine, 'model', { size: SIZE, branches: 2 });
+  const { parameters } = model;
   parameters.initialize((index) => RandomStream.at(3, purposes.init, index));
   // Large enough for attention to choose.
   const weight = parameters.get('blocks.0.attn.qkv.weight');
   parameters.write('blocks.0.attn.qkv.weight', Float32Array.from(random([weight.size], 9).data));
-  model = { size: SIZE, branches: 2, parameters };
   inspector = await Inspector.create(engine, model, KEEP);
 });
 afterAll(() => {
@@ -156,7 +155,7 @@ async function encodeAlone(alpha: number): Promise<Float32Array> {
   const images = graph.input('images', [1, 3, 12, 12], 'f32', blend(alpha));
   const idsShuffle = graph.input('ids', [1, LENGTH], 'u32', ORDER);
   const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep: KEEP };
-  const h = encode(model.parameters, SIZE, images, masks);
+  const h = model.net.forwardEncoder(images, masks);
   graph.output(h);
   const program = await graph.compile();
   program.run();

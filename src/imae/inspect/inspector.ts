@@ -4,8 +4,8 @@ import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { attentionRow } from './attentionRow';
 import { patchCount } from '../config/config';
-import { decode, disentangle, encode, type Masks } from '../model/mae';
-import type { Model } from '../model/objective';
+import type { Masks } from '../model/mae';
+import type { Model } from '../model/mae';
 
 /** Two images and how they are blended and hidden. */
 export interface InspectedPair {
@@ -202,14 +202,14 @@ interface AttentionTensors {
 }
 
 function recordAttention(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: AttentionTensors } {
-  const { size, branches, parameters } = model;
+  const { size, branches, net } = model;
   const graph = new Graph(engine);
   const { images, masks } = inputs(graph, model, keep, 1);
   const watched: AttentionTensors['watched'][number][] = [];
   const ofEncoder: Tensor[] = [];
   const ofDecoder: Tensor[] = [];
-  const h = encode(parameters, size, images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
-  decode(parameters, size, disentangle(parameters, branches, h), masks, {
+  const h = net.forwardEncoder(images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
+  net.forwardDecoder(net.forwardBranches(h), masks, {
     watch: (qkv) => ofDecoder.push(qkv),
   });
   for (const [block, qkv] of ofEncoder.entries())
@@ -234,8 +234,8 @@ interface LatentTensors {
 function recordLatents(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: LatentTensors } {
   const graph = new Graph(engine);
   const { images, masks } = inputs(graph, model, keep, LATENT_ALPHAS.length);
-  const h = encode(model.parameters, model.size, images, masks);
-  const z = disentangle(model.parameters, model.branches, h);
+  const h = model.net.forwardEncoder(images, masks);
+  const z = model.net.forwardBranches(h);
   graph.output(h, z);
   return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, z } };
 }

@@ -7,7 +7,7 @@ import { saveModel, trainedAs } from '../checkpoint/checkpoint';
 import { visiblePatches, type Config, type Phase } from '../config/config';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import { normalisation } from '../model/normalisation';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/trainer';
 import { complementaryOrders } from '../mask/complementaryMasks';

@@ -1,7 +1,6 @@
 import { wholeCrop } from '../../data/sampler';
 import type { Safetensors } from '../../formats/safetensors';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { augment } from '../../ops/augment';
 import { invertPermutation } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
@@ -9,11 +8,11 @@ import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { loadModel } from '../checkpoint/checkpoint';
 import { patchCount } from '../config/config';
-import { maeSpecs } from '../model/mae';
+import { allocateModel } from '../model/mae';
 import { MaskOrders, type FreeMask } from '../mask/maskOrders';
 import { describeModel, type ModelFacts, type ModelOverrides } from '../checkpoint/modelFile';
 import type { Normalisation } from '../model/normalisation';
-import { reconstruct, type Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { complementaryCount, complementaryOrders } from '../mask/complementaryMasks';
 import { putBack, unmixingScore } from '../eval/unmixing';
 
@@ -102,14 +101,13 @@ export class Viewer {
   ): Promise<Viewer> {
     const facts = describeModel(file, source, said);
     const { size, branches } = facts;
-    const parameters = new Parameters(engine, source, maeSpecs(size, branches), { frozen: true });
+    const model = allocateModel(engine, source, { size, branches }, { frozen: true });
     try {
-      const model = { size, branches, parameters };
       loadModel(model, file, source);
       await engine.settle();
       return new Viewer(engine, facts, model, programBytes);
     } catch (error) {
-      parameters.dispose();
+      model.parameters.dispose();
       throw error;
     }
   }
@@ -245,7 +243,7 @@ export class Viewer {
     const { mixed } = mixture(normalised(0), normalised(1), alpha);
     const orders = graph.input('orders', [count, patchCount(size)], 'u32');
     const masks = { idsShuffle: orders, idsRestore: invertPermutation(orders), keep };
-    const { prediction } = reconstruct(model, mixed, masks);
+    const { prediction } = model.net.forward(mixed, masks);
     graph.output(prediction);
     return { program: await graph.compile(), images, alpha, orders, prediction };
   }

@@ -3,15 +3,14 @@ import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
 import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { testEngine } from '../../testing/testEngine';
 import { attention } from '../../ops/attention';
 import { Graph } from '../../tensor/graph';
 import { attentionRow } from '../inspect/attentionRow';
 import { patchCount, studentSize } from '../config/config';
-import { maeSpecs } from '../model/mae';
+import { allocateModel } from '../model/mae';
 import type { ModelFacts } from '../checkpoint/modelFile';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { MaskOrders } from '../mask/maskOrders';
 import { imageToPatches } from '../eval/unmixing';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
@@ -44,13 +43,12 @@ describe('an analysis', () => {
 
   /** A frozen model, with random weights that differ enough for attention to choose. */
   async function withModel<T>(work: () => Promise<T>): Promise<T> {
-    const parameters = new Parameters(engine, 'model', maeSpecs(SIZE, 1), { frozen: true });
-    model = { size: SIZE, branches: 1, parameters };
+    model = allocateModel(engine, 'model', { size: SIZE, branches: 1 }, { frozen: true });
     initializeModel(model, 3);
     try {
       return await work();
     } finally {
-      parameters.dispose();
+      model.parameters.dispose();
     }
   }
 

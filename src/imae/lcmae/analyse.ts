@@ -6,7 +6,7 @@ import { attentionRow } from '../inspect/attentionRow';
 import { patchCount, visiblePatches } from '../config/config';
 import { MaskOrders, type FreeMask } from '../mask/maskOrders';
 import type { ModelFacts } from '../checkpoint/modelFile';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { randomizeModel } from '../train/trainer';
 import { imageToPatches, normalisedPatches } from '../eval/unmixing';
 import { normalise } from '../inspect/viewer';

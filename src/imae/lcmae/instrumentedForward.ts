@@ -3,8 +3,7 @@ import { invertPermutation } from '../../ops/mask';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type ModelSize } from '../config/config';
-import { decode, disentangle, encode } from '../model/mae';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 
 /** Images of one program run. */
 export const BATCH = 16;
@@ -38,15 +37,15 @@ export class InstrumentedForward {
 
   /** @param model a vanilla MAE; it stays its owner's, who may write other weights to it */
   static async create(engine: Engine, model: Model, keep: number): Promise<InstrumentedForward> {
-    const { size, parameters } = model;
+    const { size, net } = model;
     const graph = new Graph(engine);
     const { images, masks } = maskedInputs(graph, size, keep);
     const features: Tensor[] = [];
     const qkv: Tensor[] = [];
-    const latent = encode(parameters, size, images, masks, { watchTokens: (tokens) => features.push(tokens) });
+    const latent = net.forwardEncoder(images, masks, { watchTokens: (tokens) => features.push(tokens) });
     features.push(latent);
-    const z = disentangle(parameters, 1, latent);
-    const prediction = decode(parameters, size, z, masks, { watch: (packed) => qkv.push(packed) });
+    const z = net.forwardBranches(latent);
+    const prediction = net.forwardDecoder(z, masks, { watch: (packed) => qkv.push(packed) });
     graph.output(...features, ...qkv, prediction);
     const { idsShuffle } = masks;
     return new InstrumentedForward(size, keep, await graph.compile(), {

@@ -4,7 +4,8 @@ import { weightedSum } from '../../ops/weightedSum';
 
 import type { Tensor } from '../../tensor/tensor';
 import type { Masks } from '../model/mae';
-import { pixelLoss, reconstruct, type Losses, type Model, type Outputs } from '../model/objective';
+import { type Losses } from '../model/objective';
+import type { Model, Outputs } from '../model/mae';
 
 export interface LcmaeWeights {
   /** μ, of the alignment. */
@@ -32,9 +33,9 @@ export function lcmaeObjective(
   masks: Masks,
   { mu, normPix, share = 1, blocks = {} }: LcmaeWeights,
 ): Outputs & Losses & Alignment {
-  const outputs = reconstruct(model, twice, masks, blocks);
+  const outputs = model.net.forward(twice, masks, blocks);
   const { prediction } = outputs;
-  const pixel = pixelLoss(model, prediction, twice, masks, normPix);
+  const pixel = model.net.forwardLoss(prediction, twice, masks, normPix);
   const { idsRestore, keep } = masks;
   const { patch } = model.size;
   const aligned = alignment({ prediction, images: twice, idsRestore, keep, patch, normPix });

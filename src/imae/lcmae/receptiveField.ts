@@ -3,8 +3,7 @@ import { purposes, RandomStream } from '../../data/philox';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type ModelSize } from '../config/config';
-import { decode, disentangle, encode } from '../model/mae';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { imageToPatches } from '../eval/unmixing';
 import { BATCH, filled, maskedInputs, split, withoutClass } from './instrumentedForward';
 import { distanceBetween, average, radii } from './gridDistance';
@@ -77,11 +76,11 @@ export class FieldFinder {
   ) {}
 
   /** @param model as of `Looks`, frozen: only the images take gradients */
-  static async create(engine: Engine, { size, parameters }: Model, keep: number): Promise<FieldFinder> {
+  static async create(engine: Engine, { size, net }: Model, keep: number): Promise<FieldFinder> {
     const graph = new Graph(engine);
     const { images, masks } = maskedInputs(graph, size, keep, true);
-    const latent = encode(parameters, size, images, masks);
-    const prediction = decode(parameters, size, disentangle(parameters, 1, latent), masks);
+    const latent = net.forwardEncoder(images, masks);
+    const prediction = net.forwardDecoder(net.forwardBranches(latent), masks);
     const seed = graph.input('seed', prediction.shape);
     graph.backward(prediction, seed);
     const gradient = graph.gradientOf(images);
@@ -170,14 +169,14 @@ export class SightLimiter {
     },
   ) {}
 
-  static async create(engine: Engine, { size, parameters }: Model, keep: number): Promise<SightLimiter> {
+  static async create(engine: Engine, { size, net }: Model, keep: number): Promise<SightLimiter> {
     const graph = new Graph(engine);
     const { images, masks } = maskedInputs(graph, size, keep);
     const encoderKeys = graph.input('visible keys', [BATCH, 1 + keep], 'u32');
     const decoderKeys = graph.input('keys', [BATCH, 1 + patchCount(size)], 'u32');
-    const latent = encode(parameters, size, images, masks, { keyMask: encoderKeys });
-    const z = disentangle(parameters, 1, latent);
-    const prediction = decode(parameters, size, z, masks, { keyMask: decoderKeys });
+    const latent = net.forwardEncoder(images, masks, { keyMask: encoderKeys });
+    const z = net.forwardBranches(latent);
+    const prediction = net.forwardDecoder(z, masks, { keyMask: decoderKeys });
     graph.output(prediction);
     const tensors = { images, idsShuffle: masks.idsShuffle, encoderKeys, decoderKeys, prediction };
     return new SightLimiter(size, keep, await graph.compile(), tensors);

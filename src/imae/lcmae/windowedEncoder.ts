@@ -2,8 +2,7 @@ import type { Engine } from '../../gpu/engine';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount } from '../config/config';
-import { encode } from '../model/mae';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { BATCH, filled, split } from './instrumentedForward';
 import { distanceBetween } from './gridDistance';
 
@@ -24,12 +23,12 @@ export class WindowedEncoder {
     private readonly length: number,
   ) {}
 
-  static async create(engine: Engine, { size, parameters }: Model): Promise<WindowedEncoder> {
+  static async create(engine: Engine, { size, net }: Model): Promise<WindowedEncoder> {
     const graph = new Graph(engine);
     const tokens = 1 + patchCount(size);
     const images = graph.input('images', [BATCH, size.channels, size.image, size.image]);
     const bias = graph.input('window', [1, 1, tokens, tokens]);
-    const latent = encode(parameters, size, images, undefined, { bias });
+    const latent = net.forwardEncoder(images, undefined, { bias });
     graph.output(latent);
     return new WindowedEncoder(await graph.compile(), { images, bias, latent }, patchCount(size));
   }

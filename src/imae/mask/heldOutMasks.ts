@@ -5,7 +5,7 @@ import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type Config } from '../config/config';
 import { ordersOf, recordMasks, type MaskKind } from './masks';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import type { Pair } from '../eval/unmixing';
 
 /** The masks that a model is judged and pictured under: the same for every model that is shown the same pairs. */

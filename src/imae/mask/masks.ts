@@ -1,8 +1,7 @@
 import { classAttention, drawMasks, patchVariance, type MaskChoice, type PatchMasks } from '../../ops/mask';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches, type Config, type ModelSize, type Phase } from '../config/config';
-import { classQkv } from '../model/mae';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 
 /** What a mask hides. */
 export type MaskKind = Config['masking']['mask'];
@@ -51,7 +50,7 @@ function choose(patch: number, { kind, seen, teacher }: MaskSource): MaskChoice 
   if (kind !== 'attention') return kind;
   if (!teacher) throw new Error('Masks by attention need a teacher.'); // the configuration was checked
   return {
-    logWeights: classAttention(classQkv(teacher.parameters, teacher.size, seen), teacher.size.heads),
+    logWeights: classAttention(teacher.net.classQkv(seen), teacher.size.heads),
   };
 }
 

@@ -1,22 +1,17 @@
-import { convolutionBias, constant, normal, xavierUniform } from '../../nn/initializers';
-import {
-  block,
-  blockSpecs,
-  type BlockOptions,
-  layerNormLayer,
-  layerNormSpecs,
-  linearLayer,
-  linearSpecs,
-} from '../../nn/layers';
-import type { Parameters, ParameterSpec } from '../../nn/parameters';
+import type { Engine } from '../../gpu/engine';
+import { constant, convolutionBias, normal, xavierUniform } from '../../nn/initializers';
+import { Block, LayerNorm, Linear, type BlockOptions } from '../../nn/layers';
+import { Module, ModuleParameter, type NamedParameter } from '../../nn/module';
+import { Parameters } from '../../nn/parameters';
 import { sinCosPositions } from '../../nn/positions';
 import { concat } from '../../ops/concat';
 import type { PathScales } from '../../ops/dropPath';
 import { linear } from '../../ops/linear';
+import { maskedMse } from '../../ops/maskedMse';
 import { patchify } from '../../ops/patchify';
 import { restoreTokens, visibleTokens } from '../../ops/tokens';
 import type { Tensor } from '../../tensor/tensor';
-import { patchCount, type EncoderSize, type ModelSize } from '../config/config';
+import type { EncoderSize, ModelSize } from '../config/config';
 
 /*
  * Masked autoencoder (He et al. 2021): the vanilla MAE, and the i-MAE forms of it, which differ in how many linear
@@ -29,40 +24,6 @@ export type Branches = 1 | 2;
 /** The linear layers between encoder and decoder, as checkpoints name them. */
 export function branchNames(branches: Branches): readonly string[] {
   return branches === 1 ? ['decoder_embed'] : ['decoder_embed1', 'decoder_embed2'];
-}
-
-/** The parameters of an MAE, under their published names and in the published order. */
-export function maeSpecs(size: ModelSize, branches: Branches): ParameterSpec[] {
-  const { image, patch, channels, dim, depth, decoderDim, decoderDepth } = size;
-  const grid = image / patch;
-  const places = 1 + patchCount(size);
-  const patchVector = patch * patch * channels;
-  const positions = (name: string, width: number): ParameterSpec => ({
-    name,
-    shape: [1, places, width],
-    initialize: constant(sinCosPositions(width, grid)),
-    fixed: true,
-  });
-  return [
-    { name: 'cls_token', shape: [1, 1, dim], initialize: normal(0.02) },
-    positions('pos_embed', dim),
-    { name: 'mask_token', shape: [1, 1, decoderDim], initialize: normal(0.02) },
-    positions('decoder_pos_embed', decoderDim),
-    { name: 'patch_embed.proj.weight', shape: [dim, channels, patch, patch], initialize: xavierUniform },
-    { name: 'patch_embed.proj.bias', shape: [dim], initialize: convolutionBias(patchVector) },
-    ...range(depth).flatMap((index) => blockSpecs(`blocks.${index}`, dim)),
-    ...layerNormSpecs('norm', dim),
-    ...branchNames(branches).flatMap((name) => linearSpecs(name, dim, decoderDim)),
-    ...range(decoderDepth).flatMap((index) => blockSpecs(`decoder_blocks.${index}`, decoderDim)),
-    ...layerNormSpecs('decoder_norm', decoderDim),
-    ...linearSpecs('decoder_pred', decoderDim, patchVector),
-  ];
-}
-
-/** The parameters of an MAE that make up its encoder, in the published order. */
-export function encoderSpecs(size: EncoderSize): ParameterSpec[] {
-  const none = { decoderDim: 4, decoderDepth: 0, decoderHeads: 1 };
-  return maeSpecs({ ...size, ...none }, 1).filter(({ name }) => !/^(mask_token|decoder_)/.test(name));
 }
 
 /** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
@@ -79,99 +40,265 @@ export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
   readonly dropPaths?: Tensor;
 }
 
-/**
- * Visible patches of images → latents.
- *
- * @param images [B, C, H, W]
- * @param masks absent: every patch is visible, in image order
- * @returns [B, 1 + K, D], the class token first
- */
-export function encode(
-  parameters: Parameters,
-  size: EncoderSize,
-  images: Tensor,
-  masks?: Masks,
-  options: EncodeOptions = {},
-): Tensor {
-  return layerNormLayer(parameters, 'norm', encodeTokens(parameters, size, images, masks, options));
-}
+/** The projection of patches as published models have it: a convolution of the patch's size. */
+class PatchProjection extends Module {
+  readonly weight: ModuleParameter;
+  readonly bias: ModuleParameter;
 
-/** The same without the final norm, which a classifier of the patches' mean does without. */
-export function encodeTokens(
-  parameters: Parameters,
-  size: EncoderSize,
-  images: Tensor,
-  masks?: Masks,
-  { dropPaths, ...options }: EncodeOptions = {},
-): Tensor {
-  let x = embed(parameters, size, images, masks);
-  for (const index of range(size.depth)) {
-    const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
-    const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
-    x = block(parameters, `blocks.${index}`, x, size.heads, { ...options, ...paths });
+  constructor({ dim, channels, patch }: EncoderSize) {
+    super();
+    this.weight = new ModuleParameter([dim, channels, patch, patch], xavierUniform);
+    this.bias = new ModuleParameter([dim], convolutionBias(patch * patch * channels));
   }
-  return x;
 }
 
-/** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
-export function classQkv(parameters: Parameters, size: EncoderSize, images: Tensor): Tensor {
-  const last = `blocks.${size.depth - 1}`;
-  let x = embed(parameters, size, images);
-  for (const index of range(size.depth - 1)) x = block(parameters, `blocks.${index}`, x, size.heads);
-  return linearLayer(parameters, `${last}.attn.qkv`, layerNormLayer(parameters, `${last}.norm1`, x));
+/** Cuts images into patches and embeds each: [B, C, H, W] → [B, L or K, D]. */
+class PatchEmbed extends Module {
+  readonly proj: PatchProjection;
+
+  constructor(private readonly size: EncoderSize) {
+    super();
+    this.proj = new PatchProjection(size);
+  }
+
+  /** @param visible the patches that are taken; all by default */
+  forward(images: Tensor, visible?: Masks): Tensor {
+    const { patch, channels, dim } = this.size;
+    const patches = patchify(images, { patch, order: 'channelsFirst', ...(visible ? { visible } : {}) });
+    const { weight, bias } = this.proj;
+    return linear(patches, weight.reshape([dim, channels * patch * patch]), bias);
+  }
+}
+
+/** Sines and cosines of the places of a class token and of patches; a table unless it is trained. */
+function positions(width: number, { image, patch }: EncoderSize, trained = false): ModuleParameter {
+  const grid = image / patch;
+  return new ModuleParameter([1, 1 + grid ** 2, width], constant(sinCosPositions(width, grid)), { trained });
+}
+
+/** What an encoder consists of, wherever its parts lie. */
+interface EncoderParts {
+  readonly clsToken: ModuleParameter;
+  readonly posEmbed: ModuleParameter;
+  readonly patchEmbed: PatchEmbed;
+  readonly blocks: readonly Block[];
 }
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
-function embed(parameters: Parameters, size: EncoderSize, images: Tensor, masks?: Masks): Tensor {
-  const patches = patchify(images, {
-    patch: size.patch,
-    order: 'channelsFirst',
-    ...(masks ? { visible: masks } : {}),
-  });
-  const weight = parameters.get('patch_embed.proj.weight');
-  const embedded = linear(
-    patches,
-    weight.reshape([size.dim, size.channels * size.patch * size.patch]),
-    parameters.get('patch_embed.proj.bias'),
-  );
+function embed({ clsToken, posEmbed, patchEmbed }: EncoderParts, images: Tensor, masks?: Masks): Tensor {
   return visibleTokens({
-    patches: embedded,
-    classToken: parameters.get('cls_token'),
-    positions: parameters.get('pos_embed'),
+    patches: patchEmbed.forward(images, masks),
+    classToken: clsToken,
+    positions: posEmbed,
     ...(masks ? { idsShuffle: masks.idsShuffle } : {}),
   });
 }
 
-/** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
-export function disentangle(parameters: Parameters, branches: Branches, latent: Tensor): Tensor {
-  return concat(branchNames(branches).map((name) => linearLayer(parameters, name, latent)));
+/** Images through the blocks, without a final norm. */
+function encodeTokens(
+  parts: EncoderParts,
+  images: Tensor,
+  masks: Masks | undefined,
+  { dropPaths, ...options }: EncodeOptions,
+): Tensor {
+  return parts.blocks.reduce(
+    (x, block, index) => {
+      const path = (row: number): PathScales => ({ scales: dropPaths as Tensor, row });
+      const paths = dropPaths ? { paths: [path(2 * index), path(2 * index + 1)] as const } : {};
+      return block.forward(x, { ...options, ...paths });
+    },
+    embed(parts, images, masks),
+  );
+}
+
+const blocksOf = (count: number, dim: number, heads: number): Block[] =>
+  Array.from({ length: count }, () => new Block(dim, heads));
+
+/** A Vision Transformer: the encoder of an MAE by itself, under its published names. */
+export class VisionTransformer extends Module {
+  readonly clsToken: ModuleParameter;
+  readonly posEmbed: ModuleParameter;
+  readonly patchEmbed: PatchEmbed;
+  readonly blocks: readonly Block[];
+  readonly norm?: LayerNorm;
+
+  /**
+   * @param options.hasNorm whether there is a final norm, as by default; a classifier of the patches' mean has its own
+   * @param options.trainsPositions by default they are a table
+   */
+  constructor(
+    size: EncoderSize,
+    {
+      hasNorm = true,
+      trainsPositions = false,
+    }: { readonly hasNorm?: boolean; readonly trainsPositions?: boolean } = {},
+  ) {
+    super();
+    const { dim, depth, heads } = size;
+    this.clsToken = new ModuleParameter([1, 1, dim], normal(0.02));
+    this.posEmbed = positions(dim, size, trainsPositions);
+    this.patchEmbed = new PatchEmbed(size);
+    this.blocks = blocksOf(depth, dim, heads);
+    if (hasNorm) this.norm = new LayerNorm(dim);
+  }
+
+  /**
+   * Visible patches of images → latents.
+   *
+   * @param images [B, C, H, W]
+   * @param masks absent: every patch is visible, in image order
+   * @returns [B, 1 + K, D], the class token first
+   */
+  forward(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+    const tokens = this.forwardTokens(images, masks, options);
+    return this.norm ? this.norm.forward(tokens) : tokens;
+  }
+
+  /** The same before the final norm. */
+  forwardTokens(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+    return encodeTokens(this, images, masks, options);
+  }
+}
+
+/** What a model made of a batch. S branches. */
+export interface Outputs {
+  /** Encoder output [B, 1 + K, D]. */
+  readonly latent: Tensor;
+  /** Branch latents [S·B, 1 + K, Dd], the subordinate's first. */
+  readonly z: Tensor;
+  /** [S·B, 1 + L, P·P·C], the subordinate's first. */
+  readonly prediction: Tensor;
 }
 
 /**
- * Branch latents → predicted patches.
- *
- * @param z [S·B, 1 + K, Dd]
- * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
+ * A masked autoencoder, with its parameters under their published names and in the published order, which is that of the
+ * fields: encoder and decoder are interleaved in it.
  */
-export function decode(
-  parameters: Parameters,
-  size: ModelSize,
-  z: Tensor,
-  masks: Masks,
-  options: BlockOptions = {},
-): Tensor {
-  let x = restoreTokens({
-    tokens: z,
-    maskToken: parameters.get('mask_token'),
-    positions: parameters.get('decoder_pos_embed'),
-    idsRestore: masks.idsRestore,
-  });
-  for (const index of range(size.decoderDepth)) {
-    x = block(parameters, `decoder_blocks.${index}`, x, size.decoderHeads, options);
+export class MaskedAutoencoder extends Module {
+  readonly clsToken: ModuleParameter;
+  readonly posEmbed: ModuleParameter;
+  readonly maskToken: ModuleParameter;
+  readonly decoderPosEmbed: ModuleParameter;
+  readonly patchEmbed: PatchEmbed;
+  readonly blocks: readonly Block[];
+  readonly norm: LayerNorm;
+  readonly decoderEmbed?: Linear;
+  readonly decoderEmbed1?: Linear;
+  readonly decoderEmbed2?: Linear;
+  readonly decoderBlocks: readonly Block[];
+  readonly decoderNorm: LayerNorm;
+  readonly decoderPred: Linear;
+
+  constructor(
+    readonly size: ModelSize,
+    readonly branches: Branches,
+  ) {
+    super();
+    const { dim, depth, heads, patch, channels, decoderDim, decoderDepth, decoderHeads } = size;
+    this.clsToken = new ModuleParameter([1, 1, dim], normal(0.02));
+    this.posEmbed = positions(dim, size);
+    this.maskToken = new ModuleParameter([1, 1, decoderDim], normal(0.02));
+    this.decoderPosEmbed = positions(decoderDim, size);
+    this.patchEmbed = new PatchEmbed(size);
+    this.blocks = blocksOf(depth, dim, heads);
+    this.norm = new LayerNorm(dim);
+    if (branches === 1) {
+      this.decoderEmbed = new Linear(dim, decoderDim);
+    } else {
+      this.decoderEmbed1 = new Linear(dim, decoderDim);
+      this.decoderEmbed2 = new Linear(dim, decoderDim);
+    }
+    this.decoderBlocks = blocksOf(decoderDepth, decoderDim, decoderHeads);
+    this.decoderNorm = new LayerNorm(decoderDim);
+    this.decoderPred = new Linear(decoderDim, patch * patch * channels);
   }
-  return linearLayer(parameters, 'decoder_pred', layerNormLayer(parameters, 'decoder_norm', x));
+
+  /**
+   * Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder.
+   *
+   * @param images [B, C, H, W]
+   */
+  forward(images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
+    const latent = this.forwardEncoder(images, masks, options);
+    const z = this.forwardBranches(latent);
+    return { latent, z, prediction: this.forwardDecoder(z, masks, options) };
+  }
+
+  /** As `VisionTransformer.forward`. */
+  forwardEncoder(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+    return this.norm.forward(encodeTokens(this, images, masks, options));
+  }
+
+  /** The branch latents of an encoding: z_i = W_i·h + b_i, one branch after the other: [S·B, 1 + K, Dd]. */
+  forwardBranches(latent: Tensor): Tensor {
+    const branches = [this.decoderEmbed, this.decoderEmbed1, this.decoderEmbed2].filter(
+      (branch) => branch !== undefined,
+    );
+    return concat(branches.map((branch) => branch.forward(latent)));
+  }
+
+  /**
+   * Branch latents → predicted patches.
+   *
+   * @param z [S·B, 1 + K, Dd]
+   * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
+   */
+  forwardDecoder(z: Tensor, { idsRestore }: Masks, options: BlockOptions = {}): Tensor {
+    const tokens = restoreTokens({ tokens: z, maskToken: this.maskToken, positions: this.decoderPosEmbed, idsRestore });
+    const decoded = this.decoderBlocks.reduce((x, block) => block.forward(x, options), tokens);
+    return this.decoderPred.forward(this.decoderNorm.forward(decoded));
+  }
+
+  /**
+   * Mean squared error of a prediction over the hidden patches, a branch.
+   *
+   * @param images of each branch, one after the other: [S·B, C, H, W]
+   * @returns [S]
+   */
+  forwardLoss(prediction: Tensor, images: Tensor, { idsRestore, keep }: Masks, normPix: boolean): Tensor {
+    return maskedMse({ prediction, images, idsRestore, keep, patch: this.size.patch, normPix });
+  }
+
+  /** The queries, keys and values of the encoder's last block on whole images, packed: [B, 1 + L, 3·D], f32. */
+  classQkv(images: Tensor): Tensor {
+    const before = this.blocks.slice(0, -1);
+    const last = this.blocks.at(-1) as Block;
+    const tokens = before.reduce((x, block) => block.forward(x), embed(this, images));
+    return last.attn.qkv.forward(last.norm1.forward(tokens));
+  }
 }
 
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index);
+/** A model with its memory. */
+export interface Model {
+  readonly net: MaskedAutoencoder;
+  readonly size: ModelSize;
+  readonly branches: Branches;
+  readonly parameters: Parameters;
+}
+
+/**
+ * A model with memory, and without values yet.
+ *
+ * @param label names it in messages
+ * @param options as of `Parameters`
+ * @throws EngineError `out-of-memory`, `limit-exceeded`
+ */
+export function allocateModel(
+  engine: Engine,
+  label: string,
+  { size, branches }: Pick<Model, 'size' | 'branches'>,
+  options: ConstructorParameters<typeof Parameters>[3] = {},
+): Model {
+  const net = new MaskedAutoencoder(size, branches);
+  return { net, size, branches, parameters: new Parameters(engine, label, net, options) };
+}
+
+/** The parameters of an MAE by name and shape, in the published order. */
+export function maeParameters(size: ModelSize, branches: Branches): readonly NamedParameter[] {
+  return new MaskedAutoencoder(size, branches).namedParameters();
+}
+
+/** Those of its encoder. */
+export function encoderParameters(size: EncoderSize): readonly NamedParameter[] {
+  return new VisionTransformer(size).namedParameters();
 }

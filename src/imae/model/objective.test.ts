@@ -2,14 +2,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { testEngine } from '../../testing/testEngine';
 import { invertPermutation } from '../../ops/mask';
 import { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import type { ModelSize } from '../config/config';
-import { maeSpecs, type Branches, type Masks } from './mae';
-import { imaeObjective, maeObjective, type ImaeWeights, type Losses, type Model, type Outputs } from './objective';
+import { allocateModel, type Branches, type Masks } from './mae';
+import { imaeObjective, maeObjective, type ImaeWeights, type Losses } from './objective';
+import type { Model, Outputs } from './mae';
 
 const SIZE: ModelSize = {
   image: 8,
@@ -62,7 +62,8 @@ describe('objectives', () => {
 
   /** A model whose weights depend on their names alone; each branch begins as `decoder_embed` unless `apart`. */
   function makeModel(branches: Branches, { frozen = false, apart = false, seed = 0 } = {}): Model {
-    const parameters = new Parameters(engine, 'model', maeSpecs(SIZE, branches), { frozen });
+    const model = allocateModel(engine, 'model', { size: SIZE, branches }, { frozen });
+    const { parameters } = model;
     for (const [name, { shape }] of parameters.entries) {
       if (name.endsWith('pos_embed')) continue;
       const source = name
@@ -76,7 +77,7 @@ describe('objectives', () => {
         Float32Array.from(random(shape, own).data, (value) => value / Math.sqrt(fanIn)),
       );
     }
-    return { size: SIZE, branches, parameters };
+    return model;
   }
 
   async function evaluate(

@@ -1,31 +1,11 @@
 import type { BlockOptions } from '../../nn/layers';
-import type { Parameters } from '../../nn/parameters';
 import { concat } from '../../ops/concat';
 import { latentMse } from '../../ops/latentMse';
-import { maskedMse } from '../../ops/maskedMse';
 import { mixture } from '../../ops/mixture';
 import { weightedSum } from '../../ops/weightedSum';
 
 import type { Tensor } from '../../tensor/tensor';
-import { decode, disentangle, encode, type Branches, type Masks } from './mae';
-import type { ModelSize } from '../config/config';
-
-/** A model with its memory. */
-export interface Model {
-  readonly size: ModelSize;
-  readonly branches: Branches;
-  readonly parameters: Parameters;
-}
-
-/** What a model made of a batch. S branches. */
-export interface Outputs {
-  /** Encoder output [B, 1 + K, D]. */
-  readonly latent: Tensor;
-  /** Branch latents [S·B, 1 + K, Dd], the subordinate's first. */
-  readonly z: Tensor;
-  /** [S·B, 1 + L, P·P·C], the subordinate's first. */
-  readonly prediction: Tensor;
-}
+import type { Masks, Model, Outputs } from './mae';
 
 /** The parts of the loss, and their sum. */
 export interface Losses {
@@ -34,15 +14,6 @@ export interface Losses {
   readonly pixel: Tensor;
   /** [S]: mean squared distance of the branch latents from the teacher's; absent without a teacher. */
   readonly distill?: Tensor;
-}
-
-/** Encodes what the model sees, and decodes every branch of it in one pass of the shared decoder. */
-export function reconstruct(model: Model, images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
-  const { size, branches, parameters } = model;
-  const latent = encode(parameters, size, images, masks, options);
-  const z = disentangle(parameters, branches, latent);
-  const prediction = decode(parameters, size, z, masks, options);
-  return { latent, z, prediction };
 }
 
 /**
@@ -58,8 +29,8 @@ export function maeObjective(
   share = 1,
   options: BlockOptions = {},
 ): Outputs & Losses {
-  const outputs = reconstruct(model, images, masks, options);
-  const pixel = pixelLoss(model, outputs.prediction, images, masks, normPix);
+  const outputs = model.net.forward(images, masks, options);
+  const pixel = model.net.forwardLoss(outputs.prediction, images, masks, normPix);
   return { ...outputs, pixel, loss: weightedSum([{ values: pixel, weights: [share] }]) };
 }
 
@@ -101,14 +72,14 @@ export function imaeObjective(
   const { branches } = student;
   const { mixed, targets } = mixture(batch.image1, batch.image2, batch.alpha, branches);
   const masks = typeof given === 'function' ? given(mixed) : given;
-  const outputs = reconstruct(student, mixed, masks, blocks);
-  const pixel = pixelLoss(student, outputs.prediction, targets, masks, normPix);
+  const outputs = student.net.forward(mixed, masks, blocks);
+  const pixel = student.net.forwardLoss(outputs.prediction, targets, masks, normPix);
   const pixelTerm = { values: pixel, weights: [share, share].slice(0, branches) };
   if (!teacher) return { ...outputs, pixel, loss: weightedSum([pixelTerm]) };
 
   const isMixed = teacherInput === 'mixed';
-  const teacherLatent = encode(teacher.parameters, teacher.size, isMixed ? mixed : targets, masks);
-  const seen = disentangle(teacher.parameters, 1, teacherLatent);
+  const teacherLatent = teacher.net.forwardEncoder(isMixed ? mixed : targets, masks);
+  const seen = teacher.net.forwardBranches(teacherLatent);
   const teacherZ = isMixed && branches === 2 ? concat([seen, seen]) : seen;
   const distill = latentMse(outputs.z, teacherZ, branches);
   const loss = weightedSum([
@@ -116,15 +87,4 @@ export function imaeObjective(
     { values: distill, weights: lambda.slice(0, branches).map((weight) => weight * share) },
   ]);
   return { ...outputs, pixel, distill, loss, teacherZ };
-}
-
-/** `maskedMse` of a model's predictions. */
-export function pixelLoss(
-  { size }: Model,
-  prediction: Tensor,
-  images: Tensor,
-  { idsRestore, keep }: Masks,
-  normPix: boolean,
-): Tensor {
-  return maskedMse({ prediction, images, idsRestore, keep, patch: size.patch, normPix });
 }

@@ -7,7 +7,6 @@ import {
   type StoredTensor,
 } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
-import { Parameters } from '../../nn/parameters';
 import { invertPermutation } from '../../ops/mask';
 import { AdamW } from '../../optim/adamw';
 import { gradientNorm } from '../../optim/gradientNorm';
@@ -16,8 +15,9 @@ import { formatShape, type Shape } from '../../tensor/shape';
 import type { Tensor } from '../../tensor/tensor';
 import { loadModel } from '../checkpoint/checkpoint';
 import { patchCount, type ModelSize } from '../config/config';
-import { maeSpecs, type Branches, type Masks } from '../model/mae';
-import { imaeObjective, maeObjective, type Losses, type Model, type Outputs } from '../model/objective';
+import { allocateModel, type Branches, type Masks } from '../model/mae';
+import { imaeObjective, maeObjective, type Losses } from '../model/objective';
+import type { Model, Outputs } from '../model/mae';
 
 /*
  * Cases computed by PyTorch in float64: a model's weights and inputs, what its forward pass and its gradients must be,
@@ -126,10 +126,8 @@ export async function compareWithPytorch(engine: Engine, file: Safetensors, sour
   const oracle = readCase(file, source);
   const inputs = readInputs(oracle, source);
   const branches: Branches = oracle.kind === 'two-way' ? 2 : 1;
-  const makeModel = (label: string, count: Branches, frozen: boolean): Model => {
-    const parameters = new Parameters(engine, label, maeSpecs(oracle.size, count), { frozen });
-    return { size: oracle.size, branches: count, parameters };
-  };
+  const makeModel = (label: string, count: Branches, frozen: boolean): Model =>
+    allocateModel(engine, label, { size: oracle.size, branches: count }, { frozen });
   const student = makeModel('student', branches, false);
   const teacher = oracle.kind === 'mae' ? undefined : makeModel('teacher', 1, true);
   const optimizer = new AdamW(engine, student.parameters, oracle);

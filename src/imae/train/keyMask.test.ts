@@ -3,12 +3,11 @@ import { expectClose, random } from '../../../kernels-test/allclose';
 import { engineVariants } from '../../../kernels-test/variants';
 import { RandomStream, purposes } from '../../data/philox';
 import type { Engine } from '../../gpu/engine';
-import { Parameters } from '../../nn/parameters';
 import { testEngine } from '../../testing/testEngine';
 import { invertPermutation } from '../../ops/mask';
 import { Graph } from '../../tensor/graph';
 import type { ModelSize } from '../config/config';
-import { encode, maeSpecs } from '../model/mae';
+import { allocateModel } from '../model/mae';
 
 const BATCH = 3;
 const SIZE: ModelSize = {
@@ -54,7 +53,7 @@ const rowsOf = (sample: number, keep: number): number[] => [
  * @param how from gathered tokens, or from all of them with a key mask or without
  */
 async function run(engine: Engine, keep: number, how: 'gathered' | 'masked' | 'unmasked'): Promise<Encoding> {
-  const parameters = new Parameters(engine, 'encoder', maeSpecs(SIZE, 1));
+  const { net, parameters } = allocateModel(engine, 'encoder', { size: SIZE, branches: 1 });
   // Random biases too, which zero would hide; weights large enough for attention to choose (deviation 1/√inputs).
   for (const [index, [name, { shape }]] of parameters.entries.entries()) {
     const fanIn = shape.length > 1 ? shape.slice(1).reduce((a, b) => a * b, 1) : 1;
@@ -78,7 +77,7 @@ async function run(engine: Engine, keep: number, how: 'gathered' | 'masked' | 'u
       'u32',
       Uint32Array.from(ORDERS.flatMap((order) => [...order])),
     );
-    latent = encode(parameters, SIZE, images, {
+    latent = net.forwardEncoder(images, {
       idsShuffle,
       idsRestore: invertPermutation(idsShuffle),
       keep,
@@ -93,7 +92,7 @@ async function run(engine: Engine, keep: number, how: 'gathered' | 'masked' | 'u
         seed.set(weights.subarray(from, from + dim), (sample * (1 + LENGTH) + row) * dim);
       }
     }
-    latent = encode(parameters, SIZE, images, undefined, {
+    latent = net.forwardEncoder(images, undefined, {
       keyMask: graph.input('key mask', [BATCH, 1 + LENGTH], 'u32', mask),
     });
   }

@@ -7,7 +7,7 @@ import { adviseOnMemory } from './accounting';
 import { needsTeacher, phasesOf, type Config, type Phase } from '../config/config';
 import { PHASE_TITLES } from '../config/describe';
 import { maskOf } from '../mask/masks';
-import type { Model } from '../model/objective';
+import type { Model } from '../model/mae';
 import { staysOnGpu } from './gpuResidency';
 import { makeModel, Trainer } from './trainer';
 import { Unmixer } from '../eval/unmixing';

@@ -15,7 +15,7 @@ import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { spawnTrain } from '../../testing/spawnTrain';
 import { studentSize } from '../config/config';
-import { maeSpecs } from '../model/mae';
+import { maeParameters } from '../model/mae';
 import type { PartialSettings } from '../config/options';
 import { MemoryStore, named, TINY, tinyConfig, tinyRun } from '../../testing/tinyRun';
 
@@ -307,7 +307,7 @@ describe('node train.js', () => {
       const { tensors, metadata } = readSafetensors(
         readFileSync(join(folder, `checkpoints/${phase}-${step}.safetensors`)),
       );
-      const specs = maeSpecs(studentSize(tinyConfig()), branches);
+      const specs = maeParameters(studentSize(tinyConfig()), branches);
       expect([...tensors].map(([name, { shape }]) => `${name} ${shape.join()}`).sort()).toEqual(
         specs.map(({ name, shape }) => `${name} ${shape.join()}`).sort(),
       );

@@ -14,7 +14,7 @@ import {
 import type { Engine } from '../../gpu/engine';
 import type { DeviceBuffer } from '../../gpu/pool';
 import type { Slice } from '../../gpu/storage';
-import { Parameters } from '../../nn/parameters';
+import type { Parameters } from '../../nn/parameters';
 import { augment } from '../../ops/augment';
 import type { Alignment } from '../../ops/alignment';
 import { concat } from '../../ops/concat';
@@ -35,9 +35,10 @@ import {
   type PhasePlan,
 } from '../config/config';
 import { lcmaeObjective } from '../lcmae/objective';
-import { maeSpecs, type Branches, type Masks } from '../model/mae';
+import { allocateModel, type Branches, type Masks } from '../model/mae';
 import { maskOf, masksAnImage, recordMasks } from '../mask/masks';
-import { imaeObjective, maeObjective, type Losses, type Model } from '../model/objective';
+import { imaeObjective, maeObjective, type Losses } from '../model/objective';
+import type { Model } from '../model/mae';
 import { normalisation } from '../model/normalisation';
 import { trainingImages } from './gpuResidency';
 import type { StepProfiler } from './profiler';
@@ -93,14 +94,7 @@ export function makeModel(
 ): Model {
   const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
   const branches = branchesOf(config, phase);
-  return {
-    size,
-    branches,
-    parameters: new Parameters(engine, phase, maeSpecs(size, branches), {
-      ...options,
-      precision: config.device.precision,
-    }),
-  };
+  return allocateModel(engine, phase, { size, branches }, { ...options, precision: config.device.precision });
 }
 
 /** Weights of an MAE that are products' matrices, embedding and prediction among them; queries, keys and values are three. */
