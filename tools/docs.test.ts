@@ -1,10 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import ts from 'typescript';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { COMMANDS } from '../src/cli/commands/index';
 import { parseCommandLine } from '../src/cli/commandLine';
+import { purposes } from '../src/data/philox';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag } from '../src/imae/config/options';
+import { STUDIES } from '../src/imae/studies/index';
 
 /*
  * The documentation is held to the code: links and paths lead somewhere, commands and imports are there, and docs/options.md
@@ -126,6 +129,57 @@ describe.each(pages)('%s', (page) => {
     expect(wrong).toEqual([]);
   });
 });
+
+/** Flags of other programs, which the pages call. */
+const FOREIGN =
+  /^(bundle|format|loader|outfile|platform|packages|ignore-scripts|prefix|config|configLoader|tags-filter)$/;
+
+describe('flags', () => {
+  it('that the pages name are those of training, its commands, benchmarks or the comparison with PyTorch', async () => {
+    const log = vi.spyOn(console, 'log').mockReturnValue();
+    for (const command of COMMANDS) await command.run(['--help']);
+    const helps = [parseCommandLine(['--help']).answer, ...log.mock.calls.flat().map(String)];
+    log.mockRestore();
+    helps.push(textOf('src/cli/benchMain.ts'), textOf('src/cli/compareMain.ts'));
+    const known = new Set(helps.flatMap((text = '') => flagsIn(text)));
+    const unknown = pages.flatMap((page) => flagsIn(textOf(page)).map((flag) => `${page}: --${flag}`));
+    const isKnown = (flag: string): boolean =>
+      known.has(flag) || known.has(flag.replace(/^no-/, '')) || FOREIGN.test(flag);
+    expect(unknown.filter((line) => !isKnown(line.split('--')[1] ?? ''))).toEqual([]);
+  });
+});
+
+function flagsIn(text: string): string[] {
+  return [...text.matchAll(/(?<![\w<!-])--(?:\[no-\])?([a-z][\w-]*)/gi)].map((match) => match[1] ?? '');
+}
+
+describe('lists', () => {
+  const words = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+  const cells = (page: string): string[] => words(textOf(page), /^\| `([^`]+)` \|/gm);
+
+  it.each([
+    ['docs/architecture.md', 'every room', roomsOfSource()],
+    ['docs/randomness.md', 'every purpose', Object.keys(purposes)],
+    ['docs/evaluation.md', 'every study', STUDIES.map(({ name }) => name)],
+  ])('%s has %s', (page, _, names) => {
+    expect(names.filter((name) => !cells(page).includes(name))).toEqual([]);
+  });
+
+  it('docs/engine.md has every code of an error', () => {
+    const codes = words(textOf('src/gpu/errors.ts'), /^ {2}\| '([\w-]+)'/gm);
+    expect(codes.filter((code) => !textOf('docs/engine.md').includes(`\`${code}\``))).toEqual([]);
+  });
+
+  it('docs/kernels.md has every directive', () => {
+    const directives = words(textOf('src/gpu/shader.ts'), /^ \* {3}(\/\/#\w+)/gm);
+    expect(directives.filter((directive) => !textOf('docs/kernels.md').includes(`\`${directive}`))).toEqual([]);
+  });
+});
+
+function roomsOfSource(): string[] {
+  const entries = readdirSync('src', { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() && entry.name !== 'testing').map(({ name }) => name);
+}
 
 interface Import {
   readonly from: string;
