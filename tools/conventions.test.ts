@@ -1,14 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
 import { suites as benchSuites } from '../bench/index';
 import { suites as testSuites } from '../kernels-test/index';
 import { shaders } from '../shaders/index';
-import { flagsOf, OPTION_LIST } from '../src/imae/config/options';
 
 /*
- * The rules of the house, checked: that eslint.config.js reports what it is there to report, that every kernel has its
- * test and its bench, which run, and that the README explains every option.
+ * The rules of the house, checked: that eslint.config.js reports what it is there to report, and that every kernel has
+ * its test and its bench, which run.
  */
 
 const namesIn = (folder: string, ending: string): string[] =>
@@ -119,23 +118,5 @@ describe('one name, everywhere', () => {
     expect([...benchSuites.map(({ kernel }) => kernel), 'peakThroughput', 'step', 'host', 'startUp'].sort()).toEqual(
       benches.sort(),
     );
-  });
-});
-
-describe('README.md', () => {
-  const readme = readFileSync('README.md', 'utf8');
-
-  it.each(OPTION_LIST.flatMap(flagsOf).map(({ name, help }) => [name, help] as const))(
-    'explains --%s',
-    (name, help) => {
-      const row = readme.split('\n').find((line) => new RegExp(`^\\| \`--(\\[no-\\])?${name}[ \`]`).test(line));
-      expect(row?.split(' | ').at(-1)).toBe(`${help} |`);
-    },
-  );
-
-  it('shows only pictures that there are', () => {
-    const pictures = [...readme.matchAll(/tools\/readme\/[\w.]+/g)].map(([path]) => path);
-    expect(pictures.filter((path) => !existsSync(path))).toEqual([]);
-    expect(new Set(pictures.map((path) => path.split('/').at(-1)))).toEqual(new Set(readdirSync('tools/readme')));
   });
 });
