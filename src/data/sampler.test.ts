@@ -1,16 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../common/userError';
-import {
-  BatchOrder,
-  batchIndices,
-  ClassIndex,
-  CROP_VALUES,
-  drawAlphas,
-  drawCrops,
-  partnerIndices,
-  stepsPerEpoch,
-  type AlphaLaw,
-} from './sampler';
+import { BatchOrder, batchIndices, ClassIndex, CROP_VALUES, drawCrops, partnerIndices, stepsPerEpoch } from './sampler';
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, index) => index);
 const sorted = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b);
@@ -129,47 +119,6 @@ describe('partnerIndices', () => {
     expect(() => partnerIndices(0, 0, Uint32Array.of(0), { kind: 'random', count: 1 })).toThrow(UserError);
     expect(() => partnerIndices(0, 0, anchors, { kind: 'byClass', sameProb: 1.5, classes })).toThrow(/same_prob.*1\.5/);
     expect(() => partnerIndices(0, 0, anchors, { kind: 'byClass', sameProb: NaN, classes })).toThrow(/same_prob/);
-  });
-});
-
-describe('drawAlphas', () => {
-  it('fixes α', () => {
-    expect([...drawAlphas(0, 3, 3, { kind: 'fixed', value: 0.35 })]).toEqual(new Array(3).fill(Math.fround(0.35)));
-  });
-
-  it.each<AlphaLaw>([
-    { kind: 'beta', a: 1, b: 1, per: 'batch' },
-    { kind: 'uniform', low: 0.1, high: 0.45, per: 'batch' },
-  ])('draws one for the batch: $kind', (law) => {
-    const steps = range(20).map((step) => drawAlphas(1, step, 17, law));
-    for (const alphas of steps) expect(new Set(alphas).size).toBe(1);
-    expect(new Set(steps.map(([alpha]) => alpha)).size).toBe(20);
-    expect(drawAlphas(1, 13, 17, law)).toEqual(steps[13]);
-  });
-
-  // Bands are five standard errors of a mean of 4000.
-  it.each<[AlphaLaw, number, number]>([
-    [{ kind: 'beta', a: 1, b: 1, per: 'sample' }, 0.5, 0.023],
-    [{ kind: 'beta', a: 2, b: 6, per: 'sample' }, 0.25, 0.012],
-    [{ kind: 'uniform', low: 0.1, high: 0.45, per: 'sample' }, 0.275, 0.008],
-  ])('draws one for each sample: %j', (law, mean, band) => {
-    const alphas = drawAlphas(1, 0, 4000, law);
-    expect(new Set(alphas).size).toBeGreaterThan(3900);
-    expect(Math.abs(alphas.reduce((sum, alpha) => sum + alpha, 0) / 4000 - mean)).toBeLessThan(band);
-    const [low, high] = law.kind === 'uniform' ? [Math.fround(law.low), Math.fround(law.high)] : [0, 1];
-    expect(alphas.every((alpha) => alpha >= low && alpha <= high)).toBe(true);
-  });
-
-  it.each<[AlphaLaw, RegExp]>([
-    [{ kind: 'fixed', value: 1.1 }, /between 0 and 1/],
-    [{ kind: 'fixed', value: NaN }, /between 0 and 1/],
-    [{ kind: 'beta', a: 0, b: 1, per: 'batch' }, /above 0/],
-    [{ kind: 'beta', a: 1, b: Infinity, per: 'batch' }, /above 0/],
-    [{ kind: 'uniform', low: 0.5, high: 0.4, per: 'batch' }, /from 0\.5 to 0\.4/],
-    [{ kind: 'uniform', low: -0.1, high: 0.4, per: 'batch' }, /from -0\.1/],
-  ])('refuses %j', (law, message) => {
-    expect(() => drawAlphas(0, 0, 1, law)).toThrow(UserError);
-    expect(() => drawAlphas(0, 0, 1, law)).toThrow(message);
   });
 });
 

@@ -162,35 +162,6 @@ function partnerByClass(stream: RandomStream, anchor: number, same: boolean, cla
   return otherThan(stream, anchor, count);
 }
 
-/** How α, the weight of the first image in a mixture, is drawn: once for the mini-batch or once for each sample. */
-export type AlphaLaw =
-  | { readonly kind: 'fixed'; readonly value: number }
-  | { readonly kind: 'beta'; readonly a: number; readonly b: number; readonly per: 'batch' | 'sample' }
-  | { readonly kind: 'uniform'; readonly low: number; readonly high: number; readonly per: 'batch' | 'sample' };
-
-function assertAlphaLaw(law: AlphaLaw): void {
-  if (law.kind === 'fixed' && !(law.value >= 0 && law.value <= 1)) {
-    throw wrongCall(`α lies between 0 and 1, not at ${law.value}.`);
-  }
-  if (law.kind === 'beta' && !(law.a > 0 && law.b > 0 && Number.isFinite(law.a + law.b))) {
-    throw wrongCall(`Beta(a, b) of α needs a and b above 0, not ${law.a} and ${law.b}.`);
-  }
-  if (law.kind === 'uniform' && !(law.low >= 0 && law.low <= law.high && law.high <= 1)) {
-    throw wrongCall(`The range of α goes up inside 0 to 1, not from ${law.low} to ${law.high}.`);
-  }
-}
-
-/** α of each sample: `batch` values in [0, 1], all the same where the law draws once a batch. @throws UserError */
-export function drawAlphas(seed: number, step: number, batch: number, law: AlphaLaw): Float32Array {
-  assertAlphaLaw(law);
-  const alphas = new Float32Array(batch);
-  if (law.kind === 'fixed') return alphas.fill(law.value);
-  const stream = RandomStream.at(seed, purposes.alpha, step);
-  const draw = (): number =>
-    law.kind === 'beta' ? stream.beta(law.a, law.b) : law.low + (law.high - law.low) * stream.uniform();
-  return law.per === 'batch' ? alphas.fill(draw()) : alphas.map(draw);
-}
-
 /**
  * Random resized crop: the range of the crop's share of the image's area, null for no crop but the whole image (of one
  * that is not square, the largest centred square); and whether to flip half of the samples.

@@ -1,3 +1,5 @@
+import { ALPHA_LAW_EXPECTS, formatAlphaLaw, readAlphaLaw, type AlphaLaw } from '../../data/alphaLaw';
+
 /*
  * The kinds of values that an option of a run may have: how each is written on a command line, how it stands in a
  * config file, and how it is shown. A kind knows nothing of the option that uses it.
@@ -193,51 +195,7 @@ export function oneOf<const F extends Readonly<Record<string, Form>>>(forms: F):
   };
 }
 
-/** The law that α, the weight of the first image in a mixture, is drawn from. */
-export type AlphaLaw =
-  | { readonly law: 'fixed'; readonly value: number }
-  | { readonly law: 'beta'; readonly a: number; readonly b: number }
-  | { readonly law: 'uniform'; readonly low: number; readonly high: number };
-
 /** Written `0.35`, `beta(A,B)` or `uniform(LOW,HIGH)`; in a config file also as an object. */
 export function alphaLaw(): Kind<AlphaLaw> {
-  const checked = (law: AlphaLaw): AlphaLaw | undefined => {
-    const unit: Range = { min: 0, max: 1 };
-    switch (law.law) {
-      case 'fixed':
-        return within(law.value, unit) ? law : undefined;
-      case 'beta':
-        return within(law.a, { above: 0 }) && within(law.b, { above: 0 }) ? law : undefined;
-      case 'uniform':
-        return within(law.low, unit) && within(law.high, unit) && law.low <= law.high ? law : undefined;
-    }
-  };
-  const fromText = (written: string): AlphaLaw | undefined => {
-    const match = /^\s*(beta|uniform)\s*\(([^,]+),([^,]+)\)\s*$/i.exec(written);
-    if (!match) return undefined;
-    const [x, y] = [Number(match[2]), Number(match[3])];
-    return checked(
-      match[1]?.toLowerCase() === 'beta' ? { law: 'beta', a: x, b: y } : { law: 'uniform', low: x, high: y },
-    );
-  };
-  const fromObject = (given: Record<string, unknown>): AlphaLaw | undefined => {
-    const names = { fixed: ['value'], beta: ['a', 'b'], uniform: ['low', 'high'] }[String(given['law'])];
-    if (!names?.every((name) => typeof given[name] === 'number')) return undefined;
-    if (Object.keys(given).length !== names.length + 1) return undefined;
-    return checked({ ...given } as AlphaLaw);
-  };
-  return {
-    expects: 'a number from 0 up to 1, "beta(A,B)" with A and B above 0, or "uniform(LOW,HIGH)" within 0 and 1',
-    placeholder: 'LAW',
-    read: (value) => {
-      if (typeof value === 'number') return checked({ law: 'fixed', value });
-      if (typeof value === 'string') return fromText(value);
-      return typeof value === 'object' && value !== null ? fromObject(value as Record<string, unknown>) : undefined;
-    },
-    parse: toNumber,
-    show: (law) => {
-      if (law.law === 'fixed') return String(law.value);
-      return law.law === 'beta' ? `beta(${law.a},${law.b})` : `uniform(${law.low},${law.high})`;
-    },
-  };
+  return { expects: ALPHA_LAW_EXPECTS, placeholder: 'LAW', read: readAlphaLaw, parse: toNumber, show: formatAlphaLaw };
 }

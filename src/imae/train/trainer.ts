@@ -1,16 +1,8 @@
 import type { SetFacts, TrainingSet } from '../../data/imageSet';
+import { drawAlphas, isConstant } from '../../data/alphaLaw';
 import { philoxKey, purposes, RandomStream } from '../../data/philox';
 import type { ImageUploader } from '../../data/upload/imageUploader';
-import {
-  BatchOrder,
-  ClassIndex,
-  drawAlphas,
-  drawCrops,
-  partnerIndices,
-  sameClassShare,
-  type AlphaLaw,
-  type Pairing,
-} from '../../data/sampler';
+import { BatchOrder, ClassIndex, drawCrops, partnerIndices, sameClassShare, type Pairing } from '../../data/sampler';
 import type { Engine } from '../../gpu/engine';
 import type { DeviceBuffer } from '../../gpu/pool';
 import type { Slice } from '../../gpu/storage';
@@ -289,9 +281,10 @@ export class Trainer {
   ): Promise<void> {
     const { config, program, recorded, set, images, update = program } = this;
     const { batch, accumulate, seed } = config.training;
+    const { masking } = config;
     const size = batch / accumulate;
     const crops = cropBoxes(config, set, step, recorded.paired ? 2 * batch : batch);
-    const alphas = recorded.paired ? drawAlphas(seed, step, batch, alphaLaw(config)) : undefined;
+    const alphas = recorded.paired ? drawAlphas(seed, step, batch, masking.alpha, masking.alphaPer) : undefined;
     const { first, second, alpha } = recorded.inputs;
     if (recorded.sums) this.engine.clear([...recorded.added]);
     update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
@@ -399,7 +392,7 @@ export function recordStep(
   let losses: Losses & Partial<Alignment>;
   if (paired) {
     const second = view('second');
-    const perBatch = masking.alphaPer === 'batch' || masking.alpha.law === 'fixed';
+    const perBatch = masking.alphaPer === 'batch' || isConstant(masking.alpha);
     const alpha = graph.input('alpha', [perBatch ? 1 : batch]);
     inputs = { first, second, alpha };
     const { subordinate, dominant } = distillationWeights(config);
@@ -447,17 +440,6 @@ function partNames(paired: boolean, branches: Branches, { distill, align }: Loss
   if (!paired) return ['pixel', ...(align ? ['align', 'centre'] : [])];
   const sides = ['Subordinate', 'Dominant'].slice(0, branches);
   return ['pixel', ...(distill ? ['distill'] : [])].flatMap((part) => sides.map((side) => part + side));
-}
-
-function alphaLaw({ masking: { alpha, alphaPer: per } }: Config): AlphaLaw {
-  switch (alpha.law) {
-    case 'fixed':
-      return { kind: 'fixed', value: alpha.value };
-    case 'beta':
-      return { kind: 'beta', a: alpha.a, b: alpha.b, per };
-    case 'uniform':
-      return { kind: 'uniform', low: alpha.low, high: alpha.high, per };
-  }
 }
 
 /** Boxes for `count` samples of a step: random crops, or the whole image. */
