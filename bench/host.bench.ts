@@ -1,7 +1,8 @@
 import { makeShapes } from '../src/data/shapes';
 import type { Engine } from '../src/gpu/engine';
 import { resolveConfig } from '../src/imae/config/config';
-import { initializeModel, makeModel, Trainer } from '../src/imae/train/trainer';
+import { initializeModel, makeModel } from '../src/imae/train/models';
+import { Trainer } from '../src/imae/train/trainer';
 
 /** The step of the `cifar` preset, with as many dispatches as at any batch, and as little to do in each as can be. */
 const CONFIG = resolveConfig([{ source: 'host bench', values: { preset: 'cifar', training: { batch: 1 } } }]);
@@ -32,7 +33,7 @@ export async function timeHost(engine: Engine): Promise<HostTiming> {
   const set = makeShapes({ count: 16, size: CONFIG.model.image, seed: 0 });
   let trainer: Trainer | undefined;
   try {
-    trainer = await Trainer.create(engine, CONFIG, 'imae', set, model, teacher);
+    trainer = await Trainer.create({ engine, config: CONFIG, phase: 'imae', set, model, teacher });
     const { program } = trainer;
     for (let step = 0; step < 4; step++) await trainer.run(step, step + 1, () => false); // drivers compile late
     const submits = encodedBy(engine, () => {

@@ -5,7 +5,8 @@ import { stepFlops, stepShape, type StepShape } from '../src/imae/train/accounti
 import { patchCount, resolveConfig, type Config } from '../src/imae/config/config';
 import type { PartialSettings } from '../src/imae/config/options';
 import type { PresetName } from '../src/imae/config/presets';
-import { initializeModel, makeModel, Trainer, type StepMetrics } from '../src/imae/train/trainer';
+import { initializeModel, makeModel } from '../src/imae/train/models';
+import { Trainer, type StepMetrics } from '../src/imae/train/trainer';
 import { summarize, timeRepeated, type Timing } from './repeatedTiming';
 
 /** A training step of a preset. */
@@ -246,7 +247,7 @@ export class StepRun {
       owned.push(model.parameters);
       initializeModel(model, seed);
       const set = makeShapes({ count: Math.max(batch, 64), size: config.model.image, seed });
-      const trainer = await Trainer.create(engine, config, phase, set, model, teacher);
+      const trainer = await Trainer.create({ engine, config, phase, set, model, teacher });
       owned.push(trainer);
       return new StepRun(trainer, owned);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Config } from '../imae/config/config';
 import { normalisationMetadata } from '../imae/checkpoint/modelFile';
 import type { NamedFile } from '../imae/train/run';
 import { named, tinyConfig } from './tinyRun';
-import { initializeModel, makeModel } from '../imae/train/trainer';
+import { initializeModel, makeModel } from '../imae/train/models';
 
 /* What tests of classifiers share: a small model with random weights, and images whose classes are easy to tell. */
 

@@ -13,7 +13,7 @@ import { describeModel, type ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
 import { PerPositionMean } from './perPositionMean';
 import type { NamedFile } from '../train/run';
-import { randomizeModel } from '../train/trainer';
+import { randomizeModel } from '../train/models';
 import { heldOutPairs } from './unmixing';
 
 /*

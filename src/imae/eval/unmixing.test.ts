@@ -6,7 +6,7 @@ import { testEngine } from '../../testing/testEngine';
 import { studentSize, type Phase } from '../config/config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from '../train/trainer';
+import { initializeModel, makeModel } from '../train/models';
 import {
   heldOutPairs,
   imageToPatches,

@@ -8,7 +8,7 @@ import { saveModel, trainedAs } from '../checkpoint/checkpoint';
 import { Inspector } from './inspector';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from '../train/trainer';
+import { initializeModel, makeModel } from '../train/models';
 import { Viewer, type Blend } from './viewer';
 
 const SET = TINY_DATA.test;

@@ -9,7 +9,7 @@ import { normalisationMetadata } from '../checkpoint/modelFile';
 import { normalisation } from '../model/normalisation';
 import type { Model } from '../model/mae';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from '../train/trainer';
+import { initializeModel, makeModel } from '../train/models';
 import { complementaryOrders } from '../mask/complementaryMasks';
 import { imageToPatches, Unmixer, unmixingScore } from '../eval/unmixing';
 import { Viewer, type Blend, type Reconstruction } from './viewer';

@@ -14,7 +14,7 @@ import type { Model } from '../model/mae';
 import { MaskOrders } from '../mask/maskOrders';
 import { imageToPatches } from '../eval/unmixing';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
-import { initializeModel } from '../train/trainer';
+import { initializeModel } from '../train/models';
 import { analyse } from './analyse';
 import { analysisSections } from './analysisFigures';
 import { WindowedEncoder } from './windowedEncoder';

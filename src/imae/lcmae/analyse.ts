@@ -7,7 +7,7 @@ import { patchCount, visiblePatches } from '../config/config';
 import { MaskOrders, type FreeMask } from '../mask/maskOrders';
 import type { ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
-import { randomizeModel } from '../train/trainer';
+import { randomizeModel } from '../train/models';
 import { imageToPatches, normalisedPatches } from '../eval/unmixing';
 import { normalise } from '../inspect/viewer';
 import { attentionDistance, uniformDistance } from './attentionDistance';

@@ -6,7 +6,7 @@ import { random } from '../../../kernels-test/allclose';
 import { Graph } from '../../tensor/graph';
 import { maeObjective } from '../model/objective';
 import { MemoryStore, tinyConfig, tinyRun } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from '../train/trainer';
+import { initializeModel, makeModel } from '../train/models';
 import { lcmaeObjective } from './objective';
 
 const B = 3;

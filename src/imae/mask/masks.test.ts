@@ -5,7 +5,7 @@ import { resolveConfig, type Phase } from '../config/config';
 import { maskOf, type MaskKind } from './masks';
 import { imageToPatches, Unmixer } from '../eval/unmixing';
 import { TINY_DATA, tinyConfig, tinyRun } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from '../train/trainer';
+import { initializeModel, makeModel } from '../train/models';
 
 const LENGTH = 16;
 const KEEP = 4;

@@ -11,11 +11,6 @@ export function maskOf({ masking }: Config, phase: Phase): MaskKind {
   return masking.mask === 'attention' && phase !== 'imae' ? 'random' : masking.mask;
 }
 
-/** Under how many masks a phase sees each image of a batch. */
-export function masksAnImage(phase: Phase): number {
-  return phase === 'lcmae' ? 2 : 1;
-}
-
 export interface MaskSource {
   readonly kind: MaskKind;
   /** [B, C, H, W]: what the masked model is shown, in i-MAE the mixture. `variance` and `attention` look at it. */

@@ -11,7 +11,8 @@ import {
   type ModelSize,
   type Phase,
 } from '../config/config';
-import { masksAnImage, maskOf } from '../mask/masks';
+import { maskOf } from '../mask/masks';
+import { objectiveOf } from './objectives';
 
 /** Trained parameters of a model by part; `positions` are the two fixed tables. */
 export interface ParameterCount {
@@ -75,15 +76,16 @@ export interface StepShape {
 
 /** What a step of a phase computes on, all micro-batches together. */
 export function stepShape(config: Config, phase: Phase): StepShape {
+  const { branches, masks } = objectiveOf(config, phase);
   const imae = phase === 'imae';
   const weights = distillationWeights(config);
   const distils = imae && (weights.subordinate > 0 || weights.dominant > 0);
   return {
     size: phase === 'teacher' ? teacherSize(config) : studentSize(config),
-    branches: imae && config.imae.branches === 'two-way' ? 2 : 1,
+    branches,
     maskRatio: config.masking.maskRatio,
     batch: config.training.batch,
-    masks: masksAnImage(phase),
+    masks,
     ...(maskOf(config, phase) === 'attention' ? { guide: teacherSize(config) } : {}),
     recompute: config.training.recompute === 'blocks',
     ...(distils ? { teacher: teacherSize(config), teacherSeesMixture: config.imae.teacherInput === 'mixed' } : {}),

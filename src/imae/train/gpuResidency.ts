@@ -4,6 +4,7 @@ import type { ImageUploader } from '../../data/upload/imageUploader';
 import { StreamedImages } from '../../data/upload/streamedImages';
 import type { Engine } from '../../gpu/engine';
 import type { Config, Phase } from '../config/config';
+import { objectiveOf } from './objectives';
 
 /** The share of the engine's memory that a set may take for itself. */
 const LARGEST_SHARE = 0.5;
@@ -21,7 +22,7 @@ export function staysOnGpu(
 /** The images of a phase's training steps: the whole set, or those of a step at a time. The bits are the same. @throws EngineError `out-of-memory` */
 export function trainingImages(engine: Engine, config: Config, phase: Phase, set: TrainingSet): ImageUploader {
   const { batch, accumulate } = config.training;
-  const views = phase === 'imae' ? 2 : 1;
+  const views = objectiveOf(config, phase).inputs === 'pairs' ? 2 : 1;
   return stepImages(engine, config, set, { perStep: views * batch, perPart: (views * batch) / accumulate });
 }
 

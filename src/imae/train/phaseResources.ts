@@ -9,7 +9,8 @@ import { PHASE_TITLES } from '../config/describe';
 import { maskOf } from '../mask/masks';
 import type { Model } from '../model/mae';
 import { staysOnGpu } from './gpuResidency';
-import { makeModel, Trainer } from './trainer';
+import { makeModel } from './models';
+import { Trainer } from './trainer';
 import { Unmixer } from '../eval/unmixing';
 
 const UNMIXER_BATCH = 16;
@@ -55,7 +56,7 @@ export async function allocatePhase(
     const teacher =
       phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
     if (teacher) own(teacher.parameters);
-    const trainer = own(await Trainer.create(engine, config, phase, data.train, model, teacher));
+    const trainer = own(await Trainer.create({ engine, config, phase, set: data.train, model, teacher }));
     const unmixer = own(
       await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH, { mask: maskOf(config, phase), teacher }),
     );

@@ -13,7 +13,7 @@ import type { PartialSettings } from '../config/options';
 import { rehearse } from './phaseResources';
 import { DivergedError } from './run';
 import { MemoryStore, TINY_DATA, tinyConfig, tinyRun, type TinyRun } from '../../testing/tinyRun';
-import { initializeModel, makeModel } from './trainer';
+import { initializeModel, makeModel } from './models';
 
 /* Training with activations in f16, beside training in f32. */
 

@@ -22,7 +22,8 @@ import { allocatePhase, type PhaseResources } from './phaseResources';
 import type { StepProfiler } from './profiler';
 import { completionSheet, shownPairs, unmixingSheet } from '../eval/pictures';
 import { SMALLEST_SCALE } from '../../optim/lossScaling';
-import { initializeModel, type StepMetrics } from './trainer';
+import { initializeModel } from './models';
+import { type StepMetrics } from './trainer';
 import { heldOutPairs, meanTarget, UnmixingSums, type UnmixingScore } from '../eval/unmixing';
 
 /** A saved model with the name under which messages speak of it. */

@@ -8,7 +8,9 @@ import { resolveConfig, type Config, type Phase } from '../config/config';
 import type { PartialSettings } from '../config/options';
 import { PRESET_NAMES, PRESETS } from '../config/presets';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
-import { initializeModel, makeModel, makeOptimizer, recordStep, Trainer } from './trainer';
+import { initializeModel, makeModel, makeOptimizer } from './models';
+import { recordStep } from './recordStep';
+import { Trainer } from './trainer';
 
 const RECOMPUTE = ['none', 'blocks'] as const;
 
@@ -55,7 +57,7 @@ describe('a training', () => {
     const model = makeModel(engine, config, 'imae');
     initializeModel(teacher, 1);
     initializeModel(model, 0);
-    const trainer = await Trainer.create(engine, config, 'imae', TINY_DATA.train, model, teacher);
+    const trainer = await Trainer.create({ engine, config, phase: 'imae', set: TINY_DATA.train, model, teacher });
     try {
       await each(trainer);
     } finally {
@@ -113,16 +115,8 @@ describe('a training', () => {
         const images = new ResidentImages(engine, set);
         const model = makeModel(engine, config, phase);
         const optimizer = makeOptimizer(engine, config, model.parameters);
-        const { graph } = recordStep(
-          engine,
-          config,
-          phase,
-          set,
-          images,
-          model,
-          optimizer,
-          phase === 'imae' ? teacher : undefined,
-        );
+        const given = phase === 'imae' ? { teacher } : {};
+        const { graph } = recordStep({ engine, config, phase, set, images, model, optimizer, ...given });
         const { arenaBytes, largestLiveSet } = graph.statistics;
         // Values that a dispatch reads and writes lie in different arenas, which need not be full at the same time.
         expect(arenaBytes / largestLiveSet, phase).toBeLessThanOrEqual(1.15);

@@ -1,39 +1,21 @@
+import { drawAlphas } from '../../data/alphaLaw';
 import type { SetFacts, TrainingSet } from '../../data/imageSet';
-import { drawAlphas, isConstant } from '../../data/alphaLaw';
-import { philoxKey, purposes, RandomStream } from '../../data/philox';
-import type { ImageUploader } from '../../data/upload/imageUploader';
+import { philoxKey, purposes } from '../../data/philox';
 import { BatchOrder, ClassIndex, drawCrops, partnerIndices, sameClassShare, type Pairing } from '../../data/sampler';
+import type { ImageUploader } from '../../data/upload/imageUploader';
 import type { Engine } from '../../gpu/engine';
-import type { DeviceBuffer } from '../../gpu/pool';
-import type { Slice } from '../../gpu/storage';
-import type { Parameters } from '../../nn/parameters';
-import { augment } from '../../ops/augment';
-import type { Alignment } from '../../ops/alignment';
-import { concat } from '../../ops/concat';
-import { AdamW } from '../../optim/adamw';
-import { gradientNorm } from '../../optim/gradientNorm';
+import type { AdamW } from '../../optim/adamw';
 import { LossScaling } from '../../optim/lossScaling';
 import { learningRateAt } from '../../optim/schedule';
-import { addInPlace } from '../../tensor/accumulate';
-import { Graph, type TensorProgram } from '../../tensor/graph';
-import { createTensor, disposeTensor, type Tensor } from '../../tensor/tensor';
-import {
-  distillationWeights,
-  planPhase,
-  studentSize,
-  teacherSize,
-  type Config,
-  type Phase,
-  type PhasePlan,
-} from '../config/config';
-import { lcmaeObjective } from '../lcmae/objective';
-import { allocateModel, type Branches, type Masks } from '../model/mae';
-import { maskOf, masksAnImage, recordMasks } from '../mask/masks';
-import { imaeObjective, maeObjective, type Losses } from '../model/objective';
+import type { TensorProgram } from '../../tensor/graph';
+import { disposeTensor } from '../../tensor/tensor';
+import { planPhase, type Config, type Phase, type PhasePlan } from '../config/config';
 import type { Model } from '../model/mae';
-import { normalisation } from '../model/normalisation';
 import { trainingImages } from './gpuResidency';
+import { makeOptimizer } from './models';
+import { objectiveOf, type Objective } from './objectives';
 import type { StepProfiler } from './profiler';
+import { recordStep, type RecordedStep } from './recordStep';
 
 /** What a step measured. */
 export interface StepMetrics {
@@ -53,13 +35,6 @@ export interface StepMetrics {
   readonly waited?: number;
 }
 
-/** Inputs that each micro-batch is given; the second image of a pair is absent for a vanilla MAE. */
-interface BatchInputs {
-  readonly first: { readonly indices: Tensor; readonly crops: Tensor };
-  readonly second?: { readonly indices: Tensor; readonly crops: Tensor };
-  readonly alpha?: Tensor;
-}
-
 /** The images of a step, and their partners where they are mixed: indices into the set. */
 interface Drawn {
   readonly indices: Uint32Array;
@@ -72,45 +47,26 @@ const IN_FLIGHT = 2;
 /** Runs that are waited for one by one at first, so that the program learns how long one takes, and sizes its submits. */
 const SINGLE_RUNS = 3;
 
-/** How many branches a phase's model has. */
-export function branchesOf(config: Config, phase: Phase): Branches {
-  return phase === 'imae' && config.imae.branches === 'two-way' ? 2 : 1;
+/** What is trained, and on what. */
+export interface TrainerSetup {
+  readonly engine: Engine;
+  readonly config: Config;
+  readonly phase: Phase;
+  readonly set: TrainingSet;
+  /** Of the phase; the trainer trains it and does not own it. */
+  readonly model: Model;
+  /** What i-MAE is distilled from; it must be there as long as the trainer runs. */
+  readonly teacher?: Model | undefined;
 }
 
-/** The model of a phase, with memory but without values. */
-export function makeModel(
-  engine: Engine,
-  config: Config,
-  phase: Phase,
-  options: { readonly frozen?: boolean } = {},
-): Model {
-  const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
-  const branches = branchesOf(config, phase);
-  return allocateModel(engine, phase, { size, branches }, { ...options, precision: config.device.precision });
-}
-
-/** Weights of an MAE that are products' matrices, embedding and prediction among them; queries, keys and values are three. */
-const MUON_MATRIX =
-  /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
-
-/** AdamW, with Muon for the matrices where the configuration says so. */
-export function makeOptimizer(engine: Engine, config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
-  const { muon: rate, ...options } = config.optimizer;
-  const matrices = ({ name }: { readonly name: string }): number => {
-    const match = MUON_MATRIX.exec(name);
-    return match ? (match[1] ? 3 : 1) : 0;
-  };
-  return new AdamW(engine, parameters, { ...options, ...(rate > 0 ? { muon: { rate, matrices } } : {}) }, scaling);
-}
-
-/** Random initial weights; each parameter has a stream of its own. */
-export function initializeModel({ parameters }: Model, seed: number): void {
-  parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
-}
-
-/** Random weights to compare trained ones with: others than any model begins with, whatever its seed. */
-export function randomizeModel({ parameters }: Pick<Model, 'parameters'>, seed: number): void {
-  parameters.initialize((index) => RandomStream.at(seed, purposes.baseline, index));
+/** What a trainer makes for itself. */
+interface TrainerParts {
+  readonly images: ImageUploader;
+  readonly optimizer: AdamW;
+  readonly recorded: RecordedStep;
+  readonly program: TensorProgram;
+  readonly update?: TensorProgram | undefined;
+  readonly owned: readonly { dispose(): void }[];
 }
 
 /**
@@ -120,6 +76,7 @@ export function randomizeModel({ parameters }: Pick<Model, 'parameters'>, seed: 
  */
 export class Trainer {
   readonly plan: PhasePlan;
+  private readonly objective: Objective;
   private readonly order: BatchOrder;
   private readonly pairing: Pairing;
   /** Of steps that are under way or looked ahead at. */
@@ -128,22 +85,11 @@ export class Trainer {
   private runs = 0;
 
   private constructor(
-    private readonly engine: Engine,
-    private readonly config: Config,
-    readonly phase: Phase,
-    private readonly set: TrainingSet,
-    private readonly images: ImageUploader,
-    readonly model: Model,
-    readonly optimizer: AdamW,
-    private readonly recorded: Recorded,
-    /** What i-MAE is distilled from; it must be there as long as the trainer runs. */
-    private readonly teacher: Model | undefined,
-    /** Computes a micro-batch; with its update, where it is the whole batch. */
-    readonly program: TensorProgram,
-    /** Updates the weights, where `program` does not. */
-    readonly update: TensorProgram | undefined,
-    private readonly owned: readonly { dispose(): void }[],
+    private readonly setup: TrainerSetup,
+    private readonly made: TrainerParts,
   ) {
+    const { config, phase, set } = setup;
+    this.objective = objectiveOf(config, phase);
     const { training, masking } = config;
     this.plan = planPhase(config, phase, set.count);
     this.order = new BatchOrder(training.seed, training.batch, set.count);
@@ -156,21 +102,31 @@ export class Trainer {
   /** Measures some of the steps, where it is set. */
   profiler: StepProfiler | undefined;
 
+  get model(): Model {
+    return this.setup.model;
+  }
+
+  get optimizer(): AdamW {
+    return this.made.optimizer;
+  }
+
+  /** Computes a micro-batch; with its update, where it is the whole batch. */
+  get program(): TensorProgram {
+    return this.made.program;
+  }
+
+  /** Updates the weights, where `program` does not. */
+  get update(): TensorProgram | undefined {
+    return this.made.update;
+  }
+
   /**
    * Records and compiles the step.
    *
-   * @param model of the phase; the trainer trains it and does not own it
-   * @param teacher what i-MAE is distilled from
    * @throws EngineError where memory is short
    */
-  static async create(
-    engine: Engine,
-    config: Config,
-    phase: Phase,
-    set: TrainingSet,
-    model: Model,
-    teacher?: Model,
-  ): Promise<Trainer> {
+  static async create(setup: TrainerSetup): Promise<Trainer> {
+    const { engine, config, phase, set, model } = setup;
     const owned: { dispose(): void }[] = [];
     const own = <T extends { dispose(): void }>(resource: T): T => {
       owned.push(resource);
@@ -180,26 +136,13 @@ export class Trainer {
       const images = own(trainingImages(engine, config, phase, set));
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
       const optimizer = own(makeOptimizer(engine, config, model.parameters, scaling));
-      const recorded = recordStep(engine, config, phase, set, images, model, optimizer, teacher);
-      const { sums, update } = recorded;
+      const recorded = recordStep({ ...setup, images, optimizer });
+      const { sums } = recorded;
       if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
       const program = own(await recorded.graph.compile());
-      const updateProgram = update && own(await update.compile());
+      const update = recorded.update && own(await recorded.update.compile());
       engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
-      return new Trainer(
-        engine,
-        config,
-        phase,
-        set,
-        images,
-        model,
-        optimizer,
-        recorded,
-        teacher,
-        program,
-        updateProgram,
-        owned,
-      );
+      return new Trainer(setup, { images, optimizer, recorded, program, update, owned });
     } catch (error) {
       for (const resource of owned) resource.dispose();
       throw error;
@@ -213,7 +156,7 @@ export class Trainer {
    * @returns the number of steps done
    */
   async run(from: number, to: number, each: (metrics: StepMetrics) => boolean): Promise<number> {
-    for (const model of [this.model, this.teacher]) await model?.parameters.updateHalves();
+    for (const model of [this.setup.model, this.setup.teacher]) await model?.parameters.updateHalves();
     const pending: Promise<StepMetrics>[] = [];
     let step = from;
     let stop = false;
@@ -241,7 +184,7 @@ export class Trainer {
   /** The learning rate of a step. */
   learningRate(step: number): number {
     const { steps, warmupSteps, peakLearningRate: peak } = this.plan;
-    const { minLr: minimum, decay } = this.config.schedule;
+    const { minLr: minimum, decay } = this.setup.config.schedule;
     return learningRateAt({ peak, minimum, warmupSteps, steps, decay }, step);
   }
 
@@ -250,10 +193,10 @@ export class Trainer {
     let drawn = this.drawn.get(step);
     if (!drawn) {
       const indices = this.order.indices(step);
-      const { seed } = this.config.training;
+      const { seed } = this.setup.config.training;
       drawn = {
         indices,
-        ...(this.recorded.paired ? { partners: partnerIndices(seed, step, indices, this.pairing) } : {}),
+        ...(this.objective.inputs === 'pairs' ? { partners: partnerIndices(seed, step, indices, this.pairing) } : {}),
       };
       this.drawn.set(step, drawn);
     }
@@ -262,7 +205,7 @@ export class Trainer {
 
   /** @returns seconds that the GPU was through with the steps under way and had to wait; undefined where all images are there */
   private async waitForImages(step: number, underWay: readonly Promise<unknown>[]): Promise<number | undefined> {
-    const ready = this.images.ready(step, (next) => {
+    const ready = this.made.images.ready(step, (next) => {
       if (next >= this.plan.steps) return undefined;
       const { indices, partners = [] } = this.draw(next);
       return Uint32Array.of(...indices, ...partners);
@@ -279,14 +222,17 @@ export class Trainer {
     { indices, partners }: Drawn,
     run: (program: TensorProgram) => void | Promise<void>,
   ): Promise<void> {
-    const { config, program, recorded, set, images, update = program } = this;
+    const { config, set } = this.setup;
+    const { program, recorded, images, update = program } = this.made;
+    const { objective } = this;
     const { batch, accumulate, seed } = config.training;
     const { masking } = config;
     const size = batch / accumulate;
-    const crops = cropBoxes(config, set, step, recorded.paired ? 2 * batch : batch);
-    const alphas = recorded.paired ? drawAlphas(seed, step, batch, masking.alpha, masking.alphaPer) : undefined;
-    const { first, second, alpha } = recorded.inputs;
-    if (recorded.sums) this.engine.clear([...recorded.added]);
+    const paired = objective.inputs === 'pairs';
+    const crops = cropBoxes(config, set, step, paired ? 2 * batch : batch);
+    const alphas = paired ? drawAlphas(seed, step, batch, masking.alpha, masking.alphaPer) : undefined;
+    const { first, second, alpha, counter } = recorded.inputs;
+    if (recorded.sums) this.setup.engine.clear([...recorded.added]);
     update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
     for (let at = 0; at < batch; at += size) {
       const lists = [indices, ...(partners ? [partners] : [])].map((list) => list.subarray(at, at + size));
@@ -298,12 +244,9 @@ export class Trainer {
         program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
       }
       if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
-      program.write(
-        recorded.counter,
-        Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * masksAnImage(this.phase)),
-      );
+      program.write(counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * objective.masks));
       await run(program);
-      if (this.runs++ < SINGLE_RUNS) await this.engine.settle();
+      if (this.runs++ < SINGLE_RUNS) await this.setup.engine.settle();
     }
     if (this.update) await run(this.update);
   }
@@ -313,10 +256,10 @@ export class Trainer {
     { indices, partners }: Drawn,
     waited: number | undefined,
   ): Promise<StepMetrics> {
-    const { names, metrics } = this.recorded;
+    const { names, metrics } = this.made.recorded;
     const [loss, ...values] = (await (this.update ?? this.program).read(metrics)) as Float32Array;
     // The losses are weighted by the share of their micro-batch, the parts are not.
-    const { accumulate } = this.config.training;
+    const { accumulate } = this.setup.config.training;
     const parts = Object.fromEntries(names.map((name, index) => [name, (values[index] as number) / accumulate]));
     const [gradNorm = 0, , good, scale = 0, skipped = 0] = values.slice(names.length);
     const scaling = this.optimizer.scaling && { scale, isSkipped: good === 0, skipped };
@@ -327,119 +270,15 @@ export class Trainer {
       lr: this.learningRate(step),
       gradNorm,
       ...(scaling ? { scaling } : {}),
-      ...(partners ? { sameClass: sameClassShare(this.set.labels, indices, partners) } : {}),
+      ...(partners ? { sameClass: sameClassShare(this.setup.set.labels, indices, partners) } : {}),
       ...(waited === undefined ? {} : { waited }),
     };
   }
 
   /** Releases what the trainer made; the model stays. */
   dispose(): void {
-    for (const resource of this.owned) resource.dispose();
+    for (const resource of this.made.owned) resource.dispose();
   }
-}
-
-export interface Recorded {
-  /** A micro-batch, forward and backward; the update too, where there is but one. */
-  readonly graph: Graph;
-  /** Where there are several, the update. */
-  readonly update?: Graph;
-  readonly paired: boolean;
-  readonly inputs: BatchInputs;
-  readonly counter: Tensor;
-  readonly hyper: Tensor;
-  /** Where there are several micro-batches: loss and parts, which each of them adds to. */
-  readonly sums?: Tensor;
-  /** What the micro-batches of a step add to. */
-  readonly added: readonly DeviceBuffer[];
-  /** Loss and parts, each the sum over the micro-batches; then what `gradientNorm` gives. */
-  readonly metrics: Tensor;
-  /** What the parts are called. */
-  readonly names: readonly string[];
-}
-
-/** Records a micro-batch, and the update that ends a step. */
-export function recordStep(
-  engine: Engine,
-  config: Config,
-  phase: Phase,
-  set: SetFacts,
-  images: ImageUploader,
-  model: Model,
-  optimizer: AdamW,
-  teacher: Model | undefined,
-): Recorded {
-  const { training, masking, optimizer: settings } = config;
-  const several = training.accumulate > 1;
-  const graph = new Graph(engine, { addToParameters: several, precision: config.device.precision });
-  const paired = phase === 'imae';
-  const counter = graph.input('mask counter', [5], 'u32');
-  const batch = training.batch / training.accumulate;
-  const share = 1 / training.accumulate;
-  const blocks = { recompute: training.recompute === 'blocks' };
-
-  const view = (which: string): { indices: Tensor; crops: Tensor; images: Tensor } => {
-    const indices = graph.input(`${which} indices`, [batch], 'u32');
-    const crops = graph.input(`${which} crops`, [batch, 5]);
-    const { mean, std } = normalisation(config, set);
-    const whole = config.data.crop === null && !config.data.flip;
-    const inputs = { chunks: images.chunks, indices, crops, whole, mean, std, size: config.model.image };
-    return { indices, crops, images: augment(inputs) };
-  };
-  const masksOf = (seen: Tensor): Masks => recordMasks(config, { kind: maskOf(config, phase), seen, counter, teacher });
-  const first = view('first');
-  let inputs: BatchInputs = { first };
-  const { normPix } = config.model;
-  let losses: Losses & Partial<Alignment>;
-  if (paired) {
-    const second = view('second');
-    const perBatch = masking.alphaPer === 'batch' || isConstant(masking.alpha);
-    const alpha = graph.input('alpha', [perBatch ? 1 : batch]);
-    inputs = { first, second, alpha };
-    const { subordinate, dominant } = distillationWeights(config);
-    const pair = { image1: first.images, image2: second.images, alpha };
-    const { teacherInput } = config.imae;
-    losses = imaeObjective(model, teacher, pair, masksOf, {
-      lambda: [subordinate, dominant],
-      normPix,
-      share,
-      teacherInput,
-      blocks,
-    });
-  } else if (phase === 'lcmae') {
-    const twice = concat([first.images, first.images]);
-    losses = lcmaeObjective(model, twice, masksOf(twice), { mu: config.lcmae.mu, normPix, share, blocks });
-  } else {
-    losses = maeObjective(model, first.images, masksOf(first.images), normPix, share, blocks);
-  }
-  graph.backward(losses.loss, optimizer.scaling?.scale);
-  const names = partNames(paired, model.branches, losses);
-  const { pixel, distill, align, centre } = losses;
-  let measured = [losses.loss, pixel, distill, align, centre]
-    .filter((part) => part !== undefined)
-    .map((part) => part.detach());
-
-  const update = several ? new Graph(engine) : graph;
-  const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
-  if (sums) {
-    addInPlace(graph, sums, concat(measured), true);
-    measured = [sums];
-  }
-  const hyper = optimizer.hyperInput(update);
-  const norm = gradientNorm(update, model.parameters.arenas, settings.clipNorm, optimizer.scaling);
-  optimizer.record(update, hyper, norm);
-  const metrics = concat([...measured, norm]);
-  update.output(metrics);
-  const added = [
-    ...model.parameters.arenas.map(({ gradients }) => gradients),
-    ...(sums ? [(sums.storage as Slice).buffer] : []),
-  ];
-  return { graph, paired, inputs, counter, hyper, added, metrics, names, ...(sums ? { sums, update } : {}) };
-}
-
-function partNames(paired: boolean, branches: Branches, { distill, align }: Losses & Partial<Alignment>): string[] {
-  if (!paired) return ['pixel', ...(align ? ['align', 'centre'] : [])];
-  const sides = ['Subordinate', 'Dominant'].slice(0, branches);
-  return ['pixel', ...(distill ? ['distill'] : [])].flatMap((part) => sides.map((side) => part + side));
 }
 
 /** Boxes for `count` samples of a step: random crops, or the whole image. */

@@ -5,7 +5,7 @@ import { saveModel, trainedAs } from '../../../imae/checkpoint/checkpoint';
 import type { Phase } from '../../../imae/config/config';
 import { normalisationMetadata } from '../../../imae/checkpoint/modelFile';
 import { tinyConfig } from '../../../testing/tinyRun';
-import { initializeModel, makeModel } from '../../../imae/train/trainer';
+import { initializeModel, makeModel } from '../../../imae/train/models';
 import { testEngine } from '../../../testing/testEngine';
 import { openTab, prependToWorkers, useBrowser } from '../../../testing/testBrowser';
 

@@ -1,0 +1,113 @@
+import type { BlockOptions } from '../../nn/layers';
+import { concat } from '../../ops/concat';
+import type { Tensor } from '../../tensor/tensor';
+import { distillationWeights, type Config, type Phase } from '../config/config';
+import { lcmaeObjective } from '../lcmae/objective';
+import type { Branches, Masks, Model } from '../model/mae';
+import { imaeObjective, maeObjective } from '../model/objective';
+
+/** What a phase minimises: the trainer knows it by this alone. */
+export interface Objective {
+  /** Whether a step takes images, or pairs of them that are blended by α. */
+  readonly inputs: 'images' | 'pairs';
+  /** How many branches the model has. */
+  readonly branches: Branches;
+  /** Under how many masks each image is seen. */
+  readonly masks: 1 | 2;
+  /** Appends the loss of a batch to the program of its images. */
+  record(batch: ObjectiveBatch): ObjectiveLosses;
+}
+
+/** A batch, or one of its micro-batches, and what computes on it. */
+export interface ObjectiveBatch {
+  readonly model: Model;
+  /** A frozen vanilla MAE; absent where the phase has none. */
+  readonly teacher?: Model | undefined;
+  /** [B, C, H, W], normalised: the images, or the first of each pair. */
+  readonly images: Tensor;
+  /** Of pairs: the second of each, and the weight of the first, [1] or [B]. */
+  readonly pairs?: { readonly second: Tensor; readonly alpha: Tensor };
+  /** Draws masks for what the model is shown. */
+  readonly masksOf: (seen: Tensor) => Masks;
+  /** The share of this micro-batch in the loss. */
+  readonly share: number;
+  readonly blocks: BlockOptions;
+}
+
+/** What was recorded. */
+export interface ObjectiveLosses {
+  /** What is minimised: [1]. */
+  readonly loss: Tensor;
+  /** The parts of it, unweighted, in the order in which they are read: the name of each element. */
+  readonly parts: readonly { readonly names: readonly string[]; readonly values: Tensor }[];
+}
+
+const SIDES = ['Subordinate', 'Dominant'];
+
+/** Vanilla MAE (He et al. 2021). */
+function mae({ model: { normPix } }: Config): Objective {
+  return {
+    inputs: 'images',
+    branches: 1,
+    masks: 1,
+    record: ({ model, images, masksOf, share, blocks }) => {
+      const { loss, pixel } = maeObjective(model, images, masksOf(images), normPix, share, blocks);
+      return { loss, parts: [{ names: ['pixel'], values: pixel }] };
+    },
+  };
+}
+
+/** An MAE that sees each image under two masks. */
+function lcmae({ model: { normPix }, lcmae: { mu } }: Config): Objective {
+  return {
+    inputs: 'images',
+    branches: 1,
+    masks: 2,
+    record: ({ model, images, masksOf, share, blocks }) => {
+      const twice = concat([images, images]);
+      const { loss, pixel, align, centre } = lcmaeObjective(model, twice, masksOf(twice), {
+        mu,
+        normPix,
+        share,
+        blocks,
+      });
+      return {
+        loss,
+        parts: [
+          { names: ['pixel'], values: pixel },
+          { names: ['align'], values: align },
+          { names: ['centre'], values: centre },
+        ],
+      };
+    },
+  };
+}
+
+/** i-MAE: the images of a mixture from what is visible of it, with distillation where there is a teacher. */
+function imae(config: Config): Objective {
+  const { normPix } = config.model;
+  const { branches: form, teacherInput } = config.imae;
+  const branches = form === 'two-way' ? 2 : 1;
+  const { subordinate, dominant } = distillationWeights(config);
+  const named = (part: string): string[] => SIDES.slice(0, branches).map((side) => part + side);
+  return {
+    inputs: 'pairs',
+    branches,
+    masks: 1,
+    record: ({ model, teacher, images, pairs, masksOf, share, blocks }) => {
+      if (!pairs) throw new Error('i-MAE trains on pairs of images.');
+      const batch = { image1: images, image2: pairs.second, alpha: pairs.alpha };
+      const weights = { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks } as const;
+      const { loss, pixel, distill } = imaeObjective(model, teacher, batch, masksOf, weights);
+      const distilled = distill ? [{ names: named('distill'), values: distill }] : [];
+      return { loss, parts: [{ names: named('pixel'), values: pixel }, ...distilled] };
+    },
+  };
+}
+
+const OBJECTIVES: { readonly [P in Phase]: (config: Config) => Objective } = { teacher: mae, mae, lcmae, imae };
+
+/** What a phase of a run minimises. */
+export function objectiveOf(config: Config, phase: Phase): Objective {
+  return OBJECTIVES[phase](config);
+}
