@@ -1,5 +1,4 @@
-import type { Recording } from '../gpu/recording';
-import type { Slice } from '../gpu/storage';
+import type { Slice, ValueOwner } from '../gpu/storage';
 import type { Shape } from './shape';
 import { Tensor } from './tensor';
 
@@ -12,21 +11,21 @@ export class Parameter extends Tensor {
     storage: Slice,
     readonly grad: Tensor,
     half?: Tensor,
-    user?: Recording,
   ) {
-    super(shape, 'f32', storage, true, half, user);
+    super(shape, 'f32', storage, true, half);
   }
 
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
   override reshape(shape: Shape): Parameter {
     const { storage } = super.reshape(shape);
-    const { name, grad, half, user } = this;
-    return new Parameter(name, shape, storage as Slice, grad.reshape(shape), half?.reshape(shape), user);
+    const { name, grad, half } = this;
+    const reshaped = new Parameter(name, shape, storage as Slice, grad.reshape(shape), half?.reshape(shape));
+    return reshaped.usedBy(this.user);
   }
 
-  override usedIn(recording: Recording): Parameter {
+  override usedIn(recording: ValueOwner): Parameter {
     const { name, shape, storage, grad, half } = this;
-    return new Parameter(name, shape, storage as Slice, grad, half, recording);
+    return new Parameter(name, shape, storage as Slice, grad, half).usedBy(recording);
   }
 
   override get label(): string {
