@@ -1,24 +1,17 @@
 import type { Engine } from '../src/gpu/engine';
 import { Graph, type TensorProgram } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';
-import type { References } from '../kernels-test/allclose';
-import { checkCase, inputReferences, upstream } from './check';
+import { checkCase, inputReferences, upstream, type CheckedCase, type Recorded } from './check';
 import { rowOf, type BenchResult, type Ceilings, type Rate } from './roofline';
 import { timeRepeated, timeRuns, type Clock } from './repeatedTiming';
 
 /** One shape of an operation to time. Inputs are random; the result is checked before anything is timed. */
-export interface BenchCase {
+export interface BenchCase extends CheckedCase {
   readonly name: string;
-  readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly operation: (inputs: Readonly<Record<string, Tensor>>, graph: Graph) => Readonly<Record<string, Tensor>>;
-  /** The operation's reference in float64; where all of it takes too long, some of its elements (`sampled.ts`). */
-  readonly forward: (inputs: never) => References;
-  /** The reference of the gradients. Where set, forward and backward are checked and timed together. */
-  readonly backward?: (inputs: never, dOutputs: References) => References;
   /** Floating-point operations, and bytes that must at least be moved, of what is timed. */
   readonly flops: number;
   readonly bytes: number;
-  readonly tolerance?: number;
   /** The ceiling of its arithmetic; f32 by default. */
   readonly rate?: Rate;
 }
@@ -75,12 +68,6 @@ export async function runBench(
   } finally {
     compiled?.program.dispose();
   }
-}
-
-/** What a graph of a case holds: of each repeat, outputs and gradients by name. */
-export interface Recorded {
-  readonly graph: Graph;
-  readonly outputs: readonly Readonly<Record<string, Tensor>>[];
 }
 
 /** Records `repeats` runs of the operation, all on the same inputs; each keeps its results as outputs of the graph. */

@@ -1,13 +1,30 @@
 import type { Engine } from '../src/gpu/engine';
+import type { Graph } from '../src/tensor/graph';
 import type { Shape } from '../src/tensor/shape';
-import { expectClose, random, type Reference } from '../kernels-test/allclose';
-import type { BenchCase, Recorded } from './bench';
+import type { Tensor } from '../src/tensor/tensor';
+import { expectClose, random, type Reference, type References } from '../kernels-test/allclose';
 import { elementsOf } from './rowSampling';
 
 const TOLERANCE = 2e-6;
 
+/** What of a case is compared. */
+export interface CheckedCase {
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  /** The operation's reference in float64; where all of it takes too long, some of its elements (`rowSampling.ts`). */
+  readonly forward: (inputs: never) => References;
+  /** The reference of the gradients. Where set, forward and backward are checked and timed together. */
+  readonly backward?: (inputs: never, dOutputs: References) => References;
+  readonly tolerance?: number;
+}
+
+/** What a graph of a case holds: of each repeat, outputs and gradients by name. */
+export interface Recorded {
+  readonly graph: Graph;
+  readonly outputs: readonly Readonly<Record<string, Tensor>>[];
+}
+
 /** What a case computes on. */
-export function inputReferences({ inputs }: BenchCase): Record<string, Reference> {
+export function inputReferences({ inputs }: CheckedCase): Record<string, Reference> {
   return Object.fromEntries(Object.entries(inputs).map(([name, shape], index) => [name, random(shape, index + 1)]));
 }
 
@@ -24,7 +41,7 @@ export function upstream(output: string, shape: Shape): Reference {
  *
  * @throws Error that names the output that differs
  */
-export async function checkCase(engine: Engine, test: BenchCase, record: () => Recorded): Promise<void> {
+export async function checkCase(engine: Engine, test: CheckedCase, record: () => Recorded): Promise<void> {
   const { graph, outputs } = record();
   const [results = {}] = outputs;
   const program = await graph.compile();

@@ -14,10 +14,10 @@ const namesIn = (folder: string, ending: string): string[] =>
   readdirSync(folder).flatMap((file) => (file.endsWith(ending) ? [file.slice(0, -ending.length)] : []));
 
 describe('lint', () => {
-  // Only the rules about rooms: those that need types can't judge a file that is not there.
+  // Rules that need types can't judge a file that is not there.
   const eslint = new ESLint({
     overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
-    ruleFilter: ({ ruleId }) => ruleId.startsWith('no-restricted-'),
+    ruleFilter: ({ ruleId }) => /^no-restricted-|^house\/|max-/.test(ruleId),
   });
 
   async function complaints(filePath: string, code: string): Promise<string> {
@@ -68,6 +68,43 @@ describe('lint', () => {
     ['kernels-test/x.test.ts', `import { add } from '../src/ops/add'; import { suite } from './suite';`],
   ])('accepts in %s: %s', async (path, code) => {
     expect(await complaints(path, code)).toBe('');
+  });
+
+  const lines = (count: number): string => '\n'.repeat(count - 1);
+
+  it.each([
+    ['a file', 'src/gpu/x.ts', lines(402), 'too many lines (401)'],
+    ['a function', 'src/gpu/x.ts', `const f = () => {${lines(81)}};`, 'A function of 81 lines: 80 at most'],
+    ['a test', 'src/gpu/x.test.ts', `it('', () => {${lines(81)}});`, 'A function of 81 lines: 80 at most'],
+    ['parameters', 'src/gpu/x.ts', 'const f = (a, b, c, d, e, g) => {};', 'too many parameters (6)'],
+    ['parameters of JavaScript', 'tools/x.js', 'function f(a, b, c, d, e, g) {}', 'too many parameters (6)'],
+    ['a cycle', 'src/gpu/errors.ts', `import './engine';`, 'in turn: src/gpu/engine.ts → src/gpu/errors.ts'],
+    ['a cycle of types', 'src/gpu/errors.ts', `import type { Engine } from './engine';`, 'src/gpu/engine.ts →'],
+    ['a cycle of exports', 'src/gpu/errors.ts', `export { Program } from './program';`, 'src/gpu/program.ts →'],
+  ])('reports %s beyond the limits', async (_, path, code, message) => {
+    expect(await complaints(path, code)).toContain(message);
+  });
+
+  it.each([
+    ['a file', 'src/gpu/x.ts', lines(401)],
+    ['a function', 'src/gpu/x.ts', `const f = (a, b, c, d, e) => {${lines(80)}};`],
+    ['a describe', 'src/gpu/x.test.ts', `describe('', () => {${lines(81)}});`],
+    ['a describe.each', 'src/gpu/x.test.ts', `describe.each([])('', () => {${lines(81)}});`],
+  ])('accepts %s within them', async (_, path, code) => {
+    expect(await complaints(path, code)).toBe('');
+  });
+
+  it('counts the files of a folder', async () => {
+    const strict = new ESLint({
+      overrideConfig: {
+        languageOptions: { parserOptions: { projectService: false } },
+        rules: { 'house/max-folder-files': ['error', 1] },
+      },
+      ruleFilter: ({ ruleId }) => ruleId === 'house/max-folder-files',
+    });
+    const found = async (filePath: string): Promise<number> =>
+      (await strict.lintText('', { filePath })).flatMap(({ messages }) => messages).length;
+    expect([await found('src/gpu/x.ts'), await found('src/gpu/x.test.ts'), await found('src/x.ts')]).toEqual([1, 0, 0]);
   });
 
   const rooms = readdirSync('src', { withFileTypes: true }).filter(

@@ -1,7 +1,7 @@
 import type { Reference, References } from '../../kernels-test/allclose';
 import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
-import type { PeerEngine, PeerHost, PreparedWork, Results } from './peer';
-import type { AdamwWork, AttentionWork, MatmulWork, RowWork, StepWork, Work } from './rows';
+import type { PeerEngine, PeerHost, PreparedWork } from './peer';
+import type { AdamwWork, AttentionWork, MatmulWork, Results, RowWork, StepWork, Work } from './rows';
 import { ADAMW, CHECKED_STEPS, isDecayed, LEARNING_RATE, weightNames } from './step.reference';
 
 /**
@@ -207,8 +207,16 @@ interface Trained {
   readonly v: Weights;
 }
 
-/** AdamW of every weight, for jit: `correction1` and `correction2` are what the moments are divided by. */
-function adamw(jax: Jax, { weights, m, v }: Trained, gradients: Weights, correction1: Arr, correction2: Arr): Trained {
+/** What the two moments are divided by. */
+type Corrections = [mean: Arr, square: Arr];
+
+/** AdamW of every weight, for jit. */
+function adamw(
+  jax: Jax,
+  { weights, m, v }: Trained,
+  gradients: Weights,
+  [correction1, correction2]: Corrections,
+): Trained {
   const [beta1, beta2] = ADAMW.betas;
   const next = { weights: {} as Record<string, Arr>, m: {} as Record<string, Arr>, v: {} as Record<string, Arr> };
   for (const [name, weight] of Object.entries(weights)) {
@@ -227,7 +235,7 @@ function adamw(jax: Jax, { weights, m, v }: Trained, gradients: Weights, correct
 }
 
 /** The corrections of step 1, 2, … as arrays of one element. */
-function corrections({ upload }: Session, step: number): [Arr, Arr] {
+function corrections({ upload }: Session, step: number): Corrections {
   const [beta1, beta2] = ADAMW.betas;
   return [upload({ shape: [1], data: [1 - beta1 ** step] }), upload({ shape: [1], data: [1 - beta2 ** step] })];
 }
@@ -243,7 +251,7 @@ function trainedFrom(
   return { weights: map(upload), m: zeros(), v: zeros() };
 }
 
-function asTree({ weights, m, v }: Trained): Tree {
+function asTree({ weights, m, v }: Trained): [Weights, Weights, Weights] {
   return [weights, m, v];
 }
 
@@ -251,19 +259,12 @@ function prepareAdamw(session: Session, _: AdamwWork, inputs: References): Prepa
   const { jax, upload, settle } = session;
   const gradient = upload(inputs['gradient'] as Reference);
   let trained = trainedFrom(session, { weight: inputs['weight'] as Reference });
-  const update = jax.jit((weights: Weights, m: Weights, v: Weights, given: Arr, correction1: Arr, correction2: Arr) => {
-    const next = adamw(jax, { weights, m, v }, { weight: given }, correction1, correction2);
-    return [next.weights, next.m, next.v] as [Weights, Weights, Weights];
-  });
+  const update = jax.jit(([weights, m, v]: [Weights, Weights, Weights], given: Arr, by: Corrections) =>
+    asTree(adamw(jax, { weights, m, v }, { weight: given }, by)),
+  );
   let done = 0;
   const step = (): void => {
-    const [weights, m, v] = update(
-      trained.weights,
-      trained.m,
-      trained.v,
-      gradient.ref,
-      ...corrections(session, ++done),
-    );
+    const [weights, m, v] = update(asTree(trained), gradient.ref, corrections(session, ++done));
     trained = { weights, m, v };
   };
   return {
@@ -292,24 +293,14 @@ function prepareStep(session: Session, work: StepWork, inputs: References): Prep
     return [name, value.shape.length > 1 ? turnedReference(value) : value] as const;
   });
   let trained = trainedFrom(session, Object.fromEntries(given));
-  const train = jax.jit(
-    (weights: Weights, m: Weights, v: Weights, from: Arr, to: Arr, correction1: Arr, correction2: Arr) => {
-      const loss = (of: Weights): Arr => jax.numpy.square(model(jax, work, of, from).sub(to)).mean();
-      const [value, gradients] = jax.valueAndGrad(loss)(jax.tree.ref(weights));
-      const next = adamw(jax, { weights, m, v }, gradients, correction1, correction2);
-      return [value, next.weights, next.m, next.v] as [Arr, Weights, Weights, Weights];
-    },
-  );
+  const train = jax.jit(([weights, m, v]: [Weights, Weights, Weights], from: Arr, to: Arr, by: Corrections) => {
+    const loss = (of: Weights): Arr => jax.numpy.square(model(jax, work, of, from).sub(to)).mean();
+    const [value, gradients] = jax.valueAndGrad(loss)(jax.tree.ref(weights));
+    return [value, asTree(adamw(jax, { weights, m, v }, gradients, by))] as const;
+  });
   let done = 0;
   const step = (): Arr => {
-    const [loss, weights, m, v] = train(
-      trained.weights,
-      trained.m,
-      trained.v,
-      x.ref,
-      target.ref,
-      ...corrections(session, ++done),
-    );
+    const [loss, [weights, m, v]] = train(asTree(trained), x.ref, target.ref, corrections(session, ++done));
     trained = { weights, m, v };
     return loss;
   };

@@ -15,8 +15,8 @@ import { AdamW } from '../../src/optim/adamw';
 import { Graph, type TensorProgram } from '../../src/tensor/graph';
 import type { Tensor } from '../../src/tensor/tensor';
 import { turned, turnedReference } from './arrange';
-import type { PeerEngine, PreparedWork, Results } from './peer';
-import type { AdamwWork, MatmulWork, StepWork, Work } from './rows';
+import type { PeerEngine, PreparedWork } from './peer';
+import type { AdamwWork, MatmulWork, Results, StepWork, Work } from './rows';
 import { ADAMW, CHECKED_STEPS, LEARNING_RATE, weightNames } from './step.reference';
 
 /** Times over that one program does a small work; whoever has much of it records it into one program. */

@@ -1,9 +1,6 @@
 import type { References } from '../../kernels-test/allclose';
 import type { Wait } from '../../src/gpu/engine';
-import type { Work } from './rows';
-
-/** Results by the names that the row's reference gives them, row-major. */
-export type Results = Readonly<Record<string, ArrayLike<number>>>;
+import type { Results, Work } from './rows';
 
 /** One row's work, made ready on an engine. */
 export interface PreparedWork {

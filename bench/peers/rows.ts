@@ -6,7 +6,6 @@ import * as layerNorm from '../../kernels-test/layerNorm.reference';
 import * as matmul from '../../kernels-test/matmul.reference';
 import * as softmax from '../../kernels-test/softmax.reference';
 import type { MatmulLayout } from '../../src/ops/matmulPlan';
-import type { Results } from './peer';
 import { ADAMW, LEARNING_RATE, stepFlops, stepInputs, stepLosses, type StepShape } from './step.reference';
 
 /** A product op(A)·op(B) [m, n]: nn of a [m, k] and b [k, n], nt with b [n, k], tn with a [k, m]. */
@@ -53,6 +52,9 @@ export interface StepWork extends StepShape {
 }
 
 export type Work = MatmulWork | AttentionWork | RowWork | AdamwWork | StepWork;
+
+/** Results by the names that the row's reference gives them, row-major. */
+export type Results = Readonly<Record<string, ArrayLike<number>>>;
 
 /** One comparison of engines. */
 export interface PeerRow {

@@ -168,6 +168,28 @@ interface Found {
   readonly startUp: (StartUp | BenchFailure)[];
 }
 
+/** What is kept of it. */
+function toSaved(
+  engine: Engine,
+  kernels: BenchFlags['kernels'],
+  { measure, benches, steps, host, startUp }: Found,
+): SavedBench {
+  return {
+    format: FORMAT,
+    date: new Date().toISOString(),
+    palimpsest: packageJson.version,
+    runtime: `Node.js ${process.versions.node} on ${process.platform}-${process.arch}`,
+    device: reportDevice(engine, 'full'),
+    ...(isSoftware(engine.info) ? { warning: SOFTWARE_WARNING } : {}),
+    kernels,
+    ...measure,
+    benches,
+    steps,
+    ...(host ? { host } : {}),
+    startUp,
+  };
+}
+
 /** Runs what the filter leaves, and returns how many failed. */
 async function bench(flags: BenchFlags): Promise<number> {
   const { filter, adapter: adapterName, kernels, json, roofline } = flags;
@@ -181,20 +203,7 @@ async function bench(flags: BenchFlags): Promise<number> {
   const plain = Engine.borrow(engine.device, { info: engine.info, wait: engine.wait, plain: true });
   const software = isSoftware(engine.info);
   const warning = software ? hanging('WARNING   ', SOFTWARE_WARNING, WIDTH).join('\n') : undefined;
-  const saved = (): SavedBench => ({
-    format: FORMAT,
-    date: new Date().toISOString(),
-    palimpsest: packageJson.version,
-    runtime: `Node.js ${process.versions.node} on ${process.platform}-${process.arch}`,
-    device: reportDevice(engine, 'full'),
-    ...(software ? { warning: SOFTWARE_WARNING } : {}),
-    kernels,
-    ...found.measure,
-    benches: found.benches,
-    steps: found.steps,
-    ...(found.host ? { host: found.host } : {}),
-    startUp: found.startUp,
-  });
+  const saved = (): SavedBench => toSaved(engine, kernels, found);
   // Kept with every row: what comes next may take the device with it, or the process.
   const unwritten = new Map<string, unknown>();
   const keepIn = (path: string, content: Uint8Array | string): void => {

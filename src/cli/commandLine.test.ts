@@ -6,6 +6,7 @@ import { UserError } from '../common/userError';
 import { resolveConfig, type Config } from '../imae/config/config';
 import { flagsOf, OPTION_LIST } from '../imae/config/options';
 import { parseCommandLine } from './commandLine';
+import { COMMANDS } from './commands/index';
 
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -98,7 +99,7 @@ test('what is no setting', () => {
 });
 
 test('help names every flag, every preset and no undefined value', () => {
-  const { answer: help = '' } = parseCommandLine(['--help']);
+  const { answer: help = '' } = parseCommandLine(['--help'], COMMANDS);
   for (const { name, option } of flags) {
     expect(help).toContain(option.kind.placeholder ? `--${name} ` : `--[no-]${name}`);
   }

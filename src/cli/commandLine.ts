@@ -6,7 +6,6 @@ import { resolveConfig, type ConfigLayer } from '../imae/config/config';
 import { isChangeable } from '../imae/train/identity';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag, type Heading } from '../imae/config/options';
 import { PRESET_NAMES, PRESETS } from '../imae/config/presets';
-import { COMMANDS } from './commands/index';
 import { reason } from '../node/failure';
 import { hanging } from '../common/textWrap';
 
@@ -31,10 +30,15 @@ const COMMAND_LINE = 'command line';
 /** At most so many characters a line of the help. */
 const HELP_WIDTH = 110;
 
-/** Made when it is asked for: commands may read a command line themselves. */
-const examples = (): string => `
+/** A command, as the help lists it. */
+interface ListedCommand {
+  readonly name: string;
+  readonly about: string;
+}
+
+const examples = (commands: readonly ListedCommand[]): string => `
 Commands:
-${COMMANDS.flatMap(({ name, about }) => hanging(`  ${name.padEnd(22)} `, about, HELP_WIDTH)).join('\n')}
+${commands.flatMap(({ name, about }) => hanging(`  ${name.padEnd(22)} `, about, HELP_WIDTH)).join('\n')}
   each with a --help of its own: node train.js NAME --help
 
 Presets:
@@ -56,10 +60,11 @@ Examples:
  * Reads a command line, and the config file that it names. Values are checked by `resolveConfig`, not here.
  *
  * @param args the arguments after the script's name
+ * @param commands what the help lists beside training
  * @throws UserError (usage) on an unknown flag, a flag without its value, flags that contradict each other, or a config
  *   file that is no JSON
  */
-export function parseCommandLine(args: readonly string[]): CommandLine {
+export function parseCommandLine(args: readonly string[], commands: readonly ListedCommand[] = []): CommandLine {
   const command = makeCommand();
   try {
     command.parse([...args], { from: 'user' });
@@ -87,7 +92,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
-    ...(given['help'] === true ? { answer: command.helpInformation() + examples() } : {}),
+    ...(given['help'] === true ? { answer: command.helpInformation() + examples(commands) } : {}),
     ...(given['version'] === true ? { answer: packageJson.version } : {}),
   };
 }

@@ -5,7 +5,7 @@ import { resolveConfig, type Config } from '../imae/config/config';
 import { PHASE_TITLES } from '../imae/config/describe';
 import { staysOnGpu } from '../imae/train/gpuResidency';
 import type { ResumePoint } from '../imae/train/run';
-import { findCommand } from './commands/index';
+import { COMMANDS, findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { describeRun } from './dryRun';
 import { reportFailure } from '../node/failure';
@@ -31,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const args = argv.slice(2);
   try {
     const found = findCommand(args);
-    return found ? await found.command.run(found.rest) : await start(parseCommandLine(args), args);
+    return found ? await found.command.run(found.rest) : await start(parseCommandLine(args, COMMANDS), args);
   } catch (error) {
     return reportFailure(error, args.includes('--debug'));
   }

@@ -50,7 +50,12 @@ function multiplyHigh(a: number, b: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + carry) >>> 0;
 }
 
-function philoxInto(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
+/** Puts the random words of the counter in `block` in its place. */
+function philoxInPlace(block: Uint32Array, k0: number, k1: number): void {
+  let c0 = block[0] as number;
+  let c1 = block[1] as number;
+  let c2 = block[2] as number;
+  let c3 = block[3] as number;
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, c0);
     const low0 = Math.imul(MULTIPLIER_0, c0);
@@ -63,19 +68,18 @@ function philoxInto(out: Uint32Array, c0: number, c1: number, c2: number, c3: nu
     k0 = (k0 + WEYL_0) | 0;
     k1 = (k1 + WEYL_1) | 0;
   }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
+  block[0] = c0;
+  block[1] = c1;
+  block[2] = c2;
+  block[3] = c3;
 }
 
 /** The four random u32 at a counter (four u32) under a key (two u32). */
 export function philox4x32(counter: Words<4>, key: Words<2>): [number, number, number, number] {
-  const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter;
   const [k0 = 0, k1 = 0] = key;
-  const out = new Uint32Array(4);
-  philoxInto(out, c0, c1, c2, c3, k0, k1);
-  return [...out] as [number, number, number, number];
+  const block = Uint32Array.from(counter);
+  philoxInPlace(block, k0, k1);
+  return [...block] as [number, number, number, number];
 }
 
 /** The key that stands for a seed: its low and its high 32 bits. */
@@ -111,7 +115,10 @@ export class RandomStream {
 
   uint32(): number {
     const word = this.drawn & 3;
-    if (word === 0) philoxInto(this.block, Math.floor(this.drawn / 4), this.step, this.purpose, 0, this.k0, this.k1);
+    if (word === 0) {
+      this.block.set([Math.floor(this.drawn / 4), this.step, this.purpose, 0]);
+      philoxInPlace(this.block, this.k0, this.k1);
+    }
     this.drawn++;
     return this.block[word] as number;
   }

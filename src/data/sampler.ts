@@ -184,6 +184,7 @@ export const CROP_VALUES = 5;
  *
  * @throws UserError where scale is no range inside (0, 1]
  */
+// eslint-disable-next-line @typescript-eslint/max-params -- until its callers in src/imae give the images' size as one
 export function drawCrops(
   seed: number,
   step: number,

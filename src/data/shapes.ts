@@ -16,9 +16,9 @@ import { purposes, RandomStream } from './philox';
  */
 type Inside = (x: number, y: number, r: number) => boolean;
 
-/** Is the point on the inner side of the line that lies `offset`/64 radii off the centre along (nx, ny)/1000? */
-function within(x: number, y: number, r: number, nx: number, ny: number, offset: number): boolean {
-  return nx * x + ny * y <= 1000 * offset * r;
+/** Is the point on the inner side of the line that lies `offset` off the centre along (nx, ny)/1000? */
+function within(x: number, y: number, [nx, ny]: readonly [number, number], offset: number): boolean {
+  return nx * x + ny * y <= 1000 * offset;
 }
 
 function inDisc(x: number, y: number, radius: number): boolean {
@@ -30,14 +30,14 @@ const SHAPES: Readonly<Record<string, Inside>> = {
   ring: (x, y, r) => inDisc(x, y, 62 * r) && !inDisc(x, y, 35 * r),
   square: (x, y, r) => Math.abs(x) <= 47 * r && Math.abs(y) <= 47 * r,
   triangle: (x, y, r) =>
-    within(x, y, r, 0, -1000, 36) && within(x, y, r, 866, 500, 36) && within(x, y, r, -866, 500, 36),
+    within(x, y, [0, -1000], 36 * r) && within(x, y, [866, 500], 36 * r) && within(x, y, [-866, 500], 36 * r),
   // A pentagram: the points behind at most one of its five lines.
   star: (x, y, r) =>
-    Number(within(x, y, r, 0, -1000, 23)) +
-      Number(within(x, y, r, 951, -309, 23)) +
-      Number(within(x, y, r, 588, 809, 23)) +
-      Number(within(x, y, r, -588, 809, 23)) +
-      Number(within(x, y, r, -951, -309, 23)) >=
+    Number(within(x, y, [0, -1000], 23 * r)) +
+      Number(within(x, y, [951, -309], 23 * r)) +
+      Number(within(x, y, [588, 809], 23 * r)) +
+      Number(within(x, y, [-588, 809], 23 * r)) +
+      Number(within(x, y, [-951, -309], 23 * r)) >=
     4,
   cross: (x, y, r) => {
     const longer = Math.max(Math.abs(x), Math.abs(y));
@@ -85,15 +85,15 @@ const LEVELS = 8;
 /** What shapes cover of their images, by place: there are far fewer places than images. */
 type Covers = Map<string, Uint8Array>;
 
-/** Draws one image of shape `label` into `out`: 3 × size × size. */
-function drawShape(
-  out: Uint8Array,
-  size: number,
-  label: number,
-  stream: RandomStream,
-  forTest: boolean,
-  covers: Covers,
-): void {
+/** What of an image is not drawn by chance. */
+interface ShapeImage {
+  readonly label: number;
+  readonly size: number;
+  readonly forTest: boolean;
+}
+
+/** Draws one image into `out`: 3 × size × size. */
+function drawShape(out: Uint8Array, { label, size, forTest }: ShapeImage, stream: RandomStream, covers: Covers): void {
   const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
   const brightness = DARKEST + 4 * stream.integer(LEVELS) + (forTest ? 2 : 0);
   const frame = size * EIGHTHS;
@@ -177,14 +177,8 @@ export function makeShapes({
     const label = (first + index) % INSIDE.length;
     labels[index] = label;
     const stream = RandomStream.at(seed, purposes.demoSet, first + index);
-    drawShape(
-      images.subarray(index * bytes, (index + 1) * bytes),
-      size,
-      label,
-      stream,
-      first + index >= FIRST_TEST_IMAGE,
-      covers,
-    );
+    const image = { label, size, forTest: first + index >= FIRST_TEST_IMAGE };
+    drawShape(images.subarray(index * bytes, (index + 1) * bytes), image, stream, covers);
   }
   const statistics = channelStatistics(images, shape);
   return { ...shape, ...statistics, name: 'shapes', count, classes: Object.keys(SHAPES), images, labels };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PickledGlobal, readPickle, readPickleAt } from './pickle';
+import { readPickle, readPickleAt } from './pickle';
+import { PickledGlobal } from './pickleValues';
 import { NUMPY_GLOBALS, PickledAttributes, PYTHON_GLOBALS, type NumpyArray } from './pickleGlobals';
 import { UserError } from '../common/userError';
 

@@ -1,4 +1,4 @@
-import { BUILD, inWords, PickledGlobal, type PickleGlobals } from './pickle';
+import { BUILD, inWords, PickledGlobal, type PickleGlobals } from './pickleValues';
 
 /*
  * What Python's own types and numpy's arrays are in a pickle, as inert data.

@@ -1,5 +1,6 @@
 import type { ByteSource } from './byteSource';
-import { inWords, readPickle, readPickleAt, type PickleOptions } from './pickle';
+import { readPickle, readPickleAt } from './pickle';
+import { inWords, type PickleOptions } from './pickleValues';
 import { PickledAttributes } from './pickleGlobals';
 import { ELEMENT_BYTES, elementCount, type Safetensors, type StoredTensor } from './safetensors';
 import { StoredZip } from './storedZip';

@@ -1,4 +1,4 @@
-import { inWords, PickledGlobal, type PickleGlobals } from './pickle';
+import { inWords, PickledGlobal, type PickleGlobals } from './pickleValues';
 import { NUMPY_GLOBALS, PYTHON_GLOBALS } from './pickleGlobals';
 import type { StoredType } from './safetensors';
 

@@ -1,13 +1,12 @@
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
-import type { Dispatch } from './recording';
 import type { Kernel } from './shader';
 
 /** One way to do a dispatch: a kernel, all its parameters, its grid. */
 export interface KernelVariant {
   readonly kernel: Kernel;
   readonly params: ParamValues;
-  readonly workgroups: Dispatch['workgroups'];
+  readonly workgroups: readonly [x: number, y?: number, z?: number];
 }
 
 /** Ways to do a dispatch that give the same bits as its own, with the same bindings and uniforms. */
@@ -15,6 +14,19 @@ export interface KernelVariants {
   /** The work and its shape, in words: `matmul nt 1088×576×192`. */
   readonly work: string;
   readonly ways: readonly KernelVariant[];
+}
+
+/** What of a dispatch a choice goes by. */
+export interface TunableDispatch extends Omit<KernelVariant, 'params'> {
+  /** Compile-time constants. */
+  readonly params?: ParamValues;
+  /** Fields of the uniform struct. */
+  readonly uniforms?: Readonly<Record<string, number>>;
+  readonly bindings: Readonly<Record<string, { readonly size: number }>>;
+  /** Other ways to do it, for the engine's choices. */
+  readonly alternatives?: KernelVariants;
+  /** Floating-point operations, where they are worth telling. */
+  readonly flops?: number;
 }
 
 /** A dispatch that can be done in several ways: what measurement has to answer. */
@@ -52,7 +64,7 @@ export class KernelChoices {
    *
    * @throws EngineError `bad-dispatch` where two of its ways have one name
    */
-  decide(dispatch: Dispatch): Dispatch {
+  decide<Dispatch extends TunableDispatch>(dispatch: Dispatch): Dispatch {
     const { alternatives, kernel, params = {}, workgroups } = dispatch;
     if (!alternatives || alternatives.ways.length === 0) return dispatch;
     const key = keyOf(alternatives.work, params);

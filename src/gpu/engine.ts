@@ -37,7 +37,7 @@ export interface EngineOptions {
 
 export type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
-interface CompiledKernel {
+export interface CompiledKernel {
   readonly specialized: SpecializedKernel;
   readonly layout: GPUBindGroupLayout;
   readonly pipeline: Promise<GPUComputePipeline>;

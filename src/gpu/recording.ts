@@ -1,33 +1,13 @@
+import { compileProgram } from './compile';
+import type { Dispatch, RecordedDispatch, RecordedWork } from './dispatch';
 import { assertLive, type Engine } from './engine';
 import { EngineError } from './errors';
+import { planMemory } from './memoryPlan';
 import { mebibytes } from './pool';
-import type { KernelVariants } from './autotune';
-import type { ParamValues } from './expression';
-import { compileProgram, planMemory, type Program } from './program';
-import type { Kernel } from './shader';
-import { overlap, sameBuffer, Slice, Value, type Storage } from './storage';
+import type { Program } from './program';
+import { overlap, sameBuffer, Slice, Value, type Storage, type ValueOwner } from './storage';
 
-/** One run of a kernel: everything it is given, by name. */
-export interface Dispatch {
-  readonly kernel: Kernel;
-  /** Compile-time constants. */
-  readonly params?: ParamValues;
-  /** Fields of the uniform struct. */
-  readonly uniforms?: Readonly<Record<string, number>>;
-  readonly bindings: Readonly<Record<string, Storage>>;
-  readonly workgroups: readonly [x: number, y?: number, z?: number];
-  /** Other ways to do it, for the engine's choices. */
-  readonly alternatives?: KernelVariants;
-  /** Floating-point operations, where they are worth telling. */
-  readonly flops?: number;
-}
-
-/** A dispatch that was checked, with its storage split by what the kernel does to it. */
-export interface RecordedDispatch extends Dispatch {
-  readonly params: ParamValues;
-  readonly reads: readonly Storage[];
-  readonly writes: readonly Storage[];
-}
+export type { Dispatch } from './dispatch';
 
 const MAX_WORKGROUPS = 65535;
 
@@ -44,7 +24,7 @@ export function workgroupRow(count: number): [number, number] {
  * Work written down but not run: dispatches in order, the values they make, the inputs they wait for. `compile` turns it
  * into a program.
  */
-export class Recording {
+export class Recording implements RecordedWork, ValueOwner {
   readonly dispatches: RecordedDispatch[] = [];
   readonly inputs: Value[] = [];
   readonly outputs = new Set<Value>();
@@ -179,5 +159,15 @@ export class Recording {
   /** A program of only what `output` depends on: other memory that outlives programs is left as it is. */
   compileFor(output: Value): Promise<Program> {
     return compileProgram(this.engine, this, new Set([output]), { effects: false });
+  }
+
+  async evaluate(value: Value): Promise<ArrayBuffer> {
+    const program = await this.compileFor(value);
+    try {
+      program.run();
+      return await program.read(value);
+    } finally {
+      program.dispose();
+    }
   }
 }

@@ -1,5 +1,4 @@
 import type { DeviceBuffer } from './pool';
-import type { Recording } from './recording';
 
 /** A piece of a buffer that outlives programs: parameters, optimizer state, data. */
 export class Slice {
@@ -16,10 +15,16 @@ export class Slice {
   }
 }
 
+/** What values are part of: a recording. */
+export interface ValueOwner {
+  /** The bytes of one of its values, computed for this one time by a short program of all that it depends on. */
+  evaluate(value: Value): Promise<ArrayBuffer>;
+}
+
 /** A piece of memory inside a program. It has no place until the program is compiled. */
 export class Value {
   constructor(
-    readonly recording: Recording,
+    readonly recording: ValueOwner,
     /** In bytes; a multiple of 4. */
     readonly size: number,
     readonly label: string,

@@ -81,7 +81,7 @@ export class AdamW {
     } = this.options;
     const table = new Float32Array((size / SEGMENT_BYTES) * 2);
     for (const member of members) {
-      const { offset, size: bytes } = member.storage as Slice;
+      const { offset, size: bytes } = member.storage;
       const { scale, decayed } = muon && muon.matrices(member) > 0 ? { scale: 0, decayed: false } : group(member);
       const decay = decayed ? weightDecay : 0;
       for (let at = offset; at < offset + bytes; at += SEGMENT_BYTES)
@@ -179,7 +179,7 @@ export class AdamW {
   }
 
   private place(state: ArenaState, moment: (typeof MOMENTS)[number], member: Parameter): Slice {
-    const { offset, size } = member.storage as Slice;
+    const { offset, size } = member.storage;
     return new Slice((state[moment].storage as Slice).buffer, offset, size);
   }
 

@@ -107,7 +107,7 @@ function tables({ members, size }: Arena): { blocks: number[][]; tensors: number
   const blocks: number[][] = [];
   const segments = Array.from({ length: size / SEGMENT_BYTES }, () => 0);
   const tensors = members.map((member, index) => {
-    const first = (member.storage as Slice).offset / 4;
+    const first = member.storage.offset / 4;
     const end = first + member.size;
     segments.fill(index, first / SEGMENT, Math.ceil(end / SEGMENT));
     const firstBlock = blocks.length;

@@ -71,7 +71,7 @@ export class Muon {
       };
       const key = `${outputs}×${inputs}`;
       const group = groups.get(key) ?? { ...shape, places: [] };
-      const first = (member.storage as Slice).offset / 4;
+      const first = member.storage.offset / 4;
       for (let part = 0; part < parts; part++) group.places.push(first + part * outputs * inputs);
       groups.set(key, group);
     }

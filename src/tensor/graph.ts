@@ -1,13 +1,12 @@
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import type { Program, TimedDispatch } from '../gpu/program';
-import { Recording, type Dispatch } from '../gpu/recording';
+import { Recording } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
+import type { Recorder, TensorDispatch } from './recorder';
 import { formatShape, type Shape } from './shape';
 import { byteSize, storedBytes, Tensor, typedArray, type DType, type Precision, type TensorData } from './tensor';
 import { Tape, type Backward } from './tape';
-
-type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
 
 /** The recording of a graph, by which tensors find it. */
 class GraphRecording extends Recording {
@@ -45,7 +44,7 @@ export function graphOf(operation: string, ...operands: readonly (Tensor | undef
 }
 
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
-export class Graph {
+export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
 

@@ -1,6 +1,5 @@
 import { EngineError } from '../gpu/errors';
-import type { Recording } from '../gpu/recording';
-import type { Slice } from '../gpu/storage';
+import type { Slice, ValueOwner } from '../gpu/storage';
 import { formatShape, type Shape } from './shape';
 import { Tensor } from './tensor';
 
@@ -30,10 +29,10 @@ export class Parameter extends Tensor {
   constructor(
     shape: Shape,
     readonly trained = true,
-    of?: { readonly place: Place; readonly user?: Recording | undefined },
+    place?: Place,
   ) {
-    super(shape, 'f32', undefined, trained, undefined, of?.user);
-    this.place = of?.place ?? { name: `parameter ${formatShape(shape)}` };
+    super(shape, 'f32', undefined, trained);
+    this.place = place ?? { name: `parameter ${formatShape(shape)}` };
   }
 
   /** As published checkpoints name it; until it has memory, its shape. */
@@ -89,10 +88,10 @@ export class Parameter extends Tensor {
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
   override reshape(shape: Shape): Parameter {
     this.assertSameSize(shape);
-    return new Parameter(shape, this.trained, { place: this.place, user: this.user });
+    return new Parameter(shape, this.trained, this.place).usedBy(this.user);
   }
 
-  override usedIn(recording: Recording): Parameter {
-    return new Parameter(this.shape, this.trained, { place: this.place, user: recording });
+  override usedIn(recording: ValueOwner): Parameter {
+    return new Parameter(this.shape, this.trained, this.place).usedBy(recording);
   }
 }

@@ -1,8 +1,8 @@
 import { EngineError } from '../gpu/errors';
 import type { Storage } from '../gpu/storage';
 import { addInPlace } from './accumulate';
-import type { Graph } from './graph';
 import { Parameter } from './parameter';
+import type { Recorder } from './recorder';
 import type { Tensor } from './tensor';
 
 /** Where an operation's backward puts gradients. */
@@ -51,7 +51,7 @@ export class Tape {
 
   /** @param addToParameters whether the gradient of a parameter is added to what its `grad` holds before */
   constructor(
-    private readonly graph: Graph,
+    private readonly recorder: Recorder,
     private readonly addToParameters = false,
   ) {}
 
@@ -172,15 +172,15 @@ export class Tape {
     const existing = this.gradients.get(input.storage);
     if (existing) {
       if (existing.shared) {
-        const copy = this.graph.empty(`d ${input.label}`, input.shape, input.dtype);
-        addInPlace(this.graph, copy, existing.tensor, false);
+        const copy = this.recorder.empty(`d ${input.label}`, input.shape, input.dtype);
+        addInPlace(this.recorder, copy, existing.tensor, false);
         existing.tensor = copy;
         existing.shared = false;
       }
       return { out: existing.tensor.reshape(input.shape), accumulate: true };
     }
     const isParameter = input instanceof Parameter;
-    const out = isParameter ? input.grad : this.graph.empty(`d ${input.label}`, input.shape, input.dtype);
+    const out = isParameter ? input.grad : this.recorder.empty(`d ${input.label}`, input.shape, input.dtype);
     this.gradients.set(input.storage, { tensor: out, shared: false });
     return { out: out.reshape(input.shape), accumulate: isParameter && this.addToParameters };
   }
@@ -193,7 +193,7 @@ export class Tape {
       // Passed to the same input twice: what it holds is `passed` itself, which can't be added to itself in place.
       if (existing?.tensor.storage === passed.storage) existing.shared = true;
       const target = this.into(input);
-      if (target) addInPlace(this.graph, target.out, passed, target.accumulate);
+      if (target) addInPlace(this.recorder, target.out, passed, target.accumulate);
       return;
     }
     // Handed on as it is: the output it belonged to is done with it. A second taker makes it shared.

@@ -1,7 +1,6 @@
 import type { Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
-import type { Recording } from '../gpu/recording';
-import { Slice, Value, type Storage } from '../gpu/storage';
+import { Slice, Value, type Storage, type ValueOwner } from '../gpu/storage';
 import { fromHalf, toHalf } from './half';
 import { formatShape, sizeOf, type Shape } from './shape';
 
@@ -40,6 +39,9 @@ export function storedBytes(dtype: DType, data: TensorData): Uint8Array {
  * program. A tensor is immutable in TypeScript; its elements live on the GPU.
  */
 export class Tensor {
+  /** Of a lasting tensor: the recording that it is used in, where that is said. */
+  protected user?: ValueOwner;
+
   constructor(
     readonly shape: Shape,
     readonly dtype: DType,
@@ -47,8 +49,6 @@ export class Tensor {
     private readonly memory: Storage | undefined,
     private readonly differentiable = false,
     private readonly copy?: Tensor,
-    /** Of a lasting tensor: the recording that it is used in, where that is said. */
-    protected readonly user?: Recording,
   ) {}
 
   get storage(): Storage {
@@ -66,13 +66,19 @@ export class Tensor {
   }
 
   /** The recording that it is part of; undefined for a lasting tensor, which belongs to none. */
-  get recording(): Recording | undefined {
+  get recording(): ValueOwner | undefined {
     return this.storage instanceof Value ? this.storage.recording : this.user;
   }
 
   /** The same tensor, said to be used in a recording: see `Graph.use`. */
-  usedIn(recording: Recording): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage, this.requiresGrad, this.half, recording);
+  usedIn(recording: ValueOwner): Tensor {
+    return new Tensor(this.shape, this.dtype, this.storage, this.requiresGrad, this.half).usedBy(recording);
+  }
+
+  /** Itself, fresh from its constructor. */
+  protected usedBy(user: ValueOwner | undefined): this {
+    if (user) this.user = user;
+    return this;
   }
 
   get size(): number {
@@ -90,7 +96,8 @@ export class Tensor {
    */
   reshape(shape: Shape): Tensor {
     this.assertSameSize(shape);
-    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, this.half?.reshape(shape), this.user);
+    const half = this.half?.reshape(shape);
+    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, half).usedBy(this.user);
   }
 
   protected assertSameSize(shape: Shape): void {
@@ -104,7 +111,7 @@ export class Tensor {
 
   /** Cut off from the tape: no gradient flows back from here. */
   detach(): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage, false, this.half, this.user);
+    return new Tensor(this.shape, this.dtype, this.storage, false, this.half).usedBy(this.user);
   }
 }
 
@@ -131,14 +138,6 @@ export function disposeTensor(engine: Engine, tensor: Tensor): void {
  */
 export async function readTensor(engine: Engine, tensor: Tensor): Promise<TensorData> {
   const { storage } = tensor;
-  if (storage instanceof Value) {
-    const program = await storage.recording.compileFor(storage);
-    try {
-      program.run();
-      return typedArray(tensor.dtype, await program.read(storage), tensor.size);
-    } finally {
-      program.dispose();
-    }
-  }
-  return typedArray(tensor.dtype, await engine.read(storage), tensor.size);
+  const bytes = await (storage instanceof Value ? storage.recording.evaluate(storage) : engine.read(storage));
+  return typedArray(tensor.dtype, bytes, tensor.size);
 }

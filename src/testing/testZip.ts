@@ -15,6 +15,16 @@ interface ZipOptions {
 
 const ALL = 0xffffffff;
 
+type Fields = readonly (readonly [bytes: number, value: number])[];
+
+/** A file of an archive. */
+interface Entry {
+  readonly name: Uint8Array;
+  readonly size: number;
+  /** Where it begins. */
+  readonly at: number;
+}
+
 /** An archive of files by name, the last of them behind the gap. */
 export function zipOf(
   files: Readonly<Record<string, Uint8Array>>,
@@ -30,119 +40,122 @@ export function zipOf(
   const names = Object.keys(files);
   for (const [name, bytes] of Object.entries(files)) {
     if (name === names.at(-1)) at += gap;
-    const begin = at;
-    const text = new TextEncoder().encode(name);
-    add(
-      packed([
-        [4, 0x04034b50],
-        [2, 45],
-        [2, 0],
-        [2, method],
-        [4, 0],
-        [4, 0],
-        [4, bytes.length],
-        [4, bytes.length],
-        [2, text.length],
-        [2, 0],
-      ]),
-    );
-    add(text);
+    const entry: Entry = { name: new TextEncoder().encode(name), size: bytes.length, at };
+    add(fileHeader(entry, method));
     add(bytes);
-    const extra = zip64
-      ? packed([
-          [2, 0x9999],
-          [2, 1],
-          [1, 7],
-          [2, 1],
-          [2, 24],
-          [8, bytes.length],
-          [8, bytes.length],
-          [8, begin],
-        ])
-      : new Uint8Array();
-    const [size, place] = zip64 ? [ALL, ALL] : [bytes.length, begin];
-    directory.push(
-      packed([
-        [4, 0x02014b50],
-        [2, 45],
-        [2, 45],
-        [2, 0],
-        [2, method],
-        [4, 0],
-        [4, 0],
-        [4, size],
-        [4, size],
-        [2, text.length],
-        [2, extra.length],
-      ]),
-      packed([
-        [2, 0],
-        [2, 0],
-        [2, 0],
-        [4, 0],
-        [4, place],
-      ]),
-      text,
-      extra,
-    );
+    directory.push(directoryEntry(entry, method, zip64));
   }
   const directoryAt = at;
   directory.forEach(add);
-  const [count, size, end] = [names.length, at - directoryAt, at];
-  if (zip64) {
-    add(
-      packed([
-        [4, 0x06064b50],
-        [8, 44],
-        [2, 45],
-        [2, 45],
-        [4, 0],
-        [4, 0],
-        [8, count],
-        [8, count],
-        [8, size],
-        [8, directoryAt],
-      ]),
-    );
-    add(
-      packed([
-        [4, 0x07064b50],
-        [4, 0],
-        [8, end],
-        [4, 1],
-      ]),
-    );
-    add(
-      packed([
-        [4, 0x06054b50],
-        [2, 0],
-        [2, 0],
-        [2, 0xffff],
-        [2, 0xffff],
-        [4, ALL],
-        [4, ALL],
-        [2, 0],
-      ]),
-    );
-  } else {
-    add(
-      packed([
-        [4, 0x06054b50],
-        [2, 0],
-        [2, 0],
-        [2, count],
-        [2, count],
-        [4, size],
-        [4, directoryAt],
-        [2, 0],
-      ]),
-    );
-  }
+  add((zip64 ? endOfDirectory64 : endOfDirectory)({ count: names.length, size: at - directoryAt, at: directoryAt }));
   return sparse(parts, at);
 }
 
+function fileHeader({ name, size }: Entry, method: number): Uint8Array {
+  const fields: Fields = [
+    [4, 0x04034b50],
+    [2, 45],
+    [2, 0],
+    [2, method],
+    [4, 0],
+    [4, 0],
+    [4, size],
+    [4, size],
+    [2, name.length],
+    [2, 0],
+  ];
+  return joined(packed(fields), name);
+}
+
+function directoryEntry({ name, size, at }: Entry, method: number, zip64: boolean): Uint8Array {
+  const long: Fields = [
+    [2, 0x9999],
+    [2, 1],
+    [1, 7],
+    [2, 1],
+    [2, 24],
+    [8, size],
+    [8, size],
+    [8, at],
+  ];
+  const extra = packed(zip64 ? long : []);
+  const fields: Fields = [
+    [4, 0x02014b50],
+    [2, 45],
+    [2, 45],
+    [2, 0],
+    [2, method],
+    [4, 0],
+    [4, 0],
+    [4, zip64 ? ALL : size],
+    [4, zip64 ? ALL : size],
+    [2, name.length],
+    [2, extra.length],
+    [2, 0],
+    [2, 0],
+    [2, 0],
+    [4, 0],
+    [4, zip64 ? ALL : at],
+  ];
+  return joined(packed(fields), name, extra);
+}
+
+/** How many entries a directory has, how many bytes, and where it begins. */
+interface Directory {
+  readonly count: number;
+  readonly size: number;
+  readonly at: number;
+}
+
+function endOfDirectory({ count, size, at }: Directory): Uint8Array {
+  return packed([
+    [4, 0x06054b50],
+    [2, 0],
+    [2, 0],
+    [2, count],
+    [2, count],
+    [4, size],
+    [4, at],
+    [2, 0],
+  ]);
+}
+
+/** The end in 64 bits, where that is, and an end in 32 bits that says nothing. */
+function endOfDirectory64({ count, size, at }: Directory): Uint8Array {
+  return packed([
+    [4, 0x06064b50],
+    [8, 44],
+    [2, 45],
+    [2, 45],
+    [4, 0],
+    [4, 0],
+    [8, count],
+    [8, count],
+    [8, size],
+    [8, at],
+
+    [4, 0x07064b50],
+    [4, 0],
+    [8, at + size],
+    [4, 1],
+
+    [4, 0x06054b50],
+    [2, 0],
+    [2, 0],
+    [2, 0xffff],
+    [2, 0xffff],
+    [4, ALL],
+    [4, ALL],
+    [2, 0],
+  ]);
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
 /** Numbers of so many bytes each, the lowest byte first. */
-function packed(fields: readonly (readonly [bytes: number, value: number])[]): Uint8Array {
+function packed(fields: Fields): Uint8Array {
   return Uint8Array.from(
     fields.flatMap(([bytes, value]) =>
       Array.from({ length: bytes }, (_, i) => Number((BigInt(value) >> BigInt(8 * i)) & 255n)),

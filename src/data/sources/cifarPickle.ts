@@ -1,4 +1,5 @@
-import { BUILD, readPickle, type PickleGlobals } from '../../formats/pickle';
+import { readPickle } from '../../formats/pickle';
+import { BUILD, type PickleGlobals } from '../../formats/pickleValues';
 import { UserError } from '../../common/userError';
 import { cifarTrainTest, type CifarFormat, type NamedBytes } from './cifar';
 import type { ImageSet, TrainTest } from '../imageSet';

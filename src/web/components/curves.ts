@@ -1,6 +1,7 @@
 import { formatNumber, formatRate, formatSetting, formatShare } from '../../common/format';
 import { runningMean, type CurveName, type Curves, type ScorePoint } from '../../report/metrics';
-import { chart, type Chart, type ChartContent, type ChartLine, type ChartSettings } from './chart';
+import { chart, type Chart } from './chart';
+import type { ChartContent, ChartLine, ChartSettings } from './chartSettings';
 import { element } from './dom';
 import { BASELINES, BRANCHES, neededScore } from './verdict';
 
@@ -131,57 +132,68 @@ function sizesInRows(parted: boolean, { values }: Curves): (name: CurveName) => 
   return (name) => (thirds.includes(name) ? 'third' : 'half');
 }
 
-/** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
-export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
-  const parts = PARTS.filter(({ name }) => curves.values[name]);
-  const sizeOf = sizesInRows(parts.length > 0, curves);
+/** A chart of one curve, whose line is named `line`; undefined where there is no such curve. */
+function curveChart(
+  { values }: Curves,
+  name: CurveName,
+  { line, ...settings }: Shown<Curves>['settings'] & { readonly line: string },
+): Shown<Curves> | undefined {
+  if (!values[name]) return undefined;
+  return {
+    settings,
+    // The learning rate is no measurement.
+    lines: (now) => [
+      {
+        title: line,
+        colour: '--ink',
+        values: now.values[name] ?? [],
+        trend: name === 'lr' ? undefined : trendOf(now, name),
+      },
+    ],
+  };
+}
+
+/** The loss, and beside it what it is made of. */
+function lossCharts(curves: Curves, parts: typeof PARTS): (Shown<Curves> | undefined)[] {
   const aligned = curves.values.align !== undefined;
-  const one = (
-    name: CurveName,
-    { line, ...settings }: Shown<Curves>['settings'] & { line: string },
-  ): Shown<Curves> | undefined =>
-    curves.values[name] && {
-      settings,
-      // The learning rate is no measurement.
-      lines: (now) => [
-        {
-          title: line,
-          colour: '--ink',
-          values: now.values[name] ?? [],
-          trend: name === 'lr' ? undefined : trendOf(now, name),
-        },
-      ],
-    };
-  const shown = [
-    one('loss', {
-      title: 'Loss',
-      unit: parts.length > 0 ? 'what is minimised' : 'mean squared error of hidden patches',
-      line: aligned ? 'pixels + μ · alignment' : parts.length > 0 ? 'pixels + λ · distillation' : 'pixels',
+  const loss = curveChart(curves, 'loss', {
+    title: 'Loss',
+    unit: parts.length > 0 ? 'what is minimised' : 'mean squared error of hidden patches',
+    line: aligned ? 'pixels + μ · alignment' : parts.length > 0 ? 'pixels + λ · distillation' : 'pixels',
+    format: formatNumber,
+    class: 'half',
+    logarithmic: true,
+  });
+  if (parts.length === 0) return [loss];
+  const madeOf: Shown<Curves> = {
+    settings: {
+      title: aligned ? 'What the error is made of' : 'Parts of the loss',
+      unit: aligned ? 'mean squares, patches that both masks hide' : 'mean squared errors, before λ',
       format: formatNumber,
       class: 'half',
       logarithmic: true,
-    }),
-    parts.length > 0
-      ? {
-          settings: {
-            title: aligned ? 'What the error is made of' : 'Parts of the loss',
-            unit: aligned ? 'mean squares, patches that both masks hide' : 'mean squared errors, before λ',
-            format: formatNumber,
-            class: 'half',
-            logarithmic: true,
-          },
-          lines: (now: Curves) =>
-            parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
-        }
-      : undefined,
-    one('lr', {
+    },
+    lines: (now) =>
+      parts.map(({ name, ...line }) => ({ ...line, values: now.values[name] ?? [], trend: trendOf(now, name) })),
+  };
+  return [loss, madeOf];
+}
+
+/** What was logged beside the loss, in charts of the sizes that `sizeOf` says. */
+function courseCharts(
+  curves: Curves,
+  sizeOf: ReturnType<typeof sizesInRows>,
+  software: boolean,
+): (Shown<Curves> | undefined)[] {
+  return [
+    curveChart(curves, 'lr', {
       title: 'Learning rate',
       unit: 'up, then down',
       line: 'learning rate',
       format: formatSetting,
       class: sizeOf('lr'),
     }),
-    one('gradNorm', {
+    curveChart(curves, 'gradNorm', {
       title: 'Gradient norm',
       unit: 'before clipping',
       line: 'norm of the whole gradient',
@@ -189,7 +201,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       class: sizeOf('gradNorm'),
       logarithmic: true,
     }),
-    one('imagesPerSecond', {
+    curveChart(curves, 'imagesPerSecond', {
       title: 'Pace',
       unit: 'images/s',
       line: 'images a second',
@@ -198,7 +210,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       note: software ? NO_RESULT : undefined,
       span: [0, 0],
     }),
-    one('sameClass', {
+    curveChart(curves, 'sameClass', {
       title: 'Pairs of one class',
       unit: 'share of the logged batches',
       line: 'both images of one class',
@@ -207,7 +219,7 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       class: sizeOf('sameClass'),
       span: [0, 1],
     }),
-    one('waiting', {
+    curveChart(curves, 'waiting', {
       title: 'Waiting for images',
       unit: 'share of the time',
       line: 'the GPU waits for images',
@@ -217,7 +229,16 @@ export function phaseCharts({ id, title, curves }: ChartedPhase, software: boole
       note: software ? NO_RESULT : undefined,
       span: [0, 1],
     }),
-  ].filter((made) => made !== undefined);
+  ];
+}
+
+/** What was logged of a phase: the loss and its parts, learning rate, gradient norm and pace. */
+export function phaseCharts({ id, title, curves }: ChartedPhase, software: boolean, onZoom?: OnZoom): Charts<Curves> {
+  const parts = PARTS.filter(({ name }) => curves.values[name]);
+  const sizeOf = sizesInRows(parts.length > 0, curves);
+  const shown = [...lossCharts(curves, parts), ...courseCharts(curves, sizeOf, software)].filter(
+    (made) => made !== undefined,
+  );
   const charts = makeCharts(curves, ({ steps }) => steps, shown, { group: id, ...(onZoom ? { onZoom } : {}) });
   const notes = element('div', {}, notesOn(curves));
   return {

@@ -1,6 +1,7 @@
 import { formatNumber, formatSetting } from '../../common/format';
 import type { FigureLine, LinesFigure } from '../../report/figures';
-import { chart, type ChartLine } from '../components/chart';
+import { chart } from '../components/chart';
+import type { ChartLine } from '../components/chartSettings';
 
 /** Colours that colour-blind eyes tell apart; of more lines than colours, those of one colour differ by their dashes. */
 const COLOURS = ['--subordinate', '--dominant', '--mixture', '--other', '--ink'];

@@ -7,26 +7,16 @@ import { kernelsView } from './kernels/kernelsView';
 import './page.css';
 import { trainView } from './train/trainView';
 import { unmixView } from './unmix/unmixView';
-import type { View } from './view';
+import type { PageContext, View, ViewId } from './view';
 import { Viewing } from './viewing';
-
-/** What all views share. */
-export interface PageContext {
-  readonly model: CurrentModel;
-  /** Looks at that model. */
-  readonly viewing: Viewing;
-  /** Brings a view into sight. */
-  readonly show: (id: ViewId) => void;
-}
 
 const VIEWS = {
   unmix: { title: 'Unmix', make: unmixView },
   train: { title: 'Train', make: trainView },
   inside: { title: 'Inside', make: insideView },
   kernels: { title: 'Kernels', make: kernelsView },
-} as const satisfies Record<string, { title: string; make: (context: PageContext) => View }>;
+} as const satisfies Record<ViewId, { title: string; make: (context: PageContext) => View }>;
 
-export type ViewId = keyof typeof VIEWS;
 const VIEW_IDS = Object.keys(VIEWS) as ViewId[];
 
 /** The whole page: a head with the views' names, and below it the one that the address names. */

@@ -1,6 +1,7 @@
 import { LATENT_ALPHAS, type Inspection } from '../../../imae/inspect/inspector';
 import type { ViewerTask } from '../../../imae/inspect/viewer';
-import { chart, type Chart, type ChartLine } from '../../components/chart';
+import { chart, type Chart } from '../../components/chart';
+import type { ChartLine } from '../../components/chartSettings';
 import { element } from '../../components/dom';
 import { colourOf } from '../../components/theme';
 import { aboutBranches, IMAGE_COLOURS, latentTitle, shareColour } from './latents';

@@ -9,83 +9,108 @@ import { measuredLines } from './formats';
 import './kernels.css';
 import { kernelTable, type KernelTable } from './kernelTable';
 import { Results, type SavedResults } from './results';
-import { runControls } from './runControls';
+import { RunControls } from './runControls';
 import { RUNS, type Outcome, type RunKind } from './runs';
 import { saveButtons } from './saveButtons';
 import { inWorker, Stopped, type KernelTask } from './task';
 
 /** Runs the tests and the benches of all kernels in this browser, and shows what they say. */
 export function kernelsView(): View {
-  let wanted: DeviceWanted = 'full';
-  let filter = '';
-  let catalogue: Catalogue | undefined;
-  let device: DeviceReport | undefined;
-  let results: Results | undefined;
-  let table: KernelTable | undefined;
-  let asking: KernelTask<DeviceReport> | undefined;
-  let running: KernelTask<Outcome> | undefined;
+  return new KernelsView();
+}
 
-  const card = deviceCard(wanted, (chosen) => {
-    wanted = chosen;
-    void ask();
+class KernelsView implements View {
+  readonly element: HTMLElement;
+  private wanted: DeviceWanted = 'full';
+  private filter = '';
+  private catalogue: Catalogue | undefined;
+  private device: DeviceReport | undefined;
+  private results: Results | undefined;
+  private table: KernelTable | undefined;
+  private asking: KernelTask<DeviceReport> | undefined;
+  private running: KernelTask<Outcome> | undefined;
+
+  private readonly card = deviceCard(this.wanted, (chosen) => {
+    this.wanted = chosen;
+    void this.ask();
   });
-  const controls = runControls({
+  private readonly controls = new RunControls({
     filter: (text) => {
-      filter = text;
-      offer();
-      table?.show(results, filter);
+      this.filter = text;
+      this.offer();
+      this.table?.show(this.results, text);
     },
-    run: (kind) => void run(kind),
-    stop: () => running?.stop(),
+    run: (kind) => void this.run(kind),
+    stop: () => this.running?.stop(),
   });
-  const found = element('div', {});
-  const place = element('div', {});
+  private readonly found = element('div', {});
+  private readonly place = element('div', {});
 
-  const chosen = (items: readonly Item[] = []): readonly Item[] =>
-    items.filter(({ kernel, name }) => isChosen(filter, kernel, name));
-
-  const offer = (): void => {
-    controls.offer(
-      { tests: chosen(catalogue?.tests).length, benches: chosen(catalogue?.benches).length },
-      device !== undefined,
+  constructor() {
+    this.element = element(
+      'div',
+      { class: 'kernels' },
+      element('h1', {}, 'Kernels'),
+      element('p', { class: 'lead' }, LEAD),
+      this.card.element,
+      this.controls.element,
+      this.found,
+      this.place,
     );
-  };
+  }
+
+  shown(): void {
+    if (!this.device && !this.running) void this.ask();
+  }
+
+  private chosen(items: readonly Item[] = []): readonly Item[] {
+    return items.filter(({ kernel, name }) => isChosen(this.filter, kernel, name));
+  }
+
+  private offer(): void {
+    const { tests, benches } = this.catalogue ?? {};
+    const counts = { tests: this.chosen(tests).length, benches: this.chosen(benches).length };
+    this.controls.offer(counts, this.device !== undefined);
+  }
 
   /** What the worker knows, and the device that it gets. */
-  const ask = async (): Promise<void> => {
-    asking?.stop();
-    device = undefined;
-    card.show(undefined);
-    offer();
+  private async ask(): Promise<void> {
+    this.asking?.stop();
+    this.device = undefined;
+    this.card.show(undefined);
+    this.offer();
     try {
-      asking = inWorker(async (api) => {
-        if (!catalogue) {
-          catalogue = await api.catalogue();
-          table = kernelTable(catalogue);
-          table.show(results, filter);
-          place.replaceChildren(table.element);
-          offer();
-        }
-        return await api.describeDevice(wanted);
+      this.asking = inWorker(async (api) => {
+        if (!this.catalogue) this.list(await api.catalogue());
+        return await api.describeDevice(this.wanted);
       });
-      device = await asking.result;
-      card.show(device);
-      offer();
+      this.device = await this.asking.result;
+      this.card.show(this.device);
+      this.offer();
     } catch (error) {
-      if (!(error instanceof Stopped)) card.show({ problem: messageOf(error) });
+      if (!(error instanceof Stopped)) this.card.show({ problem: messageOf(error) });
     }
-  };
+  }
 
-  const run = async (kind: RunKind): Promise<void> => {
-    if (!catalogue || !device || running) return;
-    if (results?.device.wanted !== device.wanted) results = new Results(catalogue, device);
-    const current = results;
-    const items = kind === 'step' ? [] : chosen(catalogue[kind]);
+  private list(catalogue: Catalogue): void {
+    this.catalogue = catalogue;
+    this.table = kernelTable(catalogue);
+    this.table.show(this.results, this.filter);
+    this.place.replaceChildren(this.table.element);
+    this.offer();
+  }
+
+  private async run(kind: RunKind): Promise<void> {
+    const { catalogue, device, wanted, filter, controls, card } = this;
+    if (!catalogue || !device || this.running) return;
+    if (this.results?.device.wanted !== device.wanted) this.results = new Results(catalogue, device);
+    const current = this.results;
+    const items = kind === 'step' ? [] : this.chosen(catalogue[kind]);
     let done = 0;
     let ended = false;
     card.lock(true);
-    table?.show(current, filter);
-    running = RUNS[kind]({
+    this.table?.show(current, filter);
+    this.running = RUNS[kind]({
       wanted,
       filter,
       items,
@@ -94,35 +119,19 @@ export function kernelsView(): View {
         if (ended) return; // what was on its way when it was stopped
         done = progress.done;
         controls.progress(progress);
-        if (progress.kernel !== undefined) table?.show(current, filter, progress.kernel);
+        if (progress.kernel !== undefined) this.table?.show(current, this.filter, progress.kernel);
       },
     });
-    const outcome = await running.result.catch((error: unknown): Outcome => {
+    const outcome = await this.running.result.catch((error: unknown): Outcome => {
       if (!(error instanceof Stopped)) return { state: 'failed', text: messageOf(error) };
       return { state: 'stopped', text: items.length > 0 ? `Stopped after ${done} of ${items.length}.` : 'Stopped.' };
     });
     ended = true;
-    running = undefined;
+    this.running = undefined;
     controls.end(outcome);
     card.lock(false);
-    found.replaceChildren(...(current.isEmpty ? [] : [resultsCard(current)]));
-  };
-
-  return {
-    element: element(
-      'div',
-      { class: 'kernels' },
-      element('h1', {}, 'Kernels'),
-      element('p', { class: 'lead' }, LEAD),
-      card.element,
-      controls.element,
-      found,
-      place,
-    ),
-    shown: () => {
-      if (!device && !running) void ask();
-    },
-  };
+    this.found.replaceChildren(...(current.isEmpty ? [] : [resultsCard(current)]));
+  }
 }
 
 const LEAD =

@@ -1,12 +1,15 @@
 import { element } from '../../components/dom';
-import type { Given } from './openRun';
+import { givenImages, type Given } from './openRun';
+
+/** Opens what is given. */
+export type Opener = (give: () => Given | undefined) => Promise<void>;
 
 /** A button that opens files or a folder; what was picked is made something of by `give`, for `open`. */
 export function filePicker(
   title: string,
   kind: { readonly accept: string } | { readonly webkitdirectory: true } | { readonly multiple: true },
   give: (files: readonly File[]) => Given | undefined,
-  open: (give: () => Given | undefined) => Promise<void>,
+  open: Opener,
 ): HTMLElement {
   const input = element('input', {
     type: 'file',
@@ -19,4 +22,12 @@ export function filePicker(
     },
   });
   return element('label', { class: 'button' }, input, title);
+}
+
+/** Buttons that open images of one's own. */
+export function imagePickers(open: Opener): HTMLElement[] {
+  return [
+    filePicker('Open a folder of images', { webkitdirectory: true }, (files) => givenImages(files), open),
+    filePicker('Open files of CIFAR', { multiple: true }, (files) => givenImages(files), open),
+  ];
 }

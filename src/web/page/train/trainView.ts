@@ -1,6 +1,4 @@
 import { counted } from '../../../common/format';
-import { UserError } from '../../../common/userError';
-import { isSoftware, nameAdapter } from '../../../gpu/engine';
 import type { Config } from '../../../imae/config/config';
 import { runName } from '../../../imae/train/runFiles';
 import { describeBrowser } from '../../browserName';
@@ -8,24 +6,21 @@ import { ask } from '../../components/ask';
 import { element } from '../../components/dom';
 import { download } from '../../components/download';
 import '../../components/run.css';
-import { softwareWarning } from '../../components/softwareWarning';
-import { requestBrowserAdapter } from '../../device';
 import { MemoryFolder, parseJson, type Files } from '../../training/memoryFolder';
 import { asksForImages, assertForPage, trainingSize, withLiveLogging } from '../../training/pageConfig';
 import type { GivenImages, KnownImages } from '../../training/givenImages';
 import type { TrainingService } from '../../training/service';
 import type { RunFilesService } from '../../workers/runFiles';
-import type { PageContext } from '../page';
 import { startWorker } from '../remote';
-import type { View } from '../view';
-import { filePicker } from './filePicker';
+import type { PageContext, View } from '../view';
+import { imagePickers } from './filePicker';
 import { LivePanels } from './livePanels';
 import type { ReadyImages } from './imagesField';
-import { givenByDrop, givenFile, givenFolder, givenImages, readFolder, type Given } from './openRun';
+import { NewRun } from './newRun';
+import { givenByDrop, readFolder, type Given } from './openRun';
 import { PageRun } from './pageRun';
 import { RunCharts } from './runCharts';
 import { RunPanel } from './runPanel';
-import { SettingsForm } from './settingsForm';
 import './train.css';
 import { withoutFlags } from '../withoutFlags';
 import { withWorker } from './withWorker';
@@ -38,11 +33,12 @@ export function trainView(context: PageContext): View {
 
 class TrainView {
   readonly element: HTMLElement;
-  private readonly form = new SettingsForm(this.imagePickers(), (config, images) => this.begin(config, images));
-  private readonly adapter = element('div', { class: 'adapter' });
+  private readonly newRun = new NewRun(
+    (give) => this.opening(give),
+    (config, images) => this.begin(config, images),
+  );
   private readonly message = element('p', { class: 'card message bad', role: 'alert', hidden: true });
   private readonly busy = element('p', { class: 'note', role: 'status' });
-  private readonly newRun: HTMLElement;
   /** A run that waits for its images to be given. */
   private waiting: { readonly folder: MemoryFolder; readonly config: Config } | undefined;
   private readonly waitingPlace = element('section', {
@@ -64,45 +60,6 @@ class TrainView {
   private wasFinished = false;
 
   constructor(private readonly context: PageContext) {
-    this.newRun = element(
-      'div',
-      { class: 'new-run' },
-      element(
-        'p',
-        { class: 'lead' },
-        'In this browser, on its GPU, by the same code as in Node. First a masked autoencoder learns to complete images (the teacher); then ' +
-          'i-MAE learns to see two images in the blend of both. The images are built-in drawings, made here from the seed, or your own.',
-      ),
-      this.adapter,
-      this.form.element,
-      element(
-        'section',
-        { class: 'card open', 'aria-labelledby': 'train-open' },
-        element('h2', { id: 'train-open' }, 'Go on with a run'),
-        element(
-          'p',
-          {},
-          'One that this page saved, or that Node left under runs/. It goes on bit for bit on the same adapter and driver. Drop it anywhere here, or open it:',
-        ),
-        element(
-          'div',
-          { class: 'actions' },
-          filePicker(
-            'Open a run (.zip)',
-            { accept: '.zip,application/zip' },
-            (files) => files[0] && givenFile(files[0]),
-            this.opening,
-          ),
-          filePicker('Open a run folder', { webkitdirectory: true }, (files) => givenFolder(files), this.opening),
-          filePicker(
-            'Start from a config.json',
-            { accept: '.json,application/json' },
-            (files) => files[0] && givenFile(files[0]),
-            this.opening,
-          ),
-        ),
-      ),
-    );
     this.element = element(
       'div',
       { class: 'train' },
@@ -110,10 +67,10 @@ class TrainView {
       this.busy,
       this.message,
       this.waitingPlace,
-      this.newRun,
+      this.newRun.element,
       this.runPlace,
     );
-    void this.showAdapter();
+    void this.newRun.showAdapter();
     // Beside the view, too: a browser would leave the page for a file that is dropped there.
     addEventListener('dragover', (event) => this.dragOver(event, true));
     addEventListener('dragleave', (event) => this.dragOver(event, event.relatedTarget !== null));
@@ -140,36 +97,6 @@ class TrainView {
     shown.panel.update();
     shown.panelsPart.hidden = !shown.panels.update(run.sheets.all);
     shown.charts.update();
-  }
-
-  private async showAdapter(): Promise<void> {
-    try {
-      const { info } = await requestBrowserAdapter();
-      const name = nameAdapter(info);
-      this.adapter.replaceChildren(
-        isSoftware(info) ? softwareWarning(name) : element('p', { class: 'note' }, `GPU: ${name}`),
-      );
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.adapter.replaceChildren(element('p', { class: 'card message bad', role: 'alert' }, error.message));
-    }
-  }
-
-  private imagePickers(): HTMLElement[] {
-    return [
-      filePicker(
-        'Open a folder of images',
-        { webkitdirectory: true },
-        (files) => givenImages(files),
-        (give) => this.opening(give),
-      ),
-      filePicker(
-        'Open files of CIFAR',
-        { multiple: true },
-        (files) => givenImages(files),
-        (give) => this.opening(give),
-      ),
-    ];
   }
 
   private begin(config: Config, images: ReadyImages | undefined): void {
@@ -218,7 +145,7 @@ class TrainView {
       panel.element,
       element('div', { class: 'columns' }, element('div', {}, panelsPart, charts.score), charts.curves),
     );
-    this.newRun.hidden = true;
+    this.newRun.element.hidden = true;
     panel.focus();
     this.refresh();
   }
@@ -274,8 +201,8 @@ class TrainView {
     this.run = undefined;
     this.shown = undefined;
     this.runPlace.replaceChildren();
-    this.newRun.hidden = false;
-    this.form.focus();
+    this.newRun.element.hidden = false;
+    this.newRun.form.focus();
     this.say('');
   }
 
@@ -315,7 +242,7 @@ class TrainView {
   private async openConfig(file: File): Promise<void> {
     const values = parseJson(await file.text(), file.name);
     if (!(await this.mayThrowAway())) return;
-    this.form.open(file.name, values);
+    this.newRun.form.open(file.name, values);
     this.throwAway();
   }
 
@@ -344,7 +271,7 @@ class TrainView {
     }
     this.busy.textContent = '';
     if (!(await this.mayThrowAway())) return;
-    this.form.give(images);
+    this.newRun.form.give(images);
     this.throwAway();
   }
 
@@ -377,7 +304,7 @@ class TrainView {
       element(
         'div',
         { class: 'actions' },
-        this.imagePickers(),
+        imagePickers(this.opening),
         element('button', { type: 'button', onclick: () => this.waitFor(undefined) }, 'Not now'),
       ),
     );

@@ -1,0 +1,13 @@
+import type { Dispatch } from '../gpu/dispatch';
+import type { Shape } from './shape';
+import type { DType, Tensor } from './tensor';
+
+/** A dispatch that binds tensors. */
+export type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
+
+/** What dispatches are appended to: a graph, as its own tape sees it. */
+export interface Recorder {
+  /** A tensor that dispatches will write. */
+  empty(label: string, shape: Shape, dtype?: DType): Tensor;
+  dispatch(dispatch: TensorDispatch): void;
+}
