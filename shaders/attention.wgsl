@@ -57,17 +57,17 @@ const NOTHING = -3.0e38f;
 fn score(b: u32, h: u32, q: u32, k: u32) -> f32 {
   let n = sizes.sequence;
   let d = sizes.channels;
-//#if KEY_MASK
+  //#if KEY_MASK
   if (keyMask[b * n + k] == 0u) { return NOTHING; }
-//#end
+  //#end
   let queryAt = ((b * n + q) * 3u * sizes.heads + h) * d;
   let keyAt = (((b * n + k) * 3u + 1u) * sizes.heads + h) * d;
   var sum = 0.0;
   for (var c = 0u; c < d; c++) { sum += qkv[queryAt + c] * qkv[keyAt + c]; }
   sum *= sizes.scale;
-//#if BIAS
+  //#if BIAS
   sum += bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + q * n + k];
-//#end
+  //#end
   return sum;
 }
 
@@ -135,9 +135,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
   for (var c = 0u; c < d; c++) { dqkv[queryAt + c] = 0.0; }
   for (var k = 0u; k < n; k++) {
-//#if KEY_MASK
+    //#if KEY_MASK
     if (keyMask[b * n + k] == 0u) { continue; }
-//#end
+    //#end
     let keyAt = (((b * n + k) * 3u + 1u) * sizes.heads + h) * d;
     let valueAt = keyAt + sizes.heads * d;
     var s = 0.0;
@@ -147,9 +147,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       dp += dout[outAt + c] * qkv[valueAt + c];
     }
     s *= sizes.scale;
-//#if BIAS
+    //#if BIAS
     s += bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + q * n + k];
-//#end
+    //#end
     let ds = exp(s - lse[row]) * (dp - rowDelta) * sizes.scale;
     for (var c = 0u; c < d; c++) { dqkv[queryAt + c] += ds * qkv[keyAt + c]; }
   }
@@ -186,9 +186,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let valueAt = keyAt + sizes.heads * d;
 
   var queries = n;
-//#if KEY_MASK
+  //#if KEY_MASK
   if (keyMask[b * n + k] == 0u) { queries = 0u; }
-//#end
+  //#end
   for (var c = 0u; c < d; c++) {
     dqkv[keyAt + c] = 0.0;
     dqkv[valueAt + c] = 0.0;
@@ -203,9 +203,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       dp += dout[outAt + c] * qkv[valueAt + c];
     }
     s *= sizes.scale;
-//#if BIAS
+    //#if BIAS
     s += bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + q * n + k];
-//#end
+    //#end
     let queryRow = row - k + q;
     let p = exp(s - lse[queryRow]);
     let ds = p * (dp - delta[queryRow]) * sizes.scale;
@@ -251,79 +251,67 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * n * stride + h * chunks;
   let last = n - 1u;
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   let q${i} = min(q + ${i}u, last);
   let queryAt${i} = headAt + q${i} * stride;
   var largest${i} = NOTHING;
   var total${i} = 0.0;
   let outAt${i} = (b * n + q${i}) * width + h * chunks;
-//#end
+  //#end
   for (var k = 0u; k < n; k += KEYS) {
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-//#else
+    //#else
     let open${j} = k + ${j}u < n;
-//#end
-//#end
-//#for i in 0..ROWS
-//#for j in 0..KEYS
-    var s${i}_${j} = 0.0;
-//#end
-//#end
+    //#end
+    //#end for j
+    //#for i in 0..ROWS, j in 0..KEYS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..KEYS
-      let key${j} = qkv[keyAt${j} + c];
-//#end
-//#for i in 0..ROWS
+      //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + c];
+      //#for i in 0..ROWS
       let query${i} = qkv[queryAt${i} + c];
-//#for j in 0..KEYS
-      s${i}_${j} += dot(query${i}, key${j});
-//#end
-//#end
+      //#for j in 0..KEYS: s${i}_${j} += dot(query${i}, key${j});
+      //#end
     }
-//#for i in 0..ROWS
+    //#for i in 0..ROWS
     let before${i} = largest${i};
-//#if BIAS
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-//#end
-//#for j in 0..KEYS
-//#if BIAS
+    //#end
+    //#for j in 0..KEYS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     largest${i} = max(largest${i}, select(NOTHING, s${i}_${j}, open${j}));
-//#end
+    //#end for j
     let shrink${i} = exp(before${i} - largest${i});
     total${i} *= shrink${i};
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - largest${i}), open${j});
     total${i} += p${i}_${j};
-//#end
-//#end
+    //#end
+    //#end for i
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..KEYS
-      let value${j} = qkv[keyAt${j} + width + c];
-//#end
-//#for i in 0..ROWS
+      //#for j in 0..KEYS: let value${j} = qkv[keyAt${j} + width + c];
+      //#for i in 0..ROWS
       var o${i} = vec4f();
       if (k > 0u) { o${i} = out[outAt${i} + c] * shrink${i}; }
-//#for j in 0..KEYS
-      o${i} += p${i}_${j} * value${j};
-//#end
+      //#for j in 0..KEYS: o${i} += p${i}_${j} * value${j};
       if (k + KEYS >= n) { o${i} *= select(0.0, 1.0 / total${i}, total${i} > 0.0); }
       if (q + ${i}u < n) { out[outAt${i} + c] = o${i}; }
-//#end
+      //#end
     }
   }
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   if (q + ${i}u < n) {
     lse[bh * n + q${i}] = select(NOTHING, largest${i} + log(total${i}), total${i} > 0.0);
   }
-//#end
+  //#end
 }
 
 //#kernel attentionRegisterBackwardQ
@@ -362,88 +350,72 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * n * stride + h * chunks;
   let last = n - 1u;
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   let q${i} = min(q + ${i}u, last);
   let queryAt${i} = headAt + q${i} * stride;
   let outAt${i} = (b * n + q${i}) * width + h * chunks;
   let lse${i} = lse[bh * n + q${i}];
   var delta${i} = 0.0;
-//#end
+  //#end
   for (var c = 0u; c < chunks; c++) {
-//#for i in 0..ROWS
-    delta${i} += dot(dout[outAt${i} + c], out[outAt${i} + c]);
-//#end
+    //#for i in 0..ROWS: delta${i} += dot(dout[outAt${i} + c], out[outAt${i} + c]);
   }
   for (var k = 0u; k < n; k += KEYS) {
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-//#else
+    //#else
     let open${j} = k + ${j}u < n;
-//#end
-//#end
-//#for i in 0..ROWS
-//#for j in 0..KEYS
+    //#end
+    //#end for j
+    //#for i in 0..ROWS, j in 0..KEYS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = -delta${i};
-//#end
-//#end
+    //#end
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..KEYS
-      let key${j} = qkv[keyAt${j} + c];
-//#end
-//#for i in 0..ROWS
+      //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + c];
+      //#for i in 0..ROWS
       let query${i} = qkv[queryAt${i} + c];
-//#for j in 0..KEYS
-      s${i}_${j} += dot(query${i}, key${j});
-//#end
-//#end
+      //#for j in 0..KEYS: s${i}_${j} += dot(query${i}, key${j});
+      //#end
     }
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..KEYS
-      let value${j} = qkv[keyAt${j} + width + c];
-//#end
-//#for i in 0..ROWS
+      //#for j in 0..KEYS: let value${j} = qkv[keyAt${j} + width + c];
+      //#for i in 0..ROWS
       let dout${i} = dout[outAt${i} + c];
-//#for j in 0..KEYS
-      dp${i}_${j} += dot(dout${i}, value${j});
-//#end
-//#end
+      //#for j in 0..KEYS: dp${i}_${j} += dot(dout${i}, value${j});
+      //#end
     }
-//#for i in 0..ROWS
-//#if BIAS
+    //#for i in 0..ROWS
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-//#end
-//#for j in 0..KEYS
-//#if BIAS
+    //#end
+    //#for j in 0..KEYS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     let ds${i}_${j} = select(0.0, exp(s${i}_${j} - lse${i}) * dp${i}_${j} * sizes.scale, open${j});
-//#end
-//#end
+    //#end for j
+    //#end for i
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..KEYS
-      let key${j} = qkv[keyAt${j} + c];
-//#end
-//#for i in 0..ROWS
+      //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + c];
+      //#for i in 0..ROWS
       var dq${i} = vec4f();
       if (k > 0u) { dq${i} = dqkv[queryAt${i} + c]; }
-//#for j in 0..KEYS
-      dq${i} += ds${i}_${j} * key${j};
-//#end
+      //#for j in 0..KEYS: dq${i} += ds${i}_${j} * key${j};
       if (q + ${i}u < n) { dqkv[queryAt${i} + c] = dq${i}; }
-//#end
+      //#end
     }
   }
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   if (q + ${i}u < n) {
     delta[bh * n + q${i}] = delta${i};
   }
-//#end
+  //#end
 }
 
 //#kernel attentionRegisterBackwardKV
@@ -481,90 +453,74 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * n * stride + h * chunks;
   let last = n - 1u;
-//#for j in 0..ROWS
+  //#for j in 0..ROWS
   let k${j} = min(k + ${j}u, last);
   let keyAt${j} = headAt + width + k${j} * stride;
-//#if KEY_MASK
+  //#if KEY_MASK
   let open${j} = keyMask[b * n + k${j}] != 0u;
-//#end
-//#end
+  //#end
+  //#end for j
   for (var q = 0u; q < n; q += QUERIES) {
-//#for i in 0..QUERIES
+    //#for i in 0..QUERIES
     let q${i} = min(q + ${i}u, last);
     let queryAt${i} = headAt + q${i} * stride;
     let outAt${i} = (b * n + q${i}) * width + h * chunks;
     let lse${i} = lse[bh * n + q${i}];
     let delta${i} = delta[bh * n + q${i}];
-//#for j in 0..ROWS
+    //#for j in 0..ROWS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = -delta${i};
-//#end
-//#end
+    //#end
+    //#end for i
     for (var c = 0u; c < chunks; c++) {
-//#for i in 0..QUERIES
-      let query${i} = qkv[queryAt${i} + c];
-//#end
-//#for j in 0..ROWS
+      //#for i in 0..QUERIES: let query${i} = qkv[queryAt${i} + c];
+      //#for j in 0..ROWS
       let key${j} = qkv[keyAt${j} + c];
-//#for i in 0..QUERIES
-      s${i}_${j} += dot(query${i}, key${j});
-//#end
-//#end
+      //#for i in 0..QUERIES: s${i}_${j} += dot(query${i}, key${j});
+      //#end
     }
     for (var c = 0u; c < chunks; c++) {
-//#for i in 0..QUERIES
-      let dout${i} = dout[outAt${i} + c];
-//#end
-//#for j in 0..ROWS
+      //#for i in 0..QUERIES: let dout${i} = dout[outAt${i} + c];
+      //#for j in 0..ROWS
       let value${j} = qkv[keyAt${j} + width + c];
-//#for i in 0..QUERIES
-      dp${i}_${j} += dot(dout${i}, value${j});
-//#end
-//#end
+      //#for i in 0..QUERIES: dp${i}_${j} += dot(dout${i}, value${j});
+      //#end
     }
-//#for i in 0..QUERIES
-//#if BIAS
+    //#for i in 0..QUERIES
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-//#end
-//#for j in 0..ROWS
-//#if BIAS
+    //#end
+    //#for j in 0..ROWS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${i}), q + ${i}u < n && open${j});
-//#else
+    //#else
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${i}), q + ${i}u < n);
-//#end
+    //#end
     let ds${i}_${j} = p${i}_${j} * dp${i}_${j} * sizes.scale;
-//#end
-//#end
+    //#end for j
+    //#end for i
     for (var c = 0u; c < chunks; c++) {
-//#for i in 0..QUERIES
-      let query${i} = qkv[queryAt${i} + c];
-//#end
-//#for j in 0..ROWS
+      //#for i in 0..QUERIES: let query${i} = qkv[queryAt${i} + c];
+      //#for j in 0..ROWS
       var dk${j} = vec4f();
       if (q > 0u) { dk${j} = dqkv[keyAt${j} + c]; }
-//#for i in 0..QUERIES
-      dk${j} += ds${i}_${j} * query${i};
-//#end
+      //#for i in 0..QUERIES: dk${j} += ds${i}_${j} * query${i};
       if (k + ${j}u < n) { dqkv[keyAt${j} + c] = dk${j}; }
-//#end
+      //#end
     }
     for (var c = 0u; c < chunks; c++) {
-//#for i in 0..QUERIES
-      let dout${i} = dout[outAt${i} + c];
-//#end
-//#for j in 0..ROWS
+      //#for i in 0..QUERIES: let dout${i} = dout[outAt${i} + c];
+      //#for j in 0..ROWS
       var dv${j} = vec4f();
       if (q > 0u) { dv${j} = dqkv[keyAt${j} + width + c]; }
-//#for i in 0..QUERIES
-      dv${j} += p${i}_${j} * dout${i};
-//#end
+      //#for i in 0..QUERIES: dv${j} += p${i}_${j} * dout${i};
       if (k + ${j}u < n) { dqkv[keyAt${j} + width + c] = dv${j}; }
-//#end
+      //#end
     }
   }
 }
@@ -611,94 +567,80 @@ fn main(
   let headAt = b * n * stride + h * d;
   let outHeadAt = b * n * width + h * d;
   let last = n - 1u;
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   let q${i} = first + ${i}u * LANES + lane;
   let queryAt${i} = headAt + min(q${i}, last) * stride;
   var largest${i} = NOTHING;
   var total${i} = 0.0;
-//#end
+  //#end
   for (var k = 0u; k < n; k += KEYS) {
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-//#else
+    //#else
     let open${j} = k + ${j}u < n;
-//#end
-//#end
-//#for i in 0..ROWS
-//#for j in 0..KEYS
-    var s${i}_${j} = 0.0;
-//#end
-//#end
+    //#end
+    //#end for j
+    //#for i in 0..ROWS, j in 0..KEYS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < d; c += LANES) {
       let mine = min(c + lane, d - 1u);
-//#for j in 0..KEYS
-      let key${j} = qkv[keyAt${j} + mine];
-//#end
+      //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + mine];
       let present = min(LANES, d - c);
       for (var l = 0u; l < present; l++) {
-//#for i in 0..ROWS
-        let query${i} = qkv[queryAt${i} + c + l];
-//#end
-//#for j in 0..KEYS
+        //#for i in 0..ROWS: let query${i} = qkv[queryAt${i} + c + l];
+        //#for j in 0..KEYS
         let x${j} = subgroupShuffle(key${j}, l);
-//#for i in 0..ROWS
-        s${i}_${j} = fma(query${i}, x${j}, s${i}_${j});
-//#end
-//#end
+        //#for i in 0..ROWS: s${i}_${j} = fma(query${i}, x${j}, s${i}_${j});
+        //#end
       }
     }
-//#for i in 0..ROWS
+    //#for i in 0..ROWS
     let before${i} = largest${i};
-//#if BIAS
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${i}, last) * n;
-//#end
-//#for j in 0..KEYS
-//#if BIAS
+    //#end
+    //#for j in 0..KEYS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     largest${i} = max(largest${i}, select(NOTHING, s${i}_${j}, open${j}));
-//#end
+    //#end for j
     let shrink${i} = exp(before${i} - largest${i});
     total${i} *= shrink${i};
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - largest${i}), open${j});
     total${i} += p${i}_${j};
-//#end
+    //#end
     let norm${i} = select(1.0, select(0.0, 1.0 / total${i}, total${i} > 0.0), k + KEYS >= n);
-//#end
+    //#end for i
     for (var c = 0u; c < d; c += LANES) {
       let column = c + lane;
       let mine = min(column, d - 1u);
-//#for j in 0..KEYS
-      let value${j} = qkv[keyAt${j} + width + mine];
-//#end
+      //#for j in 0..KEYS: let value${j} = qkv[keyAt${j} + width + mine];
       for (var l = 0u; l < LANES; l++) {
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         let row${i} = first + ${i}u * LANES + l;
         if (row${i} < n) {
           let at = outHeadAt + row${i} * width + mine;
           var o = 0.0;
           if (k > 0u) { o = out[at] * subgroupShuffle(shrink${i}, l); }
-//#for j in 0..KEYS
-          o = fma(subgroupShuffle(p${i}_${j}, l), value${j}, o);
-//#end
+          //#for j in 0..KEYS: o = fma(subgroupShuffle(p${i}_${j}, l), value${j}, o);
           o *= subgroupShuffle(norm${i}, l);
           if (column < d) { out[at] = o; }
         }
-//#end
+        //#end for i
       }
     }
   }
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   if (q${i} < n) {
     lse[bh * n + q${i}] = select(NOTHING, largest${i} + log(total${i}), total${i} > 0.0);
   }
-//#end
+  //#end
 }
 
 //#kernel attentionShuffleBackwardQ
@@ -743,92 +685,86 @@ fn main(
   let stride = 3u * width;
   let headAt = b * n * stride + h * d;
   let last = n - 1u;
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   let q${i} = first + ${i}u * LANES + lane;
   let queryAt${i} = headAt + min(q${i}, last) * stride;
   let outAt${i} = (b * n + min(q${i}, last)) * width + h * d;
   let lse${i} = lse[bh * n + min(q${i}, last)];
   var delta${i} = 0.0;
-//#end
+  //#end
   for (var k = 0u; k < n; k += KEYS) {
-//#for j in 0..KEYS
+    //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-//#else
+    //#else
     let open${j} = k + ${j}u < n;
-//#end
-//#end
-//#for i in 0..ROWS
-//#for j in 0..KEYS
+    //#end
+    //#end for j
+    //#for i in 0..ROWS, j in 0..KEYS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = 0.0;
-//#end
-//#end
+    //#end
     for (var c = 0u; c < d; c += LANES) {
       let mine = min(c + lane, d - 1u);
-//#for j in 0..KEYS
+      //#for j in 0..KEYS
       let key${j} = qkv[keyAt${j} + mine];
       let value${j} = qkv[keyAt${j} + width + mine];
-//#end
+      //#end
       let present = min(LANES, d - c);
       for (var l = 0u; l < present; l++) {
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         let query${i} = qkv[queryAt${i} + c + l];
         let dout${i} = dout[outAt${i} + c + l];
         if (k == 0u) { delta${i} = fma(dout${i}, out[outAt${i} + c + l], delta${i}); }
-//#end
-//#for j in 0..KEYS
+        //#end
+        //#for j in 0..KEYS
         let x${j} = subgroupShuffle(key${j}, l);
         let y${j} = subgroupShuffle(value${j}, l);
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         s${i}_${j} = fma(query${i}, x${j}, s${i}_${j});
         dp${i}_${j} = fma(dout${i}, y${j}, dp${i}_${j});
-//#end
-//#end
+        //#end
+        //#end for j
       }
     }
-//#for i in 0..ROWS
-//#if BIAS
+    //#for i in 0..ROWS
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${i}, last) * n;
-//#end
-//#for j in 0..KEYS
-//#if BIAS
+    //#end
+    //#for j in 0..KEYS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + k${j}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     let ds${i}_${j} = select(0.0, exp(s${i}_${j} - lse${i}) * (dp${i}_${j} - delta${i}) * sizes.scale, open${j});
-//#end
-//#end
+    //#end for j
+    //#end for i
     for (var c = 0u; c < d; c += LANES) {
       let column = c + lane;
       let mine = min(column, d - 1u);
-//#for j in 0..KEYS
-      let key${j} = qkv[keyAt${j} + mine];
-//#end
+      //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + mine];
       for (var l = 0u; l < LANES; l++) {
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         let row${i} = first + ${i}u * LANES + l;
         if (row${i} < n) {
           let at = headAt + row${i} * stride + mine;
           var dq = 0.0;
           if (k > 0u) { dq = dqkv[at]; }
-//#for j in 0..KEYS
-          dq = fma(subgroupShuffle(ds${i}_${j}, l), key${j}, dq);
-//#end
+          //#for j in 0..KEYS: dq = fma(subgroupShuffle(ds${i}_${j}, l), key${j}, dq);
           if (column < d) { dqkv[at] = dq; }
         }
-//#end
+        //#end
       }
     }
   }
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   if (q${i} < n) {
     delta[bh * n + q${i}] = delta${i};
   }
-//#end
+  //#end
 }
 
 //#kernel attentionShuffleBackwardKV
@@ -873,72 +809,72 @@ fn main(
   let headAt = b * n * stride + h * d;
   let outHeadAt = b * n * width + h * d;
   let last = n - 1u;
-//#for i in 0..ROWS
+  //#for i in 0..ROWS
   let k${i} = first + ${i}u * LANES + lane;
   let keyAt${i} = headAt + width + min(k${i}, last) * stride;
-//#if KEY_MASK
+  //#if KEY_MASK
   let open${i} = keyMask[b * n + min(k${i}, last)] != 0u;
-//#end
-//#end
+  //#end
+  //#end for i
   for (var q = 0u; q < n; q += QUERIES) {
-//#for j in 0..QUERIES
+    //#for j in 0..QUERIES
     let q${j} = min(q + ${j}u, last);
     let queryAt${j} = headAt + q${j} * stride;
     let outAt${j} = outHeadAt + q${j} * width;
-//#for i in 0..ROWS
+    //#for i in 0..ROWS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = 0.0;
-//#end
-//#end
+    //#end
+    //#end for j
     for (var c = 0u; c < d; c += LANES) {
       let mine = min(c + lane, d - 1u);
-//#for j in 0..QUERIES
+      //#for j in 0..QUERIES
       let query${j} = qkv[queryAt${j} + mine];
       let dout${j} = dout[outAt${j} + mine];
-//#end
+      //#end
       let present = min(LANES, d - c);
       for (var l = 0u; l < present; l++) {
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         let key${i} = qkv[keyAt${i} + c + l];
         let value${i} = qkv[keyAt${i} + width + c + l];
-//#end
-//#for j in 0..QUERIES
+        //#end
+        //#for j in 0..QUERIES
         let x${j} = subgroupShuffle(query${j}, l);
         let y${j} = subgroupShuffle(dout${j}, l);
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         s${i}_${j} = fma(key${i}, x${j}, s${i}_${j});
         dp${i}_${j} = fma(value${i}, y${j}, dp${i}_${j});
-//#end
-//#end
+        //#end
+        //#end for j
       }
     }
-//#for j in 0..QUERIES
+    //#for j in 0..QUERIES
     let lse${j} = lse[bh * n + q${j}];
     let delta${j} = delta[bh * n + q${j}];
-//#for i in 0..ROWS
-//#if BIAS
+    //#for i in 0..ROWS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale
       + bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${j} * n + min(k${i}, last)];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q + ${j}u < n && open${i});
-//#else
+    //#else
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q + ${j}u < n);
-//#end
+    //#end
     let ds${i}_${j} = p${i}_${j} * (dp${i}_${j} - delta${j}) * sizes.scale;
-//#end
-//#end
+    //#end for i
+    //#end for j
     for (var c = 0u; c < d; c += LANES) {
       let column = c + lane;
       let mine = min(column, d - 1u);
-//#for j in 0..QUERIES
+      //#for j in 0..QUERIES
       let query${j} = qkv[queryAt${j} + mine];
       let dout${j} = dout[outAt${j} + mine];
-//#end
+      //#end
       for (var l = 0u; l < LANES; l++) {
-//#for i in 0..ROWS
+        //#for i in 0..ROWS
         let row${i} = first + ${i}u * LANES + l;
         if (row${i} < n) {
           let at = headAt + width + row${i} * stride + mine;
@@ -948,16 +884,16 @@ fn main(
             dk = dqkv[at];
             dv = dqkv[at + width];
           }
-//#for j in 0..QUERIES
+          //#for j in 0..QUERIES
           dk = fma(subgroupShuffle(ds${i}_${j}, l), query${j}, dk);
           dv = fma(subgroupShuffle(p${i}_${j}, l), dout${j}, dv);
-//#end
+          //#end
           if (column < d) {
             dqkv[at] = dk;
             dqkv[at + width] = dv;
           }
         }
-//#end
+        //#end for i
       }
     }
   }
@@ -1000,56 +936,50 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * N * stride + h * CHUNKS;
   let outHeadAt = b * N * width + h * CHUNKS;
-//#if BIAS
+  //#if BIAS
   let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
-//#end
+  //#end
   for (var k = 0u; k < N; k++) {
-//#for c in 0..D/4
+    //#for c in 0..D/4
     keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
     values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     open[k] = f32(keyMask[b * N + k]);
-//#end
+    //#end
   }
   for (var q = 0u; q < N; q++) {
-//#for c in 0..D/4
-    let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
-//#end
+    //#for c in 0..D/4: let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
     let peak0 = NOTHING;
     let total0 = 0.0;
-//#for j in 0..N
+    //#for j in 0..N
     let x${j}_0 = dot(query0, keys[${j * D / 4}]);
-//#for c in 1..D/4
-    let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
-//#end
-//#if BIAS
+    //#for c in 1..D/4: let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
+    //#if BIAS
     let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + q * N + ${j}u];
-//#else
+    //#else
     let s${j} = x${j}_${D / 4 - 1};
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     let peak${j + 1} = max(peak${j}, select(NOTHING, s${j}, open[${j}] != 0.0));
-//#else
+    //#else
     let peak${j + 1} = max(peak${j}, s${j});
-//#end
-//#end
-//#for j in 0..N
-//#if KEY_MASK
+    //#end
+    //#end for j
+    //#for j in 0..N
+    //#if KEY_MASK
     let p${j} = select(0.0, exp(s${j} - peak${N}), open[${j}] != 0.0);
-//#else
+    //#else
     let p${j} = exp(s${j} - peak${N});
-//#end
+    //#end
     let total${j + 1} = total${j} + p${j};
-//#end
+    //#end for j
     let norm = select(0.0, 1.0 / total${N}, total${N} > 0.0);
-//#for c in 0..D/4
+    //#for c in 0..D/4
     let o0_${c} = vec4f();
-//#for j in 0..N
-    let o${j + 1}_${c} = fma(vec4f(p${j}), values[${j * D / 4 + c}], o${j}_${c});
-//#end
+    //#for j in 0..N: let o${j + 1}_${c} = fma(vec4f(p${j}), values[${j * D / 4 + c}], o${j}_${c});
     out[outHeadAt + q * width + ${c}u] = o${N}_${c} * norm;
-//#end
+    //#end
     lse[bh * N + q] = select(NOTHING, peak${N} + log(total${N}), total${N} > 0.0);
   }
 }
@@ -1091,55 +1021,49 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * N * stride + h * CHUNKS;
   let outHeadAt = b * N * width + h * CHUNKS;
-//#if BIAS
+  //#if BIAS
   let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
-//#end
+  //#end
   for (var k = 0u; k < N; k++) {
-//#for c in 0..D/4
+    //#for c in 0..D/4
     keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
     values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     open[k] = f32(keyMask[b * N + k]);
-//#end
+    //#end
   }
   for (var q = 0u; q < N; q++) {
     let delta0 = 0.0;
-//#for c in 0..D/4
+    //#for c in 0..D/4
     let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
     let dout${c} = dout[outHeadAt + q * width + ${c}u];
     let delta${c + 1} = delta${c} + dot(dout${c}, out[outHeadAt + q * width + ${c}u]);
-//#end
+    //#end
     delta[bh * N + q] = delta${D / 4};
     let lseHere = lse[bh * N + q];
-//#for j in 0..N
+    //#for j in 0..N
     let x${j}_0 = dot(query0, keys[${j * D / 4}]);
-//#for c in 1..D/4
-    let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
-//#end
+    //#for c in 1..D/4: let x${j}_${c} = x${j}_${c - 1} + dot(query${c}, keys[${j * D / 4 + c}]);
     let y${j}_0 = dot(dout0, values[${j * D / 4}]);
-//#for c in 1..D/4
-    let y${j}_${c} = y${j}_${c - 1} + dot(dout${c}, values[${j * D / 4 + c}]);
-//#end
-//#if BIAS
+    //#for c in 1..D/4: let y${j}_${c} = y${j}_${c - 1} + dot(dout${c}, values[${j * D / 4 + c}]);
+    //#if BIAS
     let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + q * N + ${j}u];
-//#else
+    //#else
     let s${j} = x${j}_${D / 4 - 1};
-//#end
+    //#end
     let given${j} = exp(s${j} - lseHere) * (y${j}_${D / 4 - 1} - delta${D / 4}) * sizes.scale;
-//#if KEY_MASK
+    //#if KEY_MASK
     let ds${j} = select(0.0, given${j}, open[${j}] != 0.0);
-//#else
+    //#else
     let ds${j} = given${j};
-//#end
-//#end
-//#for c in 0..D/4
+    //#end
+    //#end for j
+    //#for c in 0..D/4
     let dq0_${c} = vec4f();
-//#for j in 0..N
-    let dq${j + 1}_${c} = fma(vec4f(ds${j}), keys[${j * D / 4 + c}], dq${j}_${c});
-//#end
+    //#for j in 0..N: let dq${j + 1}_${c} = fma(vec4f(ds${j}), keys[${j * D / 4 + c}], dq${j}_${c});
     dqkv[headAt + q * stride + ${c}u] = dq${N}_${c};
-//#end
+    //#end
   }
 }
 
@@ -1178,57 +1102,53 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let stride = 3u * width;
   let headAt = b * N * stride + h * CHUNKS;
   let outHeadAt = b * N * width + h * CHUNKS;
-//#if BIAS
+  //#if BIAS
   let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
-//#end
+  //#end
   for (var q = 0u; q < N; q++) {
-//#for c in 0..D/4
+    //#for c in 0..D/4
     queries[q * CHUNKS + ${c}u] = qkv[headAt + q * stride + ${c}u];
     douts[q * CHUNKS + ${c}u] = dout[outHeadAt + q * width + ${c}u];
-//#end
+    //#end
     lses[q] = lse[bh * N + q];
     deltas[q] = delta[bh * N + q];
   }
   for (var k = 0u; k < N; k++) {
     let keyAt = headAt + width + k * stride;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open = keyMask[b * N + k] != 0u;
-//#end
-//#for c in 0..D/4
+    //#end
+    //#for c in 0..D/4
     let key${c} = sizes.scale * qkv[keyAt + ${c}u];
     let value${c} = qkv[keyAt + width + ${c}u];
-//#end
-//#for j in 0..N
+    //#end
+    //#for j in 0..N
     let x${j}_0 = dot(key0, queries[${j * D / 4}]);
-//#for c in 1..D/4
-    let x${j}_${c} = x${j}_${c - 1} + dot(key${c}, queries[${j * D / 4 + c}]);
-//#end
+    //#for c in 1..D/4: let x${j}_${c} = x${j}_${c - 1} + dot(key${c}, queries[${j * D / 4 + c}]);
     let y${j}_0 = dot(value0, douts[${j * D / 4}]);
-//#for c in 1..D/4
-    let y${j}_${c} = y${j}_${c - 1} + dot(value${c}, douts[${j * D / 4 + c}]);
-//#end
-//#if BIAS
+    //#for c in 1..D/4: let y${j}_${c} = y${j}_${c - 1} + dot(value${c}, douts[${j * D / 4 + c}]);
+    //#if BIAS
     let s${j} = x${j}_${D / 4 - 1} + bias[biasAt + ${j}u * N + k];
-//#else
+    //#else
     let s${j} = x${j}_${D / 4 - 1};
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     let p${j} = select(0.0, exp(s${j} - lses[${j}]), open);
-//#else
+    //#else
     let p${j} = exp(s${j} - lses[${j}]);
-//#end
+    //#end
     let ds${j} = p${j} * (y${j}_${D / 4 - 1} - deltas[${j}]) * sizes.scale;
-//#end
-//#for c in 0..D/4
+    //#end for j
+    //#for c in 0..D/4
     let dk0_${c} = vec4f();
     let dv0_${c} = vec4f();
-//#for j in 0..N
+    //#for j in 0..N
     let dk${j + 1}_${c} = fma(vec4f(ds${j}), queries[${j * D / 4 + c}], dk${j}_${c});
     let dv${j + 1}_${c} = fma(vec4f(p${j}), douts[${j * D / 4 + c}], dv${j}_${c});
-//#end
+    //#end
     dqkv[keyAt + ${c}u] = dk${N}_${c};
     dqkv[keyAt + width + ${c}u] = dv${N}_${c};
-//#end
+    //#end for c
   }
 }
 
@@ -1301,15 +1221,13 @@ fn main(
   let tileAt = slot * ACROSS * PITCH;
   let weightAt = (slot * ROWS + row) * (ACROSS + 1u);
   let partAt = (slot * ROWS + row) * COLUMNS;
-//#for i in 0..4
+  //#for i in 0..4
   let q${i} = min(q + ${i}u, last);
   let queryAt${i} = headAt + q${i} * stride;
   var largest${i} = NOTHING;
   var total${i} = 0.0;
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
-  var o${i}_${c} = vec4f();
-//#end
-//#end
+  //#for c in 0..(D/4+COLUMNS-1)/COLUMNS: var o${i}_${c} = vec4f();
+  //#end
   for (var k = 0u; k < n; k += ACROSS) {
     let present = min(ACROSS, n - k);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
@@ -1318,90 +1236,74 @@ fn main(
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
     }
     workgroupBarrier();
-//#for j in 0..ACROSS/COLUMNS
+    //#for j in 0..ACROSS/COLUMNS
     let k${j} = k + column + ${j * COLUMNS}u;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k${j} < n && keyMask[b * n + min(k${j}, last)] != 0u;
-//#else
+    //#else
     let open${j} = k${j} < n;
-//#end
-//#end
-//#for i in 0..4
-//#for j in 0..ACROSS/COLUMNS
-    var s${i}_${j} = 0.0;
-//#end
-//#end
+    //#end
+    //#end for j
+    //#for i in 0..4, j in 0..ACROSS/COLUMNS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..ACROSS/COLUMNS
-      let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
-//#end
-//#for i in 0..4
+      //#for j in 0..ACROSS/COLUMNS: let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
+      //#for i in 0..4
       let query${i} = vec4f(qkv[queryAt${i} + c]);
-//#for j in 0..ACROSS/COLUMNS
-      s${i}_${j} += dot(query${i}, key${j});
-//#end
-//#end
+      //#for j in 0..ACROSS/COLUMNS: s${i}_${j} += dot(query${i}, key${j});
+      //#end
     }
-//#for i in 0..4
+    //#for i in 0..4
     var peak${i} = NOTHING;
-//#if BIAS
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-//#end
-//#for j in 0..ACROSS/COLUMNS
-//#if BIAS
+    //#end
+    //#for j in 0..ACROSS/COLUMNS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + min(k${j}, last)];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     peak${i} = max(peak${i}, select(NOTHING, s${i}_${j}, open${j}));
-//#end
+    //#end for j
     parts[partAt + ${i}u * COLUMNS + column] = peak${i};
-//#end
+    //#end for i
     workgroupBarrier();
-//#for i in 0..4
+    //#for i in 0..4
     let before${i} = largest${i};
     for (var t = 0u; t < COLUMNS; t++) { largest${i} = max(largest${i}, parts[partAt + ${i}u * COLUMNS + t]); }
     let shrink${i} = exp(before${i} - largest${i});
     total${i} *= shrink${i};
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
-    o${i}_${c} *= shrink${i};
-//#end
-//#for j in 0..ACROSS/COLUMNS
+    //#for c in 0..(D/4+COLUMNS-1)/COLUMNS: o${i}_${c} *= shrink${i};
+    //#for j in 0..ACROSS/COLUMNS
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - largest${i}), open${j});
     total${i} += p${i}_${j};
     weights[weightAt + ${i}u * (ACROSS + 1u) + column + ${j * COLUMNS}u] = p${i}_${j};
-//#end
-//#end
+    //#end
+    //#end for i
     workgroupBarrier();
     for (var j = 0u; j < present; j++) {
-//#for i in 0..4
-      let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
-//#end
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+      //#for i in 0..4: let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
+      //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
       let value${c} = tileB[tileAt + j * PITCH + min(column + ${c * COLUMNS}u, CHUNKS - 1u)];
-//#for i in 0..4
-      o${i}_${c} += p${i} * value${c};
-//#end
-//#end
+      //#for i in 0..4: o${i}_${c} += p${i} * value${c};
+      //#end
     }
     workgroupBarrier();
   }
-//#for i in 0..4
-  parts[partAt + ${i}u * COLUMNS + column] = total${i};
-//#end
+  //#for i in 0..4: parts[partAt + ${i}u * COLUMNS + column] = total${i};
   workgroupBarrier();
-//#for i in 0..4
+  //#for i in 0..4
   if (owned && q + ${i}u < n) {
     var total = 0.0;
     for (var t = 0u; t < COLUMNS; t++) { total += parts[partAt + ${i}u * COLUMNS + t]; }
     let norm = select(0.0, 1.0 / total, total > 0.0);
     let outAt = outHeadAt + q${i} * width + column;
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+    //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
     if (column + ${c * COLUMNS}u < CHUNKS) { out[outAt + ${c * COLUMNS}u] = Four(o${i}_${c} * norm); }
-//#end
+    //#end
     if (column == 0u) { lse[bh * n + q${i}] = select(NOTHING, largest${i} + log(total), total > 0.0); }
   }
-//#end
+  //#end for i
 }
 
 //#kernel attentionBackwardQ
@@ -1474,7 +1376,7 @@ fn main(
   let tileAt = slot * ACROSS * PITCH;
   let weightAt = (slot * ROWS + row) * (ACROSS + 1u);
   let partAt = (slot * ROWS + row) * COLUMNS;
-//#for i in 0..4
+  //#for i in 0..4
   let q${i} = min(q + ${i}u, last);
   let queryAt${i} = headAt + q${i} * stride;
   let outAt${i} = outHeadAt + q${i} * width;
@@ -1482,15 +1384,13 @@ fn main(
   var part${i} = 0.0;
   for (var c = column; c < CHUNKS; c += COLUMNS) { part${i} += dot(vec4f(dout[outAt${i} + c]), vec4f(out[outAt${i} + c])); }
   parts[partAt + ${i}u * COLUMNS + column] = part${i};
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
-  var dq${i}_${c} = vec4f();
-//#end
-//#end
+  //#for c in 0..(D/4+COLUMNS-1)/COLUMNS: var dq${i}_${c} = vec4f();
+  //#end
   workgroupBarrier();
-//#for i in 0..4
+  //#for i in 0..4
   var delta${i} = 0.0;
   for (var t = 0u; t < COLUMNS; t++) { delta${i} += parts[partAt + ${i}u * COLUMNS + t]; }
-//#end
+  //#end
   for (var k = 0u; k < n; k += ACROSS) {
     let present = min(ACROSS, n - k);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
@@ -1499,70 +1399,64 @@ fn main(
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
     }
     workgroupBarrier();
-//#for j in 0..ACROSS/COLUMNS
+    //#for j in 0..ACROSS/COLUMNS
     let k${j} = k + column + ${j * COLUMNS}u;
-//#if KEY_MASK
+    //#if KEY_MASK
     let open${j} = k${j} < n && keyMask[b * n + min(k${j}, last)] != 0u;
-//#else
+    //#else
     let open${j} = k${j} < n;
-//#end
-//#end
-//#for i in 0..4
-//#for j in 0..ACROSS/COLUMNS
+    //#end
+    //#end for j
+    //#for i in 0..4, j in 0..ACROSS/COLUMNS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = -delta${i};
-//#end
-//#end
+    //#end
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..ACROSS/COLUMNS
+      //#for j in 0..ACROSS/COLUMNS
       let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
       let value${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
-//#end
-//#for i in 0..4
+      //#end
+      //#for i in 0..4
       let query${i} = vec4f(qkv[queryAt${i} + c]);
       let dout${i} = vec4f(dout[outAt${i} + c]);
-//#for j in 0..ACROSS/COLUMNS
+      //#for j in 0..ACROSS/COLUMNS
       s${i}_${j} += dot(query${i}, key${j});
       dp${i}_${j} += dot(dout${i}, value${j});
-//#end
-//#end
+      //#end
+      //#end for i
     }
-//#for i in 0..4
-//#if BIAS
+    //#for i in 0..4
+    //#if BIAS
     let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-//#end
-//#for j in 0..ACROSS/COLUMNS
-//#if BIAS
+    //#end
+    //#for j in 0..ACROSS/COLUMNS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + min(k${j}, last)];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
+    //#end
     weights[weightAt + ${i}u * (ACROSS + 1u) + column + ${j * COLUMNS}u] =
       select(0.0, exp(s${i}_${j} - lse${i}) * dp${i}_${j} * sizes.scale, open${j});
-//#end
-//#end
+    //#end for j
+    //#end for i
     workgroupBarrier();
     for (var j = 0u; j < present; j++) {
-//#for i in 0..4
-      let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
-//#end
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+      //#for i in 0..4: let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
+      //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
       let key${c} = tileA[tileAt + j * PITCH + min(column + ${c * COLUMNS}u, CHUNKS - 1u)];
-//#for i in 0..4
-      dq${i}_${c} += ds${i} * key${c};
-//#end
-//#end
+      //#for i in 0..4: dq${i}_${c} += ds${i} * key${c};
+      //#end
     }
     workgroupBarrier();
   }
-//#for i in 0..4
+  //#for i in 0..4
   if (owned && q + ${i}u < n) {
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+    //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
     if (column + ${c * COLUMNS}u < CHUNKS) { dqkv[queryAt${i} + column + ${c * COLUMNS}u] = Four(dq${i}_${c}); }
-//#end
+    //#end
     if (column == 0u) { delta[bh * n + q${i}] = delta${i}; }
   }
-//#end
+  //#end for i
 }
 
 //#kernel attentionBackwardKV
@@ -1633,17 +1527,17 @@ fn main(
   let k = at % blocks * ROWS + row;
   let tileAt = slot * ACROSS * PITCH;
   let weightAt = (slot * ROWS + row) * (ACROSS + 1u);
-//#for i in 0..4
+  //#for i in 0..4
   let k${i} = min(k + ${i}u, last);
   let keyAt${i} = headAt + width + k${i} * stride;
-//#if KEY_MASK
+  //#if KEY_MASK
   let open${i} = keyMask[b * n + k${i}] != 0u;
-//#end
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+  //#end
+  //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
   var dk${i}_${c} = vec4f();
   var dv${i}_${c} = vec4f();
-//#end
-//#end
+  //#end
+  //#end for i
   for (var q = 0u; q < n; q += ACROSS) {
     let present = min(ACROSS, n - q);
     for (var e = member; e < present * CHUNKS; e += TEAM) {
@@ -1652,86 +1546,74 @@ fn main(
       tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(dout[outHeadAt + source * width + e % CHUNKS]);
     }
     workgroupBarrier();
-//#for j in 0..ACROSS/COLUMNS
+    //#for j in 0..ACROSS/COLUMNS
     let q${j} = q + column + ${j * COLUMNS}u;
     let queryRow${j} = bh * n + min(q${j}, last);
     let delta${j} = delta[queryRow${j}];
     let lse${j} = lse[queryRow${j}];
-//#for i in 0..4
+    //#for i in 0..4
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = -delta${j};
-//#end
-//#end
+    //#end
+    //#end for j
     for (var c = 0u; c < chunks; c++) {
-//#for j in 0..ACROSS/COLUMNS
+      //#for j in 0..ACROSS/COLUMNS
       let query${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
       let dout${j} = tileB[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
-//#end
-//#for i in 0..4
+      //#end
+      //#for i in 0..4
       let key${i} = vec4f(qkv[keyAt${i} + c]);
       let value${i} = vec4f(qkv[keyAt${i} + width + c]);
-//#for j in 0..ACROSS/COLUMNS
+      //#for j in 0..ACROSS/COLUMNS
       s${i}_${j} += dot(key${i}, query${j});
       dp${i}_${j} += dot(value${i}, dout${j});
-//#end
-//#end
+      //#end
+      //#end for i
     }
-//#for i in 0..4
-//#for j in 0..ACROSS/COLUMNS
-//#if BIAS
+    //#for i in 0..4, j in 0..ACROSS/COLUMNS
+    //#if BIAS
     s${i}_${j} = s${i}_${j} * sizes.scale
       + bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${j}, last) * n + k${i}];
-//#else
+    //#else
     s${i}_${j} *= sizes.scale;
-//#end
-//#if KEY_MASK
+    //#end
+    //#if KEY_MASK
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q${j} < n && open${i});
-//#else
+    //#else
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q${j} < n);
-//#end
+    //#end
     weights[weightAt + ${i}u * (ACROSS + 1u) + column + ${j * COLUMNS}u] = p${i}_${j};
-//#end
-//#end
+    //#end for i, j
     workgroupBarrier();
     for (var j = 0u; j < present; j++) {
-//#for i in 0..4
-      let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
-//#end
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+      //#for i in 0..4: let p${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
+      //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
       let dout${c} = tileB[tileAt + j * PITCH + min(column + ${c * COLUMNS}u, CHUNKS - 1u)];
-//#for i in 0..4
-      dv${i}_${c} += p${i} * dout${c};
-//#end
-//#end
+      //#for i in 0..4: dv${i}_${c} += p${i} * dout${c};
+      //#end
     }
     workgroupBarrier();
-//#for i in 0..4
-//#for j in 0..ACROSS/COLUMNS
+    //#for i in 0..4, j in 0..ACROSS/COLUMNS
     weights[weightAt + ${i}u * (ACROSS + 1u) + column + ${j * COLUMNS}u] = p${i}_${j} * dp${i}_${j} * sizes.scale;
-//#end
-//#end
+    //#end
     workgroupBarrier();
     for (var j = 0u; j < present; j++) {
-//#for i in 0..4
-      let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
-//#end
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+      //#for i in 0..4: let ds${i} = weights[weightAt + ${i}u * (ACROSS + 1u) + j];
+      //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
       let query${c} = tileA[tileAt + j * PITCH + min(column + ${c * COLUMNS}u, CHUNKS - 1u)];
-//#for i in 0..4
-      dk${i}_${c} += ds${i} * query${c};
-//#end
-//#end
+      //#for i in 0..4: dk${i}_${c} += ds${i} * query${c};
+      //#end
     }
     workgroupBarrier();
   }
-//#for i in 0..4
+  //#for i in 0..4
   if (owned && k + ${i}u < n) {
-//#for c in 0..(D/4+COLUMNS-1)/COLUMNS
+    //#for c in 0..(D/4+COLUMNS-1)/COLUMNS
     if (column + ${c * COLUMNS}u < CHUNKS) {
       dqkv[keyAt${i} + column + ${c * COLUMNS}u] = Four(dk${i}_${c});
       dqkv[keyAt${i} + width + column + ${c * COLUMNS}u] = Four(dv${i}_${c});
     }
-//#end
+    //#end
   }
-//#end
+  //#end for i
 }

@@ -80,10 +80,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i = id.x + id.y * groups.x * 64;
   if (i < size.cells) {
     let gradient = dy[i] * toCell(geluGradient(vec4f(x[i])));
-//#if ACCUMULATE
+    //#if ACCUMULATE
     dx[i] += gradient;
-//#else
+    //#else
     dx[i] = gradient;
-//#end
+    //#end
   }
 }

@@ -71,7 +71,7 @@ fn toCell(x: vec4f) -> Cell { return x.x; }
 //#if A16 || B16 || C16 || PRE16
 alias HalfCell = f16;
 //#end
-//#end
+//#end if VEC
 //#if A16
 alias CellA = HalfCell;
 //#else
@@ -126,29 +126,29 @@ fn loadA(row: u32, column: u32) -> vec4f {
   let columns = ${TRANS_A} * shape.m + ${!TRANS_A} * shape.k;
 //#end
   let at = row * columns + column;
-//#if VEC && B
+  //#if VEC && B
   return select(vec4f(), vec4f(b[at / 4]), row < rows && column < columns);
-//#end
-//#if VEC && !B
+  //#end
+  //#if VEC && !B
   return select(vec4f(), vec4f(a[at / 4]), row < rows && column < columns);
-//#end
-//#if !VEC
+  //#end
+  //#if !VEC
   var x = vec4f();
   if (row < rows) {
-//#for J in 0..4
+    //#for J in 0..4
     if (column + ${J} < columns) {
-//#if B
+      //#if B
       x[${J}] = f32(b[at + ${J}]);
-//#else
+      //#else
       x[${J}] = f32(a[at + ${J}]);
-//#end
+      //#end
     }
-//#end
+    //#end for J
   }
   return x;
-//#end
+  //#end if !VEC
 }
-//#end
+//#end for B
 
 //#if VEC
 fn elementOfA(at: u32) -> f32 { return f32(a[at / 4][at % 4]); }
@@ -165,34 +165,32 @@ fn writeCell(split: u32, row: u32, column: u32, sum: Cell) {
   }
   let at = ((split * shape.m + row) * shape.n + column) / CELL;
   var x = sum;
-//#if BIAS
+  //#if BIAS
   x += bias[column / CELL];
-//#end
-//#if GELU
+  //#end
+  //#if GELU
   pre[at] = CellPre(x);
   x = toCell(gelu(vec4f(x)));
-//#end
-//#if RESIDUAL
+  //#end
+  //#if RESIDUAL
   x += residual[at];
-//#end
-//#if GELU_GRAD
+  //#end
+  //#if GELU_GRAD
   x *= toCell(geluGradient(vec4f(Cell(pre[at]))));
-//#end
-//#if ACCUMULATE
+  //#end
+  //#if ACCUMULATE
   x += Cell(c[at]);
-//#end
+  //#end
   c[at] = CellC(x);
 }
 
 /// Finishes and stores four neighbours of an output row.
 fn write(split: u32, row: u32, column: u32, sum: vec4f) {
-//#if VEC
+  //#if VEC
   writeCell(split, row, column, sum);
-//#else
-//#for J in 0..4
-  writeCell(split, row, column + ${J}, sum[${J}]);
-//#end
-//#end
+  //#else
+  //#for J in 0..4: writeCell(split, row, column + ${J}, sum[${J}]);
+  //#end
 }
 
 //#if ROW_SUMS
@@ -202,11 +200,11 @@ fn writeRowSum(split: u32, row: u32, sum: f32) {
     return;
   }
   let at = split * shape.m + row;
-//#if ACCUMULATE_ROW_SUMS
+  //#if ACCUMULATE_ROW_SUMS
   rowSums[at] += sum;
-//#else
+  //#else
   rowSums[at] = sum;
-//#end
+  //#end
 }
 
 /// The sum of a row of op(A), split by split; of the last row where it lies outside.
@@ -223,7 +221,7 @@ fn rowSum(row: u32) -> f32 {
   }
   return total;
 }
-//#end
+//#end if ROW_SUMS
 
 //#kernel matmulPlain
 // One invocation an output. VEC is false.
@@ -239,26 +237,26 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let end = min(begin + shape.kSplit, shape.k);
     var sum = 0.0;
     for (var k = begin; k < end; k++) {
-//#if TRANS_A
+      //#if TRANS_A
       let x = elementOfA(k * shape.m + row);
-//#else
+      //#else
       let x = elementOfA(row * shape.k + k);
-//#end
-//#if TRANS_B
+      //#end
+      //#if TRANS_B
       let y = elementOfB(column * shape.k + k);
-//#else
+      //#else
       let y = elementOfB(k * shape.n + column);
-//#end
+      //#end
       sum = fma(x, y, sum);
     }
     total += sum;
   }
   writeCell(0, row, column, Cell(total));
-//#if ROW_SUMS
+  //#if ROW_SUMS
   if (column == 0) {
     writeRowSum(0, row, rowSum(row));
   }
-//#end
+  //#end
 }
 
 //#kernel matmulTile
@@ -290,86 +288,66 @@ fn main(
   let firstColumn = group.x * BN;
   let begin = group.z * shape.kSplit;
   let end = min(begin + shape.kSplit, shape.k);
-//#for I in 0..TM
-  var sum${I} = vec4f();
-//#end
-//#if ROW_SUMS
+  //#for I in 0..TM: var sum${I} = vec4f();
+  //#if ROW_SUMS
   var sumA = vec4f();
-//#end
+  //#end
   for (var k = begin; k < end; k += 16) {
     for (var i = index; i < BM * 4; i += THREADS) {
-//#if TRANS_A
+      //#if TRANS_A
       tileA[i] = loadA(k + i / (BM / 4), firstRow + 4 * (i % (BM / 4)));
-//#else
+      //#else
       tileA[i] = loadA(firstRow + i / 4, k + 4 * (i % 4));
-//#end
+      //#end
     }
     for (var i = index; i < BN * 4; i += THREADS) {
-//#if TRANS_B
+      //#if TRANS_B
       let column = i / 4;
       tileB[(column % 4 * THREADS_X + column / 4) * 5 + i % 4] = loadB(firstColumn + column, k + 4 * (i % 4));
-//#else
+      //#else
       tileB[i] = loadB(k + i / (BN / 4), firstColumn + 4 * (i % (BN / 4)));
-//#end
+      //#end
     }
     workgroupBarrier();
     for (var q = 0u; q < 4; q++) {
-//#if TRANS_B
-//#for J in 0..4
-      let t${J} = tileB[(${J} * THREADS_X + local.x) * 5 + q];
-//#end
-//#for J in 0..4
-      let b${J} = vec4f(t0[${J}], t1[${J}], t2[${J}], t3[${J}]);
-//#end
-//#else
-//#for J in 0..4
-      let b${J} = tileB[(4 * q + ${J}) * (BN / 4) + local.x];
-//#end
-//#end
-//#if TRANS_A
-//#for J in 0..4
-//#for Q in 0..TM/4
-      let a${J}_${Q} = tileA[(4 * q + ${J}) * (BM / 4) + ${Q} * THREADS_Y + local.y];
-//#end
-//#for I in 0..TM
-      sum${I} = fma(vec4f(a${J}_${I / 4}[${I % 4}]), b${J}, sum${I});
-//#end
-//#end
-//#else
-//#for I in 0..TM
-      let a${I} = tileA[(${I} * THREADS_Y + local.y) * 4 + q];
-//#end
-//#for J in 0..4
-//#for I in 0..TM
-      sum${I} = fma(vec4f(a${I}[${J}]), b${J}, sum${I});
-//#end
-//#end
-//#end
+      //#if TRANS_B
+      //#for J in 0..4: let t${J} = tileB[(${J} * THREADS_X + local.x) * 5 + q];
+      //#for J in 0..4: let b${J} = vec4f(t0[${J}], t1[${J}], t2[${J}], t3[${J}]);
+      //#else
+      //#for J in 0..4: let b${J} = tileB[(4 * q + ${J}) * (BN / 4) + local.x];
+      //#end
+      //#if TRANS_A
+      //#for J in 0..4
+      //#for Q in 0..TM/4: let a${J}_${Q} = tileA[(4 * q + ${J}) * (BM / 4) + ${Q} * THREADS_Y + local.y];
+      //#for I in 0..TM: sum${I} = fma(vec4f(a${J}_${I / 4}[${I % 4}]), b${J}, sum${I});
+      //#end
+      //#else
+      //#for I in 0..TM: let a${I} = tileA[(${I} * THREADS_Y + local.y) * 4 + q];
+      //#for J in 0..4, I in 0..TM: sum${I} = fma(vec4f(a${I}[${J}]), b${J}, sum${I});
+      //#end if TRANS_A
     }
-//#if ROW_SUMS
+    //#if ROW_SUMS
     if (group.x == 0 && index < BM / 4) {
       for (var q = 0u; q < 16; q++) {
         sumA += tileA[q * (BM / 4) + index];
       }
     }
-//#end
+    //#end
     workgroupBarrier();
   }
-//#if ROW_SUMS
+  //#if ROW_SUMS
   if (group.x == 0 && index < BM / 4) {
-//#for J in 0..4
-    writeRowSum(group.z, firstRow + 4 * index + ${J}, sumA[${J}]);
-//#end
+    //#for J in 0..4: writeRowSum(group.z, firstRow + 4 * index + ${J}, sumA[${J}]);
   }
-//#end
+  //#end
   let column = firstColumn + 4 * local.x;
-//#for I in 0..TM
-//#if TRANS_A
+  //#for I in 0..TM
+  //#if TRANS_A
   write(group.z, firstRow + 4 * (${I / 4} * THREADS_Y + local.y) + ${I % 4}, column, sum${I});
-//#else
+  //#else
   write(group.z, firstRow + ${I} * THREADS_Y + local.y, column, sum${I});
-//#end
-//#end
+  //#end
+  //#end for I
 }
 
 //#kernel matmulRegister
@@ -386,85 +364,51 @@ fn main(
 ) {
   let row = id.y * TM;
   let column = id.x * TN;
-//#for I in 0..TM
-//#for C in 0..TN/4
-  var sum${I}_${C} = vec4f();
-//#end
-//#end
-//#if SPLIT
-//#for I in 0..TM
-//#for C in 0..TN/4
-  var total${I}_${C} = vec4f();
-//#end
-//#end
+  //#for I in 0..TM, C in 0..TN/4: var sum${I}_${C} = vec4f();
+  //#if SPLIT
+  //#for I in 0..TM, C in 0..TN/4: var total${I}_${C} = vec4f();
   for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
-//#else
+  //#else
   let begin = 0u;
-//#end
+  //#end
   let end = min(begin + shape.kSplit, shape.k);
   for (var k = begin; k < end; k += 4) {
-//#for C in 0..TN/4
-//#if TRANS_B
-//#for J in 0..4
-    let t${C}_${J} = loadB(column + ${4 * C + J}, k);
-//#end
-//#for J in 0..4
-    let y${J}_${C} = vec4f(t${C}_0[${J}], t${C}_1[${J}], t${C}_2[${J}], t${C}_3[${J}]);
-//#end
-//#else
-//#for J in 0..4
-    let y${J}_${C} = loadB(k + ${J}, column + ${4 * C});
-//#end
-//#end
-//#end
-//#if TRANS_A
-//#for J in 0..4
-//#for Q in 0..TM/4
-    let x${J}_${Q} = loadA(k + ${J}, row + ${4 * Q});
-//#end
-//#for I in 0..TM
-//#for C in 0..TN/4
-    sum${I}_${C} = fma(vec4f(x${J}_${I / 4}[${I % 4}]), y${J}_${C}, sum${I}_${C});
-//#end
-//#end
-//#end
-//#else
-//#for I in 0..TM
+    //#for C in 0..TN/4
+    //#if TRANS_B
+    //#for J in 0..4: let t${C}_${J} = loadB(column + ${4 * C + J}, k);
+    //#for J in 0..4: let y${J}_${C} = vec4f(t${C}_0[${J}], t${C}_1[${J}], t${C}_2[${J}], t${C}_3[${J}]);
+    //#else
+    //#for J in 0..4: let y${J}_${C} = loadB(k + ${J}, column + ${4 * C});
+    //#end
+    //#end for C
+    //#if TRANS_A
+    //#for J in 0..4
+    //#for Q in 0..TM/4: let x${J}_${Q} = loadA(k + ${J}, row + ${4 * Q});
+    //#for I in 0..TM, C in 0..TN/4: sum${I}_${C} = fma(vec4f(x${J}_${I / 4}[${I % 4}]), y${J}_${C}, sum${I}_${C});
+    //#end
+    //#else
+    //#for I in 0..TM
     let x${I} = loadA(row + ${I}, k);
-//#for J in 0..4
-//#for C in 0..TN/4
-    sum${I}_${C} = fma(vec4f(x${I}[${J}]), y${J}_${C}, sum${I}_${C});
-//#end
-//#end
-//#end
-//#end
+    //#for J in 0..4, C in 0..TN/4: sum${I}_${C} = fma(vec4f(x${I}[${J}]), y${J}_${C}, sum${I}_${C});
+    //#end
+    //#end if TRANS_A
   }
-//#if SPLIT
-//#for I in 0..TM
-//#for C in 0..TN/4
+  //#if SPLIT
+  //#for I in 0..TM, C in 0..TN/4
   total${I}_${C} += sum${I}_${C};
   sum${I}_${C} = vec4f();
-//#end
-//#end
+  //#end
   }
-//#for I in 0..TM
-//#for C in 0..TN/4
-  sum${I}_${C} = total${I}_${C};
-//#end
-//#end
-//#end
-//#for I in 0..TM
-//#for C in 0..TN/4
-  write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
-//#end
-//#end
-//#if ROW_SUMS
+  //#for I in 0..TM, C in 0..TN/4: sum${I}_${C} = total${I}_${C};
+  //#end if SPLIT
+  //#for I in 0..TM, C in 0..TN/4: write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
+  //#if ROW_SUMS
   if (group.x == 0) {
     for (var i = index; i < TM; i += WIDTH) {
       writeRowSum(0, row + i, rowSum(row + i));
     }
   }
-//#end
+  //#end
 }
 
 //#kernel matmulShuffle
@@ -489,153 +433,111 @@ fn main(
   let row = group.y * TM;
   let column = (group.x * LANES + index) * TN;
   // Places outside are moved to the edge: what they give is never stored.
-//#if TRANS_A
-//#for I in 0..TM
-  let row${I} = min(row + ${I}, shape.m - 1);
-//#end
-//#else
-//#for I in 0..TM
-  let row${I} = min(row + ${I}, shape.m - 1) * shape.k;
-//#end
-//#end
-//#if TRANS_B
-//#for J in 0..TN
-  let column${J} = min(column + ${J}, shape.n - 1) * shape.k;
-//#end
-//#else
-//#for J in 0..TN
-  let column${J} = min(column + ${J}, shape.n - 1);
-//#end
-//#end
-//#for I in 0..TM
-//#for C in 0..TN/4
-  var sum${I}_${C} = vec4f();
-//#end
-//#end
-//#if SPLIT
-//#for I in 0..TM
-//#for C in 0..TN/4
-  var total${I}_${C} = vec4f();
-//#end
-//#end
+  //#if TRANS_A
+  //#for I in 0..TM: let row${I} = min(row + ${I}, shape.m - 1);
+  //#else
+  //#for I in 0..TM: let row${I} = min(row + ${I}, shape.m - 1) * shape.k;
+  //#end
+  //#if TRANS_B
+  //#for J in 0..TN: let column${J} = min(column + ${J}, shape.n - 1) * shape.k;
+  //#else
+  //#for J in 0..TN: let column${J} = min(column + ${J}, shape.n - 1);
+  //#end
+  //#for I in 0..TM, C in 0..TN/4: var sum${I}_${C} = vec4f();
+  //#if SPLIT
+  //#for I in 0..TM, C in 0..TN/4: var total${I}_${C} = vec4f();
   for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
-//#else
+  //#else
   let begin = 0u;
-//#end
+  //#end
   let end = min(begin + shape.kSplit, shape.k);
   for (var k = begin; k < end; k += LANES) {
     let mine = min(k + lane, shape.k - 1);
     let inside = f32(k + lane < end);
-//#if TRANS_A && VEC
-//#for Q in 0..TM/4
-    let x${Q} = inside * vec4f(a[(mine * shape.m + row${4 * Q}) / 4]);
-//#end
-//#end
-//#if TRANS_A && !VEC
-//#for Q in 0..TM/4
+    //#if TRANS_A && VEC
+    //#for Q in 0..TM/4: let x${Q} = inside * vec4f(a[(mine * shape.m + row${4 * Q}) / 4]);
+    //#end
+    //#if TRANS_A && !VEC
+    //#for Q in 0..TM/4
     let x${Q} = inside * vec4f(
-//#for J in 0..4
-      f32(a[mine * shape.m + row${4 * Q + J}]),
-//#end
+      //#for J in 0..4: f32(a[mine * shape.m + row${4 * Q + J}]),
     );
-//#end
-//#end
-//#if !TRANS_A
-//#for I in 0..TM
-    let x${I} = inside * elementOfA(row${I} + mine);
-//#end
-//#end
-//#if UNROLL && VEC && TRANS_B
-//#for J in 0..TN
-//#for H in 0..LANES/4
-    let t${J}_${H} = vec4f(b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4]);
-//#end
-//#end
-//#end
-//#if !UNROLL
+    //#end
+    //#end if TRANS_A && !VEC
+    //#if !TRANS_A
+    //#for I in 0..TM: let x${I} = inside * elementOfA(row${I} + mine);
+    //#end
+    //#if UNROLL && VEC && TRANS_B
+    //#for J in 0..TN, H in 0..LANES/4: let t${J}_${H} = vec4f(b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4]);
+    //#end
+    //#if !UNROLL
     let lanes = min(LANES, end - k);
     for (var l = 0u; l < lanes; l++) {
-//#end
-//#for L in 0..1 + UNROLL * (LANES - 1)
-//#if UNROLL
+    //#end
+    //#for L in 0..1 + UNROLL * (LANES - 1)
+    //#if UNROLL
     {
       let at = min(k + ${L}, shape.k - 1);
-//#else
+    //#else
       let at = k + l;
-//#end
-//#for C in 0..TN/4
-//#if VEC && !TRANS_B
+    //#end
+      //#for C in 0..TN/4
+      //#if VEC && !TRANS_B
       let y${C} = vec4f(b[(at * shape.n + column${4 * C}) / 4]);
-//#else
+      //#else
       let y${C} = vec4f(
-//#for J in 0..4
-//#if TRANS_B
-//#if UNROLL && VEC
+        //#for J in 0..4
+        //#if TRANS_B
+        //#if UNROLL && VEC
         t${4 * C + J}_${L / 4}[${L % 4}],
-//#else
+        //#else
         elementOfB(column${4 * C + J} + at),
-//#end
-//#else
+        //#end
+        //#else
         elementOfB(at * shape.n + column${4 * C + J}),
-//#end
-//#end
+        //#end if TRANS_B
+        //#end for J
       );
-//#end
-//#end
-//#if TRANS_A
-//#for Q in 0..TM/4
-//#if UNROLL
+      //#end if VEC && !TRANS_B
+      //#end for C
+      //#if TRANS_A
+      //#for Q in 0..TM/4
+      //#if UNROLL
       let s${Q} = subgroupBroadcast(x${Q}, ${L}u);
-//#else
+      //#else
       let s${Q} = subgroupShuffle(x${Q}, l);
-//#end
-//#end
-//#for I in 0..TM
-//#for C in 0..TN/4
-      sum${I}_${C} = fma(vec4f(s${I / 4}[${I % 4}]), y${C}, sum${I}_${C});
-//#end
-//#end
-//#else
-//#for I in 0..TM
-//#if UNROLL
+      //#end
+      //#end for Q
+      //#for I in 0..TM, C in 0..TN/4: sum${I}_${C} = fma(vec4f(s${I / 4}[${I % 4}]), y${C}, sum${I}_${C});
+      //#else
+      //#for I in 0..TM
+      //#if UNROLL
       let s${I} = subgroupBroadcast(x${I}, ${L}u);
-//#else
+      //#else
       let s${I} = subgroupShuffle(x${I}, l);
-//#end
-//#for C in 0..TN/4
-      sum${I}_${C} = fma(vec4f(s${I}), y${C}, sum${I}_${C});
-//#end
-//#end
-//#end
+      //#end
+      //#for C in 0..TN/4: sum${I}_${C} = fma(vec4f(s${I}), y${C}, sum${I}_${C});
+      //#end for I
+      //#end if TRANS_A
     }
-//#end
+    //#end for L
   }
-//#if SPLIT
-//#for I in 0..TM
-//#for C in 0..TN/4
+  //#if SPLIT
+  //#for I in 0..TM, C in 0..TN/4
   total${I}_${C} += sum${I}_${C};
   sum${I}_${C} = vec4f();
-//#end
-//#end
+  //#end
   }
-//#for I in 0..TM
-//#for C in 0..TN/4
-  sum${I}_${C} = total${I}_${C};
-//#end
-//#end
-//#end
-//#for I in 0..TM
-//#for C in 0..TN/4
-  write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
-//#end
-//#end
-//#if ROW_SUMS
+  //#for I in 0..TM, C in 0..TN/4: sum${I}_${C} = total${I}_${C};
+  //#end if SPLIT
+  //#for I in 0..TM, C in 0..TN/4: write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
+  //#if ROW_SUMS
   if (group.x == 0) {
     for (var i = index; i < TM; i += LANES) {
       writeRowSum(0, row + i, rowSum(row + i));
     }
   }
-//#end
+  //#end
 }
 
 //#kernel matmulPanel
@@ -673,30 +575,30 @@ fn writeStrided(row: u32, column: u32, sum: vec4f) {
   let inside = min(columns, vec4u(shape.n - 1));
   let at = row * shape.n + inside;
   var x = sum;
-//#if BIAS
+  //#if BIAS
   x += vec4f(bias[inside.x], bias[inside.y], bias[inside.z], bias[inside.w]);
-//#end
-//#if GELU
+  //#end
+  //#if GELU
   let before = x;
   x = gelu(x);
-//#end
-//#if RESIDUAL
+  //#end
+  //#if RESIDUAL
   x += vec4f(residual[at.x], residual[at.y], residual[at.z], residual[at.w]);
-//#end
-//#if GELU_GRAD
+  //#end
+  //#if GELU_GRAD
   x *= geluGradient(vec4f(f32(pre[at.x]), f32(pre[at.y]), f32(pre[at.z]), f32(pre[at.w])));
-//#end
-//#if ACCUMULATE
+  //#end
+  //#if ACCUMULATE
   x += vec4f(f32(c[at.x]), f32(c[at.y]), f32(c[at.z]), f32(c[at.w]));
-//#end
-//#for J in 0..4
+  //#end
+  //#for J in 0..4
   if (columns[${J}] < shape.n) {
-//#if GELU
+    //#if GELU
     pre[at[${J}]] = CellPre(before[${J}]);
-//#end
+    //#end
     c[at[${J}]] = CellC(x[${J}]);
   }
-//#end
+  //#end for J
 }
 
 @compute @workgroup_size(LANES)
@@ -712,108 +614,106 @@ fn main(
   let rows = min(share, shape.m - firstRow);
   let firstColumn = group.x * LANES * COLUMNS + index;
   // Places outside are moved to the edge: what they give is never stored.
-//#for C in 0..COLUMNS
-  let column${C} = min(firstColumn + ${C} * LANES, shape.n - 1);
-//#end
-//#if SPLIT
+  //#for C in 0..COLUMNS: let column${C} = min(firstColumn + ${C} * LANES, shape.n - 1);
+  //#if SPLIT
   for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
-//#else
+  //#else
   let begin = 0u;
-//#end
+  //#end
   let end = min(begin + shape.kSplit, shape.k);
-//#if DEEP
+  //#if DEEP
   for (var k = begin; k < end; k += DEPTH) {
-//#else
+  //#else
   let k = begin;
-//#end
+  //#end
     for (var q = 0u; q < DEPTH; q++) {
       let at = min(k + q, shape.k - 1);
-//#for D in 0..COLUMNS/4
+      //#for D in 0..COLUMNS/4
       panel[q * QUADS + ${D}] = vec4f(
-//#for J in 0..4
-//#if TRANS_B
+        //#for J in 0..4
+        //#if TRANS_B
         elementOfB(column${4 * D + J} * shape.k + at),
-//#else
+        //#else
         elementOfB(at * shape.n + column${4 * D + J}),
-//#end
-//#end
+        //#end
+        //#end for J
       );
-//#end
+      //#end for D
     }
     // Terms beyond the end are zeros.
-//#for Q in 0..DEPTH/LANES
+    //#for Q in 0..DEPTH/LANES
     let inside${Q} = f32(k + ${Q} * LANES + lane < end);
-//#if TRANS_A
+    //#if TRANS_A
     let at${Q} = min(k + ${Q} * LANES + lane, shape.k - 1) * shape.m + firstRow;
-//#else
+    //#else
     let at${Q} = min(k + ${Q} * LANES + lane, shape.k - 1) + firstRow * shape.k;
-//#end
-//#end
+    //#end
+    //#end for Q
     for (var i = 0u; i < rows; i++) {
-//#if TRANS_A
+      //#if TRANS_A
       let row = i;
-//#else
+      //#else
       let row = i * shape.k;
-//#end
-//#for D in 0..COLUMNS/4
-//#if DEEP
+      //#end
+      //#for D in 0..COLUMNS/4
+      //#if DEEP
       let sum0_${D} = sums[i * QUADS + ${D}];
-//#else
+      //#else
       let sum0_${D} = vec4f();
-//#end
-//#end
-//#for Q in 0..DEPTH/LANES
+      //#end
+      //#end for D
+      //#for Q in 0..DEPTH/LANES
       let x${Q} = inside${Q} * elementOfA(at${Q} + row);
-//#for L in 0..LANES
+      //#for L in 0..LANES
       let s${Q * LANES + L} = vec4f(subgroupBroadcast(x${Q}, ${L}u));
-//#for D in 0..COLUMNS/4
+      //#for D in 0..COLUMNS/4
       let sum${Q * LANES + L + 1}_${D} = fma(s${Q * LANES + L}, panel[${(Q * LANES + L) * COLUMNS / 4 + D}], sum${Q * LANES + L}_${D});
-//#end
-//#end
-//#end
-//#for D in 0..COLUMNS/4
-//#if DEEP
+      //#end
+      //#end for L
+      //#end for Q
+      //#for D in 0..COLUMNS/4
+      //#if DEEP
       sums[i * QUADS + ${D}] = sum${DEPTH}_${D};
-//#end
-//#if SPLIT && !DEEP
+      //#end
+      //#if SPLIT && !DEEP
       totals[i * QUADS + ${D}] += sum${DEPTH}_${D};
-//#end
-//#if !SPLIT && !DEEP
+      //#end
+      //#if !SPLIT && !DEEP
       writeStrided(firstRow + i, firstColumn + ${4 * D} * LANES, sum${DEPTH}_${D});
-//#end
-//#end
+      //#end
+      //#end for D
     }
-//#if DEEP
+  //#if DEEP
   }
-//#end
-//#if SPLIT
-//#if DEEP
+  //#end
+  //#if SPLIT
+  //#if DEEP
   for (var i = 0u; i < rows * QUADS; i++) {
     totals[i] += sums[i];
     sums[i] = vec4f();
   }
-//#end
+  //#end
   }
-//#end
-//#if DEEP || SPLIT
+  //#end if SPLIT
+  //#if DEEP || SPLIT
   for (var i = 0u; i < rows; i++) {
-//#for D in 0..COLUMNS/4
-//#if SPLIT
+    //#for D in 0..COLUMNS/4
+    //#if SPLIT
     let sum${D} = totals[i * QUADS + ${D}];
-//#else
+    //#else
     let sum${D} = sums[i * QUADS + ${D}];
-//#end
+    //#end
     writeStrided(firstRow + i, firstColumn + ${4 * D} * LANES, sum${D});
-//#end
+    //#end for D
   }
-//#end
-//#if ROW_SUMS
+  //#end if DEEP || SPLIT
+  //#if ROW_SUMS
   if (group.x == 0) {
     for (var i = index; i < rows; i += LANES) {
       writeRowSum(0, firstRow + i, rowSum(firstRow + i));
     }
   }
-//#end
+  //#end
 }
 
 //#kernel matmulMatrix
@@ -883,53 +783,41 @@ fn main(
     let part = min(firstPart + subgroup, PARTS - 1);
     let partAtA = part / ACROSS * LEFTS * M * STEP_M;
     let partAtB = part % ACROSS * RIGHTS * N * STEP_N;
-//#for I in 0..LEFTS
-//#for J in 0..RIGHTS
-    var sum${I}_${J} = Result();
-//#end
-//#end
+    //#for I in 0..LEFTS, J in 0..RIGHTS: var sum${I}_${J} = Result();
     for (var k = begin; k < end; k += BK) {
       for (var i = 4 * index; i < BM * BK; i += 4 * THREADS) {
-//#if TRANS_A
+        //#if TRANS_A
         let row = i / BM;
         let column = i % BM;
         let x = select(vec4f(), loadA(k + row, firstRow + column), k + row < end);
-//#else
+        //#else
         let row = i / BK;
         let column = i % BK;
         let x = select(vec4f(), loadA(firstRow + row, k + column), k + column < end);
-//#end
-//#for J in 0..4
-        tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
-//#end
+        //#end
+        //#for J in 0..4: tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
       }
       for (var i = 4 * index; i < BN * BK; i += 4 * THREADS) {
-//#if TRANS_B
+        //#if TRANS_B
         let row = i / BK;
         let column = i % BK;
         let x = select(vec4f(), loadB(firstColumn + row, k + column), k + column < end);
-//#else
+        //#else
         let row = i / BN;
         let column = i % BN;
         let x = select(vec4f(), loadB(k + row, firstColumn + column), k + row < end);
-//#end
-//#for J in 0..4
-        tileB[row * PITCH_B + column + ${J}] = f16(x[${J}]);
-//#end
+        //#end
+        //#for J in 0..4: tileB[row * PITCH_B + column + ${J}] = f16(x[${J}]);
       }
       workgroupBarrier();
-//#for S in 0..32/K
-//#for J in 0..RIGHTS
-      let right${S}_${J} = loadRight(partAtB + ${J} * N * STEP_N + ${S} * K * STEP_KB);
-//#end
-//#for I in 0..LEFTS
+      //#for S in 0..32/K
+      //#for J in 0..RIGHTS: let right${S}_${J} = loadRight(partAtB + ${J} * N * STEP_N + ${S} * K * STEP_KB);
+      //#for I in 0..LEFTS
       let left${S}_${I} = loadLeft(partAtA + ${I} * M * STEP_M + ${S} * K * STEP_KA);
-//#for J in 0..RIGHTS
-      sum${I}_${J} = multiplyAdd(left${S}_${I}, right${S}_${J}, sum${I}_${J});
-//#end
-//#end
-//#end
-//#if ROW_SUMS
+      //#for J in 0..RIGHTS: sum${I}_${J} = multiplyAdd(left${S}_${I}, right${S}_${J}, sum${I}_${J});
+      //#end
+      //#end for S
+      //#if ROW_SUMS
       if (group.x == 0 && firstPart == 0) {
         for (var i = index; i < BM; i += THREADS) {
           for (var q = 0u; q < BK; q++) {
@@ -937,18 +825,17 @@ fn main(
           }
         }
       }
-//#end
+      //#end
       workgroupBarrier();
     }
-//#if ROW_SUMS
+    //#if ROW_SUMS
     if (group.x == 0 && firstPart == 0) {
       for (var i = index; i < BM; i += THREADS) {
         writeRowSum(group.z, firstRow + i, sumsOfA[i]);
       }
     }
-//#end
-//#for I in 0..LEFTS
-//#for J in 0..RIGHTS
+    //#end
+    //#for I in 0..LEFTS, J in 0..RIGHTS
     if (firstPart + subgroup < PARTS) {
       storeResult(part * M * N, sum${I}_${J});
     }
@@ -962,7 +849,6 @@ fn main(
       }
     }
     workgroupBarrier();
-//#end
-//#end
+    //#end for I, J
   }
 }

@@ -36,22 +36,22 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     for (var s = 0u; s < size.splits; s++) {
       sum += partials[s * size.count + i];
     }
-//#if ACCUMULATE
+    //#if ACCUMULATE
     sum += f32(out[i]);
-//#end
+    //#end
     out[i] = Element(sum);
   }
-//#if SECOND
+  //#if SECOND
   if (i >= size.count && i - size.count < size.countSecond) {
     let j = i - size.count;
     var sum = 0.0;
     for (var s = 0u; s < size.splits; s++) {
       sum += partialsSecond[s * size.countSecond + j];
     }
-//#if ACCUMULATE_SECOND
+    //#if ACCUMULATE_SECOND
     sum += outSecond[j];
-//#end
+    //#end
     outSecond[j] = sum;
   }
-//#end
+  //#end if SECOND
 }
