@@ -146,7 +146,7 @@ var<private> sums: array<vec4f, ROWS * QUADS>;
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let height = sizes.height;
   let width = sizes.width;
@@ -158,7 +158,7 @@ fn main(
   if (matrix >= sizes.matrices) { return; }
   let firstRow = at / across % down * ROWS;
   let rows = min(ROWS, height - firstRow);
-  let firstColumn = at % across * 4u * COLUMNS + index;
+  let firstColumn = at % across * 4u * COLUMNS + local;
   let leftAt = matrix * height * depth;
   let rightAt = matrix * depth * width;
   // Places outside are moved to the edge: what they give is not stored.

@@ -45,18 +45,18 @@ var<workgroup> parts: array<f32, ${HEADS * 4 * GROUPS * COLUMNS}>;
 
 @compute @workgroup_size(${HEADS * GROUPS * COLUMNS})
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let n = sizes.sequence;
   // CHUNKS, but a bound that compilers do not unroll by.
   let chunks = sizes.channels / 4u;
   let blocks = (n + ROWS - 1u) / ROWS;
-  let at = workgroup.x + workgroup.y * groups.x;
-  let slot = lane / TEAM;
-  let member = lane % TEAM;
-  let column = lane % COLUMNS;
+  let at = group.x + group.y * groups.x;
+  let slot = local / TEAM;
+  let member = local % TEAM;
+  let column = local % COLUMNS;
   let row = member / COLUMNS * 4u;
   let pair = at / blocks * HEADS + slot;
   let owned = pair < sizes.batch * sizes.heads;

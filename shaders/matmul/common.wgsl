@@ -49,7 +49,7 @@
 //#enable f16
 //#end
 
-struct Shape {
+struct Sizes {
   m: u32,
   n: u32,
   k: u32,
@@ -95,7 +95,7 @@ alias CellPre = Cell;
 @group(0) @binding(0) var<storage, read> a: array<CellA>;
 @group(0) @binding(1) var<storage, read> b: array<CellB>;
 @group(0) @binding(2) var<storage, read_write> c: array<CellC>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 //#if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<Cell>;
 //#end
@@ -114,8 +114,8 @@ alias CellPre = Cell;
 
 /// Four neighbours in a row of A as it is stored; zeros outside.
 fn loadA(row: u32, column: u32) -> vec4f {
-  let rows = ${TRANS_A} * shape.k + ${!TRANS_A} * shape.m;
-  let columns = ${TRANS_A} * shape.m + ${!TRANS_A} * shape.k;
+  let rows = ${TRANS_A} * sizes.k + ${!TRANS_A} * sizes.m;
+  let columns = ${TRANS_A} * sizes.m + ${!TRANS_A} * sizes.k;
   let at = row * columns + column;
   //#if VEC
   return select(vec4f(), vec4f(a[at / 4]), row < rows && column < columns);
@@ -134,8 +134,8 @@ fn loadA(row: u32, column: u32) -> vec4f {
 
 /// Four neighbours in a row of B as it is stored; zeros outside.
 fn loadB(row: u32, column: u32) -> vec4f {
-  let rows = ${TRANS_B} * shape.n + ${!TRANS_B} * shape.k;
-  let columns = ${TRANS_B} * shape.k + ${!TRANS_B} * shape.n;
+  let rows = ${TRANS_B} * sizes.n + ${!TRANS_B} * sizes.k;
+  let columns = ${TRANS_B} * sizes.k + ${!TRANS_B} * sizes.n;
   let at = row * columns + column;
   //#if VEC
   return select(vec4f(), vec4f(b[at / 4]), row < rows && column < columns);
@@ -162,10 +162,10 @@ fn elementOfB(at: u32) -> f32 { return f32(b[at]); }
 
 /// Finishes one cell of the output and stores it, where it lies inside.
 fn writeCell(split: u32, row: u32, column: u32, sum: Cell) {
-  if (row >= shape.m || column >= shape.n) {
+  if (row >= sizes.m || column >= sizes.n) {
     return;
   }
-  let at = ((split * shape.m + row) * shape.n + column) / CELL;
+  let at = ((split * sizes.m + row) * sizes.n + column) / CELL;
   var x = sum;
   //#if BIAS
   x += bias[column / CELL];
@@ -198,10 +198,10 @@ fn write(split: u32, row: u32, column: u32, sum: vec4f) {
 //#if ROW_SUMS
 /// Stores the sum of a row of op(A), where it lies inside.
 fn writeRowSum(split: u32, row: u32, sum: f32) {
-  if (row >= shape.m) {
+  if (row >= sizes.m) {
     return;
   }
-  let at = split * shape.m + row;
+  let at = split * sizes.m + row;
   //#if ACCUMULATE_ROW_SUMS
   rowSums[at] += sum;
   //#else
@@ -211,13 +211,13 @@ fn writeRowSum(split: u32, row: u32, sum: f32) {
 
 /// The sum of a row of op(A), split by split; of the last row where it lies outside.
 fn rowSum(row: u32) -> f32 {
-  let column = min(row, shape.m - 1);
+  let column = min(row, sizes.m - 1);
   var total = 0.0;
-  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
-    let end = min(begin + shape.kSplit, shape.k);
+  for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
+    let end = min(begin + sizes.kSplit, sizes.k);
     var sum = 0.0;
     for (var k = begin; k < end; k++) {
-      sum += elementOfA(k * shape.m + column);
+      sum += elementOfA(k * sizes.m + column);
     }
     total += sum;
   }

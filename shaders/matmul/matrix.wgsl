@@ -59,21 +59,21 @@ var<workgroup> sumsOfA: array<f32, BM>;
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
   @builtin(subgroup_id) subgroup: u32,
   @builtin(num_subgroups) subgroups: u32,
 ) {
   let firstRow = group.y * BM;
   let firstColumn = group.x * BN;
-  let begin = group.z * shape.kSplit;
-  let end = min(begin + shape.kSplit, shape.k);
+  let begin = group.z * sizes.kSplit;
+  let end = min(begin + sizes.kSplit, sizes.k);
   for (var firstPart = 0u; firstPart < PARTS; firstPart += subgroups) {
     let part = min(firstPart + subgroup, PARTS - 1);
     let partAtA = part / ACROSS * LEFTS * M * STEP_M;
     let partAtB = part % ACROSS * RIGHTS * N * STEP_N;
     //#for I in 0..LEFTS, J in 0..RIGHTS: var sum${I}_${J} = Result();
     for (var k = begin; k < end; k += BK) {
-      for (var i = 4 * index; i < BM * BK; i += 4 * THREADS) {
+      for (var i = 4 * local; i < BM * BK; i += 4 * THREADS) {
         //#if TRANS_A
         let row = i / BM;
         let column = i % BM;
@@ -85,7 +85,7 @@ fn main(
         //#end
         //#for J in 0..4: tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
       }
-      for (var i = 4 * index; i < BN * BK; i += 4 * THREADS) {
+      for (var i = 4 * local; i < BN * BK; i += 4 * THREADS) {
         //#if TRANS_B
         let row = i / BK;
         let column = i % BK;
@@ -107,7 +107,7 @@ fn main(
       //#end for S
       //#if ROW_SUMS
       if (group.x == 0 && firstPart == 0) {
-        for (var i = index; i < BM; i += THREADS) {
+        for (var i = local; i < BM; i += THREADS) {
           for (var q = 0u; q < BK; q++) {
             sumsOfA[i] += f32(tileA[q * PITCH_A + i]);
           }
@@ -118,7 +118,7 @@ fn main(
     }
     //#if ROW_SUMS
     if (group.x == 0 && firstPart == 0) {
-      for (var i = index; i < BM; i += THREADS) {
+      for (var i = local; i < BM; i += THREADS) {
         writeRowSum(group.z, firstRow + i, sumsOfA[i]);
       }
     }
@@ -128,7 +128,7 @@ fn main(
       storeResult(part * M * N, sum${I}_${J});
     }
     workgroupBarrier();
-    for (var i = 4 * index; i < PARTS * M * N; i += 4 * THREADS) {
+    for (var i = 4 * local; i < PARTS * M * N; i += 4 * THREADS) {
       let made = i / (M * N);
       if (made >= firstPart && made < firstPart + subgroups) {
         let row = (made / ACROSS * LEFTS + ${I}) * M + i % (M * N) / N;

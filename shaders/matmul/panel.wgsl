@@ -30,12 +30,12 @@ var<private> totals: array<vec4f, ROWS * QUADS>;
 
 /// Finishes and stores four outputs of a row, LANES columns apart.
 fn writeStrided(row: u32, column: u32, sum: vec4f) {
-  if (row >= shape.m) {
+  if (row >= sizes.m) {
     return;
   }
   let columns = column + vec4u(0, 1, 2, 3) * LANES;
-  let inside = min(columns, vec4u(shape.n - 1));
-  let at = row * shape.n + inside;
+  let inside = min(columns, vec4u(sizes.n - 1));
+  let at = row * sizes.n + inside;
   var x = sum;
   //#if BIAS
   x += vec4f(bias[inside.x], bias[inside.y], bias[inside.z], bias[inside.w]);
@@ -54,7 +54,7 @@ fn writeStrided(row: u32, column: u32, sum: vec4f) {
   x += vec4f(f32(c[at.x]), f32(c[at.y]), f32(c[at.z]), f32(c[at.w]));
   //#end
   //#for J in 0..4
-  if (columns[${J}] < shape.n) {
+  if (columns[${J}] < sizes.n) {
     //#if GELU
     pre[at[${J}]] = CellPre(before[${J}]);
     //#end
@@ -67,36 +67,36 @@ fn writeStrided(row: u32, column: u32, sum: vec4f) {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
   @builtin(subgroup_invocation_id) subgroupLane: u32,
 ) {
   let lane = subgroupLane % LANES;
-  let share = (shape.m + groups.y - 1) / groups.y;
-  let firstRow = min(group.y * share, shape.m);
-  let rows = min(share, shape.m - firstRow);
-  let firstColumn = group.x * LANES * COLUMNS + index;
+  let share = (sizes.m + groups.y - 1) / groups.y;
+  let firstRow = min(group.y * share, sizes.m);
+  let rows = min(share, sizes.m - firstRow);
+  let firstColumn = group.x * LANES * COLUMNS + local;
   // Places outside are moved to the edge: what they give is never stored.
-  //#for C in 0..COLUMNS: let column${C} = min(firstColumn + ${C} * LANES, shape.n - 1);
+  //#for C in 0..COLUMNS: let column${C} = min(firstColumn + ${C} * LANES, sizes.n - 1);
   //#if SPLIT
-  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+  for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
   //#else
   let begin = 0u;
   //#end
-  let end = min(begin + shape.kSplit, shape.k);
+  let end = min(begin + sizes.kSplit, sizes.k);
   //#if DEEP
   for (var k = begin; k < end; k += DEPTH) {
   //#else
   let k = begin;
   //#end
     for (var q = 0u; q < DEPTH; q++) {
-      let at = min(k + q, shape.k - 1);
+      let at = min(k + q, sizes.k - 1);
       //#for D in 0..COLUMNS/4
       panel[q * QUADS + ${D}] = vec4f(
         //#for J in 0..4
         //#if TRANS_B
-        elementOfB(column${4 * D + J} * shape.k + at),
+        elementOfB(column${4 * D + J} * sizes.k + at),
         //#else
-        elementOfB(at * shape.n + column${4 * D + J}),
+        elementOfB(at * sizes.n + column${4 * D + J}),
         //#end
         //#end for J
       );
@@ -106,16 +106,16 @@ fn main(
     //#for Q in 0..DEPTH/LANES
     let inside${Q} = f32(k + ${Q} * LANES + lane < end);
     //#if TRANS_A
-    let at${Q} = min(k + ${Q} * LANES + lane, shape.k - 1) * shape.m + firstRow;
+    let at${Q} = min(k + ${Q} * LANES + lane, sizes.k - 1) * sizes.m + firstRow;
     //#else
-    let at${Q} = min(k + ${Q} * LANES + lane, shape.k - 1) + firstRow * shape.k;
+    let at${Q} = min(k + ${Q} * LANES + lane, sizes.k - 1) + firstRow * sizes.k;
     //#end
     //#end for Q
     for (var i = 0u; i < rows; i++) {
       //#if TRANS_A
       let row = i;
       //#else
-      let row = i * shape.k;
+      let row = i * sizes.k;
       //#end
       //#for D in 0..COLUMNS/4
       //#if DEEP
@@ -172,7 +172,7 @@ fn main(
   //#end if DEEP || SPLIT
   //#if ROW_SUMS
   if (group.x == 0) {
-    for (var i = index; i < rows; i += LANES) {
+    for (var i = local; i < rows; i += LANES) {
       writeRowSum(0, firstRow + i, rowSum(firstRow + i));
     }
   }

@@ -6,23 +6,23 @@
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let row = id.y;
   let column = id.x;
-  if (row >= shape.m || column >= shape.n) {
+  if (row >= sizes.m || column >= sizes.n) {
     return;
   }
   var total = 0.0;
-  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
-    let end = min(begin + shape.kSplit, shape.k);
+  for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
+    let end = min(begin + sizes.kSplit, sizes.k);
     var sum = 0.0;
     for (var k = begin; k < end; k++) {
       //#if TRANS_A
-      let x = elementOfA(k * shape.m + row);
+      let x = elementOfA(k * sizes.m + row);
       //#else
-      let x = elementOfA(row * shape.k + k);
+      let x = elementOfA(row * sizes.k + k);
       //#end
       //#if TRANS_B
-      let y = elementOfB(column * shape.k + k);
+      let y = elementOfB(column * sizes.k + k);
       //#else
-      let y = elementOfB(k * shape.n + column);
+      let y = elementOfB(k * sizes.n + column);
       //#end
       sum = fma(x, y, sum);
     }

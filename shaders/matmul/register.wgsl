@@ -12,18 +12,18 @@
 fn main(
   @builtin(global_invocation_id) id: vec3u,
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let row = id.y * TM;
   let column = id.x * TN;
   //#for I in 0..TM, C in 0..TN/4: var sum${I}_${C} = vec4f();
   //#if SPLIT
   //#for I in 0..TM, C in 0..TN/4: var total${I}_${C} = vec4f();
-  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+  for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
   //#else
   let begin = 0u;
   //#end
-  let end = min(begin + shape.kSplit, shape.k);
+  let end = min(begin + sizes.kSplit, sizes.k);
   for (var k = begin; k < end; k += 4) {
     //#for C in 0..TN/4
     //#if TRANS_B
@@ -56,7 +56,7 @@ fn main(
   //#for I in 0..TM, C in 0..TN/4: write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
   //#if ROW_SUMS
   if (group.x == 0) {
-    for (var i = index; i < TM; i += WIDTH) {
+    for (var i = local; i < TM; i += WIDTH) {
       writeRowSum(0, row + i, rowSum(row + i));
     }
   }

@@ -19,41 +19,41 @@
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
   @builtin(subgroup_invocation_id) subgroupLane: u32,
 ) {
   let lane = subgroupLane % LANES;
   let row = group.y * TM;
-  let column = (group.x * LANES + index) * TN;
+  let column = (group.x * LANES + local) * TN;
   // Places outside are moved to the edge: what they give is never stored.
   //#if TRANS_A
-  //#for I in 0..TM: let row${I} = min(row + ${I}, shape.m - 1);
+  //#for I in 0..TM: let row${I} = min(row + ${I}, sizes.m - 1);
   //#else
-  //#for I in 0..TM: let row${I} = min(row + ${I}, shape.m - 1) * shape.k;
+  //#for I in 0..TM: let row${I} = min(row + ${I}, sizes.m - 1) * sizes.k;
   //#end
   //#if TRANS_B
-  //#for J in 0..TN: let column${J} = min(column + ${J}, shape.n - 1) * shape.k;
+  //#for J in 0..TN: let column${J} = min(column + ${J}, sizes.n - 1) * sizes.k;
   //#else
-  //#for J in 0..TN: let column${J} = min(column + ${J}, shape.n - 1);
+  //#for J in 0..TN: let column${J} = min(column + ${J}, sizes.n - 1);
   //#end
   //#for I in 0..TM, C in 0..TN/4: var sum${I}_${C} = vec4f();
   //#if SPLIT
   //#for I in 0..TM, C in 0..TN/4: var total${I}_${C} = vec4f();
-  for (var begin = 0u; begin < shape.k; begin += shape.kSplit) {
+  for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
   //#else
   let begin = 0u;
   //#end
-  let end = min(begin + shape.kSplit, shape.k);
+  let end = min(begin + sizes.kSplit, sizes.k);
   for (var k = begin; k < end; k += LANES) {
-    let mine = min(k + lane, shape.k - 1);
+    let mine = min(k + lane, sizes.k - 1);
     let inside = f32(k + lane < end);
     //#if TRANS_A && VEC
-    //#for Q in 0..TM/4: let x${Q} = inside * vec4f(a[(mine * shape.m + row${4 * Q}) / 4]);
+    //#for Q in 0..TM/4: let x${Q} = inside * vec4f(a[(mine * sizes.m + row${4 * Q}) / 4]);
     //#end
     //#if TRANS_A && !VEC
     //#for Q in 0..TM/4
     let x${Q} = inside * vec4f(
-      //#for J in 0..4: f32(a[mine * shape.m + row${4 * Q + J}]),
+      //#for J in 0..4: f32(a[mine * sizes.m + row${4 * Q + J}]),
     );
     //#end
     //#end if TRANS_A && !VEC
@@ -61,7 +61,7 @@ fn main(
     //#for I in 0..TM: let x${I} = inside * elementOfA(row${I} + mine);
     //#end
     //#if UNROLL && VEC && TRANS_B
-    //#for J in 0..TN, H in 0..LANES/4: let t${J}_${H} = vec4f(b[(column${J} + min(k + ${4 * H}, shape.k - 4)) / 4]);
+    //#for J in 0..TN, H in 0..LANES/4: let t${J}_${H} = vec4f(b[(column${J} + min(k + ${4 * H}, sizes.k - 4)) / 4]);
     //#end
     //#if !UNROLL
     let lanes = min(LANES, end - k);
@@ -70,13 +70,13 @@ fn main(
     //#for L in 0..1 + UNROLL * (LANES - 1)
     //#if UNROLL
     {
-      let at = min(k + ${L}, shape.k - 1);
+      let at = min(k + ${L}, sizes.k - 1);
     //#else
       let at = k + l;
     //#end
       //#for C in 0..TN/4
       //#if VEC && !TRANS_B
-      let y${C} = vec4f(b[(at * shape.n + column${4 * C}) / 4]);
+      let y${C} = vec4f(b[(at * sizes.n + column${4 * C}) / 4]);
       //#else
       let y${C} = vec4f(
         //#for J in 0..4
@@ -87,7 +87,7 @@ fn main(
         elementOfB(column${4 * C + J} + at),
         //#end
         //#else
-        elementOfB(at * shape.n + column${4 * C + J}),
+        elementOfB(at * sizes.n + column${4 * C + J}),
         //#end if TRANS_B
         //#end for J
       );
@@ -126,7 +126,7 @@ fn main(
   //#for I in 0..TM, C in 0..TN/4: write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
   //#if ROW_SUMS
   if (group.x == 0) {
-    for (var i = index; i < TM; i += LANES) {
+    for (var i = local; i < TM; i += LANES) {
       writeRowSum(0, row + i, rowSum(row + i));
     }
   }

@@ -21,6 +21,9 @@ import { MATRIX_EXTENSION, MATRIX_FEATURE } from './subgroupMatrix';
  *
  * What a kernel binds is read from its own `@group(0) @binding(n) var<…>` declarations; run-time sizes are the scalar
  * fields of the struct that its `var<uniform>` names. `npm run wgsl -- KERNEL PARAM=VALUE …` prints what comes out.
+ *
+ * Kernels share their names: `id`, `group` and `groups` are the invocation, its workgroup and how many of these there are;
+ * `local` is its number in the workgroup, `lane` that among those it shares a row or a subgroup with; `sizes` the uniform.
  */
 
 export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
