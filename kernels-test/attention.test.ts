@@ -1,7 +1,6 @@
-import source from '../shaders/attention.wgsl';
-import { kernelsOf } from '../src/gpu/shader';
 import { attention, type AttentionOptions } from '../src/ops/attention';
-import { ATTENTION_KERNELS, planAttention, type AttentionDispatch } from '../src/ops/attentionPlan';
+import { attentionKernels as kernels } from '../src/ops/attentionKernels';
+import { planAttention, type AttentionDispatch } from '../src/ops/attentionPlan';
 import { Graph } from '../src/tensor/graph';
 import { roundToHalf } from '../src/tensor/half';
 import type { Tensor } from '../src/tensor/tensor';
@@ -9,8 +8,6 @@ import { backward, forward, type Case, type Inputs } from './attention.reference
 import { expectClose, operationTest, random } from './allclose';
 import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
-
-const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
 
 /** The versions that need no subgroups, by the device for which they are chosen. */
 const DEVICES = {

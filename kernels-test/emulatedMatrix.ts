@@ -30,7 +30,7 @@ fn rightElement(right: Right, k: u32, j: u32) -> f32 {
 }
 
 // As large as it says, but a bound that compilers do not unroll by.
-fn bound(size: u32) -> u32 { return select(0u, size, shape.k > 0u); }
+fn bound(size: u32) -> u32 { return select(0u, size, sizes.k > 0u); }
 
 fn multiplyAdd(left: Left, right: Right, sum: Result) -> Result {
   var result = sum;

@@ -1,9 +1,7 @@
-import gelu from '../shaders/gelu.wgsl';
-import source from '../shaders/matmul.wgsl';
 import type { Engine } from '../src/gpu/engine';
-import { kernelsOf } from '../src/gpu/shader';
 import type { MatrixUnit } from '../src/gpu/subgroupMatrix';
-import { MATMUL_KERNELS, matmul } from '../src/ops/matmul';
+import { matmul } from '../src/ops/matmul';
+import { matmulKernels } from '../src/ops/matmulKernels';
 import { planMatmul, type MatmulLayout, type MatmulPlan, type MatmulShape } from '../src/ops/matmulPlan';
 import { recordSplitKReduce } from '../src/ops/splitKReduce';
 import { Graph } from '../src/tensor/graph';
@@ -16,7 +14,7 @@ import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
 import { rowsSum } from './splitKReduce.reference';
 
-const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix: emulatedMatrix });
+const kernels = matmulKernels(emulatedMatrix);
 
 /** All operands in f32. */
 const STORAGE = { A16: false, B16: false, C16: false, PRE16: false };

@@ -36,9 +36,9 @@ struct Sizes { count: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
   if (i >= sizes.count) { return; }
-//#if SCALED
+  //#if SCALED
   if (norm[2] == 0.0) { return; }
-//#end
+  //#end
   let segment = segments[i / 64u];
   let lr = hyper[0] * segment.x;
   let g = norm[1] * grads[i];
@@ -49,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let decayed = values[i] - lr * segment.y * values[i];
   let value = decayed - lr * hyper[2] * first / (sqrt(second) / hyper[1] + hyper[7]);
   values[i] = value;
-//#if HALF
+  //#if HALF
   halves[i] = f16(value);
-//#end
+  //#end
 }

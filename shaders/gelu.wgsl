@@ -40,18 +40,18 @@ fn toCell(value: vec4f) -> Cell { return value; }
 alias Cell = f32;
 fn toCell(value: vec4f) -> Cell { return value.x; }
 //#end
-struct Size {
+struct Sizes {
   cells: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Cell>;
 @group(0) @binding(1) var<storage, read_write> y: array<Cell>;
-@group(0) @binding(2) var<uniform> size: Size;
+@group(0) @binding(2) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
-  if (i < size.cells) {
+  if (i < sizes.cells) {
     y[i] = toCell(gelu(vec4f(x[i])));
   }
 }
@@ -66,24 +66,24 @@ fn toCell(value: vec4f) -> Cell { return value; }
 alias Cell = f32;
 fn toCell(value: vec4f) -> Cell { return value.x; }
 //#end
-struct Size {
+struct Sizes {
   cells: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Cell>;
 @group(0) @binding(1) var<storage, read> dy: array<Cell>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Cell>;
-@group(0) @binding(3) var<uniform> size: Size;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
-  if (i < size.cells) {
+  if (i < sizes.cells) {
     let gradient = dy[i] * toCell(geluGradient(vec4f(x[i])));
-//#if ACCUMULATE
+    //#if ACCUMULATE
     dx[i] += gradient;
-//#else
+    //#else
     dx[i] = gradient;
-//#end
+    //#end
   }
 }

@@ -67,7 +67,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
   for (var i = local; i < sizes.blocks; i += 64u) { sum += partials[i]; }
   let total = groupSum(local, sum);
   if (local == 0u) {
-//#if SCALED
+    //#if SCALED
     let scale = state[0];
     let norm = sqrt(total) / scale;
     // By its bits: a compiler may take it for granted that numbers are finite.
@@ -80,13 +80,13 @@ fn main(@builtin(local_invocation_index) local: u32) {
     result[2] = select(0.0, 1.0, isFinite);
     result[3] = scale;
     result[4] = state[2];
-//#else
+    //#else
     let norm = sqrt(total);
-//#end
+    //#end if SCALED
     result[0] = norm;
     result[1] = select(1.0, min(1.0, sizes.limit / (norm + 1e-6)), sizes.limit > 0.0);
-//#if SCALED
+    //#if SCALED
     result[1] /= scale;
-//#end
+    //#end
   }
 }

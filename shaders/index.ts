@@ -1,66 +1,18 @@
-import adamw from './adamw.wgsl';
-import add from './add.wgsl';
-import alignment from './alignment.wgsl';
-import attention from './attention.wgsl';
-import augment from './augment.wgsl';
-import batchNorm from './batchNorm.wgsl';
-import concat from './concat.wgsl';
-import crossEntropy from './crossEntropy.wgsl';
-import dropPath from './dropPath.wgsl';
-import gelu from './gelu.wgsl';
-import gradientNorm from './gradientNorm.wgsl';
-import lars from './lars.wgsl';
-import latentMse from './latentMse.wgsl';
-import layerNorm from './layerNorm.wgsl';
-import mask from './mask.wgsl';
-import maskedMse from './maskedMse.wgsl';
-import matmul from './matmul.wgsl';
-import meanPool from './meanPool.wgsl';
-import mixImages from './mixImages.wgsl';
-import mixture from './mixture.wgsl';
-import muon from './muon.wgsl';
-import patchify from './patchify.wgsl';
-import peakThroughput from './peakThroughput.wgsl';
-import philox from './philox.wgsl';
-import randAugment from './randAugment.wgsl';
-import reduce from './reduce.wgsl';
-import sameBits from './sameBits.wgsl';
-import softmax from './softmax.wgsl';
-import splitKReduce from './splitKReduce.wgsl';
-import tokens from './tokens.wgsl';
-import weightedSum from './weightedSum.wgsl';
+const texts = import.meta.glob<string>('./**/*.wgsl', { eager: true, import: 'default' });
 
-/** The text of every file of kernels, by its name. */
-export const shaders = {
-  adamw,
-  add,
-  alignment,
-  attention,
-  augment,
-  batchNorm,
-  concat,
-  crossEntropy,
-  dropPath,
-  gelu,
-  gradientNorm,
-  lars,
-  latentMse,
-  layerNorm,
-  mask,
-  maskedMse,
-  matmul,
-  meanPool,
-  mixImages,
-  mixture,
-  muon,
-  patchify,
-  peakThroughput,
-  philox,
-  randAugment,
-  reduce,
-  sameBits,
-  softmax,
-  splitKReduce,
-  tokens,
-  weightedSum,
-} satisfies Readonly<Record<string, string>>;
+/** The text of every shader file, by its path without `.wgsl`: `gelu`, `attention/plain`. */
+export const shaders: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(texts).map(([path, text]) => [path.slice('./'.length, -'.wgsl'.length), text]),
+);
+
+/** The text of every kernel's file, and of every family's files one after the other: `gelu`, `attention`. */
+export const families: Readonly<Record<string, string>> = byFamily();
+
+function byFamily(): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const [path, text] of Object.entries(shaders)) {
+    const [family = '', file] = path.split('/');
+    texts[family] = file === undefined ? text : `${texts[family] ?? ''}// ${path}.wgsl\n${text}\n`;
+  }
+  return texts;
+}

@@ -111,7 +111,7 @@ fn cover(local: u32, sample: u32) {
     if (local == 0u) { hidden = atomicLoad(&covered); }
   }
 }
-//#end
+//#end if KIND == 1
 
 //#if KIND == 2
 // The place of (x, y) in ordered dithering by a 64 × 64 matrix: the lowest bits decide first.

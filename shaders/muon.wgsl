@@ -86,12 +86,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#else
   var left${R} = (matrix * sizes.height + min(row + ${R}u, sizes.height - 1u)) * sizes.depth;
   //#end
-  //#end
+  //#end for R
   //#for C in 0..TN
   var right${C} = matrix * sizes.depth * sizes.width + min(column + ${C}u * columns, sizes.width - 1u);
-  //#for Q in 0..TM/4
-  var sum${Q}_${C} = vec4f();
-  //#end
+  //#for Q in 0..TM/4: var sum${Q}_${C} = vec4f();
   //#end
   for (var k = 0u; k < sizes.depth; k++) {
     //#for Q in 0..TM/4
@@ -103,18 +101,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     //#else
     left${R}++;
     //#end
-    //#end
+    //#end for R
     //#for C in 0..TN
     let y${C} = right[right${C}];
     right${C} += sizes.width;
-    //#for Q in 0..TM/4
-    sum${Q}_${C} = fma(x${Q}, vec4f(y${C}), sum${Q}_${C});
-    //#end
+    //#for Q in 0..TM/4: sum${Q}_${C} = fma(x${Q}, vec4f(y${C}), sum${Q}_${C});
     //#end
   }
   let first = (matrix * sizes.height + row) * sizes.width + column;
-  //#for C in 0..TN
-  //#for R in 0..TM
+  //#for C in 0..TN, R in 0..TM
   if (column + ${C}u * columns < sizes.width && row + ${R}u < sizes.height) {
     let at = first + ${R}u * sizes.width + ${C}u * columns;
     //#if GRAM
@@ -123,8 +118,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     out[at] = sizes.before * base[at] + sizes.by * sum${R / 4}_${C}[${R % 4}];
     //#end
   }
-  //#end
-  //#end
+  //#end for C, R
 }
 
 //#kernel muonPanel
@@ -152,7 +146,7 @@ var<private> sums: array<vec4f, ROWS * QUADS>;
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let height = sizes.height;
   let width = sizes.width;
@@ -164,13 +158,11 @@ fn main(
   if (matrix >= sizes.matrices) { return; }
   let firstRow = at / across % down * ROWS;
   let rows = min(ROWS, height - firstRow);
-  let firstColumn = at % across * 4u * COLUMNS + index;
+  let firstColumn = at % across * 4u * COLUMNS + local;
   let leftAt = matrix * height * depth;
   let rightAt = matrix * depth * width;
   // Places outside are moved to the edge: what they give is not stored.
-  //#for C in 0..COLUMNS
-  let column${C} = rightAt + min(firstColumn + 4u * ${C}u, width - 1u);
-  //#end
+  //#for C in 0..COLUMNS: let column${C} = rightAt + min(firstColumn + 4u * ${C}u, width - 1u);
   for (var begin = 0u; begin < depth; begin += DEPTH) {
     for (var q = 0u; q < DEPTH; q++) {
       // Terms beyond the end are zeros.
@@ -189,22 +181,16 @@ fn main(
       //#else
       let row = leftAt + (firstRow + i) * depth;
       //#end
-      //#for D in 0..COLUMNS/4
-      let sum0_${D} = sums[i * QUADS + ${D}u];
-      //#end
+      //#for D in 0..COLUMNS/4: let sum0_${D} = sums[i * QUADS + ${D}u];
       //#for K in 0..DEPTH
       //#if GRAM
       let x${K} = vec4f(left[row + min(begin + ${K}u, depth - 1u) * height]);
       //#else
       let x${K} = vec4f(left[row + min(begin + ${K}u, depth - 1u)]);
       //#end
-      //#for D in 0..COLUMNS/4
-      let sum${K + 1}_${D} = fma(x${K}, panel[${K * COLUMNS / 4 + D}], sum${K}_${D});
-      //#end
-      //#end
-      //#for D in 0..COLUMNS/4
-      sums[i * QUADS + ${D}u] = sum${DEPTH}_${D};
-      //#end
+      //#for D in 0..COLUMNS/4: let sum${K + 1}_${D} = fma(x${K}, panel[${K * COLUMNS / 4 + D}], sum${K}_${D});
+      //#end for K
+      //#for D in 0..COLUMNS/4: sums[i * QUADS + ${D}u] = sum${DEPTH}_${D};
     }
   }
   for (var i = 0u; i < rows; i++) {
@@ -220,8 +206,8 @@ fn main(
       out[outAt + place${4 * D + J}] = sizes.before * base[outAt + place${4 * D + J}] + sizes.by * sum${D}[${J}];
       //#end
     }
-    //#end
-    //#end
+    //#end for J
+    //#end for D
   }
 }
 

@@ -37,20 +37,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let a = Cell(Scalar(sizes.factor));
   let b = Cell(Scalar(sizes.term));
   let drop = Cell(Scalar(sizes.drop));
-  //#for C in 0..CHAINS
-  var x${C} = a + Cell(Scalar(${C}));
-  //#end
+  //#for C in 0..CHAINS: var x${C} = a + Cell(Scalar(${C}));
   for (var round = 0u; round < sizes.rounds; round++) {
     for (var i = 0u; i < ${1024 / UNROLL}u; i++) {
-      //#for STEP in 0..UNROLL
-      //#for C in 0..CHAINS
-      x${C} = fma(x${C}, a, b);
-      //#end
-      //#end
+      //#for STEP in 0..UNROLL, C in 0..CHAINS: x${C} = fma(x${C}, a, b);
     }
-    //#for C in 0..CHAINS
-    x${C} -= drop;
-    //#end
+    //#for C in 0..CHAINS: x${C} -= drop;
   }
   var sum = 0.0;
   //#for C in 0..CHAINS
@@ -59,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   //#else
   sum += dot(vec${WIDTH}f(x${C}), vec${WIDTH}f(1));
   //#end
-  //#end
+  //#end for C
   out[id.x] = sum;
 }
 
@@ -83,17 +75,11 @@ struct Sizes { rounds: u32 }
 fn main(@builtin(workgroup_id) group: vec3u) {
   let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${K}, ${M}>, row_major>(&ones, 0u, K);
   let b = subgroupMatrixLoad<subgroup_matrix_right<f16, ${N}, ${K}>, row_major>(&ones, 0u, N);
-  //#for C in 0..CHAINS
-  var c${C} = subgroup_matrix_result<f32, ${N}, ${M}>();
-  //#end
+  //#for C in 0..CHAINS: var c${C} = subgroup_matrix_result<f32, ${N}, ${M}>();
   for (var round = 0u; round < sizes.rounds; round++) {
-    //#for C in 0..CHAINS
-    c${C} = subgroupMatrixMultiplyAccumulate(a, b, c${C});
-    //#end
+    //#for C in 0..CHAINS: c${C} = subgroupMatrixMultiplyAccumulate(a, b, c${C});
   }
-  //#for C in 0..CHAINS
-  subgroupMatrixStore<row_major>(&out, (group.x * CHAINS + ${C}u) * M * N, c${C}, N);
-  //#end
+  //#for C in 0..CHAINS: subgroupMatrixStore<row_major>(&out, (group.x * CHAINS + ${C}u) * M * N, c${C}, N);
 }
 
 // `y` [count · 4] = `x`. An invocation copies EACH vectors, a whole grid apart.
@@ -128,15 +114,9 @@ var<workgroup> lines: array<vec4f, SHARED>;
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   for (var i = local; i < SHARED; i += LANES) { lines[i] = vec4f(sizes.one); }
   workgroupBarrier();
-  //#for C in 0..4
-  var sum${C} = vec4f(0);
-  //#end
+  //#for C in 0..4: var sum${C} = vec4f(0);
   for (var round = 0u; round < sizes.rounds; round++) {
-    //#for STEP in 0..UNROLL
-    //#for C in 0..4
-    sum${C} += lines[(local + round * 32u + ${32 * (4 * STEP + C)}u) % SHARED];
-    //#end
-    //#end
+    //#for STEP in 0..UNROLL, C in 0..4: sum${C} += lines[(local + round * 32u + ${32 * (4 * STEP + C)}u) % SHARED];
   }
   out[id.x] = dot(sum0 + sum1 + sum2 + sum3, vec4f(1));
 }

@@ -36,7 +36,7 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
 // Element 4i + j of `out` (count words, any count) is word j of philox((i, c1, c2, c3), (k0, k1)).
 // One invocation a block of four words; the grid may be two-dimensional.
 //#kernel philoxFill
-struct PhiloxFill {
+struct Sizes {
   count: u32,
   k0: u32,
   k1: u32,
@@ -46,15 +46,15 @@ struct PhiloxFill {
 }
 
 @group(0) @binding(0) var<storage, read_write> out: array<u32>;
-@group(0) @binding(1) var<uniform> u: PhiloxFill;
+@group(0) @binding(1) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let block = gid.x + gid.y * groups.x * 64u;
-  let words = philox(vec4u(block, u.c1, u.c2, u.c3), vec2u(u.k0, u.k1));
+  let words = philox(vec4u(block, sizes.c1, sizes.c2, sizes.c3), vec2u(sizes.k0, sizes.k1));
   for (var j = 0u; j < 4u; j++) {
     let at = block * 4u + j;
-    if (at < u.count) {
+    if (at < sizes.count) {
       out[at] = words[j];
     }
   }

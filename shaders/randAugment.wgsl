@@ -73,30 +73,30 @@ fn luminance(sample: u32, pixel: u32) -> f32 {
   return sum;
 }
 
-fn meanLuminance(sample: u32, lane: u32) -> f32 {
+fn meanLuminance(sample: u32, local: u32) -> f32 {
   let pixels = sizes.height * sizes.width;
   var own = 0.0;
-  for (var p = lane; p < pixels; p += LANES) { own += luminance(sample, p); }
-  sums[lane] = own;
+  for (var p = local; p < pixels; p += LANES) { own += luminance(sample, p); }
+  sums[local] = own;
   for (var half = LANES / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
-    if (lane < half) { sums[lane] += sums[lane + half]; }
+    if (local < half) { sums[local] += sums[local + half]; }
   }
   workgroupBarrier();
   return sums[0] / f32(pixels);
 }
 
 // The least and greatest byte of a channel.
-fn extremes(plane: Plane, lane: u32) -> vec2f {
+fn extremes(plane: Plane, local: u32) -> vec2f {
   workgroupBarrier(); // the channel before is done with them
-  if (lane == 0u) {
+  if (local == 0u) {
     atomicStore(&least, 255u);
     atomicStore(&greatest, 0u);
   }
   workgroupBarrier();
   var low = 255u;
   var high = 0u;
-  for (var p = lane; p < sizes.height * sizes.width; p += LANES) {
+  for (var p = local; p < sizes.height * sizes.width; p += LANES) {
     let byte = byteOf(levelAt(plane, p));
     low = min(low, byte);
     high = max(high, byte);
@@ -108,22 +108,22 @@ fn extremes(plane: Plane, lane: u32) -> vec2f {
 }
 
 // Fills `table` with what each byte of a channel becomes; false where all stay what they are.
-fn equalizes(plane: Plane, lane: u32) -> bool {
+fn equalizes(plane: Plane, local: u32) -> bool {
   workgroupBarrier(); // the channel before is done with them
-  atomicStore(&counts[lane], 0u);
+  atomicStore(&counts[local], 0u);
   workgroupBarrier();
   let pixels = sizes.height * sizes.width;
-  for (var p = lane; p < pixels; p += LANES) { atomicAdd(&counts[byteOf(levelAt(plane, p))], 1u); }
+  for (var p = local; p < pixels; p += LANES) { atomicAdd(&counts[byteOf(levelAt(plane, p))], 1u); }
   workgroupBarrier();
   var less = 0u;
   var last = 0u;
   for (var byte = 0u; byte < 256u; byte++) {
     let count = atomicLoad(&counts[byte]);
-    if (byte < lane) { less += count; }
+    if (byte < local) { less += count; }
     if (count > 0u) { last = count; }
   }
   let step = (pixels - last) / 255u;
-  table[lane] = min(255u, (step / 2u + less) / max(step, 1u));
+  table[local] = min(255u, (step / 2u + less) / max(step, 1u));
   workgroupBarrier();
   return step > 0u;
 }
@@ -161,7 +161,7 @@ fn smoothed(plane: Plane, x: u32, y: u32) -> f32 {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let sample = group.x + group.y * groups.x;
   if (sample >= sizes.samples) { return; }
@@ -170,14 +170,14 @@ fn main(
   let amount = operations[operation + 1u];
 
   var grey = 0.0;
-  if (what == CONTRAST) { grey = meanLuminance(sample, lane); }
+  if (what == CONTRAST) { grey = meanLuminance(sample, local); }
   for (var c = 0u; c < sizes.channels; c++) {
     let plane = planeOf(sample, c);
     var range = vec2f(0.0);
     var isEqualized = false;
-    if (what == AUTO_CONTRAST) { range = extremes(plane, lane); }
-    if (what == EQUALIZE) { isEqualized = equalizes(plane, lane); }
-    for (var p = lane; p < sizes.height * sizes.width; p += LANES) {
+    if (what == AUTO_CONTRAST) { range = extremes(plane, local); }
+    if (what == EQUALIZE) { isEqualized = equalizes(plane, local); }
+    for (var p = local; p < sizes.height * sizes.width; p += LANES) {
       let at = plane.first + p;
       if (what == NOTHING) {
         out[at] = images[at];

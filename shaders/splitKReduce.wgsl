@@ -14,7 +14,7 @@ alias Element = f16;
 //#else
 alias Element = f32;
 //#end
-struct Size {
+struct Sizes {
   splits: u32,
   count: u32,
   countSecond: u32,
@@ -22,7 +22,7 @@ struct Size {
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<Element>;
-@group(0) @binding(2) var<uniform> size: Size;
+@group(0) @binding(2) var<uniform> sizes: Sizes;
 //#if SECOND
 @group(0) @binding(3) var<storage, read> partialsSecond: array<f32>;
 @group(0) @binding(4) var<storage, read_write> outSecond: array<f32>;
@@ -31,27 +31,27 @@ struct Size {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
-  if (i < size.count) {
+  if (i < sizes.count) {
     var sum = 0.0;
-    for (var s = 0u; s < size.splits; s++) {
-      sum += partials[s * size.count + i];
+    for (var s = 0u; s < sizes.splits; s++) {
+      sum += partials[s * sizes.count + i];
     }
-//#if ACCUMULATE
+    //#if ACCUMULATE
     sum += f32(out[i]);
-//#end
+    //#end
     out[i] = Element(sum);
   }
-//#if SECOND
-  if (i >= size.count && i - size.count < size.countSecond) {
-    let j = i - size.count;
+  //#if SECOND
+  if (i >= sizes.count && i - sizes.count < sizes.countSecond) {
+    let j = i - sizes.count;
     var sum = 0.0;
-    for (var s = 0u; s < size.splits; s++) {
-      sum += partialsSecond[s * size.countSecond + j];
+    for (var s = 0u; s < sizes.splits; s++) {
+      sum += partialsSecond[s * sizes.countSecond + j];
     }
-//#if ACCUMULATE_SECOND
+    //#if ACCUMULATE_SECOND
     sum += outSecond[j];
-//#end
+    //#end
     outSecond[j] = sum;
   }
-//#end
+  //#end if SECOND
 }

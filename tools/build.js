@@ -2,6 +2,7 @@
 // always, buildIfStale() where dist/ is not up to date.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { importGlob } from './importGlob.js';
 
 const root = dirname(import.meta.dirname);
 
@@ -29,7 +30,7 @@ const WEB_SCRIPTS = [
 const WEB_FILES = ['src/web/page/index.html', 'src/web/page/demo.safetensors'];
 
 /** What programs and page are made from; a change in any of these makes them stale. */
-const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'package.json'];
+const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'tools/importGlob.js', 'package.json'];
 
 /** What the user has to do before anything can be built: shown without a stack trace. */
 export class SetupError extends Error {}
@@ -49,7 +50,14 @@ export async function build() {
   });
   // A change made while the build runs must count as later than the build.
   const began = new Date();
-  const shared = { absWorkingDir: root, bundle: true, write: false, logLevel: 'warning' };
+  const shared = {
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    logLevel: 'warning',
+    loader: { '.wgsl': 'text' },
+    plugins: [importGlob],
+  };
   const { outputFiles } = await bundle({
     ...shared,
     entryPoints: PROGRAMS,
@@ -58,10 +66,9 @@ export async function build() {
     target: 'node20',
     format: 'esm',
     packages: 'external',
-    loader: { '.wgsl': 'text' },
     sourcemap: true,
   });
-  const forBrowsers = { ...shared, minify: true, charset: 'utf8', loader: { '.wgsl': 'text' } };
+  const forBrowsers = { ...shared, minify: true, charset: 'utf8' };
   const templates = await bundle({
     ...forBrowsers,
     entryPoints: Object.fromEntries(Object.entries(TEMPLATES).map(([name, folder]) => [name, `${folder}/main.ts`])),

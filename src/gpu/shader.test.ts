@@ -61,8 +61,41 @@ describe('//#use', () => {
     expect(lines).toEqual(['fn inner() {}', 'fn outer() {}', 'fn own() {}']);
   });
 
+  it('includes a head once', () => {
+    const both = '//#use inner\n//#kernel k\n//#use outer\n//#use outer\nfn own() {}';
+    const lines = linesOf(parseShader('file', both, heads)['k']?.specialize({}) as SpecializedKernel);
+    expect(lines).toEqual(['fn inner() {}', 'fn outer() {}', 'fn own() {}']);
+  });
+
   it('names the head that was not given', () => {
     expect(messageOf(() => parseShader('file', '//#kernel k\n//#use nothing\n'))).toContain('//#use nothing');
+  });
+});
+
+describe('a family of files', () => {
+  const family = {
+    common: '//#use other\nfn common() {}',
+    plain: '//#use family/common\n//#kernel plain\nfn one() {}',
+    fast: '//#use family/common\n//#kernel fast\nfn two() {}',
+  };
+  const heads = { other: 'fn other() {}' };
+
+  it('gives the kernels of all its files, which include each other by their paths', () => {
+    const { plain, fast } = kernelsOf('family', family, ['plain', 'fast'], heads);
+    expect(linesOf(plain.specialize({}))).toEqual(['fn other() {}', 'fn common() {}', 'fn one() {}']);
+    expect(linesOf(fast.specialize({}))).toEqual(['fn other() {}', 'fn common() {}', 'fn two() {}']);
+  });
+
+  it('names what it lacks, and what it has twice', () => {
+    expect(messageOf(() => kernelsOf('family', family, ['slow'], heads))).toContain(
+      "Shader 'family': it has no kernel 'slow', only plain, fast",
+    );
+    expect(messageOf(() => kernelsOf('family', family, ['plain']))).toContain(
+      "Shader 'family/common': //#use other, which was not handed to parseShader",
+    );
+    expect(messageOf(() => kernelsOf('family', { ...family, again: '//#kernel fast\n' }, ['fast'], heads))).toContain(
+      "Shader 'family/again': another file of family has a kernel 'fast' too",
+    );
   });
 });
 
@@ -124,12 +157,51 @@ describe('//#if and //#for', () => {
     expect(linesOf(specialize(body, { N: 3 })).slice(1)).toEqual(['same 0', 'last 02', 'same 1', 'last 12', 'same 2']);
   });
 
+  it('nests loops in one line, an inner one bounded by an outer', () => {
+    const lines = linesOf(specialize('//#for i in 0..2, j in i..2\nx${i}${j}\ny${i}${j}\n//#end for i, j'));
+    expect(lines).toEqual(['x00', 'y00', 'x01', 'y01', 'x11', 'y11']);
+  });
+
+  it('repeats one line, without an end', () => {
+    const body = '  //#for i in 0..2: let x${i}: f32 = ${2 * i}.0;\n  //#for i in 0..1, j in 2..4: y${i}${j}\nafter';
+    const { code } = specialize(body);
+    expect(code.split('\n').slice(1)).toEqual([
+      '  let x0: f32 = 0.0;',
+      '  let x1: f32 = 2.0;',
+      '  y02',
+      '  y03',
+      'after',
+    ]);
+    const nested = '//#if 1\n//#for i in 0..2: //#for j in 0..i: x${i}${j}\n//#else\ny\n//#end if 1';
+    expect(linesOf(specialize(nested))).toEqual(['x10']);
+  });
+
+  it('takes an end that says what it ends', () => {
+    const body = '//#if 1&&(2 > 1)\n//#for i in 0..2\nx\n//#end for i\n//#end if 1 && (2>1)';
+    expect(linesOf(specialize(body))).toEqual(['x', 'x']);
+  });
+
+  it.each([
+    ['//#for i in 0..2\nx\n//#end for j', "'//#end for j' ends '//#for i in 0..2', so it is '//#end for i'"],
+    ['//#for i in 0..2\nx\n//#end if i', "'//#end if i' ends '//#for i in 0..2', so it is '//#end for i'"],
+    ['//#for i in 0..2\nx\n//#end i', "'//#end i' ends '//#for i in 0..2', so it is '//#end for i'"],
+    ['//#if 1 > 0\nx\n//#end if 1', "'//#end if 1' ends '//#if 1 > 0', so it is '//#end if 1 > 0'"],
+    ['//#for i in 0..1, j in 0..1\nx\n//#end for j', "it is '//#end for i, j'"],
+    // Also where nothing is kept.
+    ['//#if 0\n//#for i in 0..2\nx\n//#end for j\n//#end', "it is '//#end for i'"],
+  ])('refuses an end of something else: %j', (body, message) => {
+    expect(messageOf(() => specialize(body))).toContain(message);
+  });
+
   it.each([
     ['//#if 1\nx', "'//#if 1' has no //#end"],
     ['//#for i in 0..2\n//#if 1\n//#end', "'//#for i in 0..2' has no //#end"],
     ['x\n//#end', "'//#end' is not a directive here"],
     ['//#else', "'//#else' is not a directive here"],
     ['//#for i of 0..2\n//#end', "'//#for i of 0..2' is not 'NAME in A..B'"],
+    ['//#for i in 0..2, j\n//#end', "cannot read ', j' in '2, j'"],
+    ['//#for i of 0..2: x', "'//#for i of 0..2: x' is not 'NAME in A..B'"],
+    ['//#for i in 0..2: x\n//#end', "'//#end' is not a directive here"],
     ['//#for i in 0..2\nx\n//#else\ny\n//#end', "'//#for i in 0..2' has an //#else"],
     ['//#repeat 2', "'//#repeat 2' is not a directive here"],
     ['//#if WIDE\n//#end', "'WIDE' in 'WIDE' is no parameter"],

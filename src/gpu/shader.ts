@@ -4,18 +4,26 @@ import { MATRIX_EXTENSION, MATRIX_FEATURE } from './subgroupMatrix';
 
 /*
  * The preprocessor of the kernels under `shaders/`. A file is a head (comment, shared functions) and one section a
- * kernel; a kernel's WGSL module is the heads it uses plus its own section. Directives stand on lines of their own:
+ * kernel; a kernel's WGSL module is the heads it uses plus its own section. Directives stand on lines of their own,
+ * indented like the code around them; `//#kernel` begins its line:
  *
  *   //#kernel NAME              starts the section of a kernel
- *   //#use NAME                 includes the head of another shader file (in a head or a section)
+ *   //#use NAME                 includes the head of another shader file, once: `gelu`, `attention/common`
  *   //#enable FEATURE           a WGSL extension (`f16`, `subgroups`, `subgroupMatrix`) that the kernel needs
  *   //#param NAME: TYPE         a compile-time constant that every dispatch gives; TYPE is u32, i32, f32 or bool
  *   //#if EXPR, //#else, //#end keeps lines by an expression over parameters
  *   //#for NAME in A..B, //#end repeats lines for NAME = A … B−1
+ *   //#for I in A..B, J in C..D the same nested: for each I, every J
+ *   //#for NAME in A..B: CODE   repeats one line, and has no //#end
+ *   //#end if EXPR, //#end for NAME, //#end for I, J
+ *                               an end that says what it ends, which is checked
  *   ${EXPR}                     the integer value of an expression over parameters and loop names
  *
  * What a kernel binds is read from its own `@group(0) @binding(n) var<…>` declarations; run-time sizes are the scalar
- * fields of the struct that its `var<uniform>` names.
+ * fields of the struct that its `var<uniform>` names. `npm run wgsl -- KERNEL PARAM=VALUE …` prints what comes out.
+ *
+ * Kernels share their names: `id`, `group` and `groups` are the invocation, its workgroup and how many of these there are;
+ * `local` is its number in the workgroup, `lane` that among those it shares a row or a subgroup with; `sizes` the uniform.
  */
 
 export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
@@ -64,8 +72,8 @@ function bad(name: string, what: string): EngineError {
 /**
  * Splits the text of a shader file into its kernels.
  *
- * @param name the file's name without `.wgsl`
- * @param heads texts of the files that `//#use` names
+ * @param name the file's path under `shaders/`, without `.wgsl`
+ * @param heads texts of the files that `//#use` names, by the same paths
  * @throws EngineError `bad-kernel` where a directive is wrong
  */
 export function parseShader(
@@ -79,7 +87,7 @@ export function parseShader(
     const kernelName = /^\w+/.exec(section)?.[0];
     if (!kernelName) throw bad(name, 'a //#kernel line has no name');
     if (kernels[kernelName]) throw bad(name, `it has two kernels '${kernelName}'`);
-    const text = include(name, head + section.slice(kernelName.length), heads);
+    const text = include(name, head + section.slice(kernelName.length), heads, new Set());
     const params = new Map<string, ParamType>();
     for (const match of text.matchAll(/^\s*\/\/#param\s+(\w+)\s*:\s*(u32|i32|f32|bool)\s*$/gm)) {
       params.set(match[1] as string, match[2] as ParamType);
@@ -94,28 +102,49 @@ export function parseShader(
 }
 
 /**
- * The named kernels of a shader file.
+ * The named kernels of a shader file or of a family, a folder of such files.
  *
- * @throws EngineError `bad-kernel` where the file has no such kernel
+ * @param source its text, or the text of each of its files: `//#use FAMILY/FILE` includes the head of one in another
+ * @throws EngineError `bad-kernel` where there is no such kernel, or the same in two files
  */
 export function kernelsOf<const Name extends string>(
-  file: string,
-  source: string,
+  name: string,
+  source: string | Readonly<Record<string, string>>,
   names: readonly Name[],
   heads: Readonly<Record<string, string>> = {},
 ): Readonly<Record<Name, Kernel>> {
-  const parsed = parseShader(file, source, heads);
-  for (const name of names) {
-    if (!parsed[name]) throw bad(file, `it has no kernel '${name}', only ${Object.keys(parsed).join(', ')}`);
+  const parsed = typeof source === 'string' ? parseShader(name, source, heads) : parseFamily(name, source, heads);
+  for (const wanted of names) {
+    if (!parsed[wanted]) throw bad(name, `it has no kernel '${wanted}', only ${Object.keys(parsed).join(', ')}`);
   }
   return parsed;
 }
 
-function include(name: string, text: string, heads: Readonly<Record<string, string>>): string {
-  return text.replace(/^\s*\/\/#use\s+(\w+)\s*$/gm, (_, used: string) => {
+function parseFamily(
+  family: string,
+  sources: Readonly<Record<string, string>>,
+  heads: Readonly<Record<string, string>>,
+): Readonly<Record<string, Kernel>> {
+  const files = Object.entries(sources).map(([file, text]) => [`${family}/${file}`, text] as const);
+  const all = { ...heads, ...Object.fromEntries(files) };
+  const kernels: Record<string, Kernel> = {};
+  for (const [file, text] of files) {
+    for (const [name, kernel] of Object.entries(parseShader(file, text, all))) {
+      if (kernels[name]) throw bad(file, `another file of ${family} has a kernel '${name}' too`);
+      kernels[name] = kernel;
+    }
+  }
+  return kernels;
+}
+
+/** @param included names of the heads that are in the text already */
+function include(name: string, text: string, heads: Readonly<Record<string, string>>, included: Set<string>): string {
+  return text.replace(/^\s*\/\/#use\s+([\w/]+)\s*$/gm, (_, used: string) => {
     const source = heads[used];
     if (source === undefined) throw bad(name, `//#use ${used}, which was not handed to parseShader`);
-    return include(used, source.split(/^\/\/#kernel\s+/m)[0] ?? '', heads);
+    if (included.has(used)) return '';
+    included.add(used);
+    return include(used, source.split(/^\/\/#kernel\s+/m)[0] ?? '', heads, included);
   });
 }
 
@@ -204,20 +233,17 @@ function expand(
       out.push(`const ${param} = ${literal(type, values[param] ?? 0)};`);
     } else if (word === 'enable') {
       enables.add(rest);
-    } else if (word === 'if' || word === 'for') {
-      const block = takeBlock(lines, at);
+    } else if (word === 'if') {
+      const { body, otherwise, end } = takeBlock(lines, at);
+      at = end;
+      out.push(...expand(evaluate(rest, values) !== 0 ? body : otherwise, values, params, enables));
+    } else if (word === 'for') {
+      const { loops, code } = readLoops(rest);
+      const block =
+        code === undefined ? takeBlock(lines, at) : { body: [indentOf(line) + code], otherwise: [], end: at };
       at = block.end;
-      if (word === 'if') {
-        out.push(...expand(evaluate(rest, values) !== 0 ? block.body : block.otherwise, values, params, enables));
-      } else {
-        const loop = /^(\w+)\s+in\s+(.+?)\.\.(.+)$/.exec(rest);
-        if (!loop) throw new Error(`'//#for ${rest}' is not 'NAME in A..B'`);
-        if (block.otherwise.length > 0) throw new Error(`'//#for ${rest}' has an //#else`);
-        const [, name = '', from = '', to = ''] = loop;
-        for (let i = evaluate(from, values), end = evaluate(to, values); i < end; i++) {
-          out.push(...expand(block.body, { ...values, [name]: i }, params, enables));
-        }
-      }
+      if (block.otherwise.length > 0) throw new Error(`'//#for ${rest}' has an //#else`);
+      for (const names of roundsOf(loops, values)) out.push(...expand(block.body, names, params, enables));
     } else {
       throw new Error(`'${line.trim()}' is not a directive here`);
     }
@@ -225,19 +251,73 @@ function expand(
   return out;
 }
 
-/** The lines of the block that opens at `start`, up to its own `//#end`. */
+interface Loop {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What stands after `//#for`: its loops, the outermost first, and the line that it repeats where it has no block. */
+function readLoops(rest: string): { loops: Loop[]; code: string | undefined } {
+  const [, head = '', code] = /^([^:]*)(?::\s*(.+))?$/.exec(rest) ?? [];
+  const loops = head.split(/,(?=\s*\w+\s+in\s)/).map((text): Loop => {
+    const [, name = '', from = '', to = ''] = /^\s*(\w+)\s+in\s+(.+?)\.\.(.+)$/.exec(text) ?? [];
+    if (name === '') throw new Error(`'//#for ${rest}' is not 'NAME in A..B'`);
+    return { name, from, to };
+  });
+  return { loops, code };
+}
+
+/** Values with the names of loops filled in, round after round; an inner loop's bounds may name an outer one. */
+function* roundsOf([loop, ...inner]: readonly Loop[], values: ParamValues): Generator<ParamValues> {
+  if (!loop) {
+    yield values;
+    return;
+  }
+  for (let i = evaluate(loop.from, values), end = evaluate(loop.to, values); i < end; i++) {
+    yield* roundsOf(inner, { ...values, [loop.name]: i });
+  }
+}
+
+function indentOf(line: string): string {
+  return /^\s*/.exec(line)?.[0] ?? '';
+}
+
+/** The lines of the block that opens at `start`, up to its own `//#end`; labels of what it holds are checked too. */
 function takeBlock(lines: readonly string[], start: number): { body: string[]; otherwise: string[]; end: number } {
+  const open = [(lines[start] as string).trim()];
   const body: string[] = [];
   const otherwise: string[] = [];
   let into = body;
-  let depth = 1;
   for (let at = start + 1; at < lines.length; at++) {
     const line = lines[at] as string;
-    const word = /^\s*\/\/#(if|for|else|end)\b/.exec(line)?.[1];
-    if (word === 'if' || word === 'for') depth++;
-    if (word === 'end' && --depth === 0) return { body, otherwise, end: at };
-    if (word === 'else' && depth === 1) into = otherwise;
+    const [, word, rest = ''] = /^\s*\/\/#(if|for|else|end)\b\s*(.*?)\s*$/.exec(line) ?? [];
+    if (word === 'if' || (word === 'for' && !rest.includes(':'))) open.push(line.trim());
+    if (word === 'end') {
+      checkLabel(rest, open.pop() as string);
+      if (open.length === 0) return { body, otherwise, end: at };
+    }
+    if (word === 'else' && open.length === 1) into = otherwise;
     else into.push(line);
   }
   throw new Error(`'${(lines[start] as string).trim()}' has no //#end`);
+}
+
+/** An `//#end` says nothing, or what it ends: `if EXPR`, `for NAME`. */
+function checkLabel(label: string, opening: string): void {
+  if (label === '') return;
+  const [, word = '', rest = ''] = /^\/\/#(\w+)\s*(.*)$/.exec(opening) ?? [];
+  const wanted =
+    word === 'if'
+      ? rest
+      : readLoops(rest)
+          .loops.map(({ name }) => name)
+          .join(', ');
+  if (spaceless(label) === spaceless(`${word} ${wanted}`)) return;
+  throw new Error(`'//#end ${label}' ends '${opening}', so it is '//#end ${word} ${wanted}'`);
+}
+
+/** Without the spaces that do not part words. */
+function spaceless(text: string): string {
+  return text.replace(/\s*([^\w\s])\s*/g, '$1').replace(/\s+/g, ' ');
 }

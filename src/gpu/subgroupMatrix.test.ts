@@ -1,16 +1,13 @@
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import gelu from '../../shaders/gelu.wgsl';
-import source from '../../shaders/matmul.wgsl';
-import { MATMUL_KERNELS } from '../ops/matmul';
+import { matmulKernels } from '../ops/matmulKernels';
 import { planMatmul, type MatmulLayout } from '../ops/matmulPlan';
-import { kernelsOf } from './shader';
 import { MATRIX_FEATURE, MATRIX_TOGGLES, matrixUnitOf, subgroupMatrix } from './subgroupMatrix';
 
 /* Dawn's null backend computes nothing, but it has the feature, and checks what it is given as any other does. */
 
 const FEATURES = ['shader-f16', 'subgroups', MATRIX_FEATURE] as GPUFeatureName[];
-const { matmulMatrix } = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
+const { matmulMatrix } = matmulKernels(subgroupMatrix);
 
 const NONE = {
   ...{ BIAS: false, GELU: false, RESIDUAL: false, GELU_GRAD: false },

@@ -1,14 +1,11 @@
-import source from '../../shaders/attention.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
-import { kernelsOf } from '../gpu/shader';
 import { addInPlace } from '../tensor/accumulate';
 import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { ATTENTION_KERNELS, planAttention, type AttentionWay } from './attentionPlan';
-
-const kernels = kernelsOf('attention', source, ATTENTION_KERNELS);
+import { attentionKernels as kernels } from './attentionKernels';
+import { planAttention, type AttentionWay } from './attentionPlan';
 
 export interface AttentionOptions {
   /** [B, N] u32: 1 where a key may be attended to. A row that may attend to none gives zeros. */

@@ -24,7 +24,7 @@ export interface AttentionChoice {
   readonly plain?: boolean;
 }
 
-/** The kernels of `shaders/attention.wgsl`: the plain twins, those for software adapters, those for GPUs. */
+/** The kernels of `shaders/attention/`: the reference kernels, those for software adapters, those for GPUs. */
 export const ATTENTION_KERNELS = [
   'attentionPlainForward',
   'attentionPlainBackwardQ',
@@ -45,7 +45,7 @@ export const ATTENTION_KERNELS = [
 
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
-/** A kernel of `shaders/attention.wgsl`, its parameters, its grid. */
+/** A kernel of `shaders/attention/`, its parameters, its grid. */
 export interface AttentionWay {
   readonly kernel: AttentionKernel;
   readonly params: ParamValues;

@@ -1,24 +1,13 @@
-import gelu from '../../shaders/gelu.wgsl';
-import source from '../../shaders/matmul.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
-import { kernelsOf } from '../gpu/shader';
 import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
+import { matmulKernels } from './matmulKernels';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
 import { recordSplitKReduce, type Target } from './splitKReduce';
 
-export const MATMUL_KERNELS = [
-  'matmulPlain',
-  'matmulTile',
-  'matmulRegister',
-  'matmulShuffle',
-  'matmulPanel',
-  'matmulMatrix',
-] as const;
-
-const kernels = kernelsOf('matmul', source, MATMUL_KERNELS, { gelu, subgroupMatrix });
+const kernels = matmulKernels(subgroupMatrix);
 
 /** What happens to a product on its way to memory, in this order. */
 export interface Epilogue {

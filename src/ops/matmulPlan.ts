@@ -23,7 +23,7 @@ export interface MatmulDevice {
   readonly matrixUnit?: MatrixUnit;
 }
 
-/** One of the kernels of `matmul.wgsl`, with a tile. */
+/** One of the kernels of `shaders/matmul/`, with a tile. */
 export interface MatmulVariant {
   readonly kernel: 'matmulPlain' | 'matmulTile' | 'matmulRegister' | 'matmulShuffle' | 'matmulPanel' | 'matmulMatrix';
   /** Its parameters but those of the epilogue. */
@@ -31,7 +31,7 @@ export interface MatmulVariant {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** A dispatch of one of the kernels of `matmul.wgsl`. */
+/** A dispatch of one of them. */
 export interface MatmulPlan extends MatmulVariant {
   readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
   /** Other ways to the same bits, which measurement may prefer on an adapter. */

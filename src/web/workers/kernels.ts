@@ -10,7 +10,7 @@ import { attempt } from '../../../kernels-test/captureFailure';
 import { isChosen } from '../../../kernels-test/filter';
 import { suites as testSuites } from '../../../kernels-test/index';
 import { runSuites, type TestResult } from '../../../kernels-test/runSuites';
-import { shaders } from '../../../shaders/index';
+import { families } from '../../../shaders/index';
 import { Engine } from '../../gpu/engine';
 import { EngineError } from '../../gpu/errors';
 import { openBrowserEngine } from '../device';
@@ -25,7 +25,7 @@ export interface Catalogue {
   /** In the order in which they run. */
   readonly tests: readonly Item[];
   readonly benches: readonly Item[];
-  /** WGSL by the name of its file under `shaders/`, which is the kernel's. */
+  /** WGSL by the name of its file or folder under `shaders/`, which is the kernel's. */
   readonly sources: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +38,7 @@ const api = {
     return {
       tests: testSuites.flatMap(({ kernel, tests }) => tests.map(({ name }) => ({ kernel, name }))),
       benches: benchSuites.flatMap(({ kernel, cases }) => cases.map(({ name }) => ({ kernel, name }))),
-      sources: shaders,
+      sources: families,
     };
   },
 
