@@ -144,16 +144,6 @@ export default defineConfig(
     rules: { 'house/max-folder-files': 'off' },
   },
   {
-    // TODO: to be deleted once src/imae is within the limits.
-    files: ['src/imae/**'],
-    rules: {
-      'max-lines': ['error', 600],
-      'house/max-function-lines': 'off',
-      'house/no-cycle': 'off',
-      '@typescript-eslint/max-params': 'off',
-    },
-  },
-  {
     // Kernel tests and benches also run in browsers and from bundles; what turns them into vitest's does not.
     files: ['kernels-test/**/*.ts', 'bench/**/*.ts'],
     ignores: ['kernels-test/setup.ts', 'kernels-test/runSuites.test.ts'],

@@ -16,7 +16,7 @@ import { resolveConfig, type Config } from '../imae/config/config';
 import { phaseTitle } from '../imae/config/describe';
 import { readEncoder, type EncoderSource } from '../imae/checkpoint/encoderSource';
 import { nullable, integer, text } from '../imae/config/optionKinds';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { BUILT_IN } from '../imae/train/trainingData';
 import { commandOption, neededOption, type ValuesOf } from './commands/command';
 import { IMAGES_OPTIONS, withImages } from './commands/images';

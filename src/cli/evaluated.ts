@@ -5,7 +5,7 @@ import { resolveConfig, type Config } from '../imae/config/config';
 import { phaseTitle } from '../imae/config/describe';
 import { describeModel, type ModelFacts } from '../imae/checkpoint/modelFile';
 import { IMAGENET } from '../imae/model/normalisation';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import type { ValuesOf } from './commands/command';
 import type { IMAGES_OPTIONS } from './commands/images';
 import { withImages } from './commands/images';

@@ -4,7 +4,7 @@ import { describeAdapter } from '../gpu/engine';
 import { resolveConfig, type Config } from '../imae/config/config';
 import { PHASE_TITLES } from '../imae/config/describe';
 import { staysOnGpu } from '../imae/train/gpuResidency';
-import type { ResumePoint } from '../imae/train/run';
+import type { ResumePoint } from '../imae/train/runStore';
 import { COMMANDS, findCommand } from './commands/index';
 import { parseCommandLine, type CommandLine } from './commandLine';
 import { describeRun } from './dryRun';

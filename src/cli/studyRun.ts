@@ -4,7 +4,7 @@ import type { TrainTest } from '../data/imageSet';
 import { isSoftware, nameAdapter, type Engine } from '../gpu/engine';
 import { resolveConfig, type Config, type Phase } from '../imae/config/config';
 import { LearningStopped } from '../imae/classify/learning';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { CONFIG } from '../imae/train/runFiles';
 import { measureRun, type MeasureWatcher } from '../imae/studies/measure';
 import { findStudy, type StudyRun, type TeacherRun } from '../imae/studies/plan';

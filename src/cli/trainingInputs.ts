@@ -8,7 +8,7 @@ import { assertTeacherFits } from '../imae/checkpoint/checkpoint';
 import { teacherSize, type Config } from '../imae/config/config';
 import { describeLoad, reportLoad } from '../imae/checkpoint/loadReport';
 import { maeParameters } from '../imae/model/mae';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/train/trainingData';
 import { readNamed } from '../runs/folderStore';
 import { loadTree } from '../node/images/loadTree';

@@ -6,7 +6,8 @@ import { nameAdapter, type Engine } from '../gpu/engine';
 import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config/config';
 import { describePlan, PHASE_TITLES } from '../imae/config/describe';
-import { runTraining, type RunOptions, type RunResult, type RunWatcher } from '../imae/train/run';
+import { runTraining } from '../imae/train/run';
+import type { RunOptions, RunResult, RunWatcher } from '../imae/train/runStore';
 import { BROKEN_IMAGES, KERNELS, type RunPosition } from '../imae/train/runFiles';
 import { StorageError } from '../node/durableFile';
 import { reason } from '../node/failure';
@@ -59,7 +60,7 @@ export class TrainingRun implements RunWatcher {
     try {
       this.listBroken(data);
       const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
-      const result = await runTraining(engine, config, data, store, this, options);
+      const result = await runTraining(engine, config, data, { store, watcher: this }, options);
       await this.leave(result.stopped ? 'stopped' : 'finished');
       progress.stop();
       this.report(result);

@@ -133,7 +133,7 @@ describe('drawCrops', () => {
     [1, 1],
   ])('stays inside %i × %i, in whole pixels', (width, height) => {
     for (const [x = -1, y = -1, w = 0, h = 0, flip = -1] of rows(
-      drawCrops(1, 2, 500, { scale: [0.2, 1], flip: true }, width, height),
+      drawCrops(1, 2, 500, { scale: [0.2, 1], flip: true }, { width, height }),
     )) {
       expect([x, y, w, h].every(Number.isInteger)).toBe(true);
       expect(x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= width && y + h <= height).toBe(true);
@@ -142,7 +142,7 @@ describe('drawCrops', () => {
   });
 
   it('draws areas, ratios, places and flips as stated', () => {
-    const crops = rows(drawCrops(1, 0, 4000, { scale: [0.1, 0.3], flip: true }, 256, 256));
+    const crops = rows(drawCrops(1, 0, 4000, { scale: [0.1, 0.3], flip: true }, { width: 256, height: 256 }));
     const areas = crops.map(([, , w = 0, h = 0]) => (w * h) / 65536);
     const ratios = crops.map(([, , w = 0, h = 0]) => Math.log(w / h) / Math.log(4 / 3));
     const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -160,18 +160,19 @@ describe('drawCrops', () => {
 
   it('is addressed by seed and step, and never flips unasked', () => {
     const law = { scale: [0.2, 1], flip: false } as const;
-    const crops = drawCrops(1, 5, 64, law, 32, 32);
-    expect(drawCrops(1, 5, 64, law, 32, 32)).toEqual(crops);
-    expect(drawCrops(1, 6, 64, law, 32, 32)).not.toEqual(crops);
+    const crops = drawCrops(1, 5, 64, law, { width: 32, height: 32 });
+    expect(drawCrops(1, 5, 64, law, { width: 32, height: 32 })).toEqual(crops);
+    expect(drawCrops(1, 6, 64, law, { width: 32, height: 32 })).not.toEqual(crops);
     expect(rows(crops).every(([, , , , flip]) => flip === 0)).toBe(true);
   });
 
   // A crop of the whole area fits only at ratio 1: everything else ends in the middle.
   it('falls back on the largest centred box', () => {
     const whole = { scale: [1, 1], flip: false } as const;
-    expect(rows(drawCrops(0, 0, 50, whole, 90, 30))).toEqual(new Array(50).fill([25, 0, 40, 30, 0]));
-    expect(rows(drawCrops(0, 0, 50, whole, 30, 90))).toEqual(new Array(50).fill([0, 25, 30, 40, 0]));
-    for (const [, , w = 0, h = 0] of rows(drawCrops(0, 0, 50, whole, 32, 32))) expect(Math.min(w, h)).toBe(32);
+    expect(rows(drawCrops(0, 0, 50, whole, { width: 90, height: 30 }))).toEqual(new Array(50).fill([25, 0, 40, 30, 0]));
+    expect(rows(drawCrops(0, 0, 50, whole, { width: 30, height: 90 }))).toEqual(new Array(50).fill([0, 25, 30, 40, 0]));
+    for (const [, , w = 0, h = 0] of rows(drawCrops(0, 0, 50, whole, { width: 32, height: 32 })))
+      expect(Math.min(w, h)).toBe(32);
   });
 
   it.each([
@@ -180,6 +181,6 @@ describe('drawCrops', () => {
     [0.2, 1.1],
     [NaN, 1],
   ])('refuses the scale %f to %f', (low, high) => {
-    expect(() => drawCrops(0, 0, 1, { scale: [low, high], flip: false }, 32, 32)).toThrow(UserError);
+    expect(() => drawCrops(0, 0, 1, { scale: [low, high], flip: false }, { width: 32, height: 32 })).toThrow(UserError);
   });
 });

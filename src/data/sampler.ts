@@ -184,14 +184,12 @@ export const CROP_VALUES = 5;
  *
  * @throws UserError where scale is no range inside (0, 1]
  */
-// eslint-disable-next-line @typescript-eslint/max-params -- until its callers in src/imae give the images' size as one
 export function drawCrops(
   seed: number,
   step: number,
   batch: number,
   { scale, flip }: CropLaw,
-  width: number,
-  height: number,
+  { width, height }: { readonly width: number; readonly height: number },
 ): Float32Array {
   if (scale) assertScale(scale);
   const stream = RandomStream.at(seed, purposes.crop, step);

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { FinetuneCheckpointing } from '../imae/classify/finetune';
-import type { SavedState } from '../imae/train/run';
+import type { SavedState } from '../imae/checkpoint/namedFile';
 import { listCheckpoints, saveCheckpoint } from './checkpoints';
 import { readCheckpoint } from './folderStore';
 

@@ -1,6 +1,7 @@
 import { UserError } from '../common/userError';
 import type { Phase } from '../imae/config/config';
-import type { NamedFile, ResumePoint, RunStore, SavedState } from '../imae/train/run';
+import type { ResumePoint, RunStore } from '../imae/train/runStore';
+import type { NamedFile, SavedState } from '../imae/checkpoint/namedFile';
 import { PANELS, type RunPosition, type Trained } from '../imae/train/runFiles';
 import type { Checkpoint } from './checkpoints';
 import { panelsPng } from '../node/picture';

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { UserError } from '../common/userError';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { readNamed } from './folderStore';
 import { RunFolder } from './runFolder';
 

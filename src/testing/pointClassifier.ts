@@ -5,7 +5,7 @@ import type { CurvePoint, LearningWatcher } from '../imae/classify/classificatio
 import { saveModel, trainedAs } from '../imae/checkpoint/checkpoint';
 import type { Config } from '../imae/config/config';
 import { normalisationMetadata } from '../imae/checkpoint/modelFile';
-import type { NamedFile } from '../imae/train/run';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { named, tinyConfig } from './tinyRun';
 import { initializeModel, makeModel } from '../imae/train/models';
 

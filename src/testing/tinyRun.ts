@@ -5,15 +5,9 @@ import { readSafetensors } from '../formats/safetensors';
 import type { Engine } from '../gpu/engine';
 import { resolveConfig, type Config, type Phase } from '../imae/config/config';
 import type { PartialSettings } from '../imae/config/options';
-import {
-  runTraining,
-  type NamedFile,
-  type ResumePoint,
-  type RunOptions,
-  type RunResult,
-  type RunStore,
-  type RunWatcher,
-} from '../imae/train/run';
+import { runTraining } from '../imae/train/run';
+import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '../imae/train/runStore';
+import type { NamedFile } from '../imae/checkpoint/namedFile';
 import type { StepMetrics } from '../imae/train/trainer';
 
 /* What tests of training share: a run of a moment, kept in memory. */
@@ -126,6 +120,6 @@ export async function tinyRun(
   data: TrainTest = TINY_DATA,
 ): Promise<TinyRun> {
   const watcher = new StepWatcher(stopAfter);
-  const result = await runTraining(engine, config, data, store, watcher, options);
+  const result = await runTraining(engine, config, data, { store, watcher }, options);
   return { store, steps: watcher.steps, result };
 }

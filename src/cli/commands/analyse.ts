@@ -11,7 +11,7 @@ import { allocateModel } from '../../imae/model/mae';
 import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
 import { describeModel, type ModelFacts } from '../../imae/checkpoint/modelFile';
 import { choice, integer, list, nullable, number, text } from '../../imae/config/optionKinds';
-import type { NamedFile } from '../../imae/train/run';
+import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { configOf } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';

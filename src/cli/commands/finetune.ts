@@ -14,7 +14,7 @@ import {
 import { identifyData } from '../../imae/train/identity';
 import { LearningStopped } from '../../imae/classify/learning';
 import { choice, integer, nullable, number, orWord, pair, text, toggle } from '../../imae/config/optionKinds';
-import type { SavedState } from '../../imae/train/run';
+import type { SavedState } from '../../imae/checkpoint/namedFile';
 import {
   assertBatch,
   classifiedOptions,

@@ -7,7 +7,7 @@ import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
 import { describeModel, type ModelFacts, type ModelOverrides } from '../../imae/checkpoint/modelFile';
 import { choice, integer, nullable, number, text } from '../../imae/config/optionKinds';
 import { errorWords, reconstructPictures, usualMaskRatio, type NamedPicture } from '../../imae/eval/reconstruction';
-import type { NamedFile } from '../../imae/train/run';
+import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { runName } from '../../imae/train/runFiles';
 import { Viewer } from '../../imae/inspect/viewer';
 import { openEngine } from '../../node/dawn';

@@ -14,7 +14,7 @@ import { studentSize, teacherSize, type Config, type ModelSize, type Phase } fro
 import { branchNames, maeParameters } from '../model/mae';
 import type { Model } from '../model/mae';
 import { publishedHeads } from './published';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from './namedFile';
 
 /**
  * A model's parameters as a safetensors file, under their published names.

@@ -21,7 +21,7 @@ import { describeLoad } from './loadReport';
 import { maeParameters, VisionTransformer, type Branches } from '../model/mae';
 import { describeModel } from './modelFile';
 import { IMAGENET } from '../model/normalisation';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from './namedFile';
 import { tinyConfig, tinyRun } from '../../testing/tinyRun';
 
 /*

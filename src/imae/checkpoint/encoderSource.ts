@@ -4,7 +4,7 @@ import { parameterValues } from './checkpoint';
 import { reportLoad, type LoadReport } from './loadReport';
 import { encoderParameters } from '../model/mae';
 import { describeEncoder, type EncoderFacts, type ModelOverrides } from './modelFile';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from './namedFile';
 
 /** An encoder as a file holds it: all that features need to be computed by it. */
 export interface EncoderSource extends EncoderFacts {

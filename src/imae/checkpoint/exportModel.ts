@@ -4,7 +4,7 @@ import { readEncoder } from './encoderSource';
 import { reportLoad, type LoadReport } from './loadReport';
 import { encoderParameters, maeParameters } from '../model/mae';
 import { describeModel, normalisationMetadata, type EncoderFacts, type ModelOverrides } from './modelFile';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from './namedFile';
 
 /** What of a model is written: all of it, or its encoder alone. */
 export type ExportedPart = 'model' | 'encoder';

@@ -16,7 +16,7 @@ import { patchCount, type EncoderSize } from '../config/config';
 import { readEncoder } from '../checkpoint/encoderSource';
 import { VisionTransformer } from '../model/mae';
 import type { Normalisation } from '../model/normalisation';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 
 /** What of an encoding stands for the image: the class token, or the mean of the patch tokens. */
 export type Pool = 'class' | 'mean';
@@ -145,20 +145,24 @@ const SINGLE_RUNS = 3;
 /** Runs that may be under way on the GPU before the host waits for the oldest. */
 const IN_FLIGHT = 2;
 
+export interface RunCallbacks {
+  /** Writes what the run needs, once that is there. */
+  readonly before: (run: number) => void | Promise<void>;
+  readonly each: (values: Float32Array, run: number) => void;
+  /** Asked before each run: where it says so, those under way are finished and no more are begun. */
+  readonly stopRequested?: () => boolean;
+}
+
 /**
  * Runs a program `count` times, with few under way at once, and gives `each` what every run left in `output`, in order.
  *
- * @param before writes what the run needs, once that is there
- * @param stopRequested asked before each run: where it says so, those under way are finished and no more are begun
  * @returns runs that were done
  */
 export async function runEach(
   program: TensorProgram,
   output: Tensor,
   count: number,
-  before: (run: number) => void | Promise<void>,
-  each: (values: Float32Array, run: number) => void,
-  stopRequested: () => boolean = () => false,
+  { before, each, stopRequested = () => false }: RunCallbacks,
 ): Promise<number> {
   const pending: Promise<Float32Array>[] = [];
   let done = 0;
@@ -194,13 +198,11 @@ export async function overRows(
   const [batch = 1] = output.shape;
   const width = output.size / batch;
   const found = new Float32Array(count * width);
-  await runEach(
-    program,
-    output,
-    Math.ceil(count / batch),
-    (run) => write(batchRows(run, batch, count), run),
-    (values, run) => found.set(values.subarray(0, Math.min(batch, count - run * batch) * width), run * batch * width),
-  );
+  await runEach(program, output, Math.ceil(count / batch), {
+    before: (run) => write(batchRows(run, batch, count), run),
+    each: (values, run) =>
+      found.set(values.subarray(0, Math.min(batch, count - run * batch) * width), run * batch * width),
+  });
   return found;
 }
 

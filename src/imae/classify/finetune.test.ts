@@ -11,7 +11,7 @@ import {
   type FinetuneRun,
   type FinetuneSettings,
 } from './finetune';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 import { COLOURED, Points, shuffledLabels, untrainedModel } from '../../testing/pointClassifier';
 
 const SETTINGS: FinetuneSettings = {

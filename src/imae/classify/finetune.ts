@@ -18,7 +18,7 @@ import type { Tensor } from '../../tensor/tensor';
 import { saveModel } from '../checkpoint/checkpoint';
 import type { Learned, LearningWatcher } from './classification';
 import type { EncoderSize } from '../config/config';
-import { readEncoder } from '../checkpoint/encoderSource';
+import { readEncoder, type EncoderSource } from '../checkpoint/encoderSource';
 import {
   assertClassifiable,
   imagesOf,
@@ -36,7 +36,7 @@ import { normalisationMetadata } from '../checkpoint/modelFile';
 import type { Normalisation } from '../model/normalisation';
 import { drawOperations, LAYERS } from './randAugment';
 import { drawErased, drawMix, drawPaths } from './mixupCutmix';
-import type { NamedFile, SavedState } from '../train/run';
+import type { NamedFile, SavedState } from '../checkpoint/namedFile';
 
 export interface FinetuneSettings {
   /** `mean`: the mean of the patch tokens through `fc_norm`; `class`: the class token through `norm`. */
@@ -154,6 +154,33 @@ export function layerScale(name: string, depth: number, decay: number): number {
   return power(decay, depth + 1 - layer);
 }
 
+/** The first weights: random ones, or those of an encoder under a random head. */
+function beginClassifier(parameters: Parameters, seed: number, encoder: EncoderSource | undefined): void {
+  parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
+  if (!encoder) return;
+  for (const [name, { shape }] of parameters.entries) {
+    if (!/^(head|fc_norm)\./.test(name)) parameters.write(name, encoder.values(name, shape));
+  }
+}
+
+/** AdamW with a rate of its own for each layer. */
+function makeOptimizer(
+  engine: Engine,
+  parameters: Parameters,
+  { depth }: EncoderSize,
+  { weightDecay, layerDecay }: FinetuneSettings,
+): AdamW {
+  return new AdamW(engine, parameters, {
+    betas: BETAS,
+    eps: EPS,
+    weightDecay,
+    group: ({ name, shape }) => ({
+      scale: layerScale(name, depth, layerDecay),
+      decayed: shape.length > 1 && !UNDECAYED.has(name),
+    }),
+  });
+}
+
 /**
  * Trains an encoder and a linear layer on it to classify.
  *
@@ -166,7 +193,6 @@ export async function runFinetune(
 ): Promise<Finetuned> {
   const { train, test } = data;
   const { batch, seed } = settings;
-  const which = settings.pool;
   const source = readEncoder(model);
   const { size, normalisation } = source;
   for (const set of [train, test]) assertClassifiable(set, size);
@@ -178,26 +204,10 @@ export async function runFinetune(
     return resource;
   };
   try {
-    const net = new Classifier(size, which, classes);
+    const net = new Classifier(size, settings.pool, classes);
     const parameters = own(new Parameters(engine, 'classifier', net));
-    parameters.initialize((index) => RandomStream.at(seed, purposes.init, index));
-    if (from === 'trained') {
-      for (const [name, { shape }] of parameters.entries) {
-        if (!/^(head|fc_norm)\./.test(name)) parameters.write(name, source.values(name, shape));
-      }
-    }
-    const { weightDecay, layerDecay, clipNorm } = settings;
-    const optimizer = own(
-      new AdamW(engine, parameters, {
-        betas: BETAS,
-        eps: EPS,
-        weightDecay,
-        group: ({ name, shape }) => ({
-          scale: layerScale(name, size.depth, layerDecay),
-          decayed: shape.length > 1 && !UNDECAYED.has(name),
-        }),
-      }),
-    );
+    beginClassifier(parameters, seed, from === 'trained' ? source : undefined);
+    const optimizer = own(makeOptimizer(engine, parameters, size, settings));
 
     const resident = own(imagesOf(engine, train, batch));
     const graph = new Graph(engine);
@@ -209,7 +219,7 @@ export async function runFinetune(
     const loss = crossEntropy(net.classify(mixing.images, paths), targets);
     graph.backward(loss);
     const hyper = optimizer.hyperInput(graph);
-    optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, clipNorm));
+    optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, settings.clipNorm));
     graph.output(loss);
     const program = own(await graph.compile());
     const tester = own(
@@ -217,6 +227,7 @@ export async function runFinetune(
     );
 
     const order = new BatchOrder(seed, batch, train.count);
+    const cropLaw = { scale: settings.crop, flip: settings.flip };
     const lesson: ClassifierTask = {
       program,
       loss,
@@ -226,10 +237,7 @@ export async function runFinetune(
         const indices = order.indices(step);
         await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
         for (const placed of resident.place([indices])) program.write(view.indices, placed);
-        program.write(
-          view.crops,
-          drawCrops(seed, step, batch, { scale: settings.crop, flip: settings.flip }, train.width, train.height),
-        );
+        program.write(view.crops, drawCrops(seed, step, batch, cropLaw, train));
         if (augmented.layers.length > 0) {
           const drawn = drawOperations(seed, step, batch, size.image);
           for (const [layer, operations] of augmented.layers.entries())
@@ -247,16 +255,15 @@ export async function runFinetune(
       writeRate: (rate, step) => program.write(hyper, optimizer.hyper(rate, step + 1)),
       scores: () => tester.scores(),
     };
-    const metadata = {
-      ...normalisationMetadata(normalisation),
-      ...{ phase: 'classifier', pool: which, heads: String(size.heads), classes: JSON.stringify(train.classes) },
+    const about = {
+      phase: 'classifier',
+      pool: settings.pool,
+      heads: String(size.heads),
+      classes: JSON.stringify(train.classes),
     };
-    const learned = await learn(
-      lesson,
-      test,
-      watcher,
-      sitting && (await sit(sitting, { parameters, optimizer }, metadata)),
-    );
+    const metadata = { ...normalisationMetadata(normalisation), ...about };
+    const checkpointing = sitting && (await sit(sitting, { parameters, optimizer }, metadata));
+    const learned = await learn(lesson, test, watcher, checkpointing);
     return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
     for (const resource of owned.reverse()) resource.dispose();

@@ -54,7 +54,7 @@ describe('nearest neighbours', () => {
         near.reduce((sum, each) => sum + (each.label === label ? Math.exp(each.cosine / 0.07) : 0), 0),
       );
     }).flat();
-    const votes = await knnVotes(engine, { features, labels }, questions, width, classes, k);
+    const votes = await knnVotes(engine, { features, labels }, questions, { width, classes, k });
     // A cosine's rounding of about 1e-7 is 14 times as much in the exponent.
     for (const [i, vote] of votes.entries())
       expect(Math.abs(vote - (expected[i] as number))).toBeLessThanOrEqual(1e-5 * (expected[i] as number));

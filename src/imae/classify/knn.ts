@@ -5,7 +5,7 @@ import { exp } from '../../tensor/exactMath';
 import { Graph } from '../../tensor/graph';
 import { classificationOf, type Classification } from './classification';
 import { assertClassifiable, extractFeatures, Featurer, runEach, type Pool, type Probed } from './features';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 
 export interface KnnSettings {
   readonly pool: Pool;
@@ -47,7 +47,7 @@ export async function runKnn(engine: Engine, { model, probed, data, settings }: 
     const asked = await extractFeatures(engine, featurer, test, settings.batch);
     const classes = train.classes.length;
     return classificationOf(
-      await knnVotes(engine, known, asked, featurer.width, classes, settings.k),
+      await knnVotes(engine, known, asked, { width: featurer.width, classes, k: settings.k }),
       test.labels,
       classes,
     );
@@ -68,9 +68,7 @@ export async function knnVotes(
   engine: Engine,
   known: { readonly features: Float32Array; readonly labels: ArrayLike<number> },
   asked: Float32Array,
-  width: number,
-  classes: number,
-  k: number,
+  { width, classes, k }: { readonly width: number; readonly classes: number; readonly k: number },
 ): Promise<Float64Array> {
   const [knownUnit, askedUnit] = [unitRows(known.features, width), unitRows(asked, width)];
   const [knownCount, askedCount] = [known.features.length / width, asked.length / width];
@@ -94,11 +92,12 @@ export async function knnVotes(
         part.set(askedUnit.subarray(run * batch * width, (run + 1) * batch * width));
         program.write(a, part);
       };
-      await runEach(program, cosines, Math.ceil(askedCount / batch), ask, (found, run) => {
+      const offer = (found: Float32Array, run: number): void => {
         for (const [row, best] of nearest.slice(run * batch, (run + 1) * batch).entries()) {
           best.offer(found.subarray(row * chunk, row * chunk + inside), first);
         }
-      });
+      };
+      await runEach(program, cosines, Math.ceil(askedCount / batch), { before: ask, each: offer });
     }
   } finally {
     program.dispose();

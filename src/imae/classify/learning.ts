@@ -113,22 +113,19 @@ export async function learn(
   let judged: Classification | undefined;
   for (let epoch = curve.length; epoch < epochs; epoch++) {
     const first = step;
-    step += await runEach(
-      program,
-      loss,
-      (epoch + 1) * perEpoch - first,
-      async (run) => {
+    step += await runEach(program, loss, (epoch + 1) * perEpoch - first, {
+      before: async (run) => {
         await lesson.prepare(first + run);
         lesson.writeRate(learningRateAt(schedule, first + run), first + run);
       },
-      (values, run) => {
+      each: (values, run) => {
         const value = values[0] as number;
         if (!Number.isFinite(value)) throw tooFast(first + run, schedule);
         lossSum += value;
         watcher.step(first + run + 1, steps, value);
       },
-      () => sitting?.stopRequested() ?? false,
-    );
+      stopRequested: () => sitting?.stopRequested() ?? false,
+    });
     if (sitting?.stopRequested()) {
       await sitting.save({ step, lossSum, curve });
       throw new LearningStopped(step);

@@ -3,7 +3,7 @@ import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { FINETUNE_DEFAULTS, runFinetune, type Finetuned, type FinetuneCheckpointing } from './finetune';
 import { LearningStopped } from './learning';
-import type { NamedFile, SavedState } from '../train/run';
+import type { NamedFile, SavedState } from '../checkpoint/namedFile';
 import { COLOURED, Points, untrainedModel } from '../../testing/pointClassifier';
 import { named } from '../../testing/tinyRun';
 

@@ -13,7 +13,7 @@ import {
   saveState,
 } from '../checkpoint/checkpoint';
 import type { LearningState } from './learning';
-import type { SavedState } from '../train/run';
+import type { SavedState } from '../checkpoint/namedFile';
 
 /* Checkpoints of a classifier under training: two files, as those of a run; what a run has in its log is in the state. */
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from './probe';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 import { COLOURED, Points, shuffledLabels, untrainedModel } from '../../testing/pointClassifier';
 
 /** A learning rate that moves a probe within the few steps that a small set gives. */

@@ -24,7 +24,7 @@ import {
   type Probed,
 } from './features';
 import { learn, scheduleOf, targetsOf, type ClassifierTask } from './learning';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 
 export interface ProbeSettings {
   readonly pool: Pool;
@@ -172,7 +172,7 @@ function drawnSource(
         prepare: async (write, step) => {
           await images.ready(step, (ahead) => (ahead < steps ? order.indices(ahead) : undefined));
           for (const placed of images.place([order.indices(step)])) write(view.indices, placed);
-          write(view.crops, drawCrops(seed, step, batch, { scale: crop, flip }, train.width, train.height));
+          write(view.crops, drawCrops(seed, step, batch, { scale: crop, flip }, train));
         },
       };
     },

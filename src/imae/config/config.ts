@@ -1,3 +1,4 @@
+import { deepFreeze } from '../../common/deepFreeze';
 import { UserError } from '../../common/userError';
 import { nearest } from './nearest';
 import {
@@ -284,10 +285,19 @@ function merge(into: Record<string, Record<string, unknown>>, layer: PartialSett
 
 /** Checks what one setting alone cannot show. */
 function checkTogether(config: Config): void {
-  const { model, teacher, imae, lcmae, masking, schedule, training } = config;
-  const name = (section: Section, key: string): string =>
-    nameOf(OPTION_LIST.find((entry) => entry.section === section && entry.key === key) as OptionEntry);
+  checkModel(config);
+  checkTraining(config);
+  checkMode(config);
+}
 
+/** How a setting is called in messages. */
+function name(section: Section, key: string): string {
+  return nameOf(OPTION_LIST.find((entry) => entry.section === section && entry.key === key) as OptionEntry);
+}
+
+/** That sizes divide and masks leave something to see and something to predict. */
+function checkModel(config: Config): void {
+  const { model, masking } = config;
   if (model.image % model.patch !== 0) {
     throw usage(
       `${name('model', 'patch')}: ${model.patch} does not divide the image's side. ` +
@@ -322,6 +332,10 @@ function checkTogether(config: Config): void {
         'Give --statistics own.',
     );
   }
+}
+
+function checkTraining(config: Config): void {
+  const { schedule, training } = config;
   if (training.batch % training.accumulate !== 0) {
     throw usage(
       `${name('training', 'accumulate')}: a batch of ${training.batch} images cannot be split into ` +
@@ -337,6 +351,11 @@ function checkTogether(config: Config): void {
       );
     }
   }
+}
+
+/** That settings are of what is trained. */
+function checkMode(config: Config): void {
+  const { teacher, imae, lcmae, masking, training } = config;
   if (imae.branches === 'subordinate' && imae.lambdaDominant !== null) {
     throw usage(
       `${name('imae', 'lambdaDominant')}: there is no dominant branch with --branches subordinate. ` +
@@ -368,7 +387,7 @@ function checkTogether(config: Config): void {
     );
   }
   if ((mode === 'all' || mode === 'imae') && imae.start === 'teacher') {
-    const student = studentSize(config);
+    const [student, large] = [studentSize(config), teacherSize(config)];
     const differing = (Object.keys(student) as (keyof ModelSize)[]).find((key) => student[key] !== large[key]);
     if (differing) {
       throw usage(
@@ -378,12 +397,4 @@ function checkTogether(config: Config): void {
       );
     }
   }
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    Object.values(value).forEach(deepFreeze);
-  }
-  return value;
 }

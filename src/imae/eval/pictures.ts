@@ -4,7 +4,9 @@ import { COLUMNS } from './panelColumns';
 import type { Model } from '../model/mae';
 import type { Normalisation } from '../model/normalisation';
 import { complementaryOrders } from '../mask/complementaryMasks';
-import { imageToPatches, type Pair, type Unmixed, type Unmixer } from './unmixing';
+import { type Unmixed, type Unmixer } from './unmixing';
+import { imageToPatches } from './patches';
+import type { Pair } from './heldOutPairs';
 
 type Size = Model['size'];
 

@@ -4,7 +4,7 @@ import type { FreeMask } from '../mask/maskOrders';
 import type { ModelFacts } from '../checkpoint/modelFile';
 import { COLUMNS } from './panelColumns';
 import { hatch, patchesToImage } from './pictures';
-import { imageToPatches } from './unmixing';
+import { imageToPatches } from './patches';
 import { normalise, type Blend, type Errors, type Reconstruction, type Viewer } from '../inspect/viewer';
 
 /** Pictures with what to call them. */

@@ -4,14 +4,9 @@ import { readSafetensors, storedTensor, writeSafetensors, type StoredTensor } fr
 import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { PerPositionMean } from './perPositionMean';
-import type { NamedFile } from '../train/run';
-import {
-  evaluateSeparability,
-  nearestOf,
-  type SeparabilityResult,
-  type SeparabilityRow,
-  type Side,
-} from './separability';
+import type { NamedFile } from '../checkpoint/namedFile';
+import { evaluateSeparability, nearestOf } from './separability';
+import { type SeparabilityResult, type SeparabilityRow, type Side } from './separabilityResult';
 import { MemoryStore, TINY_DATA, tinyConfig, tinyRun } from '../../testing/tinyRun';
 
 let engine: Engine;

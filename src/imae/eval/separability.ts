@@ -1,20 +1,30 @@
 import { sampleInMemory, type ImageSet, type TrainTest } from '../../data/imageSet';
 import { philoxKey, purposes } from '../../data/philox';
-import { UserError } from '../../common/userError';
 import type { Engine } from '../../gpu/engine';
 import { Bootstrap, type Estimate } from './bootstrap';
 import { loadModel } from '../checkpoint/checkpoint';
-import { patchCount, visiblePatches, type ModelSize } from '../config/config';
+import { patchCount, visiblePatches } from '../config/config';
 import { LatentReader, type ImagePair, type Latents } from './latents';
 import { LeastSquares, squaredErrors, type LinearMap } from './leastSquares';
 import { allocateModel } from '../model/mae';
-import type { MaskKind } from '../mask/masks';
 import { describeModel, type ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
+import { meansOfImages } from './meansOfImages';
 import { PerPositionMean } from './perPositionMean';
-import type { NamedFile } from '../train/run';
+import type { NamedFile } from '../checkpoint/namedFile';
 import { randomizeModel } from '../train/models';
-import { heldOutPairs } from './unmixing';
+import { heldOutPairs } from './heldOutPairs';
+import { assertAlike, assertSet } from './separabilityChecks';
+import {
+  SIDES,
+  type BranchRow,
+  type LatentSource,
+  type SeparabilityOptions,
+  type SeparabilityResult,
+  type SeparabilityRow,
+  type Side,
+  type Tokens,
+} from './separabilityResult';
 
 /*
  * Whether the latent of a mixture is linearly separable: can the teacher's latent of one image alone be had by a linear map
@@ -29,75 +39,6 @@ import { heldOutPairs } from './unmixing';
  * a pair. Patch tokens and class token have maps of their own. The yardstick is the mean of the teacher's latents *at each
  * place*, since positions alone would flatter a map that is compared with one mean for all.
  */
-
-export type Side = 'subordinate' | 'dominant';
-export const SIDES: readonly Side[] = ['subordinate', 'dominant'];
-export type Tokens = 'patches' | 'class';
-
-/** Whose latents a map is fitted from. */
-export interface LatentSource {
-  readonly id: string;
-  readonly title: string;
-  /** (a): the encoder's output; (c): a branch's latent; or the yardstick itself. */
-  readonly form: 'encoder' | 'branch' | 'mean';
-  /** What others are compared with. */
-  readonly reference: boolean;
-}
-
-/** What a fitted map leaves on held-out mixtures. */
-export interface SeparabilityRow {
-  readonly source: LatentSource;
-  readonly alpha: number;
-  readonly target: Side;
-  readonly tokens: Tokens;
-  /** M_ls: squared Euclidean distance from the teacher's latent of the image alone, mean over tokens. */
-  readonly distance: Estimate;
-  /** 1 − distance ÷ that of the mean at each place; its complement is the relative error. */
-  readonly r2: Estimate;
-}
-
-/** How a branch's latents lie beside the teacher's, nothing fitted. */
-export interface BranchRow {
-  readonly model: 'imae' | 'teacher' | 'random';
-  readonly title: string;
-  readonly branch: Side;
-  readonly alpha: number;
-  /** Squared distance from the teacher's latent of each image ÷ the squared distance between these two. */
-  readonly to: Readonly<Record<Side, Estimate>>;
-  /** Share of the mixtures whose nearest teacher latent, of all candidates, is that of either image of the pair. */
-  readonly nearest: Readonly<Record<Side, Estimate>>;
-}
-
-export interface SeparabilitySettings {
-  /** Mixtures that maps are fitted on, of training images, and reported on, of held-out ones. */
-  readonly fitImages: number;
-  readonly images: number;
-  /** Weights of the subordinate, up to ½. */
-  readonly alphas: readonly number[];
-  readonly mask: MaskKind;
-  readonly maskRatio: number;
-  readonly seed: number;
-}
-
-export interface SeparabilityResult {
-  readonly settings: SeparabilitySettings;
-  readonly fitted: readonly SeparabilityRow[];
-  readonly branches: readonly BranchRow[];
-  /** Teacher latents among which the nearest is looked for. */
-  readonly candidates: number;
-  readonly data: string;
-}
-
-export interface SeparabilityOptions {
-  readonly imae: NamedFile;
-  readonly teacher: NamedFile;
-  /** Vanilla MAEs to compare with. */
-  readonly baselines: readonly { readonly title: string; readonly model: NamedFile }[];
-  readonly data: TrainTest;
-  readonly settings: SeparabilitySettings;
-  /** Is told after each batch how far it is. */
-  readonly progress?: (done: number, total: number) => void;
-}
 
 const BATCH = 64;
 /** Of the steps that masks are drawn at: one a split, and one for groups that share a mask. */
@@ -149,7 +90,7 @@ export async function evaluateSeparability(engine: Engine, options: Separability
     }
     await engine.settle();
     const [fit, heldOut] = readers as [LatentReader, LatentReader];
-    return await new Evaluation({ ...options, data: { ...data, train } }, facts, mixed, keep, fit, heldOut).run();
+    return await new Evaluation({ ...options, data: { ...data, train } }, facts, mixed, { fit, heldOut, keep }).run();
   } finally {
     owned.reverse().forEach((each) => each.dispose());
   }
@@ -168,6 +109,8 @@ interface Fit {
 const TOKENS: readonly Tokens[] = ['patches', 'class'];
 
 class Evaluation {
+  private readonly fit: LatentReader;
+  private readonly heldOut: LatentReader;
   private readonly bootstrap: Bootstrap;
   private readonly tokens: number;
   private readonly length: number;
@@ -177,10 +120,10 @@ class Evaluation {
     private readonly options: SeparabilityOptions & { readonly data: TrainTest<ImageSet> },
     private readonly facts: ModelFacts,
     private readonly mixed: readonly Model[],
-    keep: number,
-    private readonly fit: LatentReader,
-    private readonly heldOut: LatentReader,
+    { fit, heldOut, keep }: { readonly fit: LatentReader; readonly heldOut: LatentReader; readonly keep: number },
   ) {
+    this.fit = fit;
+    this.heldOut = heldOut;
     this.bootstrap = new Bootstrap(options.settings.images, options.settings.seed);
     this.tokens = 1 + keep;
     this.length = patchCount(facts.size);
@@ -220,15 +163,10 @@ class Evaluation {
   /** What is fitted at an α: every encoder's output to both images, each branch of i-MAE to its own. */
   private fitsAt(alpha: number, width: number): Fit[] {
     const { baselines } = this.options;
+    const widths = (sides: readonly Side[]): number[] => sides.map(() => width);
     const squares = (p: number, sides: readonly Side[]): Fit['squares'] => ({
-      patches: new LeastSquares(
-        p,
-        sides.map(() => width),
-      ),
-      class: new LeastSquares(
-        p,
-        sides.map(() => width),
-      ),
+      patches: new LeastSquares(p, widths(sides)),
+      class: new LeastSquares(p, widths(sides)),
     });
     const titles = [
       { id: 'imae', title: 'i-MAE', reference: false },
@@ -456,42 +394,4 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
     sum += difference * difference;
   }
   return sum;
-}
-
-/** Values of an image's tokens, one image after the other → their mean a image. */
-function meansOfImages(values: Float64Array, images: number): Float64Array {
-  const each = values.length / images;
-  return Float64Array.from({ length: images }, (_, image) => {
-    let sum = 0;
-    for (let i = image * each; i < (image + 1) * each; i++) sum += values[i] as number;
-    return sum / each;
-  });
-}
-
-function assertAlike({ size, normalisation }: ModelFacts, name: string, other: NamedFile, isTeacher: boolean): void {
-  const found = describeModel(other.file, other.name);
-  if (isTeacher && found.branches !== 1)
-    throw new UserError(`${other.name} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
-  const keys: (keyof ModelSize)[] = ['image', 'channels', 'patch', ...(isTeacher ? (['decoderDim'] as const) : [])];
-  const key = keys.find((each) => found.size[each] !== size[each]);
-  if (key)
-    throw new UserError(
-      `${other.name} has ${key} ${found.size[key]}, but ${name} has ${size[key]}. Give models that agree in it.`,
-    );
-  if (JSON.stringify(found.normalisation) !== JSON.stringify(normalisation)) {
-    throw new UserError(
-      `${other.name} takes images of another mean and deviation than ${name}. Give models that were trained on the same images.`,
-    );
-  }
-}
-
-function assertSet(size: ModelSize, { train, test }: TrainTest): void {
-  const { channels, name } = train;
-  if (channels !== size.channels) {
-    throw new UserError(
-      `--data: the images of ${name} have ${channels} channels, the model takes ${size.channels}. Give other images, or another model.`,
-    );
-  }
-  for (const set of [train, test])
-    if (set.count < 2) throw new UserError(`--data: ${name} has fewer than two images in a part; pairs need two.`);
 }

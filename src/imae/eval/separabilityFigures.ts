@@ -1,6 +1,6 @@
 import type { FigureLine, FigureSection, LinesFigure, TableFigure } from '../../report/figures';
 import type { Estimate } from './bootstrap';
-import { SIDES, type BranchRow, type SeparabilityResult, type SeparabilityRow, type Side } from './separability';
+import { SIDES, type BranchRow, type SeparabilityResult, type SeparabilityRow, type Side } from './separabilityResult';
 
 /** What the question is, for the head of a page. */
 export const SEPARABILITY_LEAD = [

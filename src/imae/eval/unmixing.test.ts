@@ -7,16 +7,10 @@ import { studentSize, type Phase } from '../config/config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
-import {
-  heldOutPairs,
-  imageToPatches,
-  meanImage,
-  meanTarget,
-  Unmixer,
-  unmixingScore,
-  type Pair,
-  type Unmixed,
-} from './unmixing';
+import { Unmixer, unmixingScore, type Unmixed } from './unmixing';
+import { meanImage, meanTarget } from './meanImage';
+import { imageToPatches } from './patches';
+import { heldOutPairs, type Pair } from './heldOutPairs';
 
 const SIZE = studentSize(tinyConfig());
 const LENGTH = 16;
@@ -291,7 +285,7 @@ describe('pictures', () => {
           'decoder_pred.weight',
           new Float32Array(model.parameters.get('decoder_pred.weight').size),
         );
-      const unmixer = await Unmixer.create(engine, config, TINY_DATA.test, model, 2);
+      const unmixer = await Unmixer.create(engine, config, { set: TINY_DATA.test, model, batch: 2 });
       try {
         return await work(unmixer);
       } finally {

@@ -1,15 +1,6 @@
-import {
-  imageBytes,
-  isInMemory,
-  readImages,
-  spreadIndices,
-  type ImageSet,
-  type SetFacts,
-  type TrainingSet,
-} from '../../data/imageSet';
-import { purposes, RandomStream } from '../../data/philox';
+import type { Pair } from './heldOutPairs';
+import type { ImageSet } from '../../data/imageSet';
 import { wholeCrop } from '../../data/sampler';
-import { scaleSquare } from '../../data/bicubic';
 import type { ImageUploader } from '../../data/upload/imageUploader';
 import type { Engine } from '../../gpu/engine';
 import { augment } from '../../ops/augment';
@@ -24,14 +15,7 @@ import type { MaskKind } from '../mask/masks';
 import type { Model } from '../model/mae';
 import { normalisation, type Normalisation } from '../model/normalisation';
 import { stepImages } from '../train/gpuResidency';
-
-/** Two held-out images and how they are blended. */
-export interface Pair {
-  readonly first: number;
-  readonly second: number;
-  /** Weight of the first image. */
-  readonly alpha: number;
-}
+import { imageToPatches, normalised, putBack } from './patches';
 
 /** A mixture as the model took it apart, patches in image order, patch vectors (row, column, channel). */
 export interface Unmixed {
@@ -65,51 +49,63 @@ export interface UnmixingScore {
   readonly takenApart: boolean;
 }
 
-/** Held-out pairs that a run is judged by: the same for every model and every run on a set. */
-export function heldOutPairs(set: ImageSet, count: number, alphaOf: (index: number) => number): Pair[] {
-  const stream = RandomStream.at(0, purposes.evaluation, 0);
-  return Array.from({ length: count }, (_, index) => {
-    const first = stream.integer(set.count);
-    const second = (first + 1 + stream.integer(set.count - 1)) % set.count;
-    return { first, second, alpha: alphaOf(index) };
-  });
+/** What is taken apart, and by what. */
+interface UnmixerSetup {
+  readonly set: ImageSet;
+  readonly model: Model;
+  /** Pairs taken apart at once. */
+  readonly batch: number;
+  /** What is hidden of them; random by default. */
+  readonly mask?: MaskKind;
+  /** Whom masks by attention follow. */
+  readonly teacher?: Model | undefined;
+}
+
+interface UnmixerTensors {
+  readonly first: Tensor;
+  readonly second: Tensor;
+  readonly alpha: Tensor;
+  readonly idsShuffle: Tensor;
+  readonly mixed: Tensor;
+  readonly targets: Tensor;
+  readonly prediction: Tensor;
+}
+
+interface UnmixerSettings {
+  readonly normalisation: Normalisation;
+  /** Whether predictions are put back by their targets' means and deviations. */
+  readonly normPix: boolean;
+  readonly batch: number;
+  readonly keep: number;
+  readonly masks: HeldOutMasks;
 }
 
 /** Takes batches of held-out pairs apart, with masks that are given. */
 export class Unmixer {
   private constructor(
     private readonly model: Model,
-    readonly normalisation: Normalisation,
-    /** Whether predictions were put back by their targets' means and deviations. */
-    readonly normPix: boolean,
     private readonly images: ImageUploader,
     private readonly program: TensorProgram,
-    private readonly tensors: {
-      readonly first: Tensor;
-      readonly second: Tensor;
-      readonly alpha: Tensor;
-      readonly idsShuffle: Tensor;
-      readonly mixed: Tensor;
-      readonly targets: Tensor;
-      readonly prediction: Tensor;
-    },
-    readonly batch: number,
-    readonly keep: number,
-    private readonly masks: HeldOutMasks,
+    private readonly tensors: UnmixerTensors,
+    private readonly settings: UnmixerSettings,
   ) {}
 
-  /**
-   * @param batch pairs taken apart at once
-   * @param options.mask what is hidden of them; random by default
-   * @param options.teacher whom masks by attention follow
-   */
+  get normalisation(): Normalisation {
+    return this.settings.normalisation;
+  }
+
+  get normPix(): boolean {
+    return this.settings.normPix;
+  }
+
+  get keep(): number {
+    return this.settings.keep;
+  }
+
   static async create(
     engine: Engine,
     config: Config,
-    set: ImageSet,
-    model: Model,
-    batch: number,
-    { mask = 'random', teacher }: { readonly mask?: MaskKind; readonly teacher?: Model | undefined } = {},
+    { set, model, batch, mask = 'random', teacher }: UnmixerSetup,
   ): Promise<Unmixer> {
     const images = stepImages(engine, config, set, { perStep: 2 * batch, perPart: 2 * batch });
     try {
@@ -135,10 +131,11 @@ export class Unmixer {
       const drawn =
         mask === 'random'
           ? randomMasks(patchCount(size))
-          : await DrawnMasks.create(engine, config, mask, viewIn, batch, teacher);
+          : await DrawnMasks.create(engine, config, { kind: mask, view: viewIn, batch, teacher });
       const program = await graph.compile();
       const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
-      return new Unmixer(model, statistics, config.model.normPix, images, program, tensors, batch, keep, drawn);
+      const settings = { normalisation: statistics, normPix: config.model.normPix, batch, keep, masks: drawn };
+      return new Unmixer(model, images, program, tensors, settings);
     } catch (error) {
       images.dispose();
       throw error;
@@ -162,14 +159,16 @@ export class Unmixer {
     orders: readonly Uint32Array[],
     use: (unmixed: readonly Unmixed[]) => void,
   ): Promise<void> {
-    for (let from = 0; from < pairs.length; from += this.batch) {
-      const part = pairs.slice(from, from + this.batch);
-      use(await this.unmixBatch(part, orders.slice(from, from + this.batch)));
+    const { batch } = this.settings;
+    for (let from = 0; from < pairs.length; from += batch) {
+      const part = pairs.slice(from, from + batch);
+      use(await this.unmixBatch(part, orders.slice(from, from + batch)));
     }
   }
 
   private async unmixBatch(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
-    const { program, tensors, images, batch, keep } = this;
+    const { program, tensors, images } = this;
+    const { batch, keep, normPix } = this.settings;
     const length = patchCount(this.model.size);
     const filled = Array.from({ length: batch }, (_, index) => index % pairs.length);
     const pairOf = (index: number): Pair => pairs[filled[index] as number] as Pair;
@@ -205,7 +204,7 @@ export class Unmixer {
       const predictions = Array.from({ length: this.model.branches }, (__, branch) => {
         const at = (branch * batch + index) * values;
         const patches = prediction.slice(at + width, at + values); // without the class token's row
-        return this.normPix ? putBack(this.model.size, patches, clean[branch] as Float32Array) : patches;
+        return normPix ? putBack(this.model.size, patches, clean[branch] as Float32Array) : patches;
       });
       return { mixed: mixed.slice(index * pixels, (index + 1) * pixels), targets: clean, predictions, removed };
     });
@@ -213,76 +212,14 @@ export class Unmixer {
 
   /** An order of each pair's patches, as its mask chooses: the same for every model that is shown the same pairs. */
   orders(pairs: readonly Pair[]): Promise<Uint32Array[]> {
-    return this.masks.orders(pairs);
+    return this.settings.masks.orders(pairs);
   }
 
   dispose(): void {
-    this.masks.dispose();
+    this.settings.masks.dispose();
     this.program.dispose();
     this.images.dispose();
   }
-}
-
-/** [C, H, W] → [L, P·P·C], patch vectors (row, column, channel). */
-export function imageToPatches(
-  size: Pick<Model['size'], 'image' | 'patch' | 'channels'>,
-  pixels: Float32Array,
-): Float32Array {
-  const { image, patch, channels } = size;
-  const grid = image / patch;
-  const out = new Float32Array(pixels.length);
-  let at = 0;
-  for (let place = 0; place < grid * grid; place++) {
-    const top = Math.floor(place / grid) * patch;
-    const left = (place % grid) * patch;
-    for (let row = 0; row < patch; row++) {
-      for (let column = 0; column < patch; column++) {
-        for (let channel = 0; channel < channels; channel++) {
-          out[at++] = pixels[(channel * image + top + row) * image + left + column] as number;
-        }
-      }
-    }
-  }
-  return out;
-}
-
-/**
- * Undoes the normalisation of each patch by its own statistics, as MAE's visualisation does.
- *
- * @param patches [L, P·P·C], as predicted with `normPix`
- * @param target [C, H, W]: the clean image, whose patches have those statistics
- */
-export function putBack(size: Model['size'], patches: Float32Array, target: Float32Array): Float32Array {
-  const width = patches.length / patchCount(size);
-  const { means, deviations } = patchStatistics(imageToPatches(size, target), width);
-  return patches.map((value, i) => value * at(deviations, i, width) + at(means, i, width));
-}
-
-/** Mean and deviation of each patch, as `normPix` normalises by them. */
-function patchStatistics(patches: Float32Array, width: number): { means: Float64Array; deviations: Float64Array } {
-  const means = new Float64Array(patches.length / width);
-  const deviations = means.map((_, place) => {
-    const patch = patches.subarray(place * width, (place + 1) * width);
-    const mean = patch.reduce((sum, x) => sum + x, 0) / width;
-    means[place] = mean;
-    return Math.sqrt(patch.reduce((sum, x) => sum + square(x - mean), 0) / (width - 1) + 1e-6);
-  });
-  return { means, deviations };
-}
-
-/** Patches less the means and by the deviations of others, or of themselves. */
-function normalised(patches: Float32Array, by: Float32Array, width: number): Float32Array {
-  const { means, deviations } = patchStatistics(by, width);
-  return patches.map((value, i) => (value - at(means, i, width)) / at(deviations, i, width));
-}
-
-/** Each patch less its mean, by its deviation: what is predicted with `normPix`. @param patches [L, width] */
-export function normalisedPatches(patches: Float32Array, width: number): Float32Array {
-  return normalised(patches, patches, width);
-}
-
-function at(ofPatches: Float64Array, element: number, width: number): number {
-  return ofPatches[Math.floor(element / width)] as number;
 }
 
 /** Sums over removed patches of what a branch and its yardsticks are off by. */
@@ -362,80 +299,4 @@ export function unmixingScore(
   const sums = new UnmixingSums(size, mean, options);
   sums.add(unmixed);
   return sums.score;
-}
-
-/** The mean over a set of each pixel at its place, normalised: [C, H, W] at the set's own size. */
-export function meanImage(set: ImageSet, normalisation: Normalisation): Float32Array {
-  const sums = new Float64Array(imageBytes(set));
-  addImages(sums, set.images);
-  return normalisedPixels(
-    set,
-    sums.map((sum) => sum / set.count),
-    normalisation,
-  );
-}
-
-function addImages(sums: Float64Array, images: Uint8Array): void {
-  const pixels = sums.length;
-  for (let at = 0; at < images.length; at++) sums[at % pixels] = (sums[at % pixels] as number) + (images[at] as number);
-}
-
-/** Pixels on the scale of bytes, [C, any places], as the model sees them. */
-function normalisedPixels(
-  { channels }: SetFacts,
-  pixels: ArrayLike<number>,
-  { mean, std }: Normalisation,
-): Float32Array {
-  const plane = pixels.length / channels;
-  return Float32Array.from(pixels, (value, i) => {
-    const channel = Math.floor(i / plane);
-    return (value / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
-  });
-}
-
-/** Images that stand for a whole set's where it would take long to look at all of them. */
-const SAMPLED = 4096;
-/** And where each has to be scaled for it. */
-const SAMPLED_SCALED = 1024;
-/** Images that are read at once. */
-const READ_AT_ONCE = 64;
-
-/**
- * What is best predicted without looking, as the unmixing score compares it: [L, P·P·C], the mean over a set of what a patch
- * is at its place. With `normPix` that is the mean of normalised patches, which is nearer to anything than the mean image's
- * own patches, normalised. Where all images would take too long (normalised patches, streamed sets), those of 4,096 images
- * evenly spread over the set stand for them; of 1,024 where each has to be scaled to the model's size.
- */
-export async function meanTarget(
-  size: Model['size'],
-  set: TrainingSet,
-  normalisation: Normalisation,
-  { normPix }: { readonly normPix: boolean },
-): Promise<Float32Array> {
-  const atModelSize = (pixels: ArrayLike<number>): Float32Array =>
-    normalisedPixels(set, scaleSquare(pixels, set, size.image), normalisation);
-  if (!normPix && isInMemory(set)) {
-    const sums = new Float64Array(imageBytes(set));
-    addImages(sums, set.images);
-    return imageToPatches(size, atModelSize(sums.map((sum) => sum / set.count)));
-  }
-  const isScaled = set.width !== size.image || set.height !== size.image;
-  const chosen = spreadIndices(set.count, normPix && isScaled ? SAMPLED_SCALED : SAMPLED);
-  const bytes = imageBytes(set);
-  const pixels = size.channels * size.image ** 2;
-  const width = pixels / patchCount(size);
-  const sums = new Float64Array(normPix ? pixels : bytes);
-  for (let from = 0; from < chosen.length; from += READ_AT_ONCE) {
-    const images = await readImages(set, chosen.subarray(from, from + READ_AT_ONCE));
-    if (!normPix) {
-      addImages(sums, images);
-      continue;
-    }
-    for (let start = 0; start < images.length; start += bytes) {
-      const patches = imageToPatches(size, atModelSize(images.subarray(start, start + bytes)));
-      for (const [i, value] of normalised(patches, patches, width).entries()) sums[i] = (sums[i] as number) + value;
-    }
-  }
-  const means = sums.map((sum) => sum / chosen.length);
-  return normPix ? Float32Array.from(means) : imageToPatches(size, atModelSize(means));
 }

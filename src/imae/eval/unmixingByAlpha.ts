@@ -6,8 +6,10 @@ import type { Config } from '../config/config';
 import { allocateModel } from '../model/mae';
 import { describeModel } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
-import type { NamedFile } from '../train/run';
-import { heldOutPairs, meanTarget, Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
+import type { NamedFile } from '../checkpoint/namedFile';
+import { Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
+import { meanTarget } from './meanImage';
+import { heldOutPairs } from './heldOutPairs';
 
 /** The unmixing score of held-out pairs that are all blended with one α. */
 export interface UnmixingAt {
@@ -54,7 +56,10 @@ export async function unmixingByAlpha(
   try {
     loadModel(model, file, name);
     if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
-    unmixer = await Unmixer.create(engine, config, data.test, model, BATCH, {
+    unmixer = await Unmixer.create(engine, config, {
+      set: data.test,
+      model,
+      batch: BATCH,
       mask: config.masking.mask,
       teacher: guide,
     });

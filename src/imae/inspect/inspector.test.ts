@@ -9,7 +9,7 @@ import type { ModelSize } from '../config/config';
 import { Inspector, LATENT_ALPHAS, type Inspection, type LatentDistances } from './inspector';
 import type { Model } from '../model/mae';
 import { allocateModel } from '../model/mae';
-import { imageToPatches } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 
 const SIZE: ModelSize = {
   image: 12,

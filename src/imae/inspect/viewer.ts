@@ -14,7 +14,8 @@ import { describeModel, type ModelFacts, type ModelOverrides } from '../checkpoi
 import type { Normalisation } from '../model/normalisation';
 import type { Model } from '../model/mae';
 import { complementaryCount, complementaryOrders } from '../mask/complementaryMasks';
-import { putBack, unmixingScore } from '../eval/unmixing';
+import { unmixingScore } from '../eval/unmixing';
+import { putBack } from '../eval/patches';
 
 /** What a model makes of a mixture: both images, the subordinate alone, or, as a vanilla MAE, the whole mixture. */
 export type ViewerTask = 'both' | 'subordinate' | 'mixture';

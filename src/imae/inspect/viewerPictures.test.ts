@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { imageToPatches } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 import { pictureOf } from './viewerPictures';
 
 const SIZE = {

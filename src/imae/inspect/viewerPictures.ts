@@ -1,7 +1,7 @@
 import type { ModelSize } from '../config/config';
 import type { Normalisation } from '../model/normalisation';
 import { patchesToImage } from '../eval/pictures';
-import { imageToPatches } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 
 /** A reconstruction for the eye, and where it is wrong. */
 export interface Picture {

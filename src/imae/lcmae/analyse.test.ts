@@ -12,7 +12,7 @@ import { allocateModel } from '../model/mae';
 import type { ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
 import { MaskOrders } from '../mask/maskOrders';
-import { imageToPatches } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel } from '../train/models';
 import { analyse } from './analyse';

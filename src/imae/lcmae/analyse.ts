@@ -8,7 +8,7 @@ import { MaskOrders, type FreeMask } from '../mask/maskOrders';
 import type { ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
 import { randomizeModel } from '../train/models';
-import { imageToPatches, normalisedPatches } from '../eval/unmixing';
+import { imageToPatches, normalisedPatches } from '../eval/patches';
 import { normalise } from '../inspect/viewer';
 import { attentionDistance, uniformDistance } from './attentionDistance';
 import { centred, effectiveRank, linearCka, type Rows } from './consistency';

@@ -36,7 +36,7 @@ describe('LC-MAE', () => {
     const counter = graph.input('counter', [5], 'u32', Uint32Array.of(1, 0, 6, 0, 0));
     const masks = drawMasks({ batch: 2 * B, length: (image / 4) ** 2, keep: KEEP, counter });
     const lcmae = mu === 'mae' ? undefined : lcmaeObjective(model, twice, masks, { mu, normPix: false });
-    const { loss } = lcmae ?? maeObjective(model, twice, masks, false);
+    const { loss } = lcmae ?? maeObjective(model, twice, masks, { normPix: false });
     graph.backward(loss);
     graph.output(loss, ...(lcmae ? [lcmae.align, lcmae.centre] : []));
     const program = await graph.compile();

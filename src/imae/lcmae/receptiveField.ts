@@ -4,7 +4,7 @@ import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type ModelSize } from '../config/config';
 import type { Model } from '../model/mae';
-import { imageToPatches } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 import { BATCH, filled, maskedInputs, split, withoutClass } from './instrumentedForward';
 import { distanceBetween, average, radii } from './gridDistance';
 

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type Config } from '../config/config';
 import { ordersOf, recordMasks, type MaskKind } from './masks';
 import type { Model } from '../model/mae';
-import type { Pair } from '../eval/unmixing';
+import type { Pair } from '../eval/heldOutPairs';
 
 /** The masks that a model is judged and pictured under: the same for every model that is shown the same pairs. */
 export interface HeldOutMasks {
@@ -24,6 +24,15 @@ export function randomMasks(length: number): HeldOutMasks {
   };
 }
 
+interface DrawnMasksSetup {
+  readonly kind: MaskKind;
+  /** The normalised images of indices [batch] u32: [batch, C, H, W]. */
+  readonly view: (graph: Graph, indices: Tensor) => Tensor;
+  readonly batch: number;
+  /** For masks by attention. */
+  readonly teacher: Model | undefined;
+}
+
 /** Masks of a kind, drawn on the GPU, a batch of pairs at a time. */
 export class DrawnMasks implements HeldOutMasks {
   private constructor(
@@ -39,17 +48,10 @@ export class DrawnMasks implements HeldOutMasks {
     private readonly length: number,
   ) {}
 
-  /**
-   * @param view the normalised images of indices [batch] u32: [batch, C, H, W]
-   * @param teacher for masks by attention
-   */
   static async create(
     engine: Engine,
     config: Config,
-    kind: MaskKind,
-    view: (graph: Graph, indices: Tensor) => Tensor,
-    batch: number,
-    teacher: Model | undefined,
+    { kind, view, batch, teacher }: DrawnMasksSetup,
   ): Promise<DrawnMasks> {
     const graph = new Graph(engine);
     const first = graph.input('first', [batch], 'u32');

@@ -3,7 +3,8 @@ import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
 import { resolveConfig, type Phase } from '../config/config';
 import { maskOf, type MaskKind } from './masks';
-import { imageToPatches, Unmixer } from '../eval/unmixing';
+import { Unmixer } from '../eval/unmixing';
+import { imageToPatches } from '../eval/patches';
 import { TINY_DATA, tinyConfig, tinyRun } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
 
@@ -31,7 +32,7 @@ describe('masks', () => {
     const teacher = makeModel(engine, config, 'teacher', { frozen: true });
     initializeModel(model, 0);
     initializeModel(teacher, teacherSeed);
-    const unmixer = await Unmixer.create(engine, config, TINY_DATA.test, model, 4, { mask, teacher });
+    const unmixer = await Unmixer.create(engine, config, { set: TINY_DATA.test, model, batch: 4, mask, teacher });
     try {
       const orders = await unmixer.orders(PAIRS);
       return {

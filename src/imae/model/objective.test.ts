@@ -165,7 +165,7 @@ describe('objectives', () => {
 
   function mae(images: Float32Array): Promise<Result> {
     const model = makeModel(1);
-    return evaluate([model], (image, masks) => maeObjective(model, image('images', images), masks, false));
+    return evaluate([model], (image, masks) => maeObjective(model, image('images', images), masks, { normPix: false }));
   }
 
   const half = (values: Float32Array, branch: number): Float32Array =>

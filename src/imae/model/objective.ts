@@ -19,17 +19,15 @@ export interface Losses {
 /**
  * A vanilla MAE on a batch: predicts the removed patches of what it sees.
  *
- * @param share of this batch in the loss, where it is one of several micro-batches
+ * @param options.share of this batch in the loss, where it is one of several micro-batches
  */
 export function maeObjective(
   model: Model,
   images: Tensor,
   masks: Masks,
-  normPix: boolean,
-  share = 1,
-  options: BlockOptions = {},
+  { normPix, share = 1, blocks = {} }: Pick<ImaeWeights, 'normPix' | 'share' | 'blocks'>,
 ): Outputs & Losses {
-  const outputs = model.net.forward(images, masks, options);
+  const outputs = model.net.forward(images, masks, blocks);
   const pixel = model.net.forwardLoss(outputs.prediction, images, masks, normPix);
   return { ...outputs, pixel, loss: weightedSum([{ values: pixel, weights: [share] }]) };
 }

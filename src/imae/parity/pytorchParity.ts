@@ -242,7 +242,7 @@ function recordCase(
     Tensor,
   ];
   let outputs: Recorded['outputs'];
-  if (kind === 'mae') outputs = maeObjective(student, image1, masks, normPix);
+  if (kind === 'mae') outputs = maeObjective(student, image1, masks, { normPix });
   else {
     const pair = { image1, image2, alpha: graph.input('alpha', [alpha.length], 'f32', alpha) };
     outputs = imaeObjective(student, teacher, pair, masks, { lambda: [lambda, lambda], normPix });

@@ -4,7 +4,8 @@ import { planPhase, resolveConfig, studentSize, type Config } from '../config/co
 import { nearest } from '../config/nearest';
 import { STUDIES } from './index';
 import type { MeasureSettings } from './measure';
-import type { Study, StudyCell } from './study';
+import type { Study } from './study';
+import type { StudyCell } from './studyCell';
 
 /** Everything that a study's results follow from. As JSON it is `study.json`. */
 export interface StudyPlan extends MeasureSettings {

@@ -1,5 +1,6 @@
 import { separabilityStudySections, tableSection, unmixingSections } from './sections';
-import type { Study, StudyCell } from './study';
+import type { Study } from './study';
+import type { StudyCell } from './studyCell';
 
 export const size: Study = {
   name: 'size',

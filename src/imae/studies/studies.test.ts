@@ -4,7 +4,7 @@ import { planPhase } from '../config/config';
 import { stepFlops, stepShape } from '../train/accounting';
 import { STUDIES } from './index';
 import { findStudy, planRuns, shardOf, studyFlops, type StudyPlan } from './plan';
-import type { StudyCell } from './study';
+import type { StudyCell } from './studyCell';
 import { differencesOf, overAlpha, overCells, overSeeds, overSetting, Table, tableOf, type CellValues } from './table';
 
 const IMAGES = 8192;

@@ -1,23 +1,10 @@
 import type { FigureSection } from '../../report/figures';
 import type { Config } from '../config/config';
-import type { PartialSettings } from '../config/options';
+import type { StudyCell } from './studyCell';
 import type { Table } from './table';
 
 /** What a cell is asked once it is trained. */
 export type Measure = 'unmixing' | 'separability' | 'probe' | 'finetune';
-
-/** One setting of a study's grid, trained with every seed. */
-export interface StudyCell {
-  /** For folders and results: letters, digits, dots and dashes. */
-  readonly name: string;
-  readonly title: string;
-  /** Over the base configuration. */
-  readonly settings: PartialSettings;
-  /** Where the cell lies on the axis of what is varied, if that is a number. */
-  readonly x?: number;
-  /** What others are compared with. */
-  readonly reference?: boolean;
-}
 
 /** A question that a grid of runs answers. */
 export interface Study {

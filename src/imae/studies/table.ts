@@ -1,5 +1,5 @@
 import type { BarsFigure, FigureLine, LinesFigure, TableFigure } from '../../report/figures';
-import type { StudyCell } from './study';
+import type { StudyCell } from './studyCell';
 
 /** What one run of a cell came to: numbers by name, such as `score.subordinate@0.3`. */
 export type CellValues = Readonly<Record<string, number>>;
@@ -194,7 +194,7 @@ export function tableOf(
   columns: readonly Column[],
   titled: Pick<Titled, 'title' | 'caption'>,
 ): TableFigure {
-  return tableFigure(table, table.cells, columns, (cell, name) => table.at(cell, name), titled);
+  return tableFigure(shownOf(table, columns), table.cells, (cell, name) => table.at(cell, name), titled);
 }
 
 /** The same less the reference, seed by seed. @returns none where there is no reference */
@@ -205,18 +205,21 @@ export function differencesOf(
 ): TableFigure[] {
   const others = table.cells.filter((cell) => cell !== table.reference);
   if (!table.reference || others.length === 0) return [];
-  return [tableFigure(table, others, columns, (cell, name) => table.difference(cell, name), titled, true)];
+  return [tableFigure(shownOf(table, columns), others, (cell, name) => table.difference(cell, name), titled, true)];
+}
+
+/** The columns that there are values for. */
+function shownOf(table: Table, columns: readonly Column[]): readonly Column[] {
+  return columns.filter(({ name }) => table.has(name));
 }
 
 function tableFigure(
-  table: Table,
+  shown: readonly Column[],
   cells: readonly StudyCell[],
-  columns: readonly Column[],
   at: (cell: StudyCell, name: string) => OverSeeds | undefined,
   { title, caption }: Pick<Titled, 'title' | 'caption'>,
   isDifference = false,
 ): TableFigure {
-  const shown = columns.filter(({ name }) => table.has(name));
   const text = (found: OverSeeds | undefined, digits = 3): string => {
     if (!found) return '–';
     const { value, high } = found;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { storedTensor } from '../../formats/safetensors';
 import { assertSameRun, identify, type RunIdentity } from './identity';
-import type { NamedFile } from './run';
+import type { NamedFile } from '../checkpoint/namedFile';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 
 const stateOf = (identity: RunIdentity): NamedFile => ({

@@ -3,7 +3,7 @@ import { UserError } from '../../common/userError';
 import { digestTensors } from '../checkpoint/checkpoint';
 import { isRecording, type Config } from '../config/config';
 import { OPTION_LIST } from '../config/options';
-import type { NamedFile } from './run';
+import type { NamedFile } from '../checkpoint/namedFile';
 
 /** What the bits of a run follow from, but for the adapter. */
 export interface RunIdentity {

@@ -51,7 +51,7 @@ function mae({ model: { normPix } }: Config): Objective {
     branches: 1,
     masks: 1,
     record: ({ model, images, masksOf, share, blocks }) => {
-      const { loss, pixel } = maeObjective(model, images, masksOf(images), normPix, share, blocks);
+      const { loss, pixel } = maeObjective(model, images, masksOf(images), { normPix, share, blocks });
       return { loss, parts: [{ names: ['pixel'], values: pixel }] };
     },
   };

@@ -58,7 +58,13 @@ export async function allocatePhase(
     if (teacher) own(teacher.parameters);
     const trainer = own(await Trainer.create({ engine, config, phase, set: data.train, model, teacher }));
     const unmixer = own(
-      await Unmixer.create(engine, config, data.test, model, UNMIXER_BATCH, { mask: maskOf(config, phase), teacher }),
+      await Unmixer.create(engine, config, {
+        set: data.test,
+        model,
+        batch: UNMIXER_BATCH,
+        mask: maskOf(config, phase),
+        teacher,
+      }),
     );
     await engine.settle(); // memory that the device does not have is reported late
     return { model, teacher, trainer, unmixer, dispose };

@@ -53,7 +53,7 @@ describe('precision f16', () => {
     const pixels = Float32Array.from({ length: 4 * 3 * 16 * 16 }, (_, i) => Math.sin(0.37 * i) + Math.cos(0.011 * i));
     const images = graph.input('images', [4, 3, 16, 16], 'f32', pixels);
     const masks = drawMasks({ batch: 4, length: 16, keep: 8, counter: graph.input('counter', [5], 'u32') });
-    const { loss } = maeObjective(model, images, masks, false);
+    const { loss } = maeObjective(model, images, masks, { normPix: false });
     graph.backward(loss, scaling?.scale);
     graph.output(loss);
     const program = await graph.compile();

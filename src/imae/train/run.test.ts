@@ -298,7 +298,9 @@ describe('node train.js', () => {
         unmixing: { subordinate: score, dominant: score, takenApart: expect.any(Boolean) as boolean },
       })),
     );
+  });
 
+  it('with checkpoints and pictures of each phase in it', async () => {
     for (const [phase, step, branches] of [
       ['teacher', 3, 1],
       ['imae', 2, 2],

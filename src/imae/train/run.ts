@@ -1,6 +1,7 @@
+import type { NamedFile } from '../checkpoint/namedFile';
+import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from './runStore';
 import type { TrainingSet, TrainTest } from '../../data/imageSet';
-import type { ImageGrid } from '../../report/imageGrid';
-import { readSafetensors, type Safetensors } from '../../formats/safetensors';
+import { readSafetensors } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
 import type { Engine } from '../../gpu/engine';
 import {
@@ -13,78 +14,19 @@ import {
   startFromTeacher,
   trainedAs,
 } from '../checkpoint/checkpoint';
-import { needsTeacher, phasesOf, type Config, type Phase, type PhasePlan } from '../config/config';
+import { needsTeacher, phasesOf, type Config, type Phase } from '../config/config';
 import { PHASE_TITLES } from '../config/describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { maskOf } from '../mask/masks';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import { allocatePhase, type PhaseResources } from './phaseResources';
-import type { StepProfiler } from './profiler';
 import { completionSheet, shownPairs, unmixingSheet } from '../eval/pictures';
 import { SMALLEST_SCALE } from '../../optim/lossScaling';
 import { initializeModel } from './models';
 import { type StepMetrics } from './trainer';
-import { heldOutPairs, meanTarget, UnmixingSums, type UnmixingScore } from '../eval/unmixing';
-
-/** A saved model with the name under which messages speak of it. */
-export interface NamedFile {
-  readonly name: string;
-  readonly file: Safetensors;
-}
-
-/** The two files of a checkpoint: the model, and all else that going on takes. */
-export interface SavedState {
-  readonly model: NamedFile;
-  readonly state: NamedFile;
-}
-
-/** Where a phase stands. */
-export interface ResumePoint extends SavedState {
-  readonly phase: Phase;
-  /** Steps done. */
-  readonly step: number;
-}
-
-/** Where a run leaves what it makes. */
-export interface RunStore {
-  appendMetrics(line: { readonly phase: Phase; readonly step: number; readonly [name: string]: unknown }): void;
-  /** Keeps a checkpoint; returns what to call it. */
-  writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string;
-  writePanels(name: string, sheet: ImageGrid): Promise<void>;
-  /** The last checkpoint's model of a phase that is done. */
-  finished(phase: Phase): NamedFile | undefined;
-}
-
-/** Who watches a run. */
-export interface RunWatcher {
-  /** @param start steps done already */
-  phase(phase: Phase, plan: PhasePlan, start: number): void;
-  /** `waiting`, of a streamed set: the share of the time, since about the last line, that the GPU waited for images. */
-  step(metrics: StepMetrics & { readonly imagesPerSecond: number; readonly waiting?: number }): void;
-  score(phase: Phase, step: number, score: UnmixingScore): void;
-  /** Asked between steps: true saves a checkpoint and ends the run early. */
-  stopRequested(): boolean;
-}
-
-export interface RunOptions {
-  /** Where to go on. */
-  readonly resume?: ResumePoint;
-  /** A teacher trained before. */
-  readonly teacher?: NamedFile;
-  /** Measures some steps of each phase. */
-  readonly profiler?: StepProfiler;
-  /**
-   * Settings, as `optimizer.learningRate`, that are meant to differ from what the run was resumed with: what is trained
-   * from there on is another run, and its first checkpoint, written at once in the place of the resumed one, says so.
-   */
-  readonly changed?: ReadonlySet<string>;
-}
-
-/** How a run ended; `stopped` names the last checkpoint where it was ended early. */
-export interface RunResult {
-  readonly stopped?: { readonly phase: Phase; readonly step: number; readonly checkpoint: string };
-  readonly score?: UnmixingScore;
-}
+import { UnmixingSums, type UnmixingScore } from '../eval/unmixing';
+import { meanTarget } from '../eval/meanImage';
+import { heldOutPairs } from '../eval/heldOutPairs';
 
 /** A loss, gradient or weight that is not finite: the same steps would end the same way. */
 export class DivergedError extends UserError {}
@@ -107,8 +49,7 @@ export async function runTraining(
   engine: Engine,
   config: Config,
   data: TrainTest,
-  store: RunStore,
-  watcher: RunWatcher,
+  { store, watcher }: { readonly store: RunStore; readonly watcher: RunWatcher },
   options: RunOptions = {},
 ): Promise<RunResult> {
   const phases = phasesOf(config);
@@ -122,7 +63,7 @@ export async function runTraining(
     const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
     const resources = await allocatePhase(engine, config, phase, data);
     try {
-      const run = new PhaseRun(config, phase, data, resources, store, watcher, identity);
+      const run = new PhaseRun({ config, phase, data, store, watcher, identity }, resources);
       const from = resume?.phase === phase ? resume : undefined;
       run.load(teacher, from);
       resources.trainer.profiler = options.profiler;
@@ -164,24 +105,29 @@ function teacherFile(store: RunStore, options: RunOptions): NamedFile {
   return teacher;
 }
 
+/** What a phase of a run is told. */
+interface PhaseSetup {
+  readonly config: Config;
+  readonly phase: Phase;
+  readonly data: TrainTest;
+  readonly store: RunStore;
+  readonly watcher: RunWatcher;
+  readonly identity: RunIdentity;
+}
+
 /** One phase from its first step, or the one it was left at, to its last. */
 class PhaseRun {
   private start = 0;
   private lastCheckpoint: string | undefined;
 
   constructor(
-    private readonly config: Config,
-    private readonly phase: Phase,
-    private readonly data: TrainTest,
+    private readonly setup: PhaseSetup,
     private readonly resources: PhaseResources,
-    private readonly store: RunStore,
-    private readonly watcher: RunWatcher,
-    private readonly identity: RunIdentity,
   ) {}
 
   /** Gives the model its first values, or those of the checkpoint to go on from. */
   load(teacher: NamedFile | undefined, resume: ResumePoint | undefined): void {
-    const { config } = this;
+    const { config } = this.setup;
     const { model, trainer } = this.resources;
     if (this.resources.teacher && teacher) loadModel(this.resources.teacher, teacher.file, teacher.name);
     if (resume) {
@@ -198,7 +144,7 @@ class PhaseRun {
 
   /** @param signAnew whether the checkpoint that it was loaded from is to be written again, under the identity of this run */
   async run(signAnew: boolean): Promise<RunResult> {
-    const { phase, config, watcher } = this;
+    const { phase, config, watcher } = this.setup;
     const { trainer } = this.resources;
     const { steps } = trainer.plan;
     const { scoreEvery, checkpointEvery, panelsEvery } = config.logging;
@@ -219,7 +165,7 @@ class PhaseRun {
 
   /** Trains up to the next step at which something is due, or somebody asks to stop. */
   private async runUntilEvent(done: number): Promise<number> {
-    const { config, phase, store, watcher } = this;
+    const { config, phase, store, watcher } = this.setup;
     const { trainer } = this.resources;
     const { steps } = trainer.plan;
     const { logEvery, scoreEvery, checkpointEvery, panelsEvery } = config.logging;
@@ -275,8 +221,8 @@ class PhaseRun {
       ? `The last good checkpoint is ${this.lastCheckpoint}`
       : 'There is no checkpoint yet';
     return new DivergedError(
-      `Phase ${this.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
-        `Start a new run with a lower learning rate${this.config.optimizer.muon > 0 ? ', a lower --muon' : ''} or --clip-norm 1.`,
+      `Phase ${this.setup.phase}, step ${step}: ${what}; the run stops. ${kept}. ` +
+        `Start a new run with a lower learning rate${this.setup.config.optimizer.muon > 0 ? ', a lower --muon' : ''} or --clip-norm 1.`,
     );
   }
 
@@ -287,29 +233,29 @@ class PhaseRun {
     const broken = [...values].find(([, data]) => !data.every(Number.isFinite));
     if (broken) throw this.notFinite(step - 1, `its update of ${broken[0]} is not finite`);
     const metadata = {
-      phase: this.phase,
+      phase: this.setup.phase,
       step: String(step),
       format: 'pt',
-      maskRatio: String(this.config.masking.maskRatio),
-      mask: maskOf(this.config, this.phase),
-      ...trainedAs(this.config, this.phase),
+      maskRatio: String(this.setup.config.masking.maskRatio),
+      mask: maskOf(this.setup.config, this.setup.phase),
+      ...trainedAs(this.setup.config, this.setup.phase),
       ...normalisationMetadata(this.resources.unmixer.normalisation),
     };
     const saved = saveModel(model, values, metadata);
     const state = await saveState(trainer.optimizer, {
       ...metadata,
-      run: JSON.stringify(this.identity),
+      run: JSON.stringify(this.setup.identity),
       model: await digestTensors(readSafetensors(saved)),
     });
-    this.lastCheckpoint = this.store.writeCheckpoint(this.phase, step, saved, state);
+    this.lastCheckpoint = this.setup.store.writeCheckpoint(this.setup.phase, step, saved, state);
   }
 
   private async score(step: number): Promise<UnmixingScore> {
-    const { data, store, phase, watcher } = this;
+    const { data, store, phase, watcher } = this.setup;
     const { model, unmixer } = this.resources;
     const [low, high] = SCORED_ALPHAS;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, (index) => low + ((high - low) * (index + 0.5)) / SCORED_PAIRS);
-    const sums = new UnmixingSums(model.size, await this.meanTarget(data.train), this.config.model);
+    const sums = new UnmixingSums(model.size, await this.meanTarget(data.train), this.setup.config.model);
     await unmixer.unmixEach(pairs, await unmixer.orders(pairs), (part) => sums.add(part));
     const { score } = sums;
     store.appendMetrics({ phase, step, unmixing: score });
@@ -321,12 +267,12 @@ class PhaseRun {
 
   private meanTarget(set: TrainingSet): Promise<Float32Array> {
     const { model, unmixer } = this.resources;
-    this.mean ??= meanTarget(model.size, set, unmixer.normalisation, this.config.model);
+    this.mean ??= meanTarget(model.size, set, unmixer.normalisation, this.setup.config.model);
     return this.mean;
   }
 
   private async panels(step: number): Promise<void> {
-    const { phase, data, store } = this;
+    const { phase, data, store } = this.setup;
     const { model, unmixer } = this.resources;
     const pairs = heldOutPairs(data.test, SCORED_PAIRS, () => 0.5);
     const title = `${PHASE_TITLES[phase]} after ${step} steps, held-out images of ${data.test.name}`;

@@ -283,5 +283,5 @@ export class Trainer {
 
 /** Boxes for `count` samples of a step: random crops, or the whole image. */
 function cropBoxes({ data, training }: Config, { width, height }: SetFacts, step: number, count: number): Float32Array {
-  return drawCrops(training.seed, step, count, { scale: data.crop, flip: data.flip }, width, height);
+  return drawCrops(training.seed, step, count, { scale: data.crop, flip: data.flip }, { width, height });
 }

@@ -3,15 +3,9 @@ import type { ImageGrid } from '../../report/imageGrid';
 import { readSafetensors } from '../../formats/safetensors';
 import type { Engine } from '../../gpu/engine';
 import type { Config, Phase, PhasePlan } from '../../imae/config/config';
-import {
-  runTraining,
-  type NamedFile,
-  type ResumePoint,
-  type RunOptions,
-  type RunResult,
-  type RunStore,
-  type RunWatcher,
-} from '../../imae/train/run';
+import { runTraining } from '../../imae/train/run';
+import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '../../imae/train/runStore';
+import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { checkpointFiles, CHECKPOINTS, type MetricsLine, type RunPosition } from '../../imae/train/runFiles';
 import type { FolderEntry, SavedCheckpoint } from './memoryFolder';
 
@@ -75,7 +69,7 @@ export async function trainSession(
 ): Promise<RunResult> {
   const reporter = new Reporter(engine, leg, surroundings);
   try {
-    return await runTraining(engine, leg.config, data, reporter, reporter, runOptions(leg));
+    return await runTraining(engine, leg.config, data, { store: reporter, watcher: reporter }, runOptions(leg));
   } finally {
     await reporter.close();
   }

@@ -5,7 +5,7 @@ import { UserError } from '../../common/userError';
 import { describeAdapter } from '../../gpu/engine';
 import { BlendInspector } from '../../imae/inspect/blendInspector';
 import type { AttentionMap, Inspection } from '../../imae/inspect/inspector';
-import { meanTarget } from '../../imae/eval/unmixing';
+import { meanTarget } from '../../imae/eval/meanImage';
 import { Viewer } from '../../imae/inspect/viewer';
 import { pictureOf, type Picture } from '../../imae/inspect/viewerPictures';
 import { openBrowserEngine } from '../device';
