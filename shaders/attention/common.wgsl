@@ -40,3 +40,12 @@ struct Sizes {
 
 // Below every score that counts, and finite because WGSL has no constant for infinity.
 const NOTHING = -3.0e38f;
+
+/// Whether a key takes part: it is one of the sequence, and no mask hides it.
+fn isOpen(b: u32, k: u32) -> bool {
+  //#if KEY_MASK
+  return k < sizes.sequence && keyMask[b * sizes.sequence + min(k, sizes.sequence - 1u)] != 0u;
+  //#else
+  return k < sizes.sequence;
+  //#end
+}

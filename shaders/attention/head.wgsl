@@ -8,6 +8,26 @@
 //#param N: u32
 //#param D: u32
 const CHUNKS = ${D / 4}u;
+var<private> keys: array<vec4f, ${N * D / 4}>;
+var<private> values: array<vec4f, ${N * D / 4}>;
+//#if KEY_MASK
+var<private> open: array<f32, N>;
+//#end
+
+/// Brings the keys and values of a head, and whether they may be attended, to private memory.
+fn loadKeysAndValues(b: u32, headAt: u32) {
+  let width = sizes.heads * CHUNKS;
+  for (var k = 0u; k < N; k++) {
+    let keyAt = headAt + width + k * 3u * width;
+    //#for c in 0..D/4
+    keys[k * CHUNKS + ${c}u] = qkv[keyAt + ${c}u];
+    values[k * CHUNKS + ${c}u] = qkv[keyAt + width + ${c}u];
+    //#end
+    //#if KEY_MASK
+    open[k] = f32(keyMask[b * N + k]);
+    //#end
+  }
+}
 
 //#kernel attentionHeadForward
 // Keys and values wait in private memory while the query rows pass.
@@ -20,12 +40,6 @@ const CHUNKS = ${D / 4}u;
 //#end
 //#if BIAS
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-//#end
-
-var<private> keys: array<vec4f, ${N * D / 4}>;
-var<private> values: array<vec4f, ${N * D / 4}>;
-//#if KEY_MASK
-var<private> open: array<f32, N>;
 //#end
 
 @compute @workgroup_size(4)
@@ -41,15 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#if BIAS
   let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
   //#end
-  for (var k = 0u; k < N; k++) {
-    //#for c in 0..D/4
-    keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
-    values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
-    //#end
-    //#if KEY_MASK
-    open[k] = f32(keyMask[b * N + k]);
-    //#end
-  }
+  loadKeysAndValues(b, headAt);
   for (var q = 0u; q < N; q++) {
     //#for c in 0..D/4: let query${c} = sizes.scale * qkv[headAt + q * stride + ${c}u];
     let peak0 = NOTHING;
@@ -102,12 +108,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 @group(0) @binding(8) var<storage, read> bias: array<f32>;
 //#end
 
-var<private> keys: array<vec4f, ${N * D / 4}>;
-var<private> values: array<vec4f, ${N * D / 4}>;
-//#if KEY_MASK
-var<private> open: array<f32, N>;
-//#end
-
 @compute @workgroup_size(4)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let bh = id.x + id.y * groups.x * 4u;
@@ -121,15 +121,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#if BIAS
   let biasAt = b * sizes.biasBatchStride + h * sizes.biasHeadStride;
   //#end
-  for (var k = 0u; k < N; k++) {
-    //#for c in 0..D/4
-    keys[k * CHUNKS + ${c}u] = qkv[headAt + width + k * stride + ${c}u];
-    values[k * CHUNKS + ${c}u] = qkv[headAt + 2u * width + k * stride + ${c}u];
-    //#end
-    //#if KEY_MASK
-    open[k] = f32(keyMask[b * N + k]);
-    //#end
-  }
+  loadKeysAndValues(b, headAt);
   for (var q = 0u; q < N; q++) {
     let delta0 = 0.0;
     //#for c in 0..D/4

@@ -47,12 +47,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-    //#if KEY_MASK
-    let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-    //#else
-    let open${j} = k + ${j}u < n;
+    let open${j} = isOpen(b, k + ${j}u);
     //#end
-    //#end for j
     //#for i in 0..ROWS, j in 0..KEYS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < chunks; c++) {
       //#for j in 0..KEYS: let key${j} = qkv[keyAt${j} + c];

@@ -53,12 +53,8 @@ fn main(
     //#for j in 0..KEYS
     let k${j} = min(k + ${j}u, last);
     let keyAt${j} = headAt + width + k${j} * stride;
-    //#if KEY_MASK
-    let open${j} = k + ${j}u < n && keyMask[b * n + k${j}] != 0u;
-    //#else
-    let open${j} = k + ${j}u < n;
+    let open${j} = isOpen(b, k + ${j}u);
     //#end
-    //#end for j
     //#for i in 0..ROWS, j in 0..KEYS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < d; c += LANES) {
       let mine = min(c + lane, d - 1u);

@@ -28,6 +28,38 @@ const TEAM = COLUMNS * GROUPS;
 var<workgroup> tileA: array<vec4f, ${HEADS * ACROSS * (D / 8 * 2 + 1)}>;
 var<workgroup> tileB: array<vec4f, ${HEADS * ACROSS * (D / 8 * 2 + 1)}>;
 var<workgroup> weights: array<f32, ${HEADS * 4 * GROUPS * (ACROSS + 1)}>;
+var<workgroup> parts: array<f32, ${HEADS * 4 * GROUPS * COLUMNS}>;
+
+/// The invocations of a head bring rows of its keys, from qkv[at] on, to tileA, and those of its values to tileB.
+fn loadKeysAndValues(member: u32, tileAt: u32, at: u32, rows: u32) {
+  let width = sizes.heads * CHUNKS;
+  for (var e = member; e < rows * CHUNKS; e += TEAM) {
+    let rowAt = at + e / CHUNKS * 3u * width + e % CHUNKS;
+    tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt]);
+    tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
+  }
+}
+
+/// Where the bias of a query row begins.
+fn biasRow(b: u32, h: u32, q: u32) -> u32 {
+  return b * sizes.biasBatchStride + h * sizes.biasHeadStride + q * sizes.sequence;
+}
+
+/// A score: the product of a query and a key, scaled, and with its bias.
+fn finishScore(product: f32, biasAt: u32) -> f32 {
+  //#if BIAS
+  return product * sizes.scale + bias[biasAt];
+  //#else
+  return product * sizes.scale;
+  //#end
+}
+
+/// The sum of what the invocations of a row left in `parts`.
+fn sumOfParts(partAt: u32) -> f32 {
+  var sum = 0.0;
+  for (var t = 0u; t < COLUMNS; t++) { sum += parts[partAt + t]; }
+  return sum;
+}
 
 //#kernel attentionForward
 @group(0) @binding(0) var<uniform> sizes: Sizes;
@@ -40,8 +72,6 @@ var<workgroup> weights: array<f32, ${HEADS * 4 * GROUPS * (ACROSS + 1)}>;
 //#if BIAS
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 //#end
-
-var<workgroup> parts: array<f32, ${HEADS * 4 * GROUPS * COLUMNS}>;
 
 @compute @workgroup_size(${HEADS * GROUPS * COLUMNS})
 fn main(
@@ -81,20 +111,12 @@ fn main(
   //#end
   for (var k = 0u; k < n; k += ACROSS) {
     let present = min(ACROSS, n - k);
-    for (var e = member; e < present * CHUNKS; e += TEAM) {
-      let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt]);
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
-    }
+    loadKeysAndValues(member, tileAt, headAt + width + k * stride, present);
     workgroupBarrier();
     //#for j in 0..ACROSS/COLUMNS
     let k${j} = k + column + ${j * COLUMNS}u;
-    //#if KEY_MASK
-    let open${j} = k${j} < n && keyMask[b * n + min(k${j}, last)] != 0u;
-    //#else
-    let open${j} = k${j} < n;
+    let open${j} = isOpen(b, k${j});
     //#end
-    //#end for j
     //#for i in 0..4, j in 0..ACROSS/COLUMNS: var s${i}_${j} = 0.0;
     for (var c = 0u; c < chunks; c++) {
       //#for j in 0..ACROSS/COLUMNS: let key${j} = tileA[tileAt + (column + ${j * COLUMNS}u) * PITCH + c];
@@ -105,17 +127,11 @@ fn main(
     }
     //#for i in 0..4
     var peak${i} = NOTHING;
-    //#if BIAS
-    let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-    //#end
+    let biasAt${i} = biasRow(b, h, q${i});
     //#for j in 0..ACROSS/COLUMNS
-    //#if BIAS
-    s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + min(k${j}, last)];
-    //#else
-    s${i}_${j} *= sizes.scale;
-    //#end
+    s${i}_${j} = finishScore(s${i}_${j}, biasAt${i} + min(k${j}, last));
     peak${i} = max(peak${i}, select(NOTHING, s${i}_${j}, open${j}));
-    //#end for j
+    //#end
     parts[partAt + ${i}u * COLUMNS + column] = peak${i};
     //#end for i
     workgroupBarrier();
@@ -145,8 +161,7 @@ fn main(
   workgroupBarrier();
   //#for i in 0..4
   if (owned && q + ${i}u < n) {
-    var total = 0.0;
-    for (var t = 0u; t < COLUMNS; t++) { total += parts[partAt + ${i}u * COLUMNS + t]; }
+    let total = sumOfParts(partAt + ${i}u * COLUMNS);
     let norm = select(0.0, 1.0 / total, total > 0.0);
     let outAt = outHeadAt + q${i} * width + column;
     //#for c in 0..(D/4+COLUMNS-1)/COLUMNS

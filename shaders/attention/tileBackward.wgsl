@@ -17,8 +17,6 @@
 @group(0) @binding(8) var<storage, read> bias: array<f32>;
 //#end
 
-var<workgroup> parts: array<f32, ${HEADS * 4 * GROUPS * COLUMNS}>;
-
 @compute @workgroup_size(${HEADS * GROUPS * COLUMNS})
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -59,28 +57,17 @@ fn main(
   }
   parts[partAt + ${i}u * COLUMNS + column] = part${i};
   //#for c in 0..(D/4+COLUMNS-1)/COLUMNS: var dq${i}_${c} = vec4f();
-  //#end
+  //#end for i
   workgroupBarrier();
-  //#for i in 0..4
-  var delta${i} = 0.0;
-  for (var t = 0u; t < COLUMNS; t++) { delta${i} += parts[partAt + ${i}u * COLUMNS + t]; }
-  //#end
+  //#for i in 0..4: let delta${i} = sumOfParts(partAt + ${i}u * COLUMNS);
   for (var k = 0u; k < n; k += ACROSS) {
     let present = min(ACROSS, n - k);
-    for (var e = member; e < present * CHUNKS; e += TEAM) {
-      let rowAt = headAt + width + (k + e / CHUNKS) * stride + e % CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt]);
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[rowAt + width]);
-    }
+    loadKeysAndValues(member, tileAt, headAt + width + k * stride, present);
     workgroupBarrier();
     //#for j in 0..ACROSS/COLUMNS
     let k${j} = k + column + ${j * COLUMNS}u;
-    //#if KEY_MASK
-    let open${j} = k${j} < n && keyMask[b * n + min(k${j}, last)] != 0u;
-    //#else
-    let open${j} = k${j} < n;
+    let open${j} = isOpen(b, k${j});
     //#end
-    //#end for j
     //#for i in 0..4, j in 0..ACROSS/COLUMNS
     var s${i}_${j} = 0.0;
     var dp${i}_${j} = -delta${i};
@@ -100,18 +87,12 @@ fn main(
       //#end for i
     }
     //#for i in 0..4
-    //#if BIAS
-    let biasAt${i} = b * sizes.biasBatchStride + h * sizes.biasHeadStride + q${i} * n;
-    //#end
+    let biasAt${i} = biasRow(b, h, q${i});
     //#for j in 0..ACROSS/COLUMNS
-    //#if BIAS
-    s${i}_${j} = s${i}_${j} * sizes.scale + bias[biasAt${i} + min(k${j}, last)];
-    //#else
-    s${i}_${j} *= sizes.scale;
-    //#end
+    s${i}_${j} = finishScore(s${i}_${j}, biasAt${i} + min(k${j}, last));
     weights[weightAt + ${i}u * (ACROSS + 1u) + column + ${j * COLUMNS}u] =
       select(0.0, exp(s${i}_${j} - lse${i}) * dp${i}_${j} * sizes.scale, open${j});
-    //#end for j
+    //#end
     //#end for i
     workgroupBarrier();
     for (var j = 0u; j < present; j++) {
@@ -148,6 +129,15 @@ fn main(
 //#if BIAS
 @group(0) @binding(7) var<storage, read> bias: array<f32>;
 //#end
+
+/// The invocations of a head bring rows of its queries, from qkv[at] on, to tileA, and those of dout to tileB.
+fn loadQueries(member: u32, tileAt: u32, at: u32, outAt: u32, rows: u32) {
+  let width = sizes.heads * CHUNKS;
+  for (var e = member; e < rows * CHUNKS; e += TEAM) {
+    tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[at + e / CHUNKS * 3u * width + e % CHUNKS]);
+    tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(dout[outAt + e / CHUNKS * width + e % CHUNKS]);
+  }
+}
 
 @compute @workgroup_size(${HEADS * GROUPS * COLUMNS})
 fn main(
@@ -190,11 +180,7 @@ fn main(
   //#end for i
   for (var q = 0u; q < n; q += ACROSS) {
     let present = min(ACROSS, n - q);
-    for (var e = member; e < present * CHUNKS; e += TEAM) {
-      let source = q + e / CHUNKS;
-      tileA[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(qkv[headAt + source * stride + e % CHUNKS]);
-      tileB[tileAt + e / CHUNKS * PITCH + e % CHUNKS] = vec4f(dout[outHeadAt + source * width + e % CHUNKS]);
-    }
+    loadQueries(member, tileAt, headAt + q * stride, outHeadAt + q * width, present);
     workgroupBarrier();
     //#for j in 0..ACROSS/COLUMNS
     let q${j} = q + column + ${j * COLUMNS}u;
@@ -221,12 +207,7 @@ fn main(
       //#end for i
     }
     //#for i in 0..4, j in 0..ACROSS/COLUMNS
-    //#if BIAS
-    s${i}_${j} = s${i}_${j} * sizes.scale
-      + bias[b * sizes.biasBatchStride + h * sizes.biasHeadStride + min(q${j}, last) * n + k${i}];
-    //#else
-    s${i}_${j} *= sizes.scale;
-    //#end
+    s${i}_${j} = finishScore(s${i}_${j}, biasRow(b, h, min(q${j}, last)) + k${i});
     //#if KEY_MASK
     let p${i}_${j} = select(0.0, exp(s${i}_${j} - lse${j}), q${j} < n && open${i});
     //#else

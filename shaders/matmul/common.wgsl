@@ -223,4 +223,11 @@ fn rowSum(row: u32) -> f32 {
   }
   return total;
 }
+
+/// Makes and stores the sums of `rows` rows of op(A), of which each of `width` invocations takes its share.
+fn writeRowSums(first: u32, rows: u32, local: u32, width: u32) {
+  for (var i = local; i < rows; i += width) {
+    writeRowSum(0, first + i, rowSum(first + i));
+  }
+}
 //#end if ROW_SUMS

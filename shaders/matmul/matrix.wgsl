@@ -56,6 +56,38 @@ var<workgroup> tileC: array<f32, PARTS * M * N>;
 var<workgroup> sumsOfA: array<f32, BM>;
 //#end
 
+/// Brings BM rows of op(A), BK of k from `k` on, to tileA, with zeros from `end` on.
+fn loadTileA(local: u32, firstRow: u32, k: u32, end: u32) {
+  for (var i = 4 * local; i < BM * BK; i += 4 * THREADS) {
+    //#if TRANS_A
+    let row = i / BM;
+    let column = i % BM;
+    let x = select(vec4f(), loadA(k + row, firstRow + column), k + row < end);
+    //#else
+    let row = i / BK;
+    let column = i % BK;
+    let x = select(vec4f(), loadA(firstRow + row, k + column), k + column < end);
+    //#end
+    //#for J in 0..4: tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
+  }
+}
+
+/// Brings BN columns of op(B), BK of k from `k` on, to tileB, with zeros from `end` on.
+fn loadTileB(local: u32, firstColumn: u32, k: u32, end: u32) {
+  for (var i = 4 * local; i < BN * BK; i += 4 * THREADS) {
+    //#if TRANS_B
+    let row = i / BK;
+    let column = i % BK;
+    let x = select(vec4f(), loadB(firstColumn + row, k + column), k + column < end);
+    //#else
+    let row = i / BN;
+    let column = i % BN;
+    let x = select(vec4f(), loadB(k + row, firstColumn + column), k + row < end);
+    //#end
+    //#for J in 0..4: tileB[row * PITCH_B + column + ${J}] = f16(x[${J}]);
+  }
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -73,30 +105,8 @@ fn main(
     let partAtB = part % ACROSS * RIGHTS * N * STEP_N;
     //#for I in 0..LEFTS, J in 0..RIGHTS: var sum${I}_${J} = Result();
     for (var k = begin; k < end; k += BK) {
-      for (var i = 4 * local; i < BM * BK; i += 4 * THREADS) {
-        //#if TRANS_A
-        let row = i / BM;
-        let column = i % BM;
-        let x = select(vec4f(), loadA(k + row, firstRow + column), k + row < end);
-        //#else
-        let row = i / BK;
-        let column = i % BK;
-        let x = select(vec4f(), loadA(firstRow + row, k + column), k + column < end);
-        //#end
-        //#for J in 0..4: tileA[row * PITCH_A + column + ${J}] = f16(x[${J}]);
-      }
-      for (var i = 4 * local; i < BN * BK; i += 4 * THREADS) {
-        //#if TRANS_B
-        let row = i / BK;
-        let column = i % BK;
-        let x = select(vec4f(), loadB(firstColumn + row, k + column), k + column < end);
-        //#else
-        let row = i / BN;
-        let column = i % BN;
-        let x = select(vec4f(), loadB(k + row, firstColumn + column), k + row < end);
-        //#end
-        //#for J in 0..4: tileB[row * PITCH_B + column + ${J}] = f16(x[${J}]);
-      }
+      loadTileA(local, firstRow, k, end);
+      loadTileB(local, firstColumn, k, end);
       workgroupBarrier();
       //#for S in 0..32/K
       //#for J in 0..RIGHTS: let right${S}_${J} = loadRight(partAtB + ${J} * N * STEP_N + ${S} * K * STEP_KB);

@@ -63,6 +63,26 @@ fn writeStrided(row: u32, column: u32, sum: vec4f) {
   //#end for J
 }
 
+/// Brings DEPTH rows of op(B) from `k` on, of COLUMNS columns that lie LANES apart, to the panel.
+fn loadPanel(firstColumn: u32, k: u32) {
+  // Places outside are moved to the edge: what they give is never stored.
+  //#for C in 0..COLUMNS: let column${C} = min(firstColumn + ${C} * LANES, sizes.n - 1);
+  for (var q = 0u; q < DEPTH; q++) {
+    let at = min(k + q, sizes.k - 1);
+    //#for D in 0..COLUMNS/4
+    panel[q * QUADS + ${D}] = vec4f(
+      //#for J in 0..4
+      //#if TRANS_B
+      elementOfB(column${4 * D + J} * sizes.k + at),
+      //#else
+      elementOfB(at * sizes.n + column${4 * D + J}),
+      //#end
+      //#end for J
+    );
+    //#end for D
+  }
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -75,8 +95,6 @@ fn main(
   let firstRow = min(group.y * share, sizes.m);
   let rows = min(share, sizes.m - firstRow);
   let firstColumn = group.x * LANES * COLUMNS + local;
-  // Places outside are moved to the edge: what they give is never stored.
-  //#for C in 0..COLUMNS: let column${C} = min(firstColumn + ${C} * LANES, sizes.n - 1);
   //#if SPLIT
   for (var begin = 0u; begin < sizes.k; begin += sizes.kSplit) {
   //#else
@@ -88,20 +106,7 @@ fn main(
   //#else
   let k = begin;
   //#end
-    for (var q = 0u; q < DEPTH; q++) {
-      let at = min(k + q, sizes.k - 1);
-      //#for D in 0..COLUMNS/4
-      panel[q * QUADS + ${D}] = vec4f(
-        //#for J in 0..4
-        //#if TRANS_B
-        elementOfB(column${4 * D + J} * sizes.k + at),
-        //#else
-        elementOfB(at * sizes.n + column${4 * D + J}),
-        //#end
-        //#end for J
-      );
-      //#end for D
-    }
+    loadPanel(firstColumn, k);
     // Terms beyond the end are zeros.
     //#for Q in 0..DEPTH/LANES
     let inside${Q} = f32(k + ${Q} * LANES + lane < end);
@@ -171,10 +176,6 @@ fn main(
   }
   //#end if DEEP || SPLIT
   //#if ROW_SUMS
-  if (group.x == 0) {
-    for (var i = local; i < rows; i += LANES) {
-      writeRowSum(0, firstRow + i, rowSum(firstRow + i));
-    }
-  }
+  if (group.x == 0) { writeRowSums(firstRow, rows, local, LANES); }
   //#end
 }

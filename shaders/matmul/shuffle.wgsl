@@ -125,10 +125,6 @@ fn main(
   //#end if SPLIT
   //#for I in 0..TM, C in 0..TN/4: write(0, row + ${I}, column + ${4 * C}, sum${I}_${C});
   //#if ROW_SUMS
-  if (group.x == 0) {
-    for (var i = local; i < TM; i += LANES) {
-      writeRowSum(0, row + i, rowSum(row + i));
-    }
-  }
+  if (group.x == 0) { writeRowSums(row, TM, local, LANES); }
   //#end
 }

@@ -23,6 +23,29 @@ var<workgroup> tileB: array<vec4f, BN * 5>;
 var<workgroup> tileB: array<vec4f, BN * 4>;
 //#end
 
+/// Brings BM rows of op(A), 16 of k from `k` on, to tileA.
+fn loadTileA(local: u32, firstRow: u32, k: u32) {
+  for (var i = local; i < BM * 4; i += THREADS) {
+    //#if TRANS_A
+    tileA[i] = loadA(k + i / (BM / 4), firstRow + 4 * (i % (BM / 4)));
+    //#else
+    tileA[i] = loadA(firstRow + i / 4, k + 4 * (i % 4));
+    //#end
+  }
+}
+
+/// Brings BN columns of op(B), 16 of k from `k` on, to tileB.
+fn loadTileB(local: u32, firstColumn: u32, k: u32) {
+  for (var i = local; i < BN * 4; i += THREADS) {
+    //#if TRANS_B
+    let column = i / 4;
+    tileB[(column % 4 * THREADS_X + column / 4) * 5 + i % 4] = loadB(firstColumn + column, k + 4 * (i % 4));
+    //#else
+    tileB[i] = loadB(k + i / (BN / 4), firstColumn + 4 * (i % (BN / 4)));
+    //#end
+  }
+}
+
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -38,21 +61,8 @@ fn main(
   var sumA = vec4f();
   //#end
   for (var k = begin; k < end; k += 16) {
-    for (var i = local; i < BM * 4; i += THREADS) {
-      //#if TRANS_A
-      tileA[i] = loadA(k + i / (BM / 4), firstRow + 4 * (i % (BM / 4)));
-      //#else
-      tileA[i] = loadA(firstRow + i / 4, k + 4 * (i % 4));
-      //#end
-    }
-    for (var i = local; i < BN * 4; i += THREADS) {
-      //#if TRANS_B
-      let column = i / 4;
-      tileB[(column % 4 * THREADS_X + column / 4) * 5 + i % 4] = loadB(firstColumn + column, k + 4 * (i % 4));
-      //#else
-      tileB[i] = loadB(k + i / (BN / 4), firstColumn + 4 * (i % (BN / 4)));
-      //#end
-    }
+    loadTileA(local, firstRow, k);
+    loadTileB(local, firstColumn, k);
     workgroupBarrier();
     for (var q = 0u; q < 4; q++) {
       //#if TRANS_B
