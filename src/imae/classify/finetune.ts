@@ -255,19 +255,23 @@ export async function runFinetune(
       writeRate: (rate, step) => program.write(hyper, optimizer.hyper(rate, step + 1)),
       scores: () => tester.scores(),
     };
-    const about = {
-      phase: 'classifier',
-      pool: settings.pool,
-      heads: String(size.heads),
-      classes: JSON.stringify(train.classes),
-    };
-    const metadata = { ...normalisationMetadata(normalisation), ...about };
+    const metadata = metadataOf(source, settings.pool, train.classes);
     const checkpointing = sitting && (await sit(sitting, { parameters, optimizer }, metadata));
     const learned = await learn(lesson, test, watcher, checkpointing);
     return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
     for (const resource of owned.reverse()) resource.dispose();
   }
+}
+
+/** What a classifier's file says of itself beside its tensors. */
+function metadataOf(
+  { size, normalisation }: EncoderSource,
+  pool: Pool,
+  classes: readonly string[],
+): Record<string, string> {
+  const about = { phase: 'classifier', pool, heads: String(size.heads), classes: JSON.stringify(classes) };
+  return { ...normalisationMetadata(normalisation), ...about };
 }
 
 /** @throws UserError as `restoreLearning` */
