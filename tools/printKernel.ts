@@ -19,7 +19,11 @@ export function printKernel([name, ...given]: readonly string[]): Printed {
   const kernels = new Map(files.flatMap(([, inFile]) => inFile.map((kernel) => [kernel.name, kernel] as const)));
   const kernel = kernels.get(name);
   try {
-    if (!kernel) throw new UsageError(`There is no kernel '${name}'. Near: ${nearest(name, [...kernels.keys()])}.`);
+    if (!kernel) {
+      const inFile = files.filter(([path]) => path.split('/').includes(name)).flatMap(([, ofFile]) => ofFile);
+      const near = inFile.length > 0 ? inFile.map((each) => each.name).join(', ') : nearest(name, [...kernels.keys()]);
+      throw new UsageError(`There is no kernel '${name}'. ${inFile.length > 0 ? 'Its file has' : 'Near:'} ${near}.`);
+    }
     const { code } = kernel.specialize(valuesOf(kernel, given));
     return { text: code.trim().replace(/\n(\s*\n){2,}/g, '\n\n'), code: 0 };
   } catch (error) {

@@ -5,9 +5,8 @@
 
 import { parseRunLine, type RunLine } from '../common/jsonLine';
 
-/** What a line of a step can hold, in the order in which it is shown. */
-export const CURVES = [
-  'loss',
+/** The parts of a loss, as objectives name them. */
+export const LOSS_PARTS = [
   'pixel',
   'pixelSubordinate',
   'pixelDominant',
@@ -15,12 +14,11 @@ export const CURVES = [
   'centre',
   'distillSubordinate',
   'distillDominant',
-  'sameClass',
-  'lr',
-  'gradNorm',
-  'imagesPerSecond',
-  'waiting',
 ] as const;
+export type LossPart = (typeof LOSS_PARTS)[number];
+
+/** What a line of a step can hold, in the order in which it is shown. */
+export const CURVES = ['loss', ...LOSS_PARTS, 'sameClass', 'lr', 'gradNorm', 'imagesPerSecond', 'waiting'] as const;
 export type CurveName = (typeof CURVES)[number];
 
 export type CurveValues = { readonly [name in CurveName]?: readonly (number | null)[] };

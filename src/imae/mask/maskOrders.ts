@@ -6,8 +6,10 @@ import { patchCount, type ModelSize } from '../config/config';
 import { ordersOf, recordMasks, type MaskKind } from './masks';
 
 /** The masks that need no teacher. */
-export const FREE_MASKS = ['random', 'block', 'grid', 'variance'] as const satisfies readonly MaskKind[];
-export type FreeMask = (typeof FREE_MASKS)[number];
+export type FreeMask = Exclude<MaskKind, 'attention'>;
+
+const FREE: { readonly [kind in FreeMask]: true } = { random: true, block: true, grid: true, variance: true };
+export const FREE_MASKS = Object.keys(FREE) as readonly FreeMask[];
 
 /** What a model was trained to hide, where that needs no teacher; else any patches. */
 export function freeMaskOf(mask: MaskKind | undefined): FreeMask {

@@ -1,5 +1,6 @@
 import type { BlockOptions } from '../../nn/layers';
 import { concat } from '../../ops/concat';
+import type { LossPart } from '../../report/metrics';
 import type { Tensor } from '../../tensor/tensor';
 import { distillationWeights, type Config, type Phase } from '../config/config';
 import { lcmaeObjective } from '../lcmae/objective';
@@ -39,10 +40,10 @@ export interface ObjectiveLosses {
   /** What is minimised: [1]. */
   readonly loss: Tensor;
   /** The parts of it, unweighted, in the order in which they are read: the name of each element. */
-  readonly parts: readonly { readonly names: readonly string[]; readonly values: Tensor }[];
+  readonly parts: readonly { readonly names: readonly LossPart[]; readonly values: Tensor }[];
 }
 
-const SIDES = ['Subordinate', 'Dominant'];
+const SIDES = ['Subordinate', 'Dominant'] as const;
 
 /** Vanilla MAE (He et al. 2021). */
 function mae({ model: { normPix } }: Config): Objective {
@@ -89,7 +90,8 @@ function imae(config: Config): Objective {
   const { branches: form, teacherInput } = config.imae;
   const branches = form === 'two-way' ? 2 : 1;
   const { subordinate, dominant } = distillationWeights(config);
-  const named = (part: string): string[] => SIDES.slice(0, branches).map((side) => part + side);
+  const named = (part: 'pixel' | 'distill'): LossPart[] =>
+    SIDES.slice(0, branches).map((side): LossPart => `${part}${side}`);
   return {
     inputs: 'pairs',
     branches,

@@ -20,20 +20,27 @@ export interface Masked {
   readonly keep: number;
 }
 
+/** How the patches of one kind are ordered. */
+type Drawing = (length: number, counter: MaskCounter, masked: Masked) => Uint32Array;
+
+const DRAWINGS: { readonly [kind in FreeMask]: Drawing } = {
+  random: (length, [, , , turn]) => RandomStream.at(0, purposes.mask, turn).permutation(length),
+  block: (length, counter, { keep }) => drawBlockMasks(1, length, keep, counter).idsShuffle,
+  grid: (length, counter) => drawGridMasks(1, length, counter).idsShuffle,
+  variance: (_, counter, { size: { image, channels, patch }, mixture, normalisation }) => {
+    const plane = image * image;
+    const { mean, std } = normalisation;
+    const seen = Float32Array.from(
+      mixture,
+      (value, i) => (value / 255 - (mean[Math.floor(i / plane)] ?? 0)) / (std[Math.floor(i / plane)] ?? 1),
+    );
+    const scores = weightedScores(patchVariance(seen, [1, channels, image, image], patch), counter, 0);
+    return Uint32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0));
+  },
+};
+
 /** The patches in some order, of which the first `keep` are visible: by the reference that the kernels are tested against. @param turn another one, another mask */
-export function maskOrder(kind: FreeMask, turn: number, { size, mixture, normalisation, keep }: Masked): Uint32Array {
-  const { image, channels, patch } = size;
-  const length = (image / patch) ** 2;
-  const counter: MaskCounter = [0, 0, purposes.mask, turn, 0];
-  if (kind === 'block') return drawBlockMasks(1, length, keep, counter).idsShuffle;
-  if (kind === 'grid') return drawGridMasks(1, length, counter).idsShuffle;
-  if (kind === 'random') return RandomStream.at(0, purposes.mask, turn).permutation(length);
-  const plane = image * image;
-  const { mean, std } = normalisation;
-  const seen = Float32Array.from(
-    mixture,
-    (value, i) => (value / 255 - (mean[Math.floor(i / plane)] ?? 0)) / (std[Math.floor(i / plane)] ?? 1),
-  );
-  const scores = weightedScores(patchVariance(seen, [1, channels, image, image], patch), counter, 0);
-  return Uint32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0));
+export function maskOrder(kind: FreeMask, turn: number, masked: Masked): Uint32Array {
+  const { image, patch } = masked.size;
+  return DRAWINGS[kind]((image / patch) ** 2, [0, 0, purposes.mask, turn, 0], masked);
 }

@@ -11,6 +11,7 @@ import {
   type ConfigLayer,
 } from '../../../imae/config/config';
 import { describePlan, PHASE_TITLES } from '../../../imae/config/describe';
+import { FREE_MASKS } from '../../../imae/mask/maskOrders';
 import type { MaskKind } from '../../../imae/mask/masks';
 import type { PartialSettings } from '../../../imae/config/options';
 import { PRESETS, type PresetName } from '../../../imae/config/presets';
@@ -39,7 +40,7 @@ interface Field<T = number | string> {
 const steps = (config: Config, phase: 'teacher' | 'imae', count: number | undefined): number | undefined =>
   phasesOf(config).includes(phase) ? planIfKnown(config, phase, count)?.steps : undefined;
 
-const MASKS = ['random', 'block', 'grid', 'variance', 'attention'] as const satisfies readonly MaskKind[];
+const MASKS: readonly MaskKind[] = [...FREE_MASKS, 'attention'];
 
 const BROKEN = ['stop', 'skip'] as const;
 
