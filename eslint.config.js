@@ -118,7 +118,7 @@ export default defineConfig(
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     plugins: { house },
-    rules: { ...LIMITS, 'max-params': ['error', MAX_PARAMS], eqeqeq: 'error' },
+    rules: { ...LIMITS, 'max-params': ['error', MAX_PARAMS], eqeqeq: 'error', 'no-duplicate-imports': 'error' },
   },
   {
     files: ['**/*.ts'],

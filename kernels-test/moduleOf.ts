@@ -12,16 +12,19 @@ export interface ParameterSpec {
 }
 
 class ParameterTable extends Module {
-  constructor(private readonly specs: readonly ParameterSpec[]) {
-    super();
-  }
+  private readonly named: readonly NamedParameter[];
 
-  override namedParameters(): NamedParameter[] {
-    return this.specs.map(({ name, shape, initialize, fixed = false }) => ({
+  constructor(specs: readonly ParameterSpec[]) {
+    super();
+    this.named = specs.map(({ name, shape, initialize, fixed = false }) => ({
       name,
       shape,
       parameter: new ModuleParameter(shape, initialize, { trained: !fixed }),
     }));
+  }
+
+  override namedParameters(): NamedParameter[] {
+    return [...this.named];
   }
 }
 

@@ -20,7 +20,7 @@ const kernels = kernelsOf(
 const MAX_LENGTH = 4096;
 const MAX_BLOCK_LENGTH = 63 ** 2;
 
-/** Orders of patches; what `patchify` and `keepTokens` take as visible, and the way back. */
+/** Orders of patches; what `patchify` and `keepTokens` take as visible, and the way back. Samples may share them: sample s uses row s mod B. */
 export interface PatchMasks {
   /** [B, L] u32: the patches of a sample in their order; the first `keep` are visible. */
   readonly idsShuffle: Tensor;

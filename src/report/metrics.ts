@@ -6,7 +6,7 @@
 import { parseRunLine, type RunLine } from '../common/jsonLine';
 
 /** The parts of a loss, as objectives name them. */
-export const LOSS_PARTS = [
+const LOSS_PARTS = [
   'pixel',
   'pixelSubordinate',
   'pixelDominant',

@@ -11,8 +11,7 @@ import { interpolatePositions } from '../../nn/positions';
 import type { AdamW } from '../../optim/adamw';
 import { formatShape, type Shape } from '../../tensor/shape';
 import { studentSize, teacherSize, type Config, type ModelSize, type Phase } from '../config/config';
-import { branchNames, maeParameters } from '../model/mae';
-import type { Model } from '../model/mae';
+import { branchNames, maeParameters, type Model } from '../model/mae';
 import { publishedHeads } from './published';
 import type { NamedFile } from './namedFile';
 

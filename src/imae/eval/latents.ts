@@ -4,15 +4,14 @@ import { wholeCrop } from '../../data/sampler';
 import type { Engine } from '../../gpu/engine';
 import { augment } from '../../ops/augment';
 import { concat } from '../../ops/concat';
-import { invertPermutation } from '../../ops/mask';
+import { invertPermutation, type PatchMasks } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches } from '../config/config';
-import type { Masks } from '../model/mae';
+import type { Model } from '../model/mae';
 import { ordersOf, recordMasks, type MaskKind } from '../mask/masks';
 import type { Normalisation } from '../model/normalisation';
-import type { Model } from '../model/mae';
 
 /** Two images of a set, by their indices. */
 export interface ImagePair {
@@ -99,7 +98,7 @@ export class LatentReader {
       const graph = new Graph(engine);
       const { first, second, images: pair } = pairsOf(graph);
       const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-      const masks: Masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
+      const masks: PatchMasks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
       const alpha = of === 'mixtures' ? graph.input('alpha', [1]) : undefined;
       const seen = alpha ? mixture(...pair, alpha).mixed : concat(pair);
       const outputs = (alpha ? models.mixed : [models.alone]).map((model) => {
@@ -119,7 +118,7 @@ export class LatentReader {
   }
 
   /**
-   * The patches of each pair in an order; the first are visible. Masks that look at what they hide look at the mixture of
+   * The patches of each pair in an order; the first are visible. PatchMasks that look at what they hide look at the mixture of
    * both halves, so that one serves for every α.
    *
    * @param pairs at most `batch`

@@ -7,8 +7,7 @@ import { Graph } from '../../tensor/graph';
 import { invertPermutation } from '../../ops/mask';
 import type { ModelSize } from '../config/config';
 import { Inspector, LATENT_ALPHAS, type Inspection, type LatentDistances } from './inspector';
-import type { Model } from '../model/mae';
-import { allocateModel } from '../model/mae';
+import { allocateModel, type Model } from '../model/mae';
 import { imageToPatches } from '../eval/patches';
 
 const SIZE: ModelSize = {

@@ -1,10 +1,9 @@
 import type { Engine } from '../../gpu/engine';
-import { invertPermutation } from '../../ops/mask';
+import { invertPermutation, type PatchMasks } from '../../ops/mask';
 import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { attentionRow } from './attentionRow';
 import { patchCount } from '../config/config';
-import type { Masks } from '../model/mae';
 import type { Model } from '../model/mae';
 
 /** Two images and how they are blended and hidden. */
@@ -241,7 +240,7 @@ function recordLatents(engine: Engine, model: Model, keep: number): { graph: Gra
 }
 
 /** Samples under one mask. */
-function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { images: Tensor; masks: Masks } {
+function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { images: Tensor; masks: PatchMasks } {
   const images = graph.input('images', [batch, size.channels, size.image, size.image]);
   const idsShuffle = graph.input('ids_shuffle', [1, patchCount(size)], 'u32');
   return { images, masks: { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep } };

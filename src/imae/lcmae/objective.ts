@@ -1,11 +1,10 @@
+import type { PatchMasks } from '../../ops/mask';
 import type { BlockOptions } from '../../nn/layers';
 import { alignment, type Alignment } from '../../ops/alignment';
 import { weightedSum } from '../../ops/weightedSum';
-
 import type { Tensor } from '../../tensor/tensor';
-import type { Masks } from '../model/mae';
-import { type Losses } from '../model/objective';
 import type { Model, Outputs } from '../model/mae';
+import { type Losses } from '../model/objective';
 
 export interface LcmaeWeights {
   /** μ, of the alignment. */
@@ -30,7 +29,7 @@ export interface LcmaeWeights {
 export function lcmaeObjective(
   model: Model,
   twice: Tensor,
-  masks: Masks,
+  masks: PatchMasks,
   { mu, normPix, share = 1, blocks = {} }: LcmaeWeights,
 ): Outputs & Losses & Alignment {
   const outputs = model.net.forward(twice, masks, blocks);

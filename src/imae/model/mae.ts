@@ -7,6 +7,7 @@ import { sinCosPositions } from '../../nn/positions';
 import { concat } from '../../ops/concat';
 import type { PathScales } from '../../ops/dropPath';
 import { linear } from '../../ops/linear';
+import type { PatchMasks } from '../../ops/mask';
 import { maskedMse } from '../../ops/maskedMse';
 import { patchify } from '../../ops/patchify';
 import { restoreTokens, visibleTokens } from '../../ops/tokens';
@@ -24,15 +25,6 @@ export type Branches = 1 | 2;
 /** The linear layers between encoder and decoder, as checkpoints name them. */
 export function branchNames(branches: Branches): readonly string[] {
   return branches === 1 ? ['decoder_embed'] : ['decoder_embed1', 'decoder_embed2'];
-}
-
-/** A random order of each sample's patches; the first `keep` are visible. Samples may share masks: sample s uses s mod rows. */
-export interface Masks {
-  /** [rows, L] u32: the patches in that order. */
-  readonly idsShuffle: Tensor;
-  /** [rows, L] u32: each patch's place in the order. */
-  readonly idsRestore: Tensor;
-  readonly keep: number;
 }
 
 export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
@@ -62,7 +54,7 @@ class PatchEmbed extends Module {
   }
 
   /** @param visible the patches that are taken; all by default */
-  forward(images: Tensor, visible?: Masks): Tensor {
+  forward(images: Tensor, visible?: PatchMasks): Tensor {
     const { patch, channels, dim } = this.size;
     const patches = patchify(images, { patch, order: 'channelsFirst', ...(visible ? { visible } : {}) });
     const { weight, bias } = this.proj;
@@ -85,7 +77,7 @@ interface EncoderParts {
 }
 
 /** The class token and the visible patches, embedded, with their positions: [B, 1 + K, D]. */
-function embed({ clsToken, posEmbed, patchEmbed }: EncoderParts, images: Tensor, masks?: Masks): Tensor {
+function embed({ clsToken, posEmbed, patchEmbed }: EncoderParts, images: Tensor, masks?: PatchMasks): Tensor {
   return visibleTokens({
     patches: patchEmbed.forward(images, masks),
     classToken: clsToken,
@@ -98,7 +90,7 @@ function embed({ clsToken, posEmbed, patchEmbed }: EncoderParts, images: Tensor,
 function encodeTokens(
   parts: EncoderParts,
   images: Tensor,
-  masks: Masks | undefined,
+  masks: PatchMasks | undefined,
   { dropPaths, ...options }: EncodeOptions,
 ): Tensor {
   return parts.blocks.reduce(
@@ -149,13 +141,13 @@ export class VisionTransformer extends Module {
    * @param masks absent: every patch is visible, in image order
    * @returns [B, 1 + K, D], the class token first
    */
-  forward(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+  forward(images: Tensor, masks?: PatchMasks, options: EncodeOptions = {}): Tensor {
     const tokens = this.forwardTokens(images, masks, options);
     return this.norm ? this.norm.forward(tokens) : tokens;
   }
 
   /** The same before the final norm. */
-  forwardTokens(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+  forwardTokens(images: Tensor, masks?: PatchMasks, options: EncodeOptions = {}): Tensor {
     return encodeTokens(this, images, masks, options);
   }
 }
@@ -218,14 +210,14 @@ export class MaskedAutoencoder extends Module {
    *
    * @param images [B, C, H, W]
    */
-  forward(images: Tensor, masks: Masks, options: BlockOptions = {}): Outputs {
+  forward(images: Tensor, masks: PatchMasks, options: BlockOptions = {}): Outputs {
     const latent = this.forwardEncoder(images, masks, options);
     const z = this.forwardBranches(latent);
     return { latent, z, prediction: this.forwardDecoder(z, masks, options) };
   }
 
   /** As `VisionTransformer.forward`. */
-  forwardEncoder(images: Tensor, masks?: Masks, options: EncodeOptions = {}): Tensor {
+  forwardEncoder(images: Tensor, masks?: PatchMasks, options: EncodeOptions = {}): Tensor {
     return this.norm.forward(encodeTokens(this, images, masks, options));
   }
 
@@ -243,7 +235,7 @@ export class MaskedAutoencoder extends Module {
    * @param z [S·B, 1 + K, Dd]
    * @returns [S·B, 1 + L, P·P·C], the class token's meaningless row first; a patch vector is (row, column, channel)
    */
-  forwardDecoder(z: Tensor, { idsRestore }: Masks, options: BlockOptions = {}): Tensor {
+  forwardDecoder(z: Tensor, { idsRestore }: PatchMasks, options: BlockOptions = {}): Tensor {
     const tokens = restoreTokens({ tokens: z, maskToken: this.maskToken, positions: this.decoderPosEmbed, idsRestore });
     const decoded = this.decoderBlocks.reduce((x, block) => block.forward(x, options), tokens);
     return this.decoderPred.forward(this.decoderNorm.forward(decoded));
@@ -255,7 +247,7 @@ export class MaskedAutoencoder extends Module {
    * @param images of each branch, one after the other: [S·B, C, H, W]
    * @returns [S]
    */
-  forwardLoss(prediction: Tensor, images: Tensor, { idsRestore, keep }: Masks, normPix: boolean): Tensor {
+  forwardLoss(prediction: Tensor, images: Tensor, { idsRestore, keep }: PatchMasks, normPix: boolean): Tensor {
     return maskedMse({ prediction, images, idsRestore, keep, patch: this.size.patch, normPix });
   }
 

@@ -3,13 +3,12 @@ import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
 import type { Engine } from '../../gpu/engine';
 import { testEngine } from '../../testing/testEngine';
-import { invertPermutation } from '../../ops/mask';
+import { invertPermutation, type PatchMasks } from '../../ops/mask';
 import { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import type { ModelSize } from '../config/config';
-import { allocateModel, type Branches, type Masks } from './mae';
+import { allocateModel, type Branches, type Model, type Outputs } from './mae';
 import { imaeObjective, maeObjective, type ImaeWeights, type Losses } from './objective';
-import type { Model, Outputs } from './mae';
 
 const SIZE: ModelSize = {
   image: 8,
@@ -84,7 +83,7 @@ describe('objectives', () => {
     models: readonly Model[],
     objective: (
       image: (name: string, data: Float32Array) => Tensor,
-      masks: Masks,
+      masks: PatchMasks,
       graph: Graph,
     ) => Outputs & Losses & { teacherZ?: Tensor },
     batch = BATCH,

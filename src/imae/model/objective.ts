@@ -1,11 +1,11 @@
+import type { PatchMasks } from '../../ops/mask';
 import type { BlockOptions } from '../../nn/layers';
 import { concat } from '../../ops/concat';
 import { latentMse } from '../../ops/latentMse';
 import { mixture } from '../../ops/mixture';
 import { weightedSum } from '../../ops/weightedSum';
-
 import type { Tensor } from '../../tensor/tensor';
-import type { Masks, Model, Outputs } from './mae';
+import type { Model, Outputs } from './mae';
 
 /** The parts of the loss, and their sum. */
 export interface Losses {
@@ -24,7 +24,7 @@ export interface Losses {
 export function maeObjective(
   model: Model,
   images: Tensor,
-  masks: Masks,
+  masks: PatchMasks,
   { normPix, share = 1, blocks = {} }: Pick<ImaeWeights, 'normPix' | 'share' | 'blocks'>,
 ): Outputs & Losses {
   const outputs = model.net.forward(images, masks, blocks);
@@ -64,7 +64,7 @@ export function imaeObjective(
   student: Model,
   teacher: Model | undefined,
   batch: ImaeBatch,
-  given: Masks | ((mixed: Tensor) => Masks),
+  given: PatchMasks | ((mixed: Tensor) => PatchMasks),
   { lambda, normPix, share = 1, teacherInput = 'clean', blocks = {} }: ImaeWeights,
 ): Outputs & Losses & { readonly teacherZ?: Tensor } {
   const { branches } = student;

@@ -7,7 +7,7 @@ import {
   type StoredTensor,
 } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
-import { invertPermutation } from '../../ops/mask';
+import { invertPermutation, type PatchMasks } from '../../ops/mask';
 import { AdamW } from '../../optim/adamw';
 import { gradientNorm } from '../../optim/gradientNorm';
 import { Graph, type TensorProgram } from '../../tensor/graph';
@@ -15,9 +15,8 @@ import { formatShape, type Shape } from '../../tensor/shape';
 import type { Tensor } from '../../tensor/tensor';
 import { loadModel } from '../checkpoint/checkpoint';
 import { patchCount, type ModelSize } from '../config/config';
-import { allocateModel, type Branches, type Masks } from '../model/mae';
+import { allocateModel, type Branches, type Model, type Outputs } from '../model/mae';
 import { imaeObjective, maeObjective, type Losses } from '../model/objective';
-import type { Model, Outputs } from '../model/mae';
 
 /*
  * Cases computed by PyTorch in float64: a model's weights and inputs, what its forward pass and its gradients must be,
@@ -236,7 +235,7 @@ function recordCase(
   const graph = new Graph(engine);
   const idsShuffle = graph.input('ids_shuffle', [batch, length], 'u32', order);
   const idsRestore = invertPermutation(idsShuffle);
-  const masks: Masks = { idsShuffle, idsRestore, keep };
+  const masks: PatchMasks = { idsShuffle, idsRestore, keep };
   const [image1, image2] = images.map((image, i) => graph.input(`image${i + 1}`, imageShape, 'f32', image)) as [
     Tensor,
     Tensor,

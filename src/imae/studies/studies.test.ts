@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveConfig, type Config } from '../config/config';
-import { planPhase } from '../config/config';
+import { resolveConfig, planPhase, type Config } from '../config/config';
 import { stepFlops, stepShape } from '../train/accounting';
 import { STUDIES } from './index';
 import { findStudy, planRuns, shardOf, studyFlops, type StudyPlan } from './plan';

@@ -1,10 +1,11 @@
+import type { PatchMasks } from '../../ops/mask';
 import type { BlockOptions } from '../../nn/layers';
 import { concat } from '../../ops/concat';
 import type { LossPart } from '../../report/metrics';
 import type { Tensor } from '../../tensor/tensor';
 import { distillationWeights, type Config, type Phase } from '../config/config';
 import { lcmaeObjective } from '../lcmae/objective';
-import type { Branches, Masks, Model } from '../model/mae';
+import type { Branches, Model } from '../model/mae';
 import { imaeObjective, maeObjective } from '../model/objective';
 
 /** What a phase minimises: the trainer knows it by this alone. */
@@ -29,7 +30,7 @@ export interface ObjectiveBatch {
   /** Of pairs: the second of each, and the weight of the first, [1] or [B]. */
   readonly pairs?: { readonly second: Tensor; readonly alpha: Tensor };
   /** Draws masks for what the model is shown. */
-  readonly masksOf: (seen: Tensor) => Masks;
+  readonly masksOf: (seen: Tensor) => PatchMasks;
   /** The share of this micro-batch in the loss. */
   readonly share: number;
   readonly blocks: BlockOptions;

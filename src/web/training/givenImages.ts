@@ -1,5 +1,4 @@
-import type { DetectedDataset } from '../../data/sources/datasetDetection';
-import { ARCHIVE, detectDataset } from '../../data/sources/datasetDetection';
+import { ARCHIVE, detectDataset, type DetectedDataset } from '../../data/sources/datasetDetection';
 import { mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
 import { findImageTree, type Entries, type FileTree } from '../../data/sources/imageTree';
 import { UserError } from '../../common/userError';

@@ -1,11 +1,10 @@
 import { proxy } from 'comlink';
 import type { DeviceWanted } from '../../../../bench/device';
 import type { BenchOutcome } from '../../../../bench/runBenches';
-import type { Results } from './results';
+import { formatKernelTime, tallyOf, type Results } from './results';
 import { counted } from '../../../common/format';
 import type { TestResult } from '../../../../kernels-test/runSuites';
 import type { Item } from '../../workers/kernels';
-import { formatKernelTime, tallyOf } from './results';
 import { inWorker, type KernelTask } from './task';
 
 export type RunKind = 'tests' | 'benches' | 'step';
