@@ -1,6 +1,6 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { Graph, type TensorProgram } from '../src/tensor/graph';
-import type { Tensor } from '../src/tensor/tensor';
+import { takesGradients, type Tensor, type DType } from '../src/tensor/tensor';
 import { checkCase, inputReferences, upstream, type CheckedCase, type Recorded } from './check';
 import { rowOf, type BenchResult, type Ceilings, type Rate } from './roofline';
 import { timeRepeated, timeRuns, type Clock } from './repeatedTiming';
@@ -8,7 +8,10 @@ import { timeRepeated, timeRuns, type Clock } from './repeatedTiming';
 /** One shape of an operation to time. Inputs are random; the result is checked before anything is timed. */
 export interface BenchCase extends CheckedCase {
   readonly name: string;
-  readonly operation: (inputs: Readonly<Record<string, Tensor>>, graph: Graph) => Readonly<Record<string, Tensor>>;
+  readonly operation: (
+    inputs: Readonly<Record<string, Tensor>>,
+    graph: Graph,
+  ) => Readonly<Record<string, Tensor<DType>>>;
   /** Floating-point operations, and bytes that must at least be moved, of what is timed. */
   readonly flops: number;
   readonly bytes: number;
@@ -73,7 +76,7 @@ export async function runBench(
 /** Records `repeats` runs of the operation, all on the same inputs; each keeps its results as outputs of the graph. */
 function record(engine: Engine, test: BenchCase, repeats: number): Recorded {
   const graph = new Graph(engine);
-  const outputs: Record<string, Tensor>[] = [];
+  const outputs: Readonly<Record<string, Tensor<DType>>>[] = [];
   const given = Object.entries(inputReferences(test)).map(([name, { shape, data }]) => ({
     name,
     shape,
@@ -92,8 +95,8 @@ function record(engine: Engine, test: BenchCase, repeats: number): Recorded {
     const results = { ...test.operation(inputs, graph) };
     if (test.backward) {
       for (const [name, result] of Object.entries(results)) {
-        const dOutput = graph.input(`d ${name}`, result.shape, 'f32', weightsOf(name, result));
-        if (result.requiresGrad) graph.backward(result, dOutput);
+        if (!takesGradients(result)) continue;
+        graph.backward(result, graph.input(`d ${name}`, result.shape, 'f32', weightsOf(name, result)));
       }
       for (const [name, input] of Object.entries(inputs)) results[`d ${name}`] = graph.gradientOf(input);
     }

@@ -1,7 +1,7 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import type { Graph } from '../src/tensor/graph';
 import type { Shape } from '../src/tensor/shape';
-import type { Tensor } from '../src/tensor/tensor';
+import type { Tensor, DType } from '../src/tensor/tensor';
 import { expectClose, random, type Reference, type References } from '../kernels-test/allclose';
 import { elementsOf } from './rowSampling';
 
@@ -20,7 +20,7 @@ export interface CheckedCase {
 /** What a graph of a case holds: of each repeat, outputs and gradients by name. */
 export interface Recorded {
   readonly graph: Graph;
-  readonly outputs: readonly Readonly<Record<string, Tensor>>[];
+  readonly outputs: readonly Readonly<Record<string, Tensor<DType>>>[];
 }
 
 /** What a case computes on. */

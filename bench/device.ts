@@ -1,4 +1,5 @@
-import { isSoftware, nameAdapter, type Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
+import { isSoftware, nameAdapter } from '../src/gpu/adapter';
 
 /** What the adapter was asked for: every feature and limit that the engine has a use for, or nothing beyond the default. */
 export type DeviceWanted = 'full' | 'baseline';

@@ -1,5 +1,5 @@
 import { makeShapes } from '../src/data/shapes';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { resolveConfig } from '../src/imae/config/config';
 import { initializeModel, makeModel } from '../src/imae/train/models';
 import { Trainer } from '../src/imae/train/trainer';
@@ -34,11 +34,9 @@ export async function timeHost(engine: Engine): Promise<HostTiming> {
   let trainer: Trainer | undefined;
   try {
     trainer = await Trainer.create({ engine, config: CONFIG, phase: 'imae', set, model, teacher });
-    const { program } = trainer;
+    const [program] = trainer.programs;
     for (let step = 0; step < 4; step++) await trainer.run(step, step + 1, () => false); // drivers compile late
-    const submits = encodedBy(engine, () => {
-      program.run();
-    });
+    const submits = encodedBy(engine, () => void program.run());
     await engine.settle();
     const timed = async (work: () => void): Promise<number> => {
       const start = performance.now();
@@ -50,12 +48,7 @@ export async function timeHost(engine: Engine): Promise<HostTiming> {
     // The shortest samples count: what else the machine does only ever adds.
     let [run, bare] = [Infinity, Infinity];
     for (let sample = 0; sample < SAMPLES; sample++) {
-      run = Math.min(
-        run,
-        await timed(() => {
-          program.run();
-        }),
-      );
+      run = Math.min(run, await timed(() => void program.run()));
       bare = Math.min(
         bare,
         await timed(() => {

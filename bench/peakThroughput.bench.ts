@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import {
   copyProbe,
   dispatchProbe,
@@ -15,7 +15,7 @@ import {
   type ProbeSize,
 } from '../bench/peakThroughput';
 import { Graph, type TensorProgram } from '../src/tensor/graph';
-import type { Tensor } from '../src/tensor/tensor';
+import type { Tensor, DType } from '../src/tensor/tensor';
 import type { Measure } from './bench';
 import type { Ceiling, Ceilings } from './roofline';
 import { judgeClock, timeRepeated, timeRuns, type Clock } from './repeatedTiming';
@@ -24,7 +24,7 @@ import { judgeClock, timeRepeated, timeRuns, type Clock } from './repeatedTiming
 interface Probe {
   readonly name: string;
   /** Appends one dispatch, and returns what it leaves; `before` is what the dispatch before left. */
-  readonly record: (graph: Graph, before?: Tensor) => Tensor;
+  readonly record: (graph: Graph, before?: Tensor<DType>) => Tensor<DType>;
   /** What element `index` is after so many dispatches. */
   readonly wanted: (index: number, dispatches: number) => number;
   /** Work of one dispatch: floating-point operations or bytes, or 1. */

@@ -1,9 +1,9 @@
 import source from '../shaders/peakThroughput.wgsl';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { workgroupRow } from '../src/gpu/recording';
 import { kernelsOf } from '../src/gpu/shader';
 import type { Graph } from '../src/tensor/graph';
-import type { Tensor } from '../src/tensor/tensor';
+import type { Tensor, DType } from '../src/tensor/tensor';
 
 const kernels = kernelsOf('peakThroughput', source, [
   'peakFma',
@@ -51,8 +51,8 @@ export function fmaProbe(
   graph: Graph,
   variant: FmaVariant,
   { workgroups, rounds }: ProbeSize,
-  before?: Tensor,
-): Tensor {
+  before?: Tensor<DType>,
+): Tensor<DType> {
   const out = before ?? graph.empty('fma', [workgroups * WORKGROUP]);
   const { half: HALF, width: WIDTH, chains: CHAINS, unroll: UNROLL } = variant;
   graph.dispatch({
@@ -89,8 +89,8 @@ export function matrixProbe(
   { m, n, k, lanes }: MatrixShape,
   chains: number,
   { workgroups, rounds }: ProbeSize,
-  before?: Tensor,
-): Tensor {
+  before?: Tensor<DType>,
+): Tensor<DType> {
   // Two ones of f16 a word.
   const words = Math.ceil((Math.max(m, n) * k) / 2);
   const ones = graph.input('ones', [words], 'u32', new Uint32Array(words).fill(0x3c003c00));
@@ -110,7 +110,7 @@ export function matrixProbe(
  * @param each vectors of four that an invocation copies
  * @returns a copy of `x`
  */
-export function copyProbe(graph: Graph, x: Tensor, each: number): Tensor {
+export function copyProbe(graph: Graph, x: Tensor<DType>, each: number): Tensor {
   const y = graph.empty('copy', x.shape);
   const count = x.size / 4;
   graph.dispatch({
@@ -141,8 +141,8 @@ export function workgroupProbe(
   graph: Graph,
   { lanes, unroll }: WorkgroupVariant,
   { workgroups, rounds }: ProbeSize,
-  before?: Tensor,
-): Tensor {
+  before?: Tensor<DType>,
+): Tensor<DType> {
   const out = before ?? graph.empty('workgroup', [workgroups * lanes]);
   graph.dispatch({
     kernel: kernels.peakWorkgroup,
@@ -155,7 +155,7 @@ export function workgroupProbe(
 }
 
 /** @returns [1] u32: the number of such dispatches so far, each of which waits for the one before */
-export function dispatchProbe(graph: Graph, before?: Tensor): Tensor {
+export function dispatchProbe(graph: Graph, before?: Tensor<DType>): Tensor<DType> {
   const count = before ?? graph.empty('count', [1], 'u32');
   graph.dispatch({
     kernel: kernels.peakDispatch,

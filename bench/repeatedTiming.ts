@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 
 /** What times are read from: the GPU's own timestamps, or the host's clock where there are none that can be trusted. */
 export interface Clock {

@@ -1,6 +1,7 @@
 import { attempt } from '../kernels-test/captureFailure';
 import { isChosen } from '../kernels-test/filter';
-import { isSoftware, type Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
+import { isSoftware } from '../src/gpu/adapter';
 import { isLarge, runBench, type BenchSuite, type Measure } from './bench';
 import type { BenchResult } from './roofline';
 

@@ -1,5 +1,6 @@
 import type { References } from '../kernels-test/allclose';
 import { sameBits } from '../src/ops/sameBits';
+import type { Tensor } from '../src/tensor/tensor';
 import type { BenchCase, BenchSuite } from './bench';
 
 /** Of random numbers none is like another. */
@@ -14,7 +15,7 @@ function sameBitsCase(rows: number, width: number): BenchCase {
   return {
     name: `${rows}×${width}`,
     inputs: { a: [rows, width], b: [rows, width] },
-    operation: ({ a, b }) => (a && b ? { differences: sameBits(a, b) } : {}),
+    operation: ({ a, b }): Record<string, Tensor<'u32'>> => (a && b ? { differences: sameBits(a, b) } : {}),
     forward: everyWordDiffers,
     flops: rows * width,
     bytes: rows * width * 4 * 2,

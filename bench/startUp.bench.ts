@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { configOf, StepRun, steps, type StepCase } from './step.bench';
 
 /** How long it takes until a training has done its first step. Times in seconds. */

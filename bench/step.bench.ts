@@ -1,6 +1,6 @@
 import { isChosen } from '../kernels-test/filter';
 import { makeShapes } from '../src/data/shapes';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { stepFlops, stepShape, type StepShape } from '../src/imae/train/accounting';
 import { patchCount, resolveConfig, type Config } from '../src/imae/config/config';
 import type { PartialSettings } from '../src/imae/config/options';
@@ -257,7 +257,8 @@ export class StepRun {
   }
 
   get statistics(): Measured['statistics'] {
-    return this.trainer.program.statistics;
+    const [{ statistics }] = this.trainer.programs;
+    return statistics;
   }
 
   /** The next steps, timed together from the first's inputs to the last's metrics, which are returned. */

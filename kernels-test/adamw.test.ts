@@ -1,9 +1,9 @@
 import { moduleOf, type ParameterSpec } from './moduleOf';
 import { Parameters } from '../src/nn/parameters';
-import { AdamW } from '../src/optim/adamw';
+import { AdamW, HYPER_VALUES } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
 import { LossScaling } from '../src/optim/lossScaling';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import type { Slice } from '../src/gpu/storage';
 import { Graph } from '../src/tensor/graph';
 import type { Parameter } from '../src/tensor/parameter';
@@ -37,7 +37,7 @@ async function halfModel(engine: Engine): Promise<{
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
-  const hyper = optimizer.hyperInput(graph);
+  const hyper = graph.input('hyper', [HYPER_VALUES]);
   const norm = gradientNorm(graph, parameters.arenas, 0, optimizer.scaling);
   optimizer.record(graph, hyper, norm);
   graph.output(norm);
@@ -145,7 +145,7 @@ const halfTests: readonly KernelTest[] = [
         const optimizer = new AdamW(engine, parameters, OPTIONS, scaled ? new LossScaling(engine) : undefined);
         parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
         const graph = new Graph(engine);
-        const hyper = optimizer.hyperInput(graph);
+        const hyper = graph.input('hyper', [HYPER_VALUES]);
         optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0.5, optimizer.scaling));
         const program = await graph.compile();
         for (const [p, { grad }] of (parameters.arenas[0]?.members ?? []).entries()) {
@@ -181,7 +181,7 @@ export default suite('adamw', [
       const optimizer = new AdamW(engine, parameters, { ...OPTIONS, group });
       parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
       const graph = new Graph(engine);
-      const hyper = optimizer.hyperInput(graph);
+      const hyper = graph.input('hyper', [HYPER_VALUES]);
       optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0));
       const program = await graph.compile();
       for (const [p, { grad }] of (parameters.arenas[0]?.members ?? []).entries()) {
@@ -214,7 +214,7 @@ export default suite('adamw', [
         decayed: shape.length > 1,
       }));
       const graph = new Graph(engine);
-      const hyper = optimizer.hyperInput(graph);
+      const hyper = graph.input('hyper', [HYPER_VALUES]);
       const norm = gradientNorm(graph, parameters.arenas, limit);
       optimizer.record(graph, hyper, norm);
       graph.output(norm);

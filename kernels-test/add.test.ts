@@ -1,7 +1,7 @@
 import { add } from '../src/ops/add';
 import { addInPlace } from '../src/tensor/accumulate';
 import { Graph } from '../src/tensor/graph';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { backward, forward, type Inputs } from './add.reference';
 import { expectClose, operationTest, random } from './allclose';
 import { refusalTest } from './expectBadShape';

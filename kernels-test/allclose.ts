@@ -1,8 +1,8 @@
 import { Graph } from '../src/tensor/graph';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { roundToHalf } from '../src/tensor/half';
 import { sizeOf, type Shape } from '../src/tensor/shape';
-import type { Tensor } from '../src/tensor/tensor';
+import { takesGradients, type Tensor, type DType } from '../src/tensor/tensor';
 import type { KernelTest } from './suite';
 
 /** A float64 array with its shape: what references compute on. */
@@ -21,7 +21,7 @@ export interface OperationCase<Inputs extends References> {
   readonly operation: (
     inputs: Readonly<Record<keyof Inputs, Tensor>>,
     graph: Graph,
-  ) => Readonly<Record<string, Tensor>>;
+  ) => Readonly<Record<string, Tensor<DType>>>;
   /** The same in float64, plainly. */
   readonly forward: (inputs: Inputs) => References;
   /** Gradients of Σ_outputs Σ dOutput · output with respect to each input, in float64, plainly. */
@@ -172,14 +172,14 @@ async function checkEngine<Inputs extends References>(
         graph.input(input, shape, half?.includes(input) ? 'f16' : 'f32', Float32Array.from(data), true),
       ]),
     ) as Record<keyof Inputs, Tensor>;
-    let outputs: Readonly<Record<string, Tensor>> = {};
+    let outputs: Readonly<Record<string, Tensor<DType>>> = {};
     // The second pass finds gradients in place and must add to them.
     for (let pass = 0; pass < passes; pass++) {
       outputs = operation(tensors, graph);
       for (const [output, tensor] of Object.entries(outputs)) {
         const weights = wanted.dOutputs[output];
         if (!weights) throw new Error(`the reference has no output ${output}`);
-        if (tensor.requiresGrad) {
+        if (takesGradients(tensor)) {
           graph.backward(
             tensor,
             graph.input(`d ${output}`, weights.shape, tensor.dtype, Float32Array.from(weights.data)),

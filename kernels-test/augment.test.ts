@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { augment } from '../src/ops/augment';
 import { Graph } from '../src/tensor/graph';
 import { createTensor, disposeTensor, type TensorData } from '../src/tensor/tensor';

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { batchNorm } from '../src/ops/batchNorm';
 import { addInPlace } from '../src/tensor/accumulate';
 import { Graph } from '../src/tensor/graph';

@@ -1,5 +1,5 @@
 import { gradientNorm } from '../src/optim/gradientNorm';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { Graph } from '../src/tensor/graph';
 import { readTensor } from '../src/tensor/tensor';
 import { expectClose, random } from './allclose';

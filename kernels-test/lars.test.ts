@@ -1,5 +1,5 @@
 import { moduleOf, type ParameterSpec } from './moduleOf';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import type { Slice } from '../src/gpu/storage';
 import { constant, zeros } from '../src/nn/initializers';
 import { Parameters } from '../src/nn/parameters';
@@ -43,7 +43,7 @@ export default suite('lars', [
         scaled: shape.length > 1,
       }));
       const graph = new Graph(engine);
-      const rate = optimizer.rateInput(graph);
+      const rate = graph.input('rate', [1]);
       optimizer.record(graph, rate);
       const program = await graph.compile();
       for (const [step, learningRate] of RATES.entries()) {
@@ -88,7 +88,7 @@ export default suite('lars', [
       const running = createTensor(engine, 'running', [2, 3], 'f32', Float32Array.of(0, 0, 0, 1, 1, 1));
       const graph = new Graph(engine);
       const x = graph.input('x', [4, 3]);
-      const rate = optimizer.rateInput(graph);
+      const rate = graph.input('rate', [1]);
       const targets = graph.input('targets', [4, 2], 'f32', Float32Array.of(1, 0, 0, 1, 0, 1, 1, 0));
       const normed = batchNorm(x, running, { training: true, eps: 1e-6 });
       const loss = crossEntropy(linear(normed, parameters.get('head.weight'), parameters.get('head.bias')), targets);

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { classAttention, drawMasks, invertPermutation, patchVariance } from '../src/ops/mask';
 import { Graph } from '../src/tensor/graph';
 import type { Tensor } from '../src/tensor/tensor';

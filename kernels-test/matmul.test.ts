@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import type { MatrixUnit } from '../src/gpu/subgroupMatrix';
 import { matmul } from '../src/ops/matmul';
 import { matmulKernels } from '../src/ops/matmulKernels';

@@ -1,8 +1,8 @@
 import { moduleOf, type ParameterSpec } from './moduleOf';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import type { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';
-import { AdamW, isDecayed } from '../src/optim/adamw';
+import { AdamW, isDecayed, HYPER_VALUES } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
 import { LossScaling } from '../src/optim/lossScaling';
 import { MUON_COEFFICIENTS, MUON_ITERATIONS } from '../src/optim/muon';
@@ -52,7 +52,7 @@ async function trained(engine: Engine, limit: number, precision: Precision = 'f3
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
-  const hyper = optimizer.hyperInput(graph);
+  const hyper = graph.input('hyper', [HYPER_VALUES]);
   optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, limit, optimizer.scaling));
   const program = await graph.compile();
   return {

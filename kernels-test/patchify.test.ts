@@ -4,6 +4,7 @@ import { randomOrders } from './mask.reference';
 import { patchesShape, toImages, toPatches, type Layout } from './patchify.reference';
 import { refusalTest } from './expectBadShape';
 import { suite, type KernelTest } from './suite';
+import type { Tensor } from '../src/tensor/tensor';
 
 // [S, C, H, W], patch
 const SHAPES = [
@@ -70,7 +71,8 @@ const refusals = [
     return patchify(graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
   }),
   refusalTest('indices that are not whole numbers', 'idsShuffle holds f32', (graph) => {
-    const visible = { idsShuffle: graph.input('ids', [1, 4]), keep: 1 };
+    const floats = graph.input('ids', [1, 4]) as unknown as Tensor<'u32'>; // as JavaScript may
+    const visible = { idsShuffle: floats, keep: 1 };
     return patchify(graph.input('images', [1, 3, 4, 4]), { ...OPTIONS, visible });
   }),
   refusalTest('no visible patch', "0 of 4 patches can't be kept", (graph) => {

@@ -8,16 +8,16 @@ import {
   workgroupProbe,
   type FmaVariant,
 } from '../bench/peakThroughput';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { Graph } from '../src/tensor/graph';
-import type { Tensor } from '../src/tensor/tensor';
+import type { Tensor, DType } from '../src/tensor/tensor';
 import { expectClose, random } from './allclose';
 import { suite, type KernelTest } from './suite';
 
 /** A probe that must leave exactly these numbers: the sums are whole and small, so nothing is rounded. */
 function probeTest(
   name: string,
-  record: (graph: Graph) => Tensor | undefined,
+  record: (graph: Graph) => Tensor<DType> | undefined,
   wanted: (size: number) => ArrayLike<number>,
 ): KernelTest {
   return {
@@ -47,7 +47,7 @@ const VARIANTS: readonly FmaVariant[] = [false, true].flatMap((half) => [
   { half, width: 4, chains: 16, unroll: 1 },
 ]);
 
-function repeated(count: number, record: (before?: Tensor) => Tensor): Tensor {
+function repeated(count: number, record: (before?: Tensor<DType>) => Tensor<DType>): Tensor<DType> {
   let result = record();
   for (let done = 1; done < count; done++) result = record(result);
   return result;

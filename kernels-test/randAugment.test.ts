@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { randAugment } from '../src/ops/randAugment';
 import { Graph } from '../src/tensor/graph';
 import type { TensorData } from '../src/tensor/tensor';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { openEngine } from '../src/node/dawn';
 import { runSuites, type TestResult } from './runSuites';
 import type { KernelTest } from './suite';

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { attempt } from './captureFailure';
 import type { KernelSuite, KernelTest } from './suite';
 import { engineVariants } from './variants';

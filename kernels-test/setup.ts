@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 import { openEngine } from '../src/node/dawn';
 import { TestRunner } from './runSuites';
 import type { KernelSuite } from './suite';

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/gpu/engine';
+import type { Engine } from '../src/engine/engine';
 
 /** One check of a kernel: resolves where it holds, throws an Error that says what differs. */
 export interface KernelTest {

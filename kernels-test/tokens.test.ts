@@ -24,7 +24,7 @@ const dOf = (dOutputs: Readonly<Record<string, Reference>>): Reference => dOutpu
 const tests = SHAPES.flatMap(([samples, length, keep, width, idRows]) => {
   const name = `${samples}×${length}×${width}, ${keep} visible by ${idRows} masks`;
   const { idsShuffle, idsRestore } = randomOrders(idRows, length);
-  const idsOf = (graph: Graph, ids: Uint32Array): Tensor => graph.input('ids', [idRows, length], 'u32', ids);
+  const idsOf = (graph: Graph, ids: Uint32Array): Tensor<'u32'> => graph.input('ids', [idRows, length], 'u32', ids);
   const positions = random([1, 1 + length, width], 9);
   const positionsOf = (graph: Graph): Tensor =>
     graph.input('positions', positions.shape, 'f32', Float32Array.from(positions.data));

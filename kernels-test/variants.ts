@@ -1,4 +1,4 @@
-import { Engine } from '../src/gpu/engine';
+import { Engine } from '../src/engine/engine';
 
 /**
  * Engines on the device of `engine` that choose kernels in every way there is, so that the kernels for GPUs are tested

@@ -55,7 +55,7 @@ describe('lint', () => {
   });
 
   it.each([
-    ['src/tensor/x.ts', `import { Engine } from '../gpu/engine'; import { Tape } from './tape';`],
+    ['src/tensor/x.ts', `import { Engine } from '../engine/engine'; import { Tape } from './tape';`],
     ['src/ops/x.ts', `import source from '../../shaders/add.wgsl'; import { Tensor } from '../tensor/tensor';`],
     ['src/optim/x.ts', `import type { Arena } from '../nn/parameters';`],
     ['src/data/x.ts', `import { UserError } from '../common/userError';`],

@@ -1,4 +1,4 @@
-import { describeAdapter } from '../src/gpu/engine';
+import { describeAdapter } from '../src/gpu/adapter';
 import { openEngine } from '../src/node/dawn';
 
 /** Before the tests: says what they run on, and fails at once where there is nothing. Vitest asks for each of its projects. */

@@ -1,6 +1,6 @@
 import { moduleOf } from '../../kernels-test/moduleOf';
 import type { Reference, References } from '../../kernels-test/allclose';
-import type { Engine } from '../../src/gpu/engine';
+import type { Engine } from '../../src/engine/engine';
 import { Slice } from '../../src/gpu/storage';
 import { Block } from '../../src/nn/layers';
 import { Module } from '../../src/nn/module';
@@ -11,7 +11,7 @@ import { gelu } from '../../src/ops/gelu';
 import { layerNorm } from '../../src/ops/layerNorm';
 import { matmul } from '../../src/ops/matmul';
 import { softmax } from '../../src/ops/softmax';
-import { AdamW } from '../../src/optim/adamw';
+import { AdamW, HYPER_VALUES } from '../../src/optim/adamw';
 import { Graph, type TensorProgram } from '../../src/tensor/graph';
 import type { Tensor } from '../../src/tensor/tensor';
 import { turned, turnedReference } from './arrange';
@@ -204,7 +204,7 @@ async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inpu
   const x = net.blocks.reduce((given, block) => block.forward(given), fixed('x'));
   const loss = latentMse(x, fixed('target'), 1);
   graph.backward(loss);
-  const hyper = optimizer.hyperInput(graph);
+  const hyper = graph.input('hyper', [HYPER_VALUES]);
   optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));
   graph.output(loss);
   const program = await graph.compile();

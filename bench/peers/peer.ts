@@ -1,5 +1,5 @@
 import type { References } from '../../kernels-test/allclose';
-import type { Wait } from '../../src/gpu/engine';
+import type { Wait } from '../../src/gpu/gpuEngine';
 import type { Results, Work } from './rows';
 
 /** One row's work, made ready on an engine. */

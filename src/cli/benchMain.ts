@@ -28,7 +28,8 @@ import {
 import { attempt } from '../../kernels-test/captureFailure';
 import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../common/userError';
-import { describeAdapter, Engine, isSoftware } from '../gpu/engine';
+import { Engine } from '../engine/engine';
+import { describeAdapter, isSoftware } from '../gpu/adapter';
 import { openEngine } from '../node/dawn';
 import { assertWritable, writeWhole } from '../node/durableFile';
 import { reason, reportFailure } from '../node/failure';

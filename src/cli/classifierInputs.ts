@@ -5,7 +5,8 @@ import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import { counted, formatNumber } from '../common/format';
 import { UserError } from '../common/userError';
-import { nameAdapter, type Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { nameAdapter } from '../gpu/adapter';
 import { someImages, type LearningWatcher } from '../imae/classify/classification';
 import {
   accuracyWords,

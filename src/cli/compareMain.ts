@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { writeSafetensors } from '../formats/safetensors';
 import { UserError } from '../common/userError';
-import { describeAdapter } from '../gpu/engine';
+import { describeAdapter } from '../gpu/adapter';
 import { compareWithPytorch, type Comparison } from '../imae/parity/pytorchParity';
 import { openEngine } from '../node/dawn';
 import { reason, reportFailure } from '../node/failure';

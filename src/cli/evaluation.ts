@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { FigurePage } from '../report/figures';
-import { describeAdapter, isSoftware, nameAdapter, type Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { describeAdapter, isSoftware, nameAdapter } from '../gpu/adapter';
 import { openEngine } from '../node/dawn';
 import { writeFigures, FIGURES_FILE } from '../runs/figureFile';
 import { RESULT } from '../imae/train/runFiles';

@@ -1,6 +1,6 @@
 import { counted } from '../common/format';
 import { shellQuoted } from '../common/shell';
-import { describeAdapter } from '../gpu/engine';
+import { describeAdapter } from '../gpu/adapter';
 import { resolveConfig, type Config } from '../imae/config/config';
 import { PHASE_TITLES } from '../imae/config/describe';
 import { staysOnGpu } from '../imae/train/gpuResidency';

@@ -14,7 +14,7 @@ import { BEHIND, failureLines, isAhead, peerCells, summaryLines } from '../../be
 import { SOFTWARE_WARNING } from '../../bench/formatResults';
 import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../common/userError';
-import { describeAdapter, isSoftware } from '../gpu/engine';
+import { describeAdapter, isSoftware } from '../gpu/adapter';
 import { requestAdapter } from '../node/adapter';
 import { openEngineOn, quietWait } from '../node/dawn';
 import { reason } from '../node/failure';

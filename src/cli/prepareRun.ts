@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
 import { formatBytes } from '../common/format';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { runFlops } from '../imae/train/accounting';
 import { isRecording, phasesOf, type Config } from '../imae/config/config';
 import { PHASE_TITLES } from '../imae/config/describe';

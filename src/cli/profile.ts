@@ -1,6 +1,7 @@
 import { measureCeilings } from '../../bench/peakThroughput.bench';
 import { profileTable, profileTrace, withCeilings, type PhaseProfile } from '../report/profile';
-import { isSoftware, nameAdapter, type Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { isSoftware, nameAdapter } from '../gpu/adapter';
 import { StepProfiler } from '../imae/train/profiler';
 import { PROFILE, TRACE } from '../imae/train/runFiles';
 import type { RunFolder } from '../runs/runFolder';

@@ -1,9 +1,9 @@
 import { formatDuration } from '../common/format';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { f32 } from '../engine/inputs';
 import { runFlops } from '../imae/train/accounting';
 import type { Config } from '../imae/config/config';
 import { matmul } from '../ops/matmul';
-import { Graph } from '../tensor/graph';
 import { commandsFor } from '../doctor/commands';
 import { gatherSystem } from '../doctor/gather';
 
@@ -35,12 +35,15 @@ export async function softwareAdvice(
 /** Floating-point operations a second in a product that the way back through the encoder's MLP has, so that its kernel is there. */
 async function productRate(engine: Engine, { model, training }: Config): Promise<number> {
   const [m, k] = [Math.min(512, 16 * (training.batch / training.accumulate)), model.dim];
-  const graph = new Graph(engine);
-  graph.output(matmul(graph.input('a', [m, 4 * k]), graph.input('b', [4 * k, k])));
-  const program = await graph.compile();
+  const zeros = (rows: number, columns: number) => ({
+    ...f32(rows, columns),
+    initial: new Float32Array(rows * columns),
+  });
+  const inputs = { a: zeros(m, 4 * k), b: zeros(4 * k, k) };
+  const program = await engine.compile(inputs, ({ a, b }) => ({ product: matmul(a, b) }));
   try {
     const trial = async (): Promise<void> => {
-      for (let i = 0; i < RUNS; i++) program.run();
+      for (let i = 0; i < RUNS; i++) await program.run();
       await engine.settle();
     };
     await trial(); // the first compiles

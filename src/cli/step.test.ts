@@ -1,7 +1,7 @@
 // @module-tag thorough
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runStep, steps, type StepCase } from '../../bench/step.bench';
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import { openEngine } from '../node/dawn';
 
 let fast: Engine;

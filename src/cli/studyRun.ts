@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainTest } from '../data/imageSet';
-import { isSoftware, nameAdapter, type Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { isSoftware, nameAdapter } from '../gpu/adapter';
 import { resolveConfig, type Config, type Phase } from '../imae/config/config';
 import { LearningStopped } from '../imae/classify/learning';
 import type { NamedFile } from '../imae/checkpoint/namedFile';

@@ -4,14 +4,14 @@ import * as attentionReference from '../../kernels-test/attention.reference';
 import { random, type Reference } from '../../kernels-test/allclose';
 import * as layerNormReference from '../../kernels-test/layerNorm.reference';
 import * as linearReference from '../../kernels-test/linear.reference';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
+import { f32 } from '../engine/inputs';
 import { Parameters } from '../nn/parameters';
 import { attention } from '../ops/attention';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
-import { AdamW } from '../optim/adamw';
+import { AdamW, HYPER_VALUES } from '../optim/adamw';
 import { gradientNorm } from '../optim/gradientNorm';
-import { Graph } from '../tensor/graph';
 
 // One training step of an attention block, x + linear(attention(linear(layerNorm(x)))), at shapes that divide by nothing.
 
@@ -78,27 +78,30 @@ async function runStep(
   const optimizer = new AdamW(engine, parameters, OPTIONS);
   const of = (name: Name): ReturnType<Parameters['get']> => parameters.get(name);
 
-  const graph = new Graph(engine);
   const { x, dy } = inputs();
-  const xIn = graph.input('x', x.shape, 'f32', Float32Array.from(x.data), true);
-  const dyIn = graph.input('dy', dy.shape, 'f32', Float32Array.from(dy.data));
-  const normal = layerNorm(xIn, of('gamma'), of('beta'), layerNormReference.EPS);
-  const qkv = linear(normal, of('qkvWeight'), of('qkvBias'));
-  const y = linear(attention(qkv, HEADS), of('outWeight'), of('outBias'), xIn);
-  graph.backward(y, dyIn);
-  const hyper = optimizer.hyperInput(graph);
-  optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0));
-  const dx = graph.gradientOf(xIn);
-  graph.output(y, dx);
-  const program = await graph.compile();
+  const program = await engine.compile(
+    { x: { ...f32(...x.shape), requiresGrad: true }, dy: f32(...dy.shape), hyper: f32(HYPER_VALUES) },
+    (given, graph) => {
+      const normal = layerNorm(given.x, of('gamma'), of('beta'), layerNormReference.EPS);
+      const qkv = linear(normal, of('qkvWeight'), of('qkvBias'));
+      const y = linear(attention(qkv, HEADS), of('outWeight'), of('outBias'), given.x);
+      graph.backward(y, given.dy);
+      optimizer.record(graph, given.hyper, gradientNorm(graph, parameters.arenas, 0));
+      return { y, dx: graph.gradientOf(given.x) };
+    },
+  );
   try {
-    program.write(hyper, optimizer.hyper(LEARNING_RATE, 1));
-    program.run();
-    const results: Record<string, ArrayLike<number>> = { y: await program.read(y), dx: await program.read(dx) };
+    const { outputs } = program;
+    await program.run({
+      x: Float32Array.from(x.data),
+      dy: Float32Array.from(dy.data),
+      hyper: optimizer.hyper(LEARNING_RATE, 1),
+    });
+    const results: Record<string, ArrayLike<number>> = { y: await outputs.y.data(), dx: await outputs.dx.data() };
     for (const [name, values] of await parameters.read()) results[`updated ${name}`] = values;
     const compiled = performance.now();
-    program.run();
-    await program.read(y);
+    await program.run();
+    await outputs.y.data();
     const seconds = (performance.now() - compiled) / 1000;
     return { results, compileSeconds: (compiled - began) / 1000, seconds };
   } finally {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
-import { describeAdapter, isSoftware } from '../gpu/engine';
+import { describeAdapter, isSoftware } from '../gpu/adapter';
 import { adapterNames, requestAdapter } from '../node/adapter';
 import { openEngineOn } from '../node/dawn';
 import { reason } from '../node/failure';

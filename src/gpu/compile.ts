@@ -1,5 +1,5 @@
 import type { RecordedDispatch, RecordedWork } from './dispatch';
-import type { CompiledKernel, Engine } from './engine';
+import type { CompiledKernel, GpuEngine } from './gpuEngine';
 import { planMemory, type MemoryPlan } from './memoryPlan';
 import type { DeviceBuffer } from './pool';
 import { Program, type Step } from './program';
@@ -35,7 +35,7 @@ class UniformBlocks {
   private readonly offsets = new Map<string, number>();
   private readonly blocks: { readonly offset: number; readonly data: Uint8Array }[] = [];
 
-  constructor(private readonly engine: Engine) {
+  constructor(private readonly engine: GpuEngine) {
     this.packing = new Packing(engine.device.limits.minUniformBufferOffsetAlignment);
   }
 
@@ -58,6 +58,7 @@ class UniformBlocks {
   }
 
   write(buffer: DeviceBuffer): void {
+    if (buffer.isPlanned) return;
     for (const { offset, data } of this.blocks) {
       this.engine.device.queue.writeBuffer(buffer.gpu, offset, data as Uint8Array<ArrayBuffer>);
     }
@@ -71,7 +72,7 @@ interface CompiledDispatch {
   readonly uniform: { readonly offset: number; readonly size: number } | undefined;
 }
 
-function compileDispatch(engine: Engine, dispatch: RecordedDispatch, blocks: UniformBlocks): CompiledDispatch {
+function compileDispatch(engine: GpuEngine, dispatch: RecordedDispatch, blocks: UniformBlocks): CompiledDispatch {
   const kernel = engine.kernel(dispatch.kernel, dispatch.params);
   const { uniforms } = kernel.specialized;
   return { dispatch, kernel, uniform: uniforms.length ? blocks.add(uniforms, dispatch.uniforms ?? {}) : undefined };
@@ -82,7 +83,7 @@ function compileDispatch(engine: Engine, dispatch: RecordedDispatch, blocks: Uni
  * @throws EngineError where memory is short or a kernel does not compile
  */
 export async function compileProgram(
-  engine: Engine,
+  engine: GpuEngine,
   recording: RecordedWork,
   outputs: ReadonlySet<Value>,
   { effects = true }: { readonly effects?: boolean } = {},
@@ -113,7 +114,7 @@ export async function compileProgram(
         slices.set(input, new Slice(inputBuffer, offset, input.size));
         mirror.set(input.initial ?? [], offset);
       }
-      const steps = compiled.map((each, index): Step => {
+      const steps = (engine.isPlanning ? [] : compiled).map((each, index): Step => {
         const { dispatch } = each;
         const [x, y = 1, z = 1] = dispatch.workgroups;
         return {
@@ -140,7 +141,7 @@ export async function compileProgram(
 }
 
 function makeBindGroup(
-  { device }: Engine,
+  { device }: GpuEngine,
   { dispatch, kernel, uniform }: CompiledDispatch,
   slices: ReadonlyMap<Value, Slice>,
   uniformBuffer: DeviceBuffer,

@@ -1,5 +1,5 @@
 import type { RecordedDispatch, RecordedWork } from './dispatch';
-import type { Engine } from './engine';
+import type { GpuEngine } from './gpuEngine';
 import { placeValues, type Lifetime, type Placement } from './placement';
 import { overlap, Slice, type Storage, type Value } from './storage';
 
@@ -21,7 +21,7 @@ export interface MemoryPlan {
 
 /** What a program keeps of a recording, and where its values lie. */
 export function planMemory(
-  { device: { limits } }: Engine,
+  { device: { limits } }: GpuEngine,
   recording: RecordedWork,
   outputs: ReadonlySet<Value>,
   effects: boolean,

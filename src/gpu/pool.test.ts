@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEngine } from '../node/dawn';
-import type { Engine } from './engine';
+import type { Engine } from '../engine/engine';
 import { BufferPool } from './pool';
 
 describe('BufferPool', () => {

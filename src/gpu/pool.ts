@@ -5,10 +5,25 @@ export class DeviceBuffer {
   released = false;
 
   constructor(
-    readonly gpu: GPUBuffer,
+    private readonly made: GPUBuffer | undefined,
     readonly size: number,
     readonly label: string,
   ) {}
+
+  /** Whether it is only counted: nothing can be in it. */
+  get isPlanned(): boolean {
+    return this.made === undefined;
+  }
+
+  /** @throws EngineError `bad-program` where it is only planned */
+  get gpu(): GPUBuffer {
+    if (this.made) return this.made;
+    throw new EngineError(
+      'bad-program',
+      `'${this.label}' is planned, not made.`,
+      'Run programs on an engine that computes.',
+    );
+  }
 }
 
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -25,10 +40,14 @@ export class BufferPool {
   liveBytes = 0;
   peakBytes = 0;
 
-  /** @param budget bytes that may be alive at once; Infinity leaves the limit to the device */
+  /**
+   * @param budget bytes that may be alive at once; Infinity leaves the limit to the device
+   * @param isPlanning whether memory is only counted
+   */
   constructor(
     private readonly device: GPUDevice,
     readonly budget: number,
+    private readonly isPlanning = false,
   ) {}
 
   /** How many buffers are in use. */
@@ -61,7 +80,8 @@ export class BufferPool {
         'Use a smaller batch or model, or raise the memory budget.',
       );
     }
-    const buffer = new DeviceBuffer(this.device.createBuffer({ size, usage, label }), size, label);
+    const made = this.isPlanning ? undefined : this.device.createBuffer({ size, usage, label });
+    const buffer = new DeviceBuffer(made, size, label);
     this.live.add(buffer);
     this.liveBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
@@ -73,7 +93,7 @@ export class BufferPool {
     if (!this.live.delete(buffer)) return;
     buffer.released = true;
     this.liveBytes -= buffer.size;
-    buffer.gpu.destroy();
+    if (!buffer.isPlanned) buffer.gpu.destroy();
     if (this.liveBuffers === 0) this.releaseIdle();
   }
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openEngine } from '../node/dawn';
-import type { Engine } from './engine';
+import type { Engine } from '../engine/engine';
 import { Recording } from './recording';
 import { kernelsOf } from './shader';
 import { Slice, type Storage, type Value } from './storage';

@@ -1,5 +1,5 @@
 import type { RecordedDispatch } from './dispatch';
-import { assertLive, type Engine } from './engine';
+import { assertLive, type GpuEngine } from './gpuEngine';
 import { EngineError } from './errors';
 import type { ProgramStatistics } from './memoryPlan';
 import type { DeviceBuffer } from './pool';
@@ -65,7 +65,7 @@ export class Program {
   readonly hostTimes: HostTimes = { inputs: 0, encode: 0, submit: 0 };
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly parts: ProgramParts,
   ) {}
 

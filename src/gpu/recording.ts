@@ -1,6 +1,6 @@
 import { compileProgram } from './compile';
 import type { Dispatch, RecordedDispatch, RecordedWork } from './dispatch';
-import { assertLive, type Engine } from './engine';
+import { assertLive, type GpuEngine } from './gpuEngine';
 import { EngineError } from './errors';
 import { planMemory } from './memoryPlan';
 import { mebibytes } from './pool';
@@ -30,7 +30,7 @@ export class Recording implements RecordedWork, ValueOwner {
   readonly outputs = new Set<Value>();
   private readonly written = new Set<Value>();
 
-  constructor(readonly engine: Engine) {}
+  constructor(readonly engine: GpuEngine) {}
 
   /** Memory for `size` bytes that a dispatch of this recording will write. */
   value(size: number, label: string): Value {

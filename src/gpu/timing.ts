@@ -1,4 +1,4 @@
-import type { Engine } from './engine';
+import type { GpuEngine } from './gpuEngine';
 import type { DeviceBuffer } from './pool';
 
 const BYTES = 8;
@@ -14,7 +14,7 @@ export class PassTimer {
 
   /** @param passes how many are timed, at most 2048 */
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly passes: number,
   ) {
     const { device, pool } = engine;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../kernels-test/allclose';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { testEngine } from '../testing/testEngine';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
@@ -45,7 +45,7 @@ describe('layers', () => {
     graph.output(y);
     const program = await graph.compile();
     program.run();
-    const values = (await program.read(y)) as Float32Array;
+    const values = await program.read(y);
     program.dispose();
     parameters.dispose();
     return values;
@@ -138,16 +138,16 @@ describe('layers', () => {
       const x = graph.input('x', [BATCH, TOKENS, DIM], 'f32', X, true);
       const watched: Tensor[] = [];
       const options = { keyMask, bias, recompute, watch: (qkv: Tensor): void => void watched.push(qkv) };
-      const y = net.b.reduce((input, block) => block.forward(input, options), x);
+      const y = net.b.reduce<Tensor>((input, block) => block.forward(input, options), x);
       graph.backward(y, graph.input('d', y.shape, 'f32', Float32Array.from(random(y.shape, 4).data)));
       const outputs = [y, graph.gradientOf(x), ...watched];
       graph.output(...outputs);
       const program = await graph.compile();
       program.run();
       const bits: Float32Array[] = [];
-      for (const tensor of outputs) bits.push((await program.read(tensor)) as Float32Array);
+      for (const tensor of outputs) bits.push(await program.read(tensor));
       for (const { members } of parameters.arenas) {
-        for (const { grad } of members) bits.push((await program.read(grad)) as Float32Array);
+        for (const { grad } of members) bits.push(await program.read(grad));
       }
       program.dispose();
       parameters.dispose();

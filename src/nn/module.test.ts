@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { gelu } from '../ops/gelu';
 import { Graph } from '../tensor/graph';
 import { testEngine } from '../testing/testEngine';

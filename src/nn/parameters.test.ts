@@ -1,6 +1,6 @@
 import { moduleOf, type ParameterSpec } from '../../kernels-test/moduleOf';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import type { Slice } from '../gpu/storage';
 import { openEngine, quietWait } from '../node/dawn';
 import { Parameter } from '../tensor/parameter';

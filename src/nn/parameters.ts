@@ -1,4 +1,4 @@
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import { mebibytes, type DeviceBuffer } from '../gpu/pool';
 import { Slice } from '../gpu/storage';
@@ -50,7 +50,7 @@ export class Parameters {
    * @throws EngineError `out-of-memory`, `limit-exceeded`; `bad-program` where the module has memory already
    */
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     readonly label: string,
     module: Module,
     private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
@@ -157,12 +157,12 @@ export class Parameters {
   }
 
   /** Every name with its tensor, in the order of the model. */
-  get entries(): readonly (readonly [name: string, tensor: Tensor])[] {
+  get entries(): readonly (readonly [name: string, parameter: Parameter])[] {
     return this.named.map(({ name, parameter }) => [name, parameter]);
   }
 
   /** @throws EngineError `bad-program` where the model has no such parameter */
-  get(name: string): Tensor {
+  get(name: string): Parameter {
     const one = this.byName.get(name);
     if (!one) throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
     return one.parameter;
@@ -178,7 +178,7 @@ export class Parameters {
         'Use a checkpoint of a model of this size.',
       );
     }
-    this.engine.write(tensor.storage as Slice, data);
+    this.engine.write(tensor.storage, data);
     this.halvesAreOld = true;
   }
 
@@ -193,7 +193,7 @@ export class Parameters {
   async read(): Promise<Map<string, Float32Array>> {
     const values = new Map<string, Float32Array>();
     for (const [name, { storage }] of this.entries) {
-      values.set(name, new Float32Array(await this.engine.read(storage as Slice)));
+      values.set(name, new Float32Array(await this.engine.read(storage)));
     }
     return values;
   }
@@ -224,6 +224,6 @@ export class Parameters {
 }
 
 /** The copy of a tensor whose values lie at `offset` of their buffer. */
-function halfAt(halves: DeviceBuffer | undefined, shape: Shape, offset: number): Tensor | undefined {
+function halfAt(halves: DeviceBuffer | undefined, shape: Shape, offset: number): Tensor<'f16'> | undefined {
   return halves && new Tensor(shape, 'f16', new Slice(halves, offset / 2, byteSize(shape, 'f16')));
 }

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { create, globals } from 'webgpu';
 import { UserError } from '../common/userError';
-import { isSoftware, isSoftwareName } from '../gpu/engine';
+import { isSoftware, isSoftwareName } from '../gpu/adapter';
 import { reason } from './failure';
 import { swiftShaderIsInstalled, unpackSwiftShader } from './swiftshader';
 import { driverRestriction, mayHaveDrivers } from './vulkan';

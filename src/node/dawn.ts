@@ -1,4 +1,6 @@
-import { Engine, isSoftware, type EngineOptions, type Wait } from '../gpu/engine';
+import { Engine } from '../engine/engine';
+import { isSoftware } from '../gpu/adapter';
+import type { EngineOptions, Wait } from '../gpu/gpuEngine';
 import { MATRIX_TOGGLES } from '../gpu/subgroupMatrix';
 import { requestAdapter, type OpenAdapter } from './adapter';
 import { freeMemory } from './memory';

@@ -6,11 +6,12 @@ import { random } from '../../kernels-test/allclose';
 import { kernelFileText, readKernelFile, type KernelFile } from '../formats/kernelFile';
 import { readSessions } from '../report/session';
 import { variantName, type KernelVariant } from '../gpu/autotune';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { rehearse } from '../imae/train/phaseResources';
 import { TINY, TINY_DATA, tinyConfig } from '../testing/tinyRun';
 import { matmul } from '../ops/matmul';
 import { Graph } from '../tensor/graph';
+import type { Tensor } from '../tensor/tensor';
 import { openEngine } from './dawn';
 import { completeChoices, loadChoices, usedChoices } from './kernels';
 import { spawnTrain } from '../testing/spawnTrain';
@@ -23,7 +24,7 @@ const LONG = 1e30;
 
 function askFor(engine: Engine): void {
   const graph = new Graph(engine);
-  const tensor = (shape: readonly number[]): ReturnType<Graph['input']> =>
+  const tensor = (shape: readonly number[]): Tensor =>
     graph.input('x', shape, 'f32', Float32Array.from(random(shape, 1).data));
   matmul(tensor([64, 32]), tensor([48, 32]), 'nt');
 }

@@ -14,7 +14,7 @@ import {
   type KernelPlace,
 } from '../formats/kernelFile';
 import { UserError } from '../common/userError';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { isRecording } from '../imae/config/config';
 import { KERNELS } from '../imae/train/runFiles';
 import { measureKernels } from '../ops/tuner';

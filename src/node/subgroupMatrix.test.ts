@@ -1,6 +1,6 @@
 import { create, globals } from 'webgpu';
 import { expect, it } from 'vitest';
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import { MATRIX_FEATURE } from '../gpu/subgroupMatrix';
 import { matrixFlops, matrixProbe, subgroupMatrix } from '../../bench/peakThroughput';
 import { Graph } from '../tensor/graph';

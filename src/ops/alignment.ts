@@ -21,7 +21,7 @@ export interface AlignmentOperands {
   /** [2B, C, H, W]: what is predicted, the same B images twice. */
   readonly images: Tensor;
   /** [2B, L] u32: a patch is removed where it is ≥ `keep`. */
-  readonly idsRestore: Tensor;
+  readonly idsRestore: Tensor<'u32'>;
   /** Visible patches of a sample. */
   readonly keep: number;
   /** P. */

@@ -3,13 +3,13 @@ import { EngineError } from '../gpu/errors';
 import { addInPlace } from '../tensor/accumulate';
 import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import type { Tensor, DType } from '../tensor/tensor';
 import { attentionKernels as kernels } from './attentionKernels';
 import { planAttention, type AttentionWay } from './attentionPlan';
 
 export interface AttentionOptions {
   /** [B, N] u32: 1 where a key may be attended to. A row that may attend to none gives zeros. */
-  readonly keyMask?: Tensor;
+  readonly keyMask?: Tensor<'u32'>;
   /** [B or 1, H or 1, N, N] f32, added to the scaled scores. A constant: it takes no gradient. */
   readonly bias?: Tensor;
 }
@@ -51,7 +51,7 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
   const dispatch = (
     part: 'forward' | 'backwardQ' | 'backwardKV',
     products: number,
-    bindings: Readonly<Record<string, Tensor>>,
+    bindings: Readonly<Record<string, Tensor<DType>>>,
   ): void => {
     const { others, ...first } = plan[part];
     const ofBias = bias ? ` bias ${bias.shape.join('×')}` : '';

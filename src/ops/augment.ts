@@ -1,17 +1,16 @@
 import source from '../../shaders/augment.wgsl';
-import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertU32 } from './patchIndices';
+import { assertType } from './patchIndices';
 
 const kernels = kernelsOf('augment', source, ['augment', 'augmentWhole']);
 
 /** A part of a resident image set, no larger than a binding may be: [n, C, H, W] u8, its images from `first` on. */
 export interface ImageChunk {
-  readonly images: Tensor;
+  readonly images: Tensor<'u8'>;
   readonly first: number;
 }
 
@@ -19,7 +18,7 @@ export interface AugmentInputs {
   /** All of one C, H, W. */
   readonly chunks: readonly [ImageChunk, ...ImageChunk[]];
   /** [B] u32: numbers of images in the set. A sample whose image lies in no chunk is left undefined. */
-  readonly indices: Tensor;
+  readonly indices: Tensor<'u32'>;
   /** [B, 5] f32: box x, y, width > 0, height > 0 in source pixels, reaching into the image; 1 to flip left to right. */
   readonly crops: Tensor;
   /** Every box is known to be the whole image, unflipped. */
@@ -42,7 +41,7 @@ export interface AugmentInputs {
 export function augment({ chunks, indices, crops, whole = false, mean, std, size }: AugmentInputs): Tensor {
   const graph = graphOf('augment', indices, crops);
   const { B } = matchShape('augment', 'indices', indices.shape, ['B']);
-  assertU32('augment', 'indices', indices);
+  assertType('augment', 'indices', indices, 'u32');
   matchShape('augment', 'crops', crops.shape, [B, 5]);
   const [, C = 1, H = 1, W = 1] = chunks[0].images.shape;
   matchShape('augment', 'mean', [mean.length], [C]);
@@ -54,9 +53,7 @@ export function augment({ chunks, indices, crops, whole = false, mean, std, size
   const straight = whole && software && !plain && H === size && W === size && (size * size) % 4 === 0;
   for (const { images, first } of chunks) {
     const { N } = matchShape('augment', `images from ${first}`, images.shape, ['N', C, H, W]);
-    if (images.dtype !== 'u8') {
-      throw new EngineError('bad-shape', `augment: images hold ${images.dtype}, not u8.`, 'Keep image sets as bytes.');
-    }
+    assertType('augment', `images from ${first}`, images, 'u8');
     graph.dispatch({
       kernel: straight ? kernels.augmentWhole : kernels.augment,
       uniforms: { count: out.size, first, images: N, channels: C, height: H, width: W, size },

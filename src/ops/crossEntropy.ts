@@ -5,7 +5,7 @@ import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import type { Scalar, Tensor } from '../tensor/tensor';
 import { lanesFor, recordRowSums } from './reduce';
 
 const kernels = kernelsOf('crossEntropy', source, ['crossEntropyForward', 'crossEntropyGradient'], { reduce, softmax });
@@ -16,10 +16,10 @@ const kernels = kernelsOf('crossEntropy', source, ['crossEntropyForward', 'cross
  *
  * @param logits [B, K]
  * @param targets [B, K], f32: one-hot, smoothed or mixed; rows need not sum to 1
- * @returns [1]
+ * @returns a scalar
  * @throws EngineError `bad-shape`
  */
-export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+export function crossEntropy(logits: Tensor, targets: Tensor): Scalar<'f32'> {
   const graph = graphOf('crossEntropy', logits, targets);
   const { B: rows, K: width } = matchShape('crossEntropy', 'logits', logits.shape, ['B', 'K']);
   matchShape('crossEntropy', 'targets', targets.shape, [rows, width]);
@@ -33,7 +33,7 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
     bindings: { logits, targets, losses, statistics },
     workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
   });
-  const loss = graph.empty('crossEntropy', [1], 'f32', logits.requiresGrad);
+  const loss = graph.empty('crossEntropy', [], 'f32', logits.requiresGrad);
   recordRowSums(graph, losses, { rows: 1, width: rows, scale: 1 / rows }, loss);
 
   graph.record('crossEntropy', [loss], (gradients) => {

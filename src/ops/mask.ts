@@ -6,7 +6,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertU32, checkKeep } from './patchIndices';
+import { assertType, checkKeep } from './patchIndices';
 import { softmax } from './softmax';
 
 const kernels = kernelsOf(
@@ -23,9 +23,9 @@ const MAX_BLOCK_LENGTH = 63 ** 2;
 /** Orders of patches; what `patchify` and `keepTokens` take as visible, and the way back. Samples may share them: sample s uses row s mod B. */
 export interface PatchMasks {
   /** [B, L] u32: the patches of a sample in their order; the first `keep` are visible. */
-  readonly idsShuffle: Tensor;
+  readonly idsShuffle: Tensor<'u32'>;
   /** [B, L] u32: the place of each patch in that order; patch i is visible where it is below `keep`. */
-  readonly idsRestore: Tensor;
+  readonly idsRestore: Tensor<'u32'>;
   readonly keep: number;
 }
 
@@ -54,14 +54,14 @@ export function drawMasks(options: {
   readonly batch: number;
   readonly length: number;
   readonly keep: number;
-  readonly counter: Tensor;
+  readonly counter: Tensor<'u32'>;
   readonly choice?: MaskChoice;
 }): PatchMasks {
   const { batch, length, keep, counter, choice = 'random' } = options;
   const weights = typeof choice === 'object' ? choice.logWeights : undefined;
   const graph = graphOf('drawMasks', counter, weights);
   matchShape('drawMasks', 'counter', counter.shape, [5]);
-  assertU32('drawMasks', 'counter', counter);
+  assertType('drawMasks', 'counter', counter, 'u32');
   checkKeep('drawMasks', keep, length);
   const most = choice === 'block' ? MAX_BLOCK_LENGTH : MAX_LENGTH;
   if (length > most) {
@@ -156,10 +156,10 @@ export function classAttention(qkv: Tensor, heads: number): Tensor {
  * @returns idsRestore [B, L] u32
  * @throws EngineError `bad-shape`
  */
-export function invertPermutation(idsShuffle: Tensor): Tensor {
+export function invertPermutation(idsShuffle: Tensor<'u32'>): Tensor<'u32'> {
   const graph = graphOf('invertPermutation', idsShuffle);
   const { B, L } = matchShape('invertPermutation', 'idsShuffle', idsShuffle.shape, ['B', 'L']);
-  assertU32('invertPermutation', 'idsShuffle', idsShuffle);
+  assertType('invertPermutation', 'idsShuffle', idsShuffle, 'u32');
   const idsRestore = graph.empty('idsRestore', [B, L], 'u32');
   graph.dispatch({
     kernel: kernels.invertPermutation,
@@ -168,4 +168,9 @@ export function invertPermutation(idsShuffle: Tensor): Tensor {
     workgroups: workgroupRow(Math.ceil((B * L) / 256)),
   });
   return idsRestore;
+}
+
+/** Masks by orders that are given. @param idsShuffle as of `invertPermutation` */
+export function givenMasks(idsShuffle: Tensor<'u32'>, keep: number): PatchMasks {
+  return { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
 }

@@ -17,7 +17,7 @@ export interface MaskedMseOperands {
   /** [S·B, C, H, W]: what is predicted, L = (H/P)·(W/P). No gradient flows to it. */
   readonly images: Tensor;
   /** [B, L] u32: a patch is removed where it is ≥ `keep`. Sample s uses row s mod B. */
-  readonly idsRestore: Tensor;
+  readonly idsRestore: Tensor<'u32'>;
   /** Visible patches of a sample, fewer than L. */
   readonly keep: number;
   /** P. */

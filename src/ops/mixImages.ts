@@ -5,7 +5,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertU32 } from './patchIndices';
+import { assertType } from './patchIndices';
 
 const kernels = kernelsOf('mixImages', source, ['mixImages'], { philox });
 
@@ -15,7 +15,7 @@ export interface MixInputs {
   /** [5] f32: λ, weight of the image itself; and the box that is its partner's instead. */
   readonly mix: Tensor;
   /** [4] u32: seed's low and high 32 bits, purpose, step. */
-  readonly counter: Tensor;
+  readonly counter: Tensor<'u32'>;
 }
 
 /**
@@ -30,7 +30,7 @@ export function mixImages(images: Tensor, { erased, mix, counter }: MixInputs): 
   matchShape('mixImages', 'erased', erased.shape, [S, 4]);
   matchShape('mixImages', 'mix', mix.shape, [5]);
   matchShape('mixImages', 'counter', counter.shape, [4]);
-  assertU32('mixImages', 'counter', counter);
+  assertType('mixImages', 'counter', counter, 'u32');
   const out = graph.empty('mixImages', images.shape);
   graph.dispatch({
     kernel: kernels.mixImages,

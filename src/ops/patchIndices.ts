@@ -1,11 +1,12 @@
 import { EngineError } from '../gpu/errors';
 import { formatShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import type { Tensor, DType } from '../tensor/tensor';
 
-/** @throws EngineError `bad-shape` unless `operand` holds u32 */
-export function assertU32(operation: string, operand: string, { dtype }: Tensor): void {
-  if (dtype === 'u32') return;
-  throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not u32.`, 'Give it as a u32 tensor.');
+/** For callers whose types are not checked. @throws EngineError `bad-shape` unless `operand` is of the type */
+export function assertType(operation: string, operand: string, { dtype }: Tensor<DType>, wanted: DType): void {
+  if (dtype === wanted) return;
+  const fix = `Give it as a tensor of ${wanted}.`;
+  throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not ${wanted}.`, fix);
 }
 
 /**
@@ -13,8 +14,14 @@ export function assertU32(operation: string, operand: string, { dtype }: Tensor)
  *
  * @throws EngineError `bad-shape` unless its rows hold `length` and their number divides `samples`
  */
-export function matchIds(operation: string, operand: string, ids: Tensor, samples: number, length: number): number {
-  assertU32(operation, operand, ids);
+export function matchIds(
+  operation: string,
+  operand: string,
+  ids: Tensor<'u32'>,
+  samples: number,
+  length: number,
+): number {
+  assertType(operation, operand, ids, 'u32');
   const [rows = 0, width] = ids.shape;
   if (ids.shape.length === 2 && width === length && samples % rows === 0) return rows;
   throw new EngineError(

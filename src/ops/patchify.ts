@@ -14,7 +14,7 @@ export type PatchOrder = 'channelsLast' | 'channelsFirst';
 
 /** The patches that an encoder sees: the first `keep` of each row of `idsShuffle` [Bi, L] u32, in that order. */
 export interface Visible {
-  readonly idsShuffle: Tensor;
+  readonly idsShuffle: Tensor<'u32'>;
   readonly keep: number;
 }
 

@@ -17,7 +17,7 @@ export interface PhiloxStream {
  *
  * @returns [count] u32
  */
-export function philoxFill(graph: Graph, count: number, { key, counter }: PhiloxStream): Tensor {
+export function philoxFill(graph: Graph, count: number, { key, counter }: PhiloxStream): Tensor<'u32'> {
   const [k0, k1] = key;
   const [c1, c2, c3] = counter;
   const out = graph.empty('philoxFill', [count], 'u32');

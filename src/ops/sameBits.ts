@@ -2,7 +2,7 @@ import source from '../../shaders/sameBits.wgsl';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import type { Tensor, DType } from '../tensor/tensor';
 
 const kernels = kernelsOf('sameBits', source, ['sameBits']);
 
@@ -15,7 +15,7 @@ const MOST_INVOCATIONS = 16384;
  * @returns u32 counts of differing elements: all zero where there is none
  * @throws EngineError `bad-shape`
  */
-export function sameBits(a: Tensor, b: Tensor): Tensor {
+export function sameBits(a: Tensor<DType>, b: Tensor<DType>): Tensor<'u32'> {
   const graph = graphOf('sameBits', a, b);
   matchShape('sameBits', 'b', b.shape, a.shape);
   const invocations = Math.min(MOST_INVOCATIONS, a.size);

@@ -4,7 +4,7 @@ import { workgroupRow } from '../gpu/recording';
 import { kernelsOf, type Kernel } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import type { Tensor, DType } from '../tensor/tensor';
 import { checkKeep, matchIds } from './patchIndices';
 
 const kernels = kernelsOf('tokens', source, [
@@ -45,7 +45,7 @@ function refuseTrained(operation: string, positions: Tensor): void {
  * @returns [S, keep, D]
  * @throws EngineError `bad-shape`
  */
-export function keepTokens(x: Tensor, idsShuffle: Tensor, keep: number): Tensor {
+export function keepTokens(x: Tensor, idsShuffle: Tensor<'u32'>, keep: number): Tensor {
   const graph = graphOf('keepTokens', x, idsShuffle);
   const { S, L, D } = matchShape('keepTokens', 'x', x.shape, ['S', 'L', 'D']);
   const idRows = matchIds('keepTokens', 'idsShuffle', idsShuffle, S, L);
@@ -91,7 +91,7 @@ export function visibleTokens(inputs: {
   readonly patches: Tensor;
   readonly classToken: Tensor;
   readonly positions: Tensor;
-  readonly idsShuffle?: Tensor;
+  readonly idsShuffle?: Tensor<'u32'>;
 }): Tensor {
   const graph = graphOf('visibleTokens', inputs.patches, inputs.classToken, inputs.positions, inputs.idsShuffle);
   const { patches, classToken, positions, idsShuffle } = inputs;
@@ -157,7 +157,7 @@ export function restoreTokens(inputs: {
   readonly tokens: Tensor;
   readonly maskToken: Tensor;
   readonly positions: Tensor;
-  readonly idsRestore: Tensor;
+  readonly idsRestore: Tensor<'u32'>;
 }): Tensor {
   const graph = graphOf('restoreTokens', inputs.tokens, inputs.maskToken, inputs.positions, inputs.idsRestore);
   const { tokens, maskToken, positions, idsRestore } = inputs;
@@ -211,7 +211,7 @@ function sumRows(
     readonly kernel: Kernel;
     readonly rows: number;
     readonly sizes: Readonly<Record<string, number>>;
-    readonly bindings: Readonly<Record<string, Tensor>>;
+    readonly bindings: Readonly<Record<string, Tensor<DType>>>;
   },
   { out, accumulate }: { readonly out: Tensor; readonly accumulate: boolean },
 ): void {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { engineVariants } from '../../kernels-test/variants';
 import { variantName, type TuningKey, type KernelVariant } from '../gpu/autotune';
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import { parseShader, type Kernel } from '../gpu/shader';
 import { openEngine } from '../node/dawn';
 import { Graph } from '../tensor/graph';

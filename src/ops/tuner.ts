@@ -1,5 +1,5 @@
 import { variantName, type KernelEntries, type TuningKey, type KernelVariant } from '../gpu/autotune';
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import type { DeviceBuffer } from '../gpu/pool';
 import type { Binding, SpecializedKernel } from '../gpu/shader';
@@ -40,7 +40,7 @@ const SAMPLE_SECONDS = { gpu: 0.002, host: 0.02 };
  * @throws EngineError where the device fails; a question that does not fit into memory is left open
  */
 export async function measureKernels(
-  engine: Engine,
+  engine: GpuEngine,
   questions: readonly TuningKey[],
   seconds: number,
 ): Promise<Measurement> {
@@ -71,7 +71,7 @@ interface Answer {
 }
 
 async function measureQuestion(
-  engine: Engine,
+  engine: GpuEngine,
   question: TuningKey,
   deadline: number,
   { refused, hopeless }: { readonly refused: string[]; readonly hopeless: Set<string> },
@@ -152,13 +152,13 @@ interface Contender {
 /** Memory for one question: what its ways read, and what they write, once for the first way's result and once again. */
 class Scratch {
   private readonly buffers: DeviceBuffer[] = [];
-  private readonly read: Record<string, Tensor> = {};
-  private readonly wanted: Record<string, Tensor> = {};
-  private readonly found: Record<string, Tensor> = {};
+  private readonly read: Record<string, Tensor<'u32'>> = {};
+  private readonly wanted: Record<string, Tensor<'u32'>> = {};
+  private readonly found: Record<string, Tensor<'u32'>> = {};
   private readonly kinds = new Map<string, Content>();
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly question: TuningKey,
     first: KernelVariant,
   ) {
@@ -183,14 +183,14 @@ class Scratch {
     }
   }
 
-  private tensor(name: string, bytes: number): Tensor {
+  private tensor(name: string, bytes: number): Tensor<'u32'> {
     const buffer = this.engine.allocate(bytes, `measured ${name}`);
     this.buffers.push(buffer);
     return new Tensor([bytes / 4], 'u32', new Slice(buffer, 0, bytes), false);
   }
 
   /** What was in them plays no part: the same contents, name by name, at every call. */
-  private fill(tensors: Readonly<Record<string, Tensor>>): void {
+  private fill(tensors: Readonly<Record<string, Tensor<'u32'>>>): void {
     for (const [name, { storage }] of Object.entries(tensors)) {
       if (storage instanceof Slice) fillSlice(this.engine, storage, this.kinds.get(name) ?? 'float', name);
     }
@@ -199,7 +199,7 @@ class Scratch {
   private dispatch(
     graph: Graph,
     { kernel, params, workgroups }: KernelVariant,
-    into: Readonly<Record<string, Tensor>>,
+    into: Readonly<Record<string, Tensor<'u32'>>>,
   ): void {
     const { uniforms } = this.question;
     graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
@@ -218,13 +218,13 @@ class Scratch {
     const graph = new Graph(this.engine);
     this.dispatch(graph, way, this.found);
     const counts = Object.entries(this.found).map(([name, tensor]) =>
-      sameBits(graph.use(tensor), this.wanted[name] as Tensor),
+      sameBits(graph.use(tensor), this.wanted[name] as Tensor<'u32'>),
     );
     return await this.once(graph, counts);
   }
 
   /** Runs a graph; returns the sum of all elements of `outputs`. */
-  private async once(graph: Graph, outputs: readonly Tensor[] = []): Promise<number> {
+  private async once(graph: Graph, outputs: readonly Tensor<'u32'>[] = []): Promise<number> {
     graph.output(...outputs);
     const program = await graph.compile();
     try {
@@ -298,7 +298,7 @@ function block(content: Content): Uint32Array<ArrayBuffer> {
 }
 
 /** @param name tells which part of the random numbers comes first */
-function fillSlice(engine: Engine, slice: Slice, content: Content, name: string): void {
+function fillSlice(engine: GpuEngine, slice: Slice, content: Content, name: string): void {
   const words = block(content);
   let from = Array.from(name).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % BLOCK_WORDS, 7);
   for (let at = 0; at < slice.size; from = 0) {

@@ -2,7 +2,7 @@ import source from '../../shaders/weightedSum.wgsl';
 import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import type { Tensor } from '../tensor/tensor';
+import type { Scalar, Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('weightedSum', source, ['weightedSumTerm', 'weightedSumGradient']);
 
@@ -16,15 +16,15 @@ export interface WeightedTerm {
 /**
  * Σ weights · values over all terms: a loss of its parts.
  *
- * @returns [1]
+ * @returns a scalar
  * @throws EngineError `bad-shape` where there is no term, or one has not as many weights as values
  */
-export function weightedSum(terms: readonly WeightedTerm[]): Tensor {
+export function weightedSum(terms: readonly WeightedTerm[]): Scalar<'f32'> {
   if (terms.length === 0) throw new EngineError('bad-shape', 'weightedSum: there are no terms.', 'Give at least one.');
   const graph = graphOf('weightedSum', ...terms.map(({ values }) => values));
   const total = graph.empty(
     'weightedSum',
-    [1],
+    [],
     'f32',
     terms.some(({ values }) => values.requiresGrad),
   );

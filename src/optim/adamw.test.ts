@@ -1,13 +1,13 @@
 import { moduleOf, type ParameterSpec } from '../../kernels-test/moduleOf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import { openEngine, quietWait } from '../node/dawn';
 import { Parameters, SEGMENT_BYTES } from '../nn/parameters';
 import { Graph } from '../tensor/graph';
 import { Parameter } from '../tensor/parameter';
 import type { Slice } from '../gpu/storage';
-import { AdamW, isDecayed } from './adamw';
+import { AdamW, isDecayed, HYPER_VALUES } from './adamw';
 import { gradientNorm } from './gradientNorm';
 
 const SHAPES = [[3], [65, 2], [1, 1, 17], [64], [33]];
@@ -60,7 +60,7 @@ describe('AdamW', () => {
         on.write(parameter.grad.storage as Slice, Float32Array.from(random(shape, 10 * step + p).data));
       }
       const graph = new Graph(on);
-      const hyper = optimizer.hyperInput(graph);
+      const hyper = graph.input('hyper', [HYPER_VALUES]);
       optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, 0));
       const program = await graph.compile();
       program.write(hyper, optimizer.hyper(1e-2, step));

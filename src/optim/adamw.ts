@@ -1,5 +1,5 @@
 import source from '../../shaders/adamw.wgsl';
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
@@ -7,7 +7,7 @@ import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
 import { power } from '../tensor/exactMath';
 import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, readTensor, Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, readTensor, Tensor, type LastingTensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
 import { Muon, type MuonOptions } from './muon';
 
@@ -26,15 +26,18 @@ export interface AdamWOptions {
   readonly muon?: MuonOptions;
 }
 
+/** How many numbers a step is told. */
+export const HYPER_VALUES = 8;
+
 /** The names under which an optimizer's state is saved, a tensor a parameter. */
 const MOMENTS = ['m', 'v'] as const;
 const SCALING = 'lossScaling';
 
 interface ArenaState {
   readonly arena: Arena;
-  readonly segments: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
+  readonly segments: LastingTensor;
+  readonly m: LastingTensor;
+  readonly v: LastingTensor;
   readonly muon?: Muon;
 }
 
@@ -54,7 +57,7 @@ export class AdamW {
   private readonly states: readonly ArenaState[];
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     parameters: Parameters,
     private readonly options: AdamWOptions,
     /** Of the gradients; owned, and saved with the moments. */
@@ -90,12 +93,7 @@ export class AdamW {
     return table;
   }
 
-  /** What the kernel needs of a step: an input of the program, to be written before each run. */
-  hyperInput(graph: Graph): Tensor {
-    return graph.input('AdamW hyper', [8]);
-  }
-
-  /** @param step counted from 1 */
+  /** What the kernel needs of a step: [`HYPER_VALUES`]. @param step counted from 1 */
   hyper(learningRate: number, step: number): Float32Array {
     const { betas, eps } = this.options;
     const [beta1, beta2] = betas;
@@ -114,7 +112,7 @@ export class AdamW {
   /**
    * Appends one update.
    *
-   * @param hyper made by `hyperInput`
+   * @param hyper an input of the program, [`HYPER_VALUES`], given before each run what `hyper` makes
    * @param norm what `gradientNorm` gives: its factor is applied to the gradients. Where their scaling has them skipped,
    *   nothing changes; the step counts all the same in the learning rate and in the moments' corrections
    */
@@ -139,7 +137,7 @@ export class AdamW {
   /** Every moment by name: `m.NAME`, `v.NAME`; and the state of the loss scaling, where there is one. */
   async read(): Promise<Map<string, Float32Array>> {
     const values = new Map<string, Float32Array>();
-    if (this.scaling) values.set(SCALING, (await readTensor(this.engine, this.scaling.state)) as Float32Array);
+    if (this.scaling) values.set(SCALING, await readTensor(this.engine, this.scaling.state));
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
@@ -163,7 +161,7 @@ export class AdamW {
       const { state } = this.scaling;
       const data = values.get(SCALING);
       if (data?.length !== state.size) return SCALING;
-      this.engine.write(state.storage as Slice, data);
+      this.engine.write(state.storage, data);
     }
     for (const state of this.states) {
       for (const moment of MOMENTS) {
@@ -180,7 +178,7 @@ export class AdamW {
 
   private place(state: ArenaState, moment: (typeof MOMENTS)[number], member: Parameter): Slice {
     const { offset, size } = member.storage;
-    return new Slice((state[moment].storage as Slice).buffer, offset, size);
+    return new Slice(state[moment].storage.buffer, offset, size);
   }
 
   dispose(): void {

@@ -1,12 +1,12 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/lars.wgsl';
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
-import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('lars', source, ['larsNorms', 'larsRatios', 'larsUpdate'], { reduce });
 
@@ -26,10 +26,10 @@ export const LARS_DEFAULTS: LarsOptions = { momentum: 0.9, trust: 0.001, weightD
 
 interface ArenaState {
   readonly arena: Arena;
-  readonly blocks: Tensor;
-  readonly tensors: Tensor;
-  readonly segments: Tensor;
-  readonly mu: Tensor;
+  readonly blocks: LastingTensor<'u32'>;
+  readonly tensors: LastingTensor<'u32'>;
+  readonly segments: LastingTensor<'u32'>;
+  readonly mu: LastingTensor;
 }
 
 /**
@@ -40,13 +40,13 @@ export class Lars {
   private readonly states: readonly ArenaState[];
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     parameters: Parameters,
     private readonly options: LarsOptions = LARS_DEFAULTS,
   ) {
     this.states = parameters.arenas.map((arena) => {
       const { blocks, tensors, segments } = tables(arena);
-      const table = (label: string, shape: readonly number[], data: readonly number[]): Tensor =>
+      const table = (label: string, shape: readonly number[], data: readonly number[]): LastingTensor<'u32'> =>
         createTensor(engine, `LARS ${label}`, shape, 'u32', Uint32Array.from(data));
       return {
         arena,
@@ -58,12 +58,7 @@ export class Lars {
     });
   }
 
-  /** The learning rate of a step: an input of the program, [1], to be written before each run. */
-  rateInput(graph: Graph): Tensor {
-    return graph.input('LARS rate', [1]);
-  }
-
-  /** Appends one update. @param rate made by `rateInput` */
+  /** Appends one update. @param rate [1], the learning rate: an input of the program, given before each run */
   record(graph: Graph, rate: Tensor): void {
     const { momentum, trust, weightDecay: decay } = this.options;
     for (const { arena, blocks, tensors, segments, mu } of this.states) {

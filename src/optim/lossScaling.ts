@@ -1,6 +1,6 @@
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { Slice } from '../gpu/storage';
-import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, LastingTensor } from '../tensor/tensor';
 
 /** As PyTorch has it; halved at once where a model's gradients do not bear it. */
 const FIRST_SCALE = 65536;
@@ -16,19 +16,18 @@ export const SMALLEST_SCALE = 1;
  */
 export class LossScaling {
   /** [3]: the scale, good steps since it changed, steps skipped so far. */
-  readonly state: Tensor;
+  readonly state: LastingTensor;
   /** [1]: the scale alone, what a backward pass begins with. */
-  readonly scale: Tensor;
+  readonly scale: LastingTensor<'f32', readonly [1]>;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     /** Good steps after which the scale is doubled. */
     readonly growthSteps = GROWTH_STEPS,
     firstScale = FIRST_SCALE,
   ) {
     this.state = createTensor(engine, 'loss scale', [3], 'f32', Float32Array.of(firstScale, 0, 0));
-    const { buffer } = this.state.storage as Slice;
-    this.scale = new Tensor([1], 'f32', new Slice(buffer, 0, 4));
+    this.scale = new LastingTensor([1], 'f32', new Slice(this.state.storage.buffer, 0, 4));
   }
 
   dispose(): void {

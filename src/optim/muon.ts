@@ -1,6 +1,6 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/muon.wgsl';
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ParamValues } from '../gpu/expression';
 import { workgroupRow, type Dispatch } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
@@ -8,7 +8,7 @@ import { Slice } from '../gpu/storage';
 import type { Arena } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('muon', source, ['muonMomentum', 'muonProduct', 'muonPanel', 'muonUpdate'], { reduce });
 
@@ -43,7 +43,7 @@ interface Group {
   readonly transposed: boolean;
   /** Shares in the learning rate: √(outputs / inputs) where outputs are more. */
   readonly rate: number;
-  readonly places: Tensor;
+  readonly places: LastingTensor<'u32'>;
 }
 
 /** Muon (Jordan et al. 2024) for some matrices of an arena: their momentum, made orthogonal, is what moves them. */
@@ -51,7 +51,7 @@ export class Muon {
   private readonly groups: readonly Group[];
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly arena: Arena,
     options: MuonOptions,
     private readonly weightDecay: number,
@@ -96,7 +96,7 @@ export class Muon {
     for (const { height, width, transposed, rate, places } of this.groups) {
       const matrices = places.size;
       const TRANSPOSED = transposed;
-      let y = graph.empty('Muon momentum', [matrices, height, width]);
+      let y: Tensor = graph.empty('Muon momentum', [matrices, height, width]);
       graph.dispatch({
         kernel: kernels.muonMomentum,
         params: { TRANSPOSED },
@@ -156,7 +156,7 @@ function product(graph: Graph, { left, right, base, before = 0, by = 1 }: Produc
 
 /** The kernel of a product and its grid. They give the same bits. */
 function plan(
-  { traits: { software, plain, subgroups } }: Engine,
+  { traits: { software, plain, subgroups } }: GpuEngine,
   matrices: number,
   height: number,
   width: number,

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { SessionStart } from '../report/session';
 import { shellQuoted } from '../common/shell';
-import { isSoftware, nameAdapter } from '../gpu/engine';
+import { isSoftware, nameAdapter } from '../gpu/adapter';
 import type { RunPosition } from '../imae/train/runFiles';
 
 /** What is known of a process that begins to work on a run. */

@@ -1,11 +1,20 @@
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import type { Recorder, TensorDispatch } from './recorder';
 import { formatShape, type Shape } from './shape';
-import { byteSize, storedBytes, Tensor, typedArray, type DType, type Precision, type TensorData } from './tensor';
+import {
+  byteSize,
+  storedBytes,
+  Tensor,
+  typedArray,
+  type ArrayOf,
+  type DType,
+  type Precision,
+  type TensorData,
+} from './tensor';
 import { Tape, type Backward } from './tape';
 
 /** The recording of a graph, by which tensors find it. */
@@ -22,8 +31,8 @@ class GraphRecording extends Recording {
  * @param operation names the operation in messages
  * @throws EngineError `bad-program` where operands belong to two programs, or none to any
  */
-export function graphOf(operation: string, ...operands: readonly (Tensor | undefined)[]): Graph {
-  let first: Tensor | undefined;
+export function graphOf(operation: string, ...operands: readonly (Tensor<DType> | undefined)[]): Graph {
+  let first: Tensor<DType> | undefined;
   for (const operand of operands) {
     if (!operand?.recording) continue;
     first ??= operand;
@@ -43,6 +52,13 @@ export function graphOf(operation: string, ...operands: readonly (Tensor | undef
   );
 }
 
+export interface GraphOptions {
+  /** In what products and attention compute; f32 by default. */
+  readonly precision?: Precision;
+  /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
+  readonly addToParameters?: boolean;
+}
+
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
 export class Graph implements Recorder {
   private readonly recording: Recording;
@@ -51,13 +67,9 @@ export class Graph implements Recorder {
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
 
-  /** @param options.addToParameters whether gradients of parameters are added to what the `grad` of each holds before a run */
   constructor(
-    readonly engine: Engine,
-    {
-      precision = 'f32',
-      addToParameters = false,
-    }: { readonly precision?: Precision; readonly addToParameters?: boolean } = {},
+    readonly engine: GpuEngine,
+    { precision = 'f32', addToParameters = false }: GraphOptions = {},
   ) {
     this.precision = precision;
     this.recording = new GraphRecording(this);
@@ -65,7 +77,7 @@ export class Graph implements Recorder {
   }
 
   /** A lasting tensor as an operand of this program, for operations on lasting tensors alone. */
-  use(tensor: Tensor): Tensor {
+  use<D extends DType, S extends Shape>(tensor: Tensor<D, S>): Tensor<D, S> {
     return tensor.usedIn(this.recording);
   }
 
@@ -75,12 +87,27 @@ export class Graph implements Recorder {
   }
 
   /** A tensor that dispatches of this graph will write. */
-  empty(label: string, shape: Shape, dtype: DType = 'f32', requiresGrad = false): Tensor {
+  empty<const S extends Shape>(label: string, shape: S): Tensor<'f32', S>;
+  empty<const S extends Shape, D extends DType>(
+    label: string,
+    shape: S,
+    dtype: D,
+    requiresGrad?: boolean,
+  ): Tensor<D, S>;
+  empty(label: string, shape: Shape, dtype: DType = 'f32', requiresGrad = false): Tensor<DType> {
     return new Tensor(shape, dtype, this.recording.value(byteSize(shape, dtype), label), requiresGrad);
   }
 
   /** A tensor that the host writes between runs; `data` is what it holds until then. */
-  input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor {
+  input<const S extends Shape>(label: string, shape: S): Tensor<'f32', S>;
+  input<const S extends Shape, D extends DType>(
+    label: string,
+    shape: S,
+    dtype: D,
+    data?: TensorData,
+    requiresGrad?: boolean,
+  ): Tensor<D, S>;
+  input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor<DType> {
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(dtype, data);
     return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
@@ -136,7 +163,7 @@ export class Graph implements Recorder {
   }
 
   /** Declares tensors that are read after runs. */
-  output(...tensors: readonly Tensor[]): void {
+  output(...tensors: readonly Tensor<DType>[]): void {
     for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
   }
 
@@ -153,7 +180,7 @@ export class Graph implements Recorder {
 /** A compiled graph. */
 export class TensorProgram {
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly program: Program,
   ) {}
 
@@ -166,7 +193,7 @@ export class TensorProgram {
   }
 
   /** Sets an input's elements from the next run on. */
-  write(input: Tensor, data: TensorData): void {
+  write(input: Tensor<DType>, data: TensorData): void {
     if (!(input.storage instanceof Value)) {
       throw new EngineError('bad-program', `'${input.label}' is no input of a program.`, 'Declare it with input().');
     }
@@ -195,7 +222,7 @@ export class TensorProgram {
   }
 
   /** Reads a declared output of the latest run, or a lasting tensor. */
-  async read(tensor: Tensor): Promise<TensorData> {
+  async read<D extends DType>(tensor: Tensor<D>): Promise<ArrayOf[D]> {
     const { storage } = tensor;
     const bytes = await (storage instanceof Slice ? this.engine.read(storage) : this.program.read(storage));
     return typedArray(tensor.dtype, bytes, tensor.size);

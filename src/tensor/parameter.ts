@@ -7,9 +7,9 @@ import { Tensor } from './tensor';
 export interface ParameterMemory {
   readonly values: Slice;
   /** Absent where it is frozen. */
-  readonly gradient?: Tensor;
+  readonly gradient?: Tensor<'f32'>;
   /** The values in f16, for products to read. */
-  readonly half?: Tensor;
+  readonly half?: Tensor<'f16'>;
 }
 
 /** What the views of a parameter share. */
@@ -22,12 +22,12 @@ interface Place {
  * A tensor of a model that outlives programs. A module makes it without memory; whoever allocates the model gives it a name
  * and a place in an arena, and its gradient the same place of a second arena.
  */
-export class Parameter extends Tensor {
+export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   private readonly place: Place;
 
   /** @param trained false for a table that is computed, takes no gradient and is never updated */
   constructor(
-    shape: Shape,
+    shape: S,
     readonly trained = true,
     place?: Place,
   ) {
@@ -69,7 +69,7 @@ export class Parameter extends Tensor {
     return this.memoryOf.values;
   }
 
-  override get half(): Tensor | undefined {
+  override get half(): Tensor<'f16'> | undefined {
     return this.memoryOf.half?.reshape(this.shape);
   }
 
@@ -79,19 +79,19 @@ export class Parameter extends Tensor {
   }
 
   /** @throws EngineError `bad-program` where it is frozen */
-  get grad(): Tensor {
+  get grad(): Tensor<'f32', S> {
     const { gradient } = this.memoryOf;
     if (gradient) return gradient.reshape(this.shape);
     throw new EngineError('bad-program', `Parameter '${this.name}' is frozen: it has no gradient.`, 'Train the model.');
   }
 
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
-  override reshape(shape: Shape): Parameter {
+  override reshape<const T extends Shape>(shape: T): Parameter<T> {
     this.assertSameSize(shape);
     return new Parameter(shape, this.trained, this.place).usedBy(this.user);
   }
 
-  override usedIn(recording: ValueOwner): Parameter {
+  override usedIn(recording: ValueOwner): Parameter<S> {
     return new Parameter(this.shape, this.trained, this.place).usedBy(recording);
   }
 }

@@ -3,11 +3,13 @@ import type { Shape } from './shape';
 import type { DType, Tensor } from './tensor';
 
 /** A dispatch that binds tensors. */
-export type TensorDispatch = Omit<Dispatch, 'bindings'> & { readonly bindings: Readonly<Record<string, Tensor>> };
+export type TensorDispatch = Omit<Dispatch, 'bindings'> & {
+  readonly bindings: Readonly<Record<string, Tensor<DType>>>;
+};
 
 /** What dispatches are appended to: a graph, as its own tape sees it. */
 export interface Recorder {
   /** A tensor that dispatches will write. */
-  empty(label: string, shape: Shape, dtype?: DType): Tensor;
+  empty<D extends DType>(label: string, shape: Shape, dtype: D): Tensor<D>;
   dispatch(dispatch: TensorDispatch): void;
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { testEngine } from '../testing/testEngine';
 import { add } from '../ops/add';
 import { addInPlace } from './accumulate';

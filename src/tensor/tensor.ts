@@ -1,4 +1,4 @@
-import type { Engine } from '../gpu/engine';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import { Slice, Value, type Storage, type ValueOwner } from '../gpu/storage';
 import { fromHalf, toHalf } from './half';
@@ -13,19 +13,37 @@ export type DType = 'f32' | 'f16' | 'i32' | 'u32' | 'u8';
 /** In what activations, their gradients and weights are stored where products read them. Sums are f32 either way. */
 export type Precision = 'f32' | 'f16';
 
+/** The types of what can be trained: what operations take unless they say otherwise. */
+export type Float = 'f32' | 'f16';
+
+/** The host's array of the elements of each type. */
+export interface ArrayOf {
+  f32: Float32Array;
+  f16: Float32Array;
+  i32: Int32Array;
+  u32: Uint32Array;
+  u8: Uint8Array;
+}
+
+/** Elements as the host gives them. */
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array;
 
 const BYTES = { f32: 4, f16: 2, i32: 4, u32: 4, u8: 1 } as const;
-const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const VIEWS: { readonly [D in DType]: (buffer: ArrayBuffer, size: number) => ArrayOf[D] } = {
+  f32: (buffer, size) => new Float32Array(buffer, 0, size),
+  f16: (buffer, size) => fromHalf(new Uint16Array(buffer, 0, size)),
+  i32: (buffer, size) => new Int32Array(buffer, 0, size),
+  u32: (buffer, size) => new Uint32Array(buffer, 0, size),
+  u8: (buffer, size) => new Uint8Array(buffer, 0, size),
+};
 
 export function byteSize(shape: Shape, dtype: DType): number {
   return Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
 }
 
 /** Elements as the GPU holds them, for the host. */
-export function typedArray(dtype: DType, buffer: ArrayBuffer, size: number): TensorData {
-  if (dtype === 'f16') return fromHalf(new Uint16Array(buffer, 0, size));
-  return new ARRAYS[dtype](buffer, 0, size);
+export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer, size: number): ArrayOf[D] {
+  return VIEWS[dtype](buffer, size);
 }
 
 /** Elements of the host's as the GPU holds them. */
@@ -38,17 +56,17 @@ export function storedBytes(dtype: DType, data: TensorData): Uint8Array {
  * A dense array in row-major order: in memory that outlives programs (`engine` tensors, parameters), or inside one
  * program. A tensor is immutable in TypeScript; its elements live on the GPU.
  */
-export class Tensor {
+export class Tensor<D extends DType = Float, S extends Shape = Shape> {
   /** Of a lasting tensor: the recording that it is used in, where that is said. */
   protected user?: ValueOwner;
 
   constructor(
-    readonly shape: Shape,
-    readonly dtype: DType,
+    readonly shape: S,
+    readonly dtype: D,
     /** Undefined where a subclass says where its memory is. */
     private readonly memory: Storage | undefined,
     private readonly differentiable = false,
-    private readonly copy?: Tensor,
+    private readonly copy?: Tensor<'f16'>,
   ) {}
 
   get storage(): Storage {
@@ -61,7 +79,7 @@ export class Tensor {
   }
 
   /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
-  get half(): Tensor | undefined {
+  get half(): Tensor<'f16'> | undefined {
     return this.copy;
   }
 
@@ -71,8 +89,8 @@ export class Tensor {
   }
 
   /** The same tensor, said to be used in a recording: see `Graph.use`. */
-  usedIn(recording: ValueOwner): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage, this.requiresGrad, this.half).usedBy(recording);
+  usedIn(recording: ValueOwner): Tensor<D, S> {
+    return new Tensor<D, S>(this.shape, this.dtype, this.storage, this.requiresGrad, this.half).usedBy(recording);
   }
 
   /** Itself, fresh from its constructor. */
@@ -94,10 +112,10 @@ export class Tensor {
    *
    * @throws EngineError `bad-shape` where the sizes differ
    */
-  reshape(shape: Shape): Tensor {
+  reshape<const T extends Shape>(shape: T): Tensor<D, T> {
     this.assertSameSize(shape);
     const half = this.half?.reshape(shape);
-    return new Tensor(shape, this.dtype, this.storage, this.requiresGrad, half).usedBy(this.user);
+    return new Tensor<D, T>(shape, this.dtype, this.storage, this.requiresGrad, half).usedBy(this.user);
   }
 
   protected assertSameSize(shape: Shape): void {
@@ -110,13 +128,42 @@ export class Tensor {
   }
 
   /** Cut off from the tape: no gradient flows back from here. */
-  detach(): Tensor {
-    return new Tensor(this.shape, this.dtype, this.storage, false, this.half).usedBy(this.user);
+  detach(): Tensor<D, S> {
+    return new Tensor<D, S>(this.shape, this.dtype, this.storage, false, this.half).usedBy(this.user);
   }
 }
 
+/** Whether gradients flow through a tensor: then it is of a floating-point type. */
+export function takesGradients(tensor: Tensor<DType>): tensor is Tensor {
+  return tensor.requiresGrad;
+}
+
+/** A tensor in memory of its own, which outlives programs. */
+export class LastingTensor<D extends DType = Float, S extends Shape = Shape> extends Tensor<D, S> {
+  constructor(
+    shape: S,
+    dtype: D,
+    private readonly slice: Slice,
+  ) {
+    super(shape, dtype, slice);
+  }
+
+  override get storage(): Slice {
+    return this.slice;
+  }
+}
+
+/** A number on the GPU. */
+export type Scalar<D extends DType = Float> = Tensor<D, readonly []>;
+
 /** Makes a tensor in memory that outlives programs. It lives until `disposeTensor` or `engine.dispose()`. */
-export function createTensor(engine: Engine, label: string, shape: Shape, dtype: DType, data?: TensorData): Tensor {
+export function createTensor<D extends DType, const S extends Shape>(
+  engine: GpuEngine,
+  label: string,
+  shape: S,
+  dtype: D,
+  data?: TensorData,
+): LastingTensor<D, S> {
   if (data && data.length !== sizeOf(shape)) {
     throw new EngineError(
       'bad-shape',
@@ -125,18 +172,19 @@ export function createTensor(engine: Engine, label: string, shape: Shape, dtype:
     );
   }
   const bytes = byteSize(shape, dtype);
-  return new Tensor(shape, dtype, new Slice(engine.allocate(bytes, label, data && storedBytes(dtype, data)), 0, bytes));
+  const buffer = engine.allocate(bytes, label, data && storedBytes(dtype, data));
+  return new LastingTensor<D, S>(shape, dtype, new Slice(buffer, 0, bytes));
 }
 
-export function disposeTensor(engine: Engine, tensor: Tensor): void {
-  if (tensor.storage instanceof Slice) engine.pool.release(tensor.storage.buffer);
+export function disposeTensor(engine: GpuEngine, { storage }: LastingTensor<DType>): void {
+  engine.pool.release(storage.buffer);
 }
 
 /**
  * Reads a tensor's elements. One that lives in memory of its own is copied out; one that is part of a recording is
  * computed for this one time, by a short program of all that it depends on.
  */
-export async function readTensor(engine: Engine, tensor: Tensor): Promise<TensorData> {
+export async function readTensor<D extends DType>(engine: GpuEngine, tensor: Tensor<D>): Promise<ArrayOf[D]> {
   const { storage } = tensor;
   const bytes = await (storage instanceof Value ? storage.recording.evaluate(storage) : engine.read(storage));
   return typedArray(tensor.dtype, bytes, tensor.size);

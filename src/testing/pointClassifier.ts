@@ -1,6 +1,6 @@
 import type { ImageSet, TrainTest } from '../data/imageSet';
 import { purposes, RandomStream } from '../data/philox';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import type { CurvePoint, LearningWatcher } from '../imae/classify/classification';
 import { saveModel, trainedAs } from '../imae/checkpoint/checkpoint';
 import type { Config } from '../imae/config/config';

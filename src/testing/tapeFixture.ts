@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { expectClose, random } from '../../kernels-test/allclose';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { kernelsOf } from '../gpu/shader';
-import type { Slice } from '../gpu/storage';
 import type { Graph } from '../tensor/graph';
 import { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, type Tensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 
 /*
  * What tests of the tape work with: a product that writes gradients or adds to them, tensors of a few random elements,
@@ -79,7 +78,7 @@ export interface TapeFixture {
 /** To be called in a `describe`: an engine for its tests, which leave no memory behind. */
 export function tapeFixture(open: () => Promise<Engine>): TapeFixture {
   let engine: Engine;
-  const lasting: Tensor[] = [];
+  const lasting: LastingTensor[] = [];
   const release = (): void => {
     for (const tensor of lasting.splice(0)) disposeTensor(engine, tensor);
   };
@@ -104,7 +103,7 @@ export function tapeFixture(open: () => Promise<Engine>): TapeFixture {
       const grad = createTensor(engine, `${name} gradient`, [COUNT], 'f32');
       lasting.push(value, grad);
       const made = new Parameter([COUNT]);
-      made.bind(name, { values: value.storage as Slice, gradient: grad });
+      made.bind(name, { values: value.storage, gradient: grad });
       return made;
     },
     release,

@@ -1,4 +1,4 @@
-import { Engine } from '../gpu/engine';
+import { Engine } from '../engine/engine';
 import { openEngine } from '../node/dawn';
 
 let opened: Promise<Engine> | undefined;

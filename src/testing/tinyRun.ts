@@ -2,7 +2,7 @@ import type { TrainTest } from '../data/imageSet';
 import { makeShapesTrainTest } from '../data/shapes';
 import type { ImageGrid } from '../report/imageGrid';
 import { readSafetensors } from '../formats/safetensors';
-import type { Engine } from '../gpu/engine';
+import type { Engine } from '../engine/engine';
 import { resolveConfig, type Config, type Phase } from '../imae/config/config';
 import type { PartialSettings } from '../imae/config/options';
 import { runTraining } from '../imae/train/run';

@@ -1,5 +1,6 @@
 import { UserError } from '../common/userError';
-import { Engine, type EngineOptions } from '../gpu/engine';
+import { Engine } from '../engine/engine';
+import type { EngineOptions } from '../gpu/gpuEngine';
 
 const BROWSERS =
   'Chrome and Edge have it from version 113, Safari from 26, Firefox from 141 (on Windows; later elsewhere). On Linux, Chrome ' +

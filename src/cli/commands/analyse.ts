@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { counted } from '../../common/format';
 import { UserError } from '../../common/userError';
-import { nameAdapter } from '../../gpu/engine';
+import { nameAdapter } from '../../gpu/adapter';
 import { loadModel } from '../../imae/checkpoint/checkpoint';
 import { patchCount, resolveConfig, visiblePatches, type Config } from '../../imae/config/config';
 import { phaseTitle } from '../../imae/config/describe';

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { counted } from '../../common/format';
 import { UserError } from '../../common/userError';
-import { nameAdapter, type Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { nameAdapter } from '../../gpu/adapter';
 import { digestTensors } from '../../imae/checkpoint/checkpoint';
 import type { LearningWatcher } from '../../imae/classify/classification';
 import { accuracyWords } from '../../imae/classify/classificationFigures';

@@ -1,5 +1,5 @@
 import { UserError } from '../../common/userError';
-import { describeAdapter } from '../../gpu/engine';
+import { describeAdapter } from '../../gpu/adapter';
 import { visiblePatches, patchCount } from '../../imae/config/config';
 import { describeLoad, reportLoad } from '../../imae/checkpoint/loadReport';
 import { maeParameters } from '../../imae/model/mae';

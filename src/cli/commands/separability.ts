@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { UserError } from '../../common/userError';
-import { nameAdapter } from '../../gpu/engine';
+import { nameAdapter } from '../../gpu/adapter';
 import { integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import { evaluateSeparability } from '../../imae/eval/separability';
 import { type SeparabilityResult } from '../../imae/eval/separabilityResult';

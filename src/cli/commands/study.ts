@@ -2,7 +2,7 @@ import { cpSync, existsSync } from 'node:fs';
 import { counted, formatCount, formatDuration } from '../../common/format';
 import { shellQuoted } from '../../common/shell';
 import { UserError } from '../../common/userError';
-import { describeAdapter } from '../../gpu/engine';
+import { describeAdapter } from '../../gpu/adapter';
 import { resolveConfig, type Config } from '../../imae/config/config';
 import { FINETUNE_DEFAULTS } from '../../imae/classify/finetune';
 import { identifyData } from '../../imae/train/identity';

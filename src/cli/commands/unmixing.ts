@@ -1,4 +1,4 @@
-import { nameAdapter } from '../../gpu/engine';
+import { nameAdapter } from '../../gpu/adapter';
 import { integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import { unmixingByAlpha } from '../../imae/eval/unmixingByAlpha';
 import { UNMIXING_LEAD, unmixingSection } from '../../imae/eval/unmixingFigures';

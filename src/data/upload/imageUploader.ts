@@ -1,9 +1,11 @@
-import type { Engine } from '../../gpu/engine';
+import type { GpuEngine } from '../../gpu/gpuEngine';
 import type { ImageChunk } from '../../ops/augment';
-import { createTensor } from '../../tensor/tensor';
+import { createTensor, type LastingTensor } from '../../tensor/tensor';
 import { imageBytes, type SetFacts } from '../imageSet';
 
-export type ImageChunks = readonly [ImageChunk, ...ImageChunk[]];
+/** Chunks that lie in memory of their own. */
+type LastingChunk = ImageChunk & { readonly images: LastingTensor<'u8'> };
+export type ImageChunks = readonly [LastingChunk, ...LastingChunk[]];
 
 /** Images in GPU memory that the views of training steps are made from: a whole set, or those of the step under way. */
 export interface ImageUploader {
@@ -33,17 +35,17 @@ export interface ImageUploader {
  * @param data their bytes; zeros without
  * @throws EngineError `out-of-memory`
  */
-export function imageChunks(engine: Engine, set: SetFacts, count: number, data?: Uint8Array): ImageChunks {
+export function imageChunks(engine: GpuEngine, set: SetFacts, count: number, data?: Uint8Array): ImageChunks {
   const bytes = imageBytes(set);
   const most = Math.floor(engine.device.limits.maxStorageBufferBindingSize / bytes);
   // A chunk ends on a whole 32-bit word.
   const perChunk = Math.min(count, most - (most % 4));
-  const chunks: ImageChunk[] = [];
+  const chunks: LastingChunk[] = [];
   for (let first = 0; first < count; first += perChunk) {
     const inChunk = Math.min(perChunk, count - first);
     const shape = [inChunk, set.channels, set.height, set.width];
     const part = data?.subarray(first * bytes, (first + inChunk) * bytes);
     chunks.push({ images: createTensor(engine, `${set.name} images from ${first}`, shape, 'u8', part), first });
   }
-  return chunks as [ImageChunk, ...ImageChunk[]];
+  return chunks as [LastingChunk, ...LastingChunk[]];
 }

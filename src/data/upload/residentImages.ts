@@ -1,4 +1,4 @@
-import type { Engine } from '../../gpu/engine';
+import type { GpuEngine } from '../../gpu/gpuEngine';
 import { disposeTensor } from '../../tensor/tensor';
 import type { ImageSet } from '../imageSet';
 import { imageChunks, type ImageChunks, type ImageUploader } from './imageUploader';
@@ -9,7 +9,7 @@ export class ResidentImages implements ImageUploader {
 
   /** @throws EngineError `out-of-memory` */
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     set: ImageSet,
   ) {
     this.chunks = imageChunks(engine, set, set.count, set.images);

@@ -1,5 +1,4 @@
-import type { Engine } from '../../gpu/engine';
-import type { Slice } from '../../gpu/storage';
+import type { GpuEngine } from '../../gpu/gpuEngine';
 import { disposeTensor } from '../../tensor/tensor';
 import { imageBytes, readImages, type TrainingSet } from '../imageSet';
 import { imageChunks, type ImageChunks, type ImageUploader } from './imageUploader';
@@ -34,7 +33,7 @@ export class StreamedImages implements ImageUploader {
    * @throws EngineError `out-of-memory`
    */
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: GpuEngine,
     private readonly set: TrainingSet,
     { perStep, perPart }: { readonly perStep: number; readonly perPart: number },
   ) {
@@ -74,7 +73,7 @@ export class StreamedImages implements ImageUploader {
     for (const { images, first } of this.chunks) {
       const [inChunk = 0] = images.shape;
       const part = bytes.subarray(first * this.bytes, (first + inChunk) * this.bytes);
-      if (part.length > 0) this.engine.write(images.storage as Slice, part);
+      if (part.length > 0) this.engine.write(images.storage, part);
     }
     return lists.map((list) => list.map((image) => numbers.get(image) as number));
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors, type Safetensors } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { studentSize, teacherSize } from '../config/config';
 import { describeModel } from './modelFile';

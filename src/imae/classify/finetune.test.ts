@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { readSafetensors, tensorFloat32, type StoredTensor } from '../../formats/safetensors';
 import { testEngine } from '../../testing/testEngine';
 import {

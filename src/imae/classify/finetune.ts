@@ -1,42 +1,36 @@
+import { at } from '../../common/at';
+import { Owned } from '../../common/owned';
 import type { ImageSet, TrainTest } from '../../data/imageSet';
 import { philoxKey, purposes, RandomStream } from '../../data/philox';
+import { BatchOrder, CROP_VALUES, drawCrops } from '../../data/sampler';
 import { ResidentImages } from '../../data/upload/residentImages';
-import { BatchOrder, drawCrops } from '../../data/sampler';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { f32, u32, type TensorsOf } from '../../engine/inputs';
 import { normal } from '../../nn/initializers';
 import { LayerNorm, Linear } from '../../nn/layers';
 import { Parameters } from '../../nn/parameters';
 import { crossEntropy } from '../../ops/crossEntropy';
-import { mixImages } from '../../ops/mixImages';
 import { meanPool } from '../../ops/meanPool';
+import { mixImages } from '../../ops/mixImages';
 import { OPERATION_VALUES, randAugment } from '../../ops/randAugment';
-import { AdamW } from '../../optim/adamw';
+import { AdamW, HYPER_VALUES } from '../../optim/adamw';
 import { gradientNorm } from '../../optim/gradientNorm';
 import { power } from '../../tensor/exactMath';
-import { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { saveModel } from '../checkpoint/checkpoint';
-import type { Learned, LearningWatcher } from './classification';
-import type { EncoderSize } from '../config/config';
 import { readEncoder, type EncoderSource } from '../checkpoint/encoderSource';
-import {
-  assertClassifiable,
-  imagesOf,
-  labelsOf,
-  overRows,
-  pooledTokens,
-  viewImages,
-  type Pool,
-  type ViewedBy,
-} from './features';
-import { learn, scheduleOf, targetsOf, type ClassifierTask, type Checkpointing } from './learning';
-import { restoreLearning, saveLearning, type Learner } from './learningState';
-import { VisionTransformer } from '../model/mae';
 import { normalisationMetadata } from '../checkpoint/modelFile';
-import type { Normalisation } from '../model/normalisation';
-import { drawOperations, LAYERS } from './randAugment';
-import { drawErased, drawMix, drawPaths } from './mixupCutmix';
 import type { NamedFile, SavedState } from '../checkpoint/namedFile';
+import type { EncoderSize } from '../config/config';
+import { VisionTransformer } from '../model/mae';
+import type { Normalisation } from '../model/normalisation';
+import { imagesOf, viewImages, wholeBoxes } from '../model/views';
+import type { Learned, LearningWatcher } from './classification';
+import { assertClassifiable, labelsOf, overRows, pooledTokens, type Pool } from './features';
+import { learn, scheduleOf, targetsOf, type Checkpointing, type ClassifierTask } from './learning';
+import { restoreLearning, saveLearning, type Learner } from './learningState';
+import { drawErased, drawMix, drawPaths } from './mixupCutmix';
+import { drawOperations } from './randAugment';
 
 export interface FinetuneSettings {
   /** `mean`: the mean of the patch tokens through `fc_norm`; `class`: the class token through `norm`. */
@@ -198,69 +192,52 @@ export async function runFinetune(
   for (const set of [train, test]) assertClassifiable(set, size);
   const schedule = scheduleOf(settings, train, LEAST_RATE);
   const classes = train.classes.length;
-  const owned: { dispose(): void }[] = [];
-  const own = <T extends { dispose(): void }>(resource: T): T => {
-    owned.push(resource);
-    return resource;
-  };
+  const owned = new Owned();
   try {
     const net = new Classifier(size, settings.pool, classes);
-    const parameters = own(new Parameters(engine, 'classifier', net));
+    const parameters = owned.own(new Parameters(engine, 'classifier', net));
     beginClassifier(parameters, seed, from === 'trained' ? source : undefined);
-    const optimizer = own(makeOptimizer(engine, parameters, size, settings));
+    const optimizer = owned.own(makeOptimizer(engine, parameters, size, settings));
 
-    const resident = own(imagesOf(engine, train, batch));
-    const graph = new Graph(engine);
-    const view = viewImages(graph, train, resident, batch, { size, normalisation });
-    const augmented = recordRandAugment(graph, view.images, settings, normalisation);
-    const mixing = recordMixing(graph, augmented.images, settings);
-    const paths = settings.dropPath > 0 ? graph.input('drop path', [2 * size.depth, batch]) : undefined;
-    const targets = graph.input('targets', [batch, classes]);
-    const loss = crossEntropy(net.classify(mixing.images, paths), targets);
-    graph.backward(loss);
-    const hyper = optimizer.hyperInput(graph);
-    optimizer.record(graph, hyper, gradientNorm(graph, parameters.arenas, settings.clipNorm));
-    graph.output(loss);
-    const program = own(await graph.compile());
-    const tester = own(
-      await Tester.create(engine, test, batch, { size, normalisation }, (images) => net.classify(images)),
+    const images = owned.own(imagesOf(engine, train, batch));
+    const training = owned.own(
+      await engine.compile(trainingInputs(size, settings, classes), (inputs, program) => {
+        const view = viewImages({ images, size, normalisation }, inputs.indices, inputs.crops);
+        const mixed = mix(changeByRandAugment(view, inputs, normalisation), inputs);
+        const loss = crossEntropy(net.classify(mixed, inputs.paths), inputs.targets);
+        program.backward(loss);
+        optimizer.record(program, inputs.hyper, gradientNorm(program, parameters.arenas, settings.clipNorm));
+        return { loss };
+      }),
     );
+    const tester = owned.own(await compileTester(engine, net, test, batch, { size, normalisation }));
 
     const order = new BatchOrder(seed, batch, train.count);
     const cropLaw = { scale: settings.crop, flip: settings.flip };
-    const lesson: ClassifierTask = {
-      program,
-      loss,
+    const task: ClassifierTask = {
+      loss: training.outputs.loss,
       schedule,
       epochs: settings.epochs,
-      prepare: async (step) => {
+      run: async (step, rate) => {
         const indices = order.indices(step);
-        await resident.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
-        for (const placed of resident.place([indices])) program.write(view.indices, placed);
-        program.write(view.crops, drawCrops(seed, step, batch, cropLaw, train));
-        if (augmented.layers.length > 0) {
-          const drawn = drawOperations(seed, step, batch, size.image);
-          for (const [layer, operations] of augmented.layers.entries())
-            program.write(operations, drawn[layer] as Float32Array);
-        }
-        const mix = drawMix(seed, step, settings, size.image);
-        if (mixing.inputs) {
-          program.write(mixing.inputs.mix, Float32Array.from(mix.pixels));
-          program.write(mixing.inputs.erased, drawErased(seed, step, batch, settings.erase, size.image));
-          program.write(mixing.inputs.counter, Uint32Array.of(...philoxKey(seed), purposes.noise, step));
-        }
-        program.write(targets, mixedTargets(labelsOf(train, indices), classes, settings.labelSmoothing, mix.lambda));
-        if (paths) program.write(paths, drawPaths(seed, step, size.depth, batch, settings.dropPath));
+        await images.ready(step, (ahead) => (ahead < schedule.steps ? order.indices(ahead) : undefined));
+        const { lambda, values } = drawChanges(step, settings, size);
+        await training.run({
+          indices: at(images.place([indices]), 0),
+          crops: drawCrops(seed, step, batch, cropLaw, train),
+          ...values,
+          targets: mixedTargets(labelsOf(train, indices), classes, settings.labelSmoothing, lambda),
+          hyper: optimizer.hyper(rate, step + 1),
+        });
       },
-      writeRate: (rate, step) => program.write(hyper, optimizer.hyper(rate, step + 1)),
       scores: () => tester.scores(),
     };
     const metadata = metadataOf(source, settings.pool, train.classes);
     const checkpointing = sitting && (await sit(sitting, { parameters, optimizer }, metadata));
-    const learned = await learn(lesson, test, watcher, checkpointing);
+    const learned = await learn(task, test, watcher, checkpointing);
     return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
-    for (const resource of owned.reverse()) resource.dispose();
+    owned.dispose();
   }
 }
 
@@ -292,38 +269,64 @@ async function sit(
   };
 }
 
-/** Changes images by RandAugment, where the settings ask for it: `layers` are the operations of each of its layers. */
-function recordRandAugment(
-  graph: Graph,
-  images: Tensor,
-  { randAugment: isOn, batch }: FinetuneSettings,
-  { mean, std }: Normalisation,
-): { readonly images: Tensor; readonly layers: readonly Tensor[] } {
-  const layers = Array.from({ length: isOn ? LAYERS : 0 }, (_, layer) =>
-    graph.input(`operations ${layer}`, [batch, OPERATION_VALUES]),
-  );
+/** What a step is given: images, and how each is changed, where the settings ask for it. */
+function trainingInputs({ depth }: EncoderSize, settings: FinetuneSettings, classes: number) {
+  const { batch, dropPath, randAugment: isOn } = settings;
+  const operations = isOn ? f32(batch, OPERATION_VALUES) : undefined;
+  const isMixing = isMixed(settings);
   return {
-    images: layers.reduce((changed, operations) => randAugment(changed, { operations, mean, std }), images),
-    layers,
+    indices: u32(batch),
+    crops: f32(batch, CROP_VALUES),
+    operations1: operations,
+    operations2: operations,
+    erased: isMixing ? f32(batch, 4) : undefined,
+    mix: isMixing ? f32(5) : undefined,
+    counter: isMixing ? u32(4) : undefined,
+    paths: dropPath > 0 ? f32(2 * depth, batch) : undefined,
+    targets: f32(batch, classes),
+    hyper: f32(HYPER_VALUES),
   };
 }
 
-/** Mixes and erases images, where the settings ask for either. */
-function recordMixing(
-  graph: Graph,
-  images: Tensor,
-  { mixup, cutmix, erase, batch }: FinetuneSettings,
-): {
-  readonly images: Tensor;
-  readonly inputs?: { readonly erased: Tensor; readonly mix: Tensor; readonly counter: Tensor };
-} {
-  if (mixup === 0 && cutmix === 0 && erase === 0) return { images };
-  const inputs = {
-    erased: graph.input('erased', [batch, 4]),
-    mix: graph.input('mix', [5]),
-    counter: graph.input('noise counter', [4], 'u32'),
+type TrainingInputs = TensorsOf<ReturnType<typeof trainingInputs>>;
+
+/** Whether images are mixed or erased. */
+function isMixed({ mixup, cutmix, erase }: FinetuneSettings): boolean {
+  return mixup !== 0 || cutmix !== 0 || erase !== 0;
+}
+
+/** Draws how the images of a step are changed, and λ, the weight of each image itself. */
+function drawChanges(step: number, settings: FinetuneSettings, { image, depth }: EncoderSize) {
+  const { seed, batch, dropPath, erase, randAugment: isOn } = settings;
+  const [operations1, operations2] = isOn ? drawOperations(seed, step, batch, image) : [];
+  const { pixels, lambda } = drawMix(seed, step, settings, image);
+  const mixing = isMixed(settings) && {
+    mix: Float32Array.from(pixels),
+    erased: drawErased(seed, step, batch, erase, image),
+    counter: Uint32Array.of(...philoxKey(seed), purposes.noise, step),
   };
-  return { images: mixImages(images, inputs), inputs };
+  const paths = dropPath > 0 ? drawPaths(seed, step, depth, batch, dropPath) : undefined;
+  return { lambda, values: { operations1, operations2, ...(mixing || {}), paths } };
+}
+
+/** Changes images by RandAugment: two operations, one after the other. */
+function changeByRandAugment(
+  images: Tensor,
+  { operations1, operations2 }: Pick<TrainingInputs, 'operations1' | 'operations2'>,
+  { mean, std }: Normalisation,
+): Tensor {
+  return [operations1, operations2].reduce<Tensor>(
+    (changed, operations) => (operations ? randAugment(changed, { operations, mean, std }) : changed),
+    images,
+  );
+}
+
+/** Mixes and erases images. */
+function mix(
+  images: Tensor,
+  { erased, mix: weights, counter }: Pick<TrainingInputs, 'erased' | 'mix' | 'counter'>,
+): Tensor {
+  return erased && weights && counter ? mixImages(images, { erased, mix: weights, counter }) : images;
 }
 
 /** Smoothed targets of a batch, λ of each mixed with 1 − λ of its partner's: the batch in reverse order. */
@@ -340,43 +343,29 @@ export function mixedTargets(
 }
 
 /** Scores the images of a set, whole, by weights that change meanwhile. */
-class Tester {
-  private constructor(
-    private readonly images: ResidentImages,
-    private readonly scoreAll: () => Promise<Float32Array>,
-    private readonly program: { dispose(): void },
-  ) {}
-
-  static async create(
-    engine: Engine,
-    set: ImageSet,
-    batch: number,
-    model: ViewedBy,
-    score: (images: Tensor) => Tensor,
-  ): Promise<Tester> {
-    const images = new ResidentImages(engine, set);
-    try {
-      const graph = new Graph(engine);
-      const view = viewImages(graph, set, images, Math.min(batch, set.count), model);
-      const output = score(view.images);
-      graph.output(output);
-      const program = await graph.compile();
-      const scoreAll = (): Promise<Float32Array> =>
-        overRows(program, output, set.count, (rows) => program.write(view.indices, rows));
-      return new Tester(images, scoreAll, program);
-    } catch (error) {
-      images.dispose();
-      throw error;
-    }
-  }
-
-  /** [images, classes] */
-  scores(): Promise<Float32Array> {
-    return this.scoreAll();
-  }
-
-  dispose(): void {
-    this.program.dispose();
-    this.images.dispose();
+async function compileTester(
+  engine: Engine,
+  net: Classifier,
+  set: ImageSet,
+  batch: number,
+  { size, normalisation }: Pick<EncoderSource, 'size' | 'normalisation'>,
+): Promise<{ scores(): Promise<Float32Array>; dispose(): void }> {
+  const owned = new Owned();
+  try {
+    const images = owned.own(new ResidentImages(engine, set));
+    const rows = Math.min(batch, set.count);
+    const program = owned.own(
+      await engine.compile({ indices: u32(rows) }, ({ indices }, graph) => {
+        const view = viewImages({ images, size, normalisation }, indices, wholeBoxes(graph, set, rows));
+        return { scores: net.classify(view) };
+      }),
+    );
+    return {
+      scores: () => overRows(program.outputs.scores, set.count, (indices) => program.run({ indices })),
+      dispose: () => owned.dispose(),
+    };
+  } catch (error) {
+    owned.dispose();
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../../kernels-test/allclose';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { classificationOf } from './classification';
 import { KNN_DEFAULTS, knnVotes, runKnn } from './knn';

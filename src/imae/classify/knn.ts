@@ -1,10 +1,11 @@
 import type { TrainTest } from '../../data/imageSet';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { f32 } from '../../engine/inputs';
+import { pipeline } from '../../engine/pipeline';
 import { matmul } from '../../ops/matmul';
 import { exp } from '../../tensor/exactMath';
-import { Graph } from '../../tensor/graph';
 import { classificationOf, type Classification } from './classification';
-import { assertClassifiable, extractFeatures, Featurer, runEach, type Pool, type Probed } from './features';
+import { assertClassifiable, extractFeatures, Featurer, type Pool, type Probed } from './features';
 import type { NamedFile } from '../checkpoint/namedFile';
 
 export interface KnnSettings {
@@ -75,29 +76,27 @@ export async function knnVotes(
   const chunk = Math.max(1, Math.min(knownCount, MOST_ROWS, Math.floor(MOST_BYTES / (4 * width))));
   const batch = Math.min(askedCount, 256);
   const nearest = Array.from({ length: askedCount }, () => new Nearest(Math.min(k, knownCount)));
-  const graph = new Graph(engine);
-  const a = graph.input('asked', [batch, width]);
-  const b = graph.input('known', [chunk, width]);
-  const cosines = matmul(a, b, 'nt');
-  graph.output(cosines);
-  const program = await graph.compile();
+  const program = await engine.compile(
+    { asked: f32(batch, width), known: f32(chunk, width) },
+    ({ asked: a, known: b }) => ({ cosines: matmul(a, b, 'nt') }),
+  );
+  const runs = Math.ceil(askedCount / batch);
   try {
     for (let first = 0; first < knownCount; first += chunk) {
       const inside = Math.min(chunk, knownCount - first);
-      const rows = new Float32Array(chunk * width);
-      rows.set(knownUnit.subarray(first * width, (first + inside) * width));
-      program.write(b, rows);
-      const ask = (run: number): void => {
-        const part = new Float32Array(batch * width);
-        part.set(askedUnit.subarray(run * batch * width, (run + 1) * batch * width));
-        program.write(a, part);
-      };
-      const offer = (found: Float32Array, run: number): void => {
-        for (const [row, best] of nearest.slice(run * batch, (run + 1) * batch).entries()) {
-          best.offer(found.subarray(row * chunk, row * chunk + inside), first);
-        }
-      };
-      await runEach(program, cosines, Math.ceil(askedCount / batch), { before: ask, each: offer });
+      program.write({ known: rowsAt(knownUnit, first * width, chunk * width) });
+      await pipeline(
+        async (run) => {
+          if (run === runs) return undefined;
+          await program.run({ asked: rowsAt(askedUnit, run * batch * width, batch * width) });
+          return { result: program.outputs.cosines.data() };
+        },
+        (found, run) => {
+          for (const [row, best] of nearest.slice(run * batch, (run + 1) * batch).entries()) {
+            best.offer(found.subarray(row * chunk, row * chunk + inside), first);
+          }
+        },
+      );
     }
   } finally {
     program.dispose();
@@ -110,6 +109,13 @@ export async function knnVotes(
     }
   }
   return votes;
+}
+
+/** So many numbers from a place on; zeros behind the last. */
+function rowsAt(all: Float32Array, from: number, count: number): Float32Array {
+  const rows = new Float32Array(count);
+  rows.set(all.subarray(from, from + count));
+  return rows;
 }
 
 /** Rows of length 1; one of zeros stays. */

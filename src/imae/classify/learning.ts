@@ -3,8 +3,8 @@ import { stepsPerEpoch } from '../../data/sampler';
 import { formatNumber } from '../../common/format';
 import { UserError } from '../../common/userError';
 import { learningRateAt, type Schedule } from '../../optim/schedule';
-import type { TensorProgram } from '../../tensor/graph';
-import type { Tensor } from '../../tensor/tensor';
+import type { Output } from '../../engine/outputs';
+import { pipeline } from '../../engine/pipeline';
 import {
   classificationOf,
   type Classification,
@@ -12,7 +12,6 @@ import {
   type Learned,
   type LearningWatcher,
 } from './classification';
-import { runEach } from './features';
 
 /** How long a classifier is trained, and how fast. */
 export interface Budget {
@@ -47,15 +46,12 @@ export function scheduleOf(
 
 /** A classifier that is being trained. */
 export interface ClassifierTask {
-  /** Computes a batch and updates the weights. */
-  readonly program: TensorProgram;
-  /** [1]: the batch's loss. */
-  readonly loss: Tensor;
   readonly schedule: Schedule;
   readonly epochs: number;
-  /** Writes what step `step`, counted from 0, needs beside the learning rate. */
-  prepare(step: number): void | Promise<void>;
-  writeRate(rate: number, step: number): void;
+  /** Computes step `step`, counted from 0, and updates the weights. */
+  run(step: number, rate: number): Promise<void>;
+  /** The loss of the latest step's batch. */
+  readonly loss: Output<'f32', readonly []>;
   /** The scores [images, classes] that the test images get now. */
   scores(): Promise<Float32Array>;
 }
@@ -97,35 +93,34 @@ export class LearningStopped extends Error {
  * @throws UserError where the loss is no finite number any more; LearningStopped where a sitting ends it
  */
 export async function learn(
-  lesson: ClassifierTask,
+  task: ClassifierTask,
   test: ImageSet,
   watcher: LearningWatcher,
   sitting?: Checkpointing,
 ): Promise<Learned> {
-  const { program, loss, schedule, epochs } = lesson;
-  const { steps } = schedule;
-  const perEpoch = steps / epochs;
+  const { loss, schedule, epochs } = task;
+  const perEpoch = schedule.steps / epochs;
   let { step, lossSum } = sitting?.from ?? BEGINNING;
   const curve = [...(sitting?.from ?? BEGINNING).curve];
-  watcher.begin(steps, step);
+  watcher.begin(schedule.steps, step);
   const judgeNow = async (): Promise<Classification> =>
-    classificationOf(await lesson.scores(), test.labels, test.classes.length);
+    classificationOf(await task.scores(), test.labels, test.classes.length);
   let judged: Classification | undefined;
   for (let epoch = curve.length; epoch < epochs; epoch++) {
     const first = step;
-    step += await runEach(program, loss, (epoch + 1) * perEpoch - first, {
-      before: async (run) => {
-        await lesson.prepare(first + run);
-        lesson.writeRate(learningRateAt(schedule, first + run), first + run);
+    const steps = (epoch + 1) * perEpoch - first;
+    step += await pipeline(
+      async (run) => {
+        if (run === steps || sitting?.stopRequested()) return undefined;
+        await task.run(first + run, learningRateAt(schedule, first + run));
+        return { result: loss.item() };
       },
-      each: (values, run) => {
-        const value = values[0] as number;
+      (value, run) => {
         if (!Number.isFinite(value)) throw tooFast(first + run, schedule);
         lossSum += value;
-        watcher.step(first + run + 1, steps, value);
+        watcher.step(first + run + 1, schedule.steps, value);
       },
-      stopRequested: () => sitting?.stopRequested() ?? false,
-    });
+    );
     if (sitting?.stopRequested()) {
       await sitting.save({ step, lossSum, curve });
       throw new LearningStopped(step);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { FINETUNE_DEFAULTS, runFinetune, type Finetuned, type FinetuneCheckpointing } from './finetune';
 import { LearningStopped } from './learning';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { PROBE_DEFAULTS, runProbe, type ProbeSettings } from './probe';
 import type { NamedFile } from '../checkpoint/namedFile';

@@ -1,7 +1,11 @@
+import { at } from '../../common/at';
+import { Owned } from '../../common/owned';
 import type { TrainingSet, TrainTest } from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
-import { BatchOrder, drawCrops } from '../../data/sampler';
-import type { Engine } from '../../gpu/engine';
+import { BatchOrder, CROP_VALUES, drawCrops } from '../../data/sampler';
+import type { Engine } from '../../engine/engine';
+import { f32, u32, type TensorsOf, type ValuesOf } from '../../engine/inputs';
+import type { Output } from '../../engine/outputs';
 import { normal } from '../../nn/initializers';
 import { Linear } from '../../nn/layers';
 import { Module } from '../../nn/module';
@@ -9,22 +13,13 @@ import { Parameters } from '../../nn/parameters';
 import { batchNorm } from '../../ops/batchNorm';
 import { crossEntropy } from '../../ops/crossEntropy';
 import { Lars } from '../../optim/lars';
-import { Graph, type TensorProgram } from '../../tensor/graph';
-import { createTensor, disposeTensor, type Tensor } from '../../tensor/tensor';
-import type { Learned, LearningWatcher } from './classification';
-import {
-  assertClassifiable,
-  extractFeatures,
-  Featurer,
-  imagesOf,
-  labelsOf,
-  overRows,
-  viewImages,
-  type Pool,
-  type Probed,
-} from './features';
-import { learn, scheduleOf, targetsOf, type ClassifierTask } from './learning';
+import type { Graph } from '../../tensor/graph';
+import { createTensor, disposeTensor, type Scalar, type Tensor } from '../../tensor/tensor';
 import type { NamedFile } from '../checkpoint/namedFile';
+import { imagesOf, viewImages } from '../model/views';
+import type { Learned, LearningWatcher } from './classification';
+import { assertClassifiable, extractFeatures, Featurer, labelsOf, overRows, type Pool, type Probed } from './features';
+import { learn, scheduleOf, targetsOf, type ClassifierTask } from './learning';
 
 export interface ProbeSettings {
   readonly pool: Pool;
@@ -63,15 +58,21 @@ const EPS = 1e-6;
 /** Numbers of features that are scored at once. */
 const SCORED = 2 ** 22;
 
-type Write = (input: Tensor, data: Float32Array | Uint32Array) => void;
+/** What a step needs beside features. */
+const given = (batch: number, classes: number) => ({ targets: f32(batch, classes), rate: f32(1) });
+type Given = ReturnType<typeof given>;
+
+/** A program that trains, whatever its features come from. */
+interface Training {
+  readonly loss: Output<'f32', readonly []>;
+  run(step: number, values: Required<ValuesOf<Given>>): Promise<void>;
+  dispose(): void;
+}
 
 /** Training images' features. */
 interface Source {
-  /** Appends a batch of them to a program; `prepare` writes what a step needs. */
-  record(graph: Graph): {
-    readonly features: Tensor;
-    readonly prepare: (write: Write, step: number) => void | Promise<void>;
-  };
+  /** Compiles a step on a batch of them. @param record appends the step, and gives its loss */
+  compile(record: (features: Tensor, given: TensorsOf<Given>, program: Graph) => Scalar<'f32'>): Promise<Training>;
   dispose(): void;
 }
 
@@ -86,60 +87,53 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
   const { train, test } = data;
   const { batch, seed } = settings;
   const schedule = scheduleOf(settings, train);
-  const owned: { dispose(): void }[] = [];
-  const own = <T extends { dispose(): void }>(resource: T): T => {
-    owned.push(resource);
-    return resource;
-  };
+  const owned = new Owned();
   try {
-    const featurer = own(Featurer.create(engine, model, probed, settings.pool, seed));
+    const featurer = owned.own(Featurer.create(engine, model, probed, settings.pool, seed));
     for (const set of [train, test]) assertClassifiable(set, featurer.size);
     const { width } = featurer;
     const classes = train.classes.length;
     const net = new Head(width, classes);
-    const parameters = own(new Parameters(engine, 'probe', net));
+    const parameters = owned.own(new Parameters(engine, 'probe', net));
     parameters.initialize((index) => RandomStream.at(seed, purposes.probe, index));
     const start = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
     const running = createTensor(engine, 'running statistics', [2, width], 'f32', start);
-    owned.push({ dispose: () => disposeTensor(engine, running) });
+    owned.own({ dispose: () => disposeTensor(engine, running) });
     const logits = (features: Tensor, training: boolean): Tensor =>
       net.head.forward(batchNorm(features, running, { training, eps: EPS }));
 
     const fixed = settings.crop === null && !settings.flip;
-    const source = own(
+    const source = owned.own(
       fixed
         ? await fixedSource(engine, featurer, train, settings)
         : drawnSource(engine, featurer, train, settings, schedule.steps),
     );
     const tested = await extractFeatures(engine, featurer, test, batch);
-    const optimizer = own(new Lars(engine, parameters));
-    const graph = new Graph(engine);
-    const { features, prepare } = source.record(graph);
-    const targets = graph.input('targets', [batch, classes]);
-    const loss = crossEntropy(logits(features, true), targets);
-    graph.backward(loss);
-    const rate = optimizer.rateInput(graph);
-    optimizer.record(graph, rate);
-    graph.output(loss);
-    const program = own(await graph.compile());
-    const scorer = own(await Scorer.create(engine, tested, width, (given) => logits(given, false)));
+    const optimizer = owned.own(new Lars(engine, parameters));
+    const training = owned.own(
+      await source.compile((features, { targets, rate }, program) => {
+        const loss = crossEntropy(logits(features, true), targets);
+        program.backward(loss);
+        optimizer.record(program, rate);
+        return loss;
+      }),
+    );
+    const scorer = owned.own(await compileScorer(engine, tested, width, (features) => logits(features, false)));
 
     const order = new BatchOrder(seed, batch, train.count);
-    const lesson: ClassifierTask = {
-      program,
-      loss,
+    const task: ClassifierTask = {
+      loss: training.loss,
       schedule,
       epochs: settings.epochs,
-      prepare: async (step) => {
-        await prepare((input, values) => program.write(input, values), step);
-        program.write(targets, targetsOf(labelsOf(train, order.indices(step)), classes));
+      run: (step, rate) => {
+        const targets = targetsOf(labelsOf(train, order.indices(step)), classes);
+        return training.run(step, { targets, rate: Float32Array.of(rate) });
       },
-      writeRate: (value) => program.write(rate, Float32Array.of(value)),
-      scores: () => scorer.read(),
+      scores: () => scorer.scores(),
     };
-    return await learn(lesson, test, watcher);
+    return await learn(task, test, watcher);
   } finally {
-    for (const resource of owned.reverse()) resource.dispose();
+    owned.dispose();
   }
 }
 
@@ -162,18 +156,24 @@ function drawnSource(
   steps: number,
 ): Source {
   const { batch, seed, crop, flip } = settings;
+  const { size, normalisation } = featurer;
   const images = imagesOf(engine, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
   return {
-    record: (graph) => {
-      const view = viewImages(graph, train, images, batch, featurer);
+    async compile(record) {
+      const inputs = { indices: u32(batch), crops: f32(batch, CROP_VALUES), ...given(batch, train.classes.length) };
+      const program = await engine.compile(inputs, ({ indices, crops, ...rest }, graph) => {
+        const view = viewImages({ images, size, normalisation }, indices, crops);
+        return { loss: record(featurer.record(view), rest, graph) };
+      });
       return {
-        features: featurer.record(view.images),
-        prepare: async (write, step) => {
+        loss: program.outputs.loss,
+        run: async (step, values) => {
           await images.ready(step, (ahead) => (ahead < steps ? order.indices(ahead) : undefined));
-          for (const placed of images.place([order.indices(step)])) write(view.indices, placed);
-          write(view.crops, drawCrops(seed, step, batch, { scale: crop, flip }, train));
+          const indices = at(images.place([order.indices(step)]), 0);
+          await program.run({ indices, crops: drawCrops(seed, step, batch, { scale: crop, flip }, train), ...values });
         },
+        dispose: () => program.dispose(),
       };
     },
     dispose: () => images.dispose(),
@@ -191,57 +191,43 @@ async function fixedSource(
   const known = await extractFeatures(engine, featurer, train, batch);
   const order = new BatchOrder(seed, batch, train.count);
   return {
-    record: (graph) => {
-      const features = graph.input('features', [batch, width]);
-      return { features, prepare: (write, step) => write(features, rowsOf(known, width, order.indices(step))) };
+    async compile(record) {
+      const inputs = { features: f32(batch, width), ...given(batch, train.classes.length) };
+      const program = await engine.compile(inputs, ({ features, ...rest }, graph) => ({
+        loss: record(features, rest, graph),
+      }));
+      return {
+        loss: program.outputs.loss,
+        run: (step, values) => program.run({ features: rowsOf(known, width, order.indices(step)), ...values }),
+        dispose: () => program.dispose(),
+      };
     },
     dispose: () => undefined,
   };
 }
 
-function rowsOf(all: Float32Array, width: number, indices: ArrayLike<number>): Float32Array {
+function rowsOf(all: Float32Array, width: number, indices: Uint32Array): Float32Array {
   const rows = new Float32Array(indices.length * width);
-  for (let i = 0; i < indices.length; i++) {
-    const at = indices[i] as number;
-    rows.set(all.subarray(at * width, (at + 1) * width), i * width);
-  }
+  for (const [i, row] of indices.entries()) rows.set(all.subarray(row * width, (row + 1) * width), i * width);
   return rows;
 }
 
 /** Scores features that are known. */
-class Scorer {
-  private constructor(
-    private readonly program: TensorProgram,
-    private readonly input: Tensor,
-    private readonly output: Tensor,
-    private readonly features: Float32Array,
-  ) {}
-
-  static async create(
-    engine: Engine,
-    features: Float32Array,
-    width: number,
-    score: (features: Tensor) => Tensor,
-  ): Promise<Scorer> {
-    const graph = new Graph(engine);
-    // Nothing but a product is done with them: many at once.
-    const rows = Math.min(features.length / width, Math.ceil(SCORED / width));
-    const input = graph.input('features', [rows, width]);
-    const output = score(input);
-    graph.output(output);
-    return new Scorer(await graph.compile(), input, output, features);
-  }
-
-  /** [images, classes] */
-  read(): Promise<Float32Array> {
-    const { program, input, output, features } = this;
-    const width = input.size / (input.shape[0] as number);
-    return overRows(program, output, features.length / width, (rows) =>
-      program.write(input, rowsOf(features, width, rows)),
-    );
-  }
-
-  dispose(): void {
-    this.program.dispose();
-  }
+async function compileScorer(
+  engine: Engine,
+  features: Float32Array,
+  width: number,
+  score: (features: Tensor) => Tensor,
+): Promise<{ scores(): Promise<Float32Array>; dispose(): void }> {
+  const count = features.length / width;
+  // Nothing but a product is done with them: many at once.
+  const rows = Math.min(count, Math.ceil(SCORED / width));
+  const program = await engine.compile({ features: f32(rows, width) }, (inputs) => ({
+    scores: score(inputs.features),
+  }));
+  return {
+    scores: () =>
+      overRows(program.outputs.scores, count, (batch) => program.run({ features: rowsOf(features, width, batch) })),
+    dispose: () => program.dispose(),
+  };
 }

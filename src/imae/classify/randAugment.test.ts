@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OPERATION } from '../../ops/randAugment';
-import { drawOperations, LAWS, LAYERS } from './randAugment';
+import { drawOperations, LAWS } from './randAugment';
 
 const [BATCH, SIDE] = [50, 32];
 const STEPS = 1200;
@@ -34,7 +34,7 @@ function drawnBy(layer: number): Map<string, Row[]> {
 }
 
 describe('the law of RandAugment', () => {
-  const layers = Array.from({ length: LAYERS }, (_, layer) => drawnBy(layer));
+  const layers = [0, 1].map((layer) => drawnBy(layer));
 
   it('does something half of the time, each of fifteen operations as often, in both layers', () => {
     const draws = STEPS * BATCH;

@@ -8,9 +8,6 @@ import { cos, power, sin } from '../../tensor/exactMath';
  * more is always a greater change. Geometry is resampled bilinearly (there: bicubically).
  */
 
-/** Operations on an image, one after the other. */
-export const LAYERS = 2;
-
 const PROBABILITY = 0.5;
 const MAGNITUDE = 9;
 const DEVIATION = 0.5;
@@ -61,10 +58,10 @@ function rotation(angle: number, centre: number): number[] {
  *
  * @param side of the square images, in pixels
  */
-export function drawOperations(seed: number, step: number, batch: number, side: number): Float32Array[] {
+export function drawOperations(seed: number, step: number, batch: number, side: number): [Float32Array, Float32Array] {
   const stream = RandomStream.at(seed, purposes.randAugment, step);
   const laws = Object.values(LAWS);
-  return Array.from({ length: LAYERS }, () => {
+  const layer = (): Float32Array => {
     const rows = new Float32Array(OPERATION_VALUES * batch);
     for (let sample = 0; sample < batch; sample++) {
       if (stream.uniform() >= PROBABILITY) continue;
@@ -74,5 +71,6 @@ export function drawOperations(seed: number, step: number, batch: number, side: 
       rows.set(row(sign * severity, side), OPERATION_VALUES * sample);
     }
     return rows;
-  });
+  };
+  return [layer(), layer()];
 }

@@ -1,23 +1,25 @@
+import { at } from '../../common/at';
+import { filled } from '../../common/batches';
+import { Owned } from '../../common/owned';
 import type { ImageSet } from '../../data/imageSet';
 import { ResidentImages } from '../../data/upload/residentImages';
-import { wholeCrop } from '../../data/sampler';
-import type { Engine } from '../../gpu/engine';
-import { augment } from '../../ops/augment';
+import type { Engine } from '../../engine/engine';
+import { f32, u32 } from '../../engine/inputs';
+import type { Output } from '../../engine/outputs';
 import { concat } from '../../ops/concat';
-import { invertPermutation, type PatchMasks } from '../../ops/mask';
+import { givenMasks } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
-import { Graph, type TensorProgram } from '../../tensor/graph';
+import type { Graph } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches } from '../config/config';
-import type { Model } from '../model/mae';
 import { ordersOf, recordMasks, type MaskKind } from '../mask/masks';
+import type { Model } from '../model/mae';
 import type { Normalisation } from '../model/normalisation';
+import { viewImages, wholeBoxes } from '../model/views';
+import type { Pair } from './heldOutPairs';
 
 /** Two images of a set, by their indices. */
-export interface ImagePair {
-  readonly first: number;
-  readonly second: number;
-}
+export type ImagePair = Pick<Pair, 'first' | 'second'>;
 
 /** What a model makes of some samples: encoder outputs [samples, 1 + K, D] and each branch's latents [samples, 1 + K, Dd]. */
 export interface Latents {
@@ -25,192 +27,131 @@ export interface Latents {
   readonly z: readonly Float32Array[];
 }
 
-interface RecordedMasks {
-  readonly program: TensorProgram;
-  readonly first: Tensor;
-  readonly second: Tensor;
-  readonly counter: Tensor;
-  readonly idsShuffle: Tensor;
-}
-
-interface Recorded {
-  readonly program: TensorProgram;
-  readonly inputs: {
-    readonly first: Tensor;
-    readonly second: Tensor;
-    readonly idsShuffle: Tensor;
-    readonly alpha?: Tensor;
-  };
-  readonly outputs: readonly { readonly model: Model; readonly h: Tensor; readonly z: Tensor }[];
-}
-
 /** Reads the latents of pairs of a set's images, of the images by themselves and of their mixtures, under masks that are given. */
-export class LatentReader {
-  private constructor(
-    private readonly images: ResidentImages,
-    private readonly alone: Recorded,
-    private readonly blended: Recorded,
-    private readonly masks: RecordedMasks,
-    readonly batch: number,
-  ) {}
-
+export interface LatentReader {
+  /** Pairs at once, at most. */
+  readonly batch: number;
   /**
-   * @param models what encodes the images by themselves, and what encodes mixtures; all take the same images and patches
-   * @param mask what is hidden of a pair, and how much: by attention, rather what `models.alone` attends to
-   * @param batch pairs at once
-   */
-  static async create(
-    engine: Engine,
-    set: ImageSet,
-    statistics: Normalisation,
-    models: { readonly alone: Model; readonly mixed: readonly Model[] },
-    { mask, maskRatio, batch }: { readonly mask: MaskKind; readonly maskRatio: number; readonly batch: number },
-  ): Promise<LatentReader> {
-    const images = new ResidentImages(engine, set);
-    const { size } = models.alone;
-    const keep = visiblePatches(size, maskRatio);
-    const pairsOf = (graph: Graph) => {
-      const box = [...wholeCrop(set.width, set.height), 0];
-      const crops = graph.input(
-        'boxes',
-        [batch, 5],
-        'f32',
-        Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0),
-      );
-      const [first, second] = [graph.input('first', [batch], 'u32'), graph.input('second', [batch], 'u32')] as const;
-      const view = (indices: Tensor): Tensor =>
-        augment({ chunks: images.chunks, indices, crops, ...statistics, size: size.image });
-      return { first, second, images: [view(first), view(second)] as const };
-    };
-    const recordOrders = async (): Promise<RecordedMasks> => {
-      const graph = new Graph(engine);
-      const { first, second, images: pair } = pairsOf(graph);
-      const counter = graph.input('mask counter', [5], 'u32');
-      const { mixed } = mixture(...pair, graph.input('alpha', [1], 'f32', Float32Array.of(0.5)));
-      const { idsShuffle } = recordMasks(
-        { model: size, masking: { maskRatio } },
-        { kind: mask, seen: mixed, counter, teacher: models.alone },
-      );
-      graph.output(idsShuffle);
-      return { program: await graph.compile(), first, second, counter, idsShuffle };
-    };
-    const record = async (of: 'images' | 'mixtures'): Promise<Recorded> => {
-      const graph = new Graph(engine);
-      const { first, second, images: pair } = pairsOf(graph);
-      const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-      const masks: PatchMasks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
-      const alpha = of === 'mixtures' ? graph.input('alpha', [1]) : undefined;
-      const seen = alpha ? mixture(...pair, alpha).mixed : concat(pair);
-      const outputs = (alpha ? models.mixed : [models.alone]).map((model) => {
-        const h = model.net.forwardEncoder(seen, masks);
-        return { model, h, z: model.net.forwardBranches(h) };
-      });
-      graph.output(...outputs.flatMap(({ h, z }) => [h, z]));
-      const program = await graph.compile();
-      return { program, inputs: { first, second, idsShuffle, ...(alpha ? { alpha } : {}) }, outputs };
-    };
-    try {
-      return new LatentReader(images, await record('images'), await record('mixtures'), await recordOrders(), batch);
-    } catch (error) {
-      images.dispose();
-      throw error;
-    }
-  }
-
-  /**
-   * The patches of each pair in an order; the first are visible. PatchMasks that look at what they hide look at the mixture of
+   * The patches of each pair in an order; the first are visible. Masks that look at what they hide look at the mixture of
    * both halves, so that one serves for every α.
    *
-   * @param pairs at most `batch`
    * @param counter [5], as of `drawMasks`
    */
-  async orders(pairs: readonly ImagePair[], counter: Uint32Array): Promise<Uint32Array[]> {
-    const { program, idsShuffle } = this.masks;
-    this.writePairs(program, this.masks, pairs);
-    program.write(this.masks.counter, counter);
-    program.run();
-    const ids = (await program.read(idsShuffle)) as Uint32Array;
-    return ordersOf(ids, ids.length / this.batch, pairs.length);
-  }
-
+  orders(pairs: readonly ImagePair[], counter: Uint32Array): Promise<Uint32Array[]>;
   /**
    * The latents of both images of each pair by themselves.
    *
-   * @param pairs at most `batch`
    * @param orders of each pair's patches; the first `keep` are visible
    */
-  async ofImages(
+  ofImages(
     pairs: readonly ImagePair[],
     orders: readonly Uint32Array[],
-  ): Promise<{ readonly first: Latents; readonly second: Latents }> {
-    const { alone, batch } = this;
-    this.run(alone, pairs, orders);
-    const [{ model, h, z }] = alone.outputs as [Recorded['outputs'][number]];
-    const [values, ofBranches] = [await read(alone, h), await read(alone, z)];
-    const side = (from: number): Latents => ({
-      h: samples(values, 2 * batch, from, pairs.length),
-      z: Array.from({ length: model.branches }, (_, branch) =>
-        samples(ofBranches, 2 * batch * model.branches, 2 * batch * branch + from, pairs.length),
-      ),
-    });
-    return { first: side(0), second: side(batch) };
-  }
-
+  ): Promise<{ readonly first: Latents; readonly second: Latents }>;
   /** The latents of the pairs' mixtures, of each model. @param alpha weight of each pair's first image */
-  async ofMixtures(pairs: readonly ImagePair[], orders: readonly Uint32Array[], alpha: number): Promise<Latents[]> {
-    const { blended, batch } = this;
-    if (blended.inputs.alpha) blended.program.write(blended.inputs.alpha, new Float32Array([alpha]));
-    this.run(blended, pairs, orders);
-    const all: Latents[] = [];
-    for (const { model, h, z } of blended.outputs) {
-      const [values, ofBranches] = [await read(blended, h), await read(blended, z)];
-      all.push({
-        h: samples(values, batch, 0, pairs.length),
-        z: Array.from({ length: model.branches }, (_, branch) =>
-          samples(ofBranches, batch * model.branches, batch * branch, pairs.length),
-        ),
-      });
-    }
-    return all;
-  }
+  ofMixtures(pairs: readonly ImagePair[], orders: readonly Uint32Array[], alpha: number): Promise<Latents[]>;
+  dispose(): void;
+}
 
-  /** A batch that is not full is filled with its own pairs again. */
-  private run({ program, inputs }: Recorded, pairs: readonly ImagePair[], orders: readonly Uint32Array[]): void {
-    const length = orders[0]?.length ?? 0;
-    const ids = new Uint32Array(this.batch * length);
-    for (let index = 0; index < this.batch; index++)
-      ids.set(orders[index % pairs.length] as Uint32Array, index * length);
-    this.writePairs(program, inputs, pairs);
-    program.write(inputs.idsShuffle, ids);
-    program.run();
-  }
+interface LatentReaderSetup {
+  readonly set: ImageSet;
+  readonly normalisation: Normalisation;
+  /** What encodes the images by themselves, and what encodes mixtures; all take the same images and patches. */
+  readonly models: { readonly alone: Model; readonly mixed: readonly Model[] };
+  /** What is hidden of a pair; by attention, rather what `models.alone` attends to. */
+  readonly mask: MaskKind;
+  readonly maskRatio: number;
+  /** Pairs at once. */
+  readonly batch: number;
+}
 
-  private writePairs(
-    program: TensorProgram,
-    { first, second }: Pick<RecordedMasks, 'first' | 'second'>,
-    pairs: readonly ImagePair[],
-  ): void {
-    const filled = Array.from({ length: this.batch }, (_, index) => pairs[index % pairs.length] as ImagePair);
-    program.write(
-      first,
-      Uint32Array.from(filled, (pair) => pair.first),
+/** @throws EngineError `out-of-memory` */
+export async function compileLatentReader(engine: Engine, setup: LatentReaderSetup): Promise<LatentReader> {
+  const { set, normalisation, models, mask, maskRatio, batch } = setup;
+  const owned = new Owned();
+  try {
+    const images = owned.own(new ResidentImages(engine, set));
+    const { size } = models.alone;
+    const length = patchCount(size);
+    const keep = visiblePatches(size, maskRatio);
+    const pair = { first: u32(batch), second: u32(batch) };
+    const seen = ({ first, second }: { first: Tensor<'u32'>; second: Tensor<'u32'> }, program: Graph) => {
+      const boxes = wholeBoxes(program, set, batch);
+      const view = (indices: Tensor<'u32'>): Tensor => viewImages({ images, size, normalisation }, indices, boxes);
+      return [view(first), view(second)] as const;
+    };
+    const encode = ({ net }: Model, shown: Tensor, idsShuffle: Tensor<'u32'>) => {
+      const h = net.forwardEncoder(shown, givenMasks(idsShuffle, keep));
+      return { h, z: net.forwardBranches(h) };
+    };
+    const alone = owned.own(
+      await engine.compile({ ...pair, idsShuffle: u32(batch, length) }, ({ idsShuffle, ...of }, program) =>
+        encode(models.alone, concat(seen(of, program)), idsShuffle),
+      ),
     );
-    program.write(
-      second,
-      Uint32Array.from(filled, (pair) => pair.second),
+    const mixed = owned.own(
+      await engine.compile(
+        { ...pair, idsShuffle: u32(batch, length), alpha: f32(1) },
+        ({ idsShuffle, alpha, ...of }, program) => {
+          const blend = mixture(...seen(of, program), alpha).mixed;
+          return models.mixed.map((model) => encode(model, blend, idsShuffle));
+        },
+      ),
     );
-  }
-
-  dispose(): void {
-    this.masks.program.dispose();
-    this.alone.program.dispose();
-    this.blended.program.dispose();
-    this.images.dispose();
+    const drawn = owned.own(
+      await engine.compile({ ...pair, counter: u32(5) }, ({ counter, ...of }, program) => {
+        const half = program.input('alpha', [1], 'f32', Float32Array.of(0.5));
+        const masked = { model: size, masking: { maskRatio } };
+        const blend = mixture(...seen(of, program), half).mixed;
+        const { idsShuffle } = recordMasks(masked, { kind: mask, seen: blend, counter, teacher: models.alone });
+        return { idsShuffle };
+      }),
+    );
+    return {
+      batch,
+      async orders(pairs, counter) {
+        await drawn.run({ ...pairsOf(pairs, batch), counter });
+        return ordersOf(await drawn.outputs.idsShuffle.data(), length, pairs.length);
+      },
+      async ofImages(pairs, orders) {
+        await alone.run({ ...pairsOf(pairs, batch), idsShuffle: filled(orders, batch, Uint32Array) });
+        const both = await latentsOf(alone.outputs, models.alone.branches, 2 * batch);
+        return { first: both(0, pairs.length), second: both(batch, pairs.length) };
+      },
+      async ofMixtures(pairs, orders, alpha) {
+        const idsShuffle = filled(orders, batch, Uint32Array);
+        await mixed.run({ ...pairsOf(pairs, batch), idsShuffle, alpha: Float32Array.of(alpha) });
+        const all: Latents[] = [];
+        for (const [index, { branches }] of models.mixed.entries()) {
+          const of = await latentsOf(at(mixed.outputs, index), branches, batch);
+          all.push(of(0, pairs.length));
+        }
+        return all;
+      },
+      dispose: () => owned.dispose(),
+    };
+  } catch (error) {
+    owned.dispose();
+    throw error;
   }
 }
 
-async function read({ program }: Recorded, tensor: Tensor): Promise<Float32Array> {
-  return (await program.read(tensor)) as Float32Array;
+/** Images of pairs; a batch that is not full is filled with its own pairs again. */
+function pairsOf(pairs: readonly ImagePair[], batch: number) {
+  const all = Array.from({ length: batch }, (_, index) => at(pairs, index % pairs.length));
+  return { first: Uint32Array.from(all, ({ first }) => first), second: Uint32Array.from(all, ({ second }) => second) };
+}
+
+/** Reads the latents of a batch, and gives those of some of its samples. */
+async function latentsOf(
+  outputs: { readonly h: Output; readonly z: Output },
+  branches: number,
+  batch: number,
+): Promise<(from: number, count: number) => Latents> {
+  const [h, z] = [await outputs.h.data(), await outputs.z.data()];
+  return (from, count) => ({
+    h: samples(h, batch, from, count),
+    z: Array.from({ length: branches }, (_, branch) => samples(z, batch * branches, batch * branch + from, count)),
+  });
 }
 
 /** Some samples of a tensor of `of`. */

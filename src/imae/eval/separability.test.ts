@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purposes, RandomStream } from '../../data/philox';
 import { readSafetensors, storedTensor, writeSafetensors, type StoredTensor } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { PerPositionMean } from './perPositionMean';
 import type { NamedFile } from '../checkpoint/namedFile';

@@ -1,10 +1,10 @@
 import { sampleInMemory, type ImageSet, type TrainTest } from '../../data/imageSet';
 import { philoxKey, purposes } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { Bootstrap, type Estimate } from './bootstrap';
 import { loadModel } from '../checkpoint/checkpoint';
 import { patchCount, visiblePatches } from '../config/config';
-import { LatentReader, type ImagePair, type Latents } from './latents';
+import { type ImagePair, type Latents, compileLatentReader, type LatentReader } from './latents';
 import { LeastSquares, squaredErrors, type LinearMap } from './leastSquares';
 import { allocateModel, type Model } from '../model/mae';
 import { describeModel, type ModelFacts } from '../checkpoint/modelFile';
@@ -77,13 +77,11 @@ export async function evaluateSeparability(engine: Engine, options: Separability
     // Each image is in as many pairs of a set as another: a streamed one gives as many images as there are pairs.
     const train = await sampleInMemory(data.train, settings.fitImages);
     for (const set of [train, data.test]) {
-      const reader = await LatentReader.create(
-        engine,
-        set,
-        facts.normalisation,
-        { alone, mixed },
-        { mask: settings.mask, maskRatio: settings.maskRatio, batch: BATCH },
-      );
+      const { mask, maskRatio } = settings;
+      const reader = await compileLatentReader(engine, {
+        ...{ set, normalisation: facts.normalisation, models: { alone, mixed } },
+        ...{ mask, maskRatio, batch: BATCH },
+      });
       owned.push(reader);
       readers.push(reader);
     }

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../../kernels-test/allclose';
 import type { GridImage } from '../../report/imageGrid';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { studentSize, type Phase } from '../config/config';
 import { completionSheet, HATCH, shownPairs, unmixingSheet } from './pictures';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
-import { Unmixer, unmixingScore, type Unmixed } from './unmixing';
+import { unmixingScore, type Unmixed, compileUnmixer, type Unmixer } from './unmixing';
 import { meanImage, meanTarget } from './meanImage';
 import { imageToPatches } from './patches';
 import { heldOutPairs, type Pair } from './heldOutPairs';
@@ -285,7 +285,7 @@ describe('pictures', () => {
           'decoder_pred.weight',
           new Float32Array(model.parameters.get('decoder_pred.weight').size),
         );
-      const unmixer = await Unmixer.create(engine, config, { set: TINY_DATA.test, model, batch: 2 });
+      const unmixer = await compileUnmixer(engine, config, { set: TINY_DATA.test, model, batch: 2 });
       try {
         return await work(unmixer);
       } finally {

@@ -1,20 +1,21 @@
-import type { Pair } from './heldOutPairs';
+import { at } from '../../common/at';
+import { batches, filled, split } from '../../common/batches';
+import { Owned } from '../../common/owned';
 import type { ImageSet } from '../../data/imageSet';
-import { wholeCrop } from '../../data/sampler';
-import type { ImageUploader } from '../../data/upload/imageUploader';
-import type { Engine } from '../../gpu/engine';
-import { augment } from '../../ops/augment';
-import { invertPermutation } from '../../ops/mask';
+import type { Engine } from '../../engine/engine';
+import { u32 } from '../../engine/inputs';
+import { givenMasks } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
-import { Graph, type TensorProgram } from '../../tensor/graph';
 import { square } from '../../tensor/exactMath';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches, type Config } from '../config/config';
-import { DrawnMasks, randomMasks, type HeldOutMasks } from '../mask/heldOutMasks';
+import { compileDrawnMasks, pairInputs, pairValues, randomMasks } from '../mask/heldOutMasks';
 import type { MaskKind } from '../mask/masks';
 import type { Model } from '../model/mae';
 import { normalisation, type Normalisation } from '../model/normalisation';
-import { stepImages } from '../train/gpuResidency';
+import { viewImages, wholeBoxes } from '../model/views';
+import { RunImages } from '../train/gpuResidency';
+import type { Pair } from './heldOutPairs';
 import { imageToPatches, normalised, putBack } from './patches';
 
 /** A mixture as the model took it apart, patches in image order, patch vectors (row, column, channel). */
@@ -59,167 +60,107 @@ interface UnmixerSetup {
   readonly mask?: MaskKind;
   /** Whom masks by attention follow. */
   readonly teacher?: Model | undefined;
-}
-
-interface UnmixerTensors {
-  readonly first: Tensor;
-  readonly second: Tensor;
-  readonly alpha: Tensor;
-  readonly idsShuffle: Tensor;
-  readonly mixed: Tensor;
-  readonly targets: Tensor;
-  readonly prediction: Tensor;
-}
-
-interface UnmixerSettings {
-  readonly normalisation: Normalisation;
-  /** Whether predictions are put back by their targets' means and deviations. */
-  readonly normPix: boolean;
-  readonly batch: number;
-  readonly keep: number;
-  readonly masks: HeldOutMasks;
+  /** Whose images are taken; by default its own. */
+  readonly images?: RunImages;
 }
 
 /** Takes batches of held-out pairs apart, with masks that are given. */
-export class Unmixer {
-  private constructor(
-    private readonly model: Model,
-    private readonly images: ImageUploader,
-    private readonly program: TensorProgram,
-    private readonly tensors: UnmixerTensors,
-    private readonly settings: UnmixerSettings,
-  ) {}
-
-  get normalisation(): Normalisation {
-    return this.settings.normalisation;
-  }
-
-  get normPix(): boolean {
-    return this.settings.normPix;
-  }
-
-  get keep(): number {
-    return this.settings.keep;
-  }
-
-  static async create(
-    engine: Engine,
-    config: Config,
-    { set, model, batch, mask = 'random', teacher }: UnmixerSetup,
-  ): Promise<Unmixer> {
-    const images = stepImages(engine, config, set, { perStep: 2 * batch, perPart: 2 * batch });
-    try {
-      const { size } = model;
-      const graph = new Graph(engine);
-      const statistics = normalisation(config, set);
-      const box = [...wholeCrop(set.width, set.height), 0];
-      const boxes = Float32Array.from({ length: batch * 5 }, (_, i) => box[i % 5] ?? 0);
-      const viewIn = (into: Graph, indices: Tensor): Tensor => {
-        const crops = into.input('boxes', [batch, 5], 'f32', boxes);
-        return augment({ chunks: images.chunks, indices, crops, ...statistics, size: size.image });
-      };
-      const view = (indices: Tensor): Tensor => viewIn(graph, indices);
-      const first = graph.input('first', [batch], 'u32');
-      const second = graph.input('second', [batch], 'u32');
-      const alpha = graph.input('alpha', [batch]);
-      const idsShuffle = graph.input('ids_shuffle', [batch, patchCount(size)], 'u32');
-      const keep = visiblePatches(size, config.masking.maskRatio);
-      const masks = { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep };
-      const { mixed, targets } = mixture(view(first), view(second), alpha);
-      const { prediction } = model.net.forward(mixed, masks);
-      graph.output(mixed, targets, prediction);
-      const drawn =
-        mask === 'random'
-          ? randomMasks(patchCount(size))
-          : await DrawnMasks.create(engine, config, { kind: mask, view: viewIn, batch, teacher });
-      const program = await graph.compile();
-      const tensors = { first, second, alpha, idsShuffle, mixed, targets, prediction };
-      const settings = { normalisation: statistics, normPix: config.model.normPix, batch, keep, masks: drawn };
-      return new Unmixer(model, images, program, tensors, settings);
-    } catch (error) {
-      images.dispose();
-      throw error;
-    }
-  }
-
+export interface Unmixer {
+  readonly normalisation: Normalisation;
+  /** Whether predictions are put back by their targets' means and deviations. */
+  readonly normPix: boolean;
+  /** How many patches are visible. */
+  readonly keep: number;
   /**
    * Takes pairs apart.
    *
    * @param orders of each pair's patches; the first `keep` are visible
    */
-  async unmix(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
-    const results: Unmixed[] = [];
-    await this.unmixEach(pairs, orders, (part) => results.push(...part));
-    return results;
-  }
-
+  unmix(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]>;
   /** As `unmix`, a batch at a time: for more than should be kept. */
-  async unmixEach(
+  unmixEach(
     pairs: readonly Pair[],
     orders: readonly Uint32Array[],
     use: (unmixed: readonly Unmixed[]) => void,
-  ): Promise<void> {
-    const { batch } = this.settings;
-    for (let from = 0; from < pairs.length; from += batch) {
-      const part = pairs.slice(from, from + batch);
-      use(await this.unmixBatch(part, orders.slice(from, from + batch)));
-    }
-  }
-
-  private async unmixBatch(pairs: readonly Pair[], orders: readonly Uint32Array[]): Promise<Unmixed[]> {
-    const { program, tensors, images } = this;
-    const { batch, keep, normPix } = this.settings;
-    const length = patchCount(this.model.size);
-    const filled = Array.from({ length: batch }, (_, index) => index % pairs.length);
-    const pairOf = (index: number): Pair => pairs[filled[index] as number] as Pair;
-    const sides = [
-      Uint32Array.from(filled, (_, index) => pairOf(index).first),
-      Uint32Array.from(filled, (_, index) => pairOf(index).second),
-    ];
-    await images.ready(0, (step) => (step === 0 ? Uint32Array.from(sides.flatMap((side) => [...side])) : undefined));
-    const [first, second] = images.place(sides) as [Uint32Array, Uint32Array];
-    program.write(tensors.first, first);
-    program.write(tensors.second, second);
-    program.write(
-      tensors.alpha,
-      Float32Array.from(filled, (_, index) => pairOf(index).alpha),
-    );
-    const ids = new Uint32Array(batch * length);
-    for (const [index, which] of filled.entries()) ids.set(orders[which] as Uint32Array, index * length);
-    program.write(tensors.idsShuffle, ids);
-    program.run();
-    const mixed = (await program.read(tensors.mixed)) as Float32Array;
-    const targets = (await program.read(tensors.targets)) as Float32Array;
-    const prediction = (await program.read(tensors.prediction)) as Float32Array;
-    const pixels = mixed.length / batch;
-    const values = prediction.length / (batch * this.model.branches);
-    const width = values / (length + 1);
-    return pairs.map((_, index) => {
-      const order = orders[index] as Uint32Array;
-      const removed = Array.from({ length }, () => true);
-      for (const visible of order.subarray(0, keep)) removed[visible] = false;
-      const clean = [0, 1].map((side) =>
-        targets.slice((side * batch + index) * pixels, (side * batch + index + 1) * pixels),
-      );
-      const predictions = Array.from({ length: this.model.branches }, (__, branch) => {
-        const at = (branch * batch + index) * values;
-        const patches = prediction.slice(at + width, at + values); // without the class token's row
-        return normPix ? putBack(this.model.size, patches, clean[branch] as Float32Array) : patches;
-      });
-      return { mixed: mixed.slice(index * pixels, (index + 1) * pixels), targets: clean, predictions, removed };
-    });
-  }
-
+  ): Promise<void>;
   /** An order of each pair's patches, as its mask chooses: the same for every model that is shown the same pairs. */
-  orders(pairs: readonly Pair[]): Promise<Uint32Array[]> {
-    return this.settings.masks.orders(pairs);
-  }
+  orders(pairs: readonly Pair[]): Promise<Uint32Array[]>;
+  dispose(): void;
+}
 
-  dispose(): void {
-    this.settings.masks.dispose();
-    this.program.dispose();
-    this.images.dispose();
+/** @throws EngineError `out-of-memory` */
+export async function compileUnmixer(engine: Engine, config: Config, setup: UnmixerSetup): Promise<Unmixer> {
+  const { set, model, batch, mask = 'random', teacher } = setup;
+  const { size } = model;
+  const { normPix } = config.model;
+  const keep = visiblePatches(size, config.masking.maskRatio);
+  const length = patchCount(size);
+  const statistics = normalisation(config, set);
+  const owned = new Owned();
+  try {
+    const images = owned.own(
+      (setup.images ?? owned.own(new RunImages(engine, config))).of(set, { perStep: 2 * batch, perPart: 2 * batch }),
+    );
+    const view = (indices: Tensor<'u32'>, boxes: Tensor): Tensor =>
+      viewImages({ images, size, normalisation: statistics }, indices, boxes);
+    const inputs = { ...pairInputs(batch), idsShuffle: u32(batch, length) };
+    const program = owned.own(
+      await engine.compile(inputs, ({ first, second, alpha, idsShuffle }, graph) => {
+        const boxes = wholeBoxes(graph, set, batch);
+        const { mixed, targets } = mixture(view(first, boxes), view(second, boxes), alpha);
+        const { prediction } = model.net.forward(mixed, givenMasks(idsShuffle, keep));
+        return { mixed, targets, prediction };
+      }),
+    );
+    const drawn = { kind: mask, set, view, batch, teacher };
+    const masks = owned.own(mask === 'random' ? randomMasks(length) : await compileDrawnMasks(engine, config, drawn));
+    const unmixEach: Unmixer['unmixEach'] = async (pairs, orders, use) => {
+      for (const { part, from } of batches(pairs, batch)) {
+        const values = pairValues(part, batch);
+        await images.ready(0, (step) => (step === 0 ? Uint32Array.of(...values.first, ...values.second) : undefined));
+        const placed = images.place([values.first, values.second]);
+        const order = orders.slice(from, from + batch);
+        const idsShuffle = filled(order, batch, Uint32Array);
+        await program.run({ first: at(placed, 0), second: at(placed, 1), alpha: values.alpha, idsShuffle });
+        const { outputs } = program;
+        const mixed = split(await outputs.mixed.data(), batch);
+        const targets = split(await outputs.targets.data(), 2 * batch);
+        const predictions = split(await outputs.prediction.data(), model.branches * batch);
+        use(
+          part.map((_, index): Unmixed => {
+            const clean = [at(targets, index), at(targets, batch + index)];
+            const ofBranches = clean.slice(0, model.branches).map((target, branch) => {
+              const rows = at(predictions, branch * batch + index);
+              const patches = rows.slice(rows.length / (length + 1)); // without the class token's row
+              return normPix ? putBack(size, patches, target) : patches;
+            });
+            const removed = hiddenOf(at(order, index), keep);
+            return { mixed: at(mixed, index), targets: clean, predictions: ofBranches, removed };
+          }),
+        );
+      }
+    };
+    return {
+      ...{ normalisation: statistics, normPix, keep, unmixEach },
+      async unmix(pairs, orders) {
+        const results: Unmixed[] = [];
+        await unmixEach(pairs, orders, (part) => results.push(...part));
+        return results;
+      },
+      orders: (pairs) => masks.orders(pairs),
+      dispose: () => owned.dispose(),
+    };
+  } catch (error) {
+    owned.dispose();
+    throw error;
   }
+}
+
+/** Of each patch, whether it is hidden. */
+function hiddenOf(order: Uint32Array, keep: number): boolean[] {
+  const hidden = Array.from(order, () => true);
+  for (const visible of order.subarray(0, keep)) hidden[visible] = false;
+  return hidden;
 }
 
 /** Sums over removed patches of what a branch and its yardsticks are off by. */

@@ -1,12 +1,12 @@
 import type { TrainTest } from '../../data/imageSet';
 import { UserError } from '../../common/userError';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { loadModel } from '../checkpoint/checkpoint';
 import type { Config } from '../config/config';
 import { allocateModel, type Model } from '../model/mae';
 import { describeModel } from '../checkpoint/modelFile';
 import type { NamedFile } from '../checkpoint/namedFile';
-import { Unmixer, UnmixingSums, type UnmixingScore } from './unmixing';
+import { UnmixingSums, type UnmixingScore, compileUnmixer, type Unmixer } from './unmixing';
 import { meanTarget } from './meanImage';
 import { heldOutPairs } from './heldOutPairs';
 
@@ -55,7 +55,7 @@ export async function unmixingByAlpha(
   try {
     loadModel(model, file, name);
     if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
-    unmixer = await Unmixer.create(engine, config, {
+    unmixer = await compileUnmixer(engine, config, {
       set: data.test,
       model,
       batch: BATCH,

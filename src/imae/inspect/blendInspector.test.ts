@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { imageBytes } from '../../data/imageSet';
 import { readSafetensors } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { BlendInspector } from './blendInspector';
 import { saveModel, trainedAs } from '../checkpoint/checkpoint';

@@ -1,4 +1,4 @@
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { Inspector, type AttentionMap, type Inspection } from './inspector';
 import { normalise, type Blend, type Viewer } from './viewer';
 

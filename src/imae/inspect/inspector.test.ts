@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../../kernels-test/allclose';
 import { RandomStream, purposes } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { Graph } from '../../tensor/graph';
 import { invertPermutation } from '../../ops/mask';
@@ -158,7 +158,7 @@ async function encodeAlone(alpha: number): Promise<Float32Array> {
   graph.output(h);
   const program = await graph.compile();
   program.run();
-  const values = (await program.read(h)) as Float32Array;
+  const values = await program.read(h);
   program.dispose();
   return values;
 }

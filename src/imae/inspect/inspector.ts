@@ -1,10 +1,10 @@
-import type { Engine } from '../../gpu/engine';
-import { invertPermutation, type PatchMasks } from '../../ops/mask';
-import { Graph, type TensorProgram } from '../../tensor/graph';
+import type { Engine } from '../../engine/engine';
+import { f32, u32 } from '../../engine/inputs';
+import { givenMasks } from '../../ops/mask';
 import type { Tensor } from '../../tensor/tensor';
-import { attentionRow } from './attentionRow';
 import { patchCount } from '../config/config';
 import type { Model } from '../model/mae';
+import { attentionRow } from './attentionRow';
 
 /** Two images and how they are blended and hidden. */
 export interface InspectedPair {
@@ -79,8 +79,8 @@ export class Inspector {
   private constructor(
     private readonly model: Model,
     readonly keep: number,
-    private readonly attention: { readonly program: TensorProgram; readonly tensors: AttentionTensors },
-    private readonly latents: { readonly program: TensorProgram; readonly tensors: LatentTensors },
+    private readonly attention: Awaited<ReturnType<typeof compileAttention>>,
+    private readonly latents: Awaited<ReturnType<typeof compileLatents>>,
   ) {}
 
   /**
@@ -88,33 +88,24 @@ export class Inspector {
    * @param keep how many patches are visible
    */
   static async create(engine: Engine, model: Model, keep: number): Promise<Inspector> {
-    const attention = recordAttention(engine, model, keep);
-    const latents = recordLatents(engine, model, keep);
-    const [program, latentProgram] = [await attention.graph.compile(), await latents.graph.compile()];
-    return new Inspector(
-      model,
-      keep,
-      { program, tensors: attention.tensors },
-      { program: latentProgram, tensors: latents.tensors },
-    );
+    const attention = await compileAttention(engine, model, keep);
+    return new Inspector(model, keep, attention, await compileLatents(engine, model, keep));
   }
 
   async inspect(pair: InspectedPair): Promise<Inspection> {
     const { image1, image2, alpha, order } = pair;
-    const seen = this.attention;
-    seen.program.write(seen.tensors.images, blend(image1, image2, alpha));
-    seen.program.write(seen.tensors.idsShuffle, order);
-    seen.program.run();
+    const { outputs } = this.attention;
+    await this.attention.run({ images: blend(image1, image2, alpha), idsShuffle: order });
     this.order = order;
     this.watched = await Promise.all(
-      seen.tensors.watched.map(async ({ qkv, pass, ...layer }) => {
-        const values = (await seen.program.read(qkv)) as Float32Array;
+      outputs.watched.map(async ({ qkv, pass, ...layer }) => {
+        const values = await qkv.data();
         const size = values.length / (qkv.shape[0] ?? 1);
         return { ...layer, qkv: values.slice(pass * size, (pass + 1) * size) };
       }),
     );
     const { h, z } = await this.encode(pair);
-    const mixed = (await seen.program.read(seen.tensors.h)) as Float32Array;
+    const mixed = await outputs.h.data();
     const branches = this.model.branches === 2 ? (['subordinate', 'dominant'] as const) : (['subordinate'] as const);
     const ofBranch = z.length / branches.length;
     return {
@@ -156,16 +147,14 @@ export class Inspector {
 
   /** The latents of a pair at all weights; they are computed once while only α changes. */
   private async encode({ image1, image2, order }: InspectedPair): Promise<Encoded> {
-    const { program, tensors } = this.latents;
+    const { outputs } = this.latents;
     const of = [image1, image2, order];
     if (this.encoded?.of.every((values, index) => isSame(values, of[index]))) return this.encoded;
     const blends = new Float32Array(LATENT_ALPHAS.length * image1.length);
     for (const [index, each] of LATENT_ALPHAS.entries()) blends.set(blend(image1, image2, each), index * image1.length);
-    program.write(tensors.images, blends);
-    program.write(tensors.idsShuffle, order);
-    program.run();
-    const [h, z] = [await program.read(tensors.h), await program.read(tensors.z)] as Float32Array[];
-    return (this.encoded = { of: of.map((values) => values.slice()), h: h as Float32Array, z: z as Float32Array });
+    await this.latents.run({ images: blends, idsShuffle: order });
+    const [h, z] = [await outputs.h.data(), await outputs.z.data()];
+    return (this.encoded = { of: of.map((values) => values.slice()), h, z });
   }
 
   /** @param mixed [1 + K, D]; @param h of all `LATENT_ALPHAS`, the images by themselves first and last */
@@ -187,63 +176,44 @@ export class Inspector {
   }
 
   dispose(): void {
-    this.attention.program.dispose();
-    this.latents.program.dispose();
+    this.attention.dispose();
+    this.latents.dispose();
   }
 }
 
-interface AttentionTensors {
-  readonly images: Tensor;
-  readonly idsShuffle: Tensor;
-  readonly h: Tensor;
-  /** `pass`: which sample of `qkv` it is. */
-  readonly watched: readonly (AttentionLayer & { readonly qkv: Tensor; readonly pass: number })[];
-}
-
-function recordAttention(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: AttentionTensors } {
+/** What each layer computes its attention from: `pass` tells which sample of `qkv` it is; and the encoder's latent. */
+function compileAttention(engine: Engine, model: Model, keep: number) {
   const { size, branches, net } = model;
-  const graph = new Graph(engine);
-  const { images, masks } = inputs(graph, model, keep, 1);
-  const watched: AttentionTensors['watched'][number][] = [];
-  const ofEncoder: Tensor[] = [];
-  const ofDecoder: Tensor[] = [];
-  const h = net.forwardEncoder(images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
-  net.forwardDecoder(net.forwardBranches(h), masks, {
-    watch: (qkv) => ofDecoder.push(qkv),
+  return engine.compile(inputs(model, 1), ({ images, idsShuffle }) => {
+    const masks = givenMasks(idsShuffle, keep);
+    const ofEncoder: Tensor[] = [];
+    const ofDecoder: Tensor[] = [];
+    const h = net.forwardEncoder(images, masks, { watch: (qkv) => ofEncoder.push(qkv) });
+    net.forwardDecoder(net.forwardBranches(h), masks, { watch: (qkv) => ofDecoder.push(qkv) });
+    const layers = (part: InspectedPart, heads: number, ofPart: readonly Tensor[], pass: number) =>
+      ofPart.map((qkv, block) => ({ part, block, heads, qkv, pass }));
+    const passes = (['subordinate', 'dominant'] as const).slice(0, branches);
+    return {
+      h,
+      watched: [
+        ...layers('encoder', size.heads, ofEncoder, 0),
+        ...passes.flatMap((part, pass) => layers(part, size.decoderHeads, ofDecoder, pass)),
+      ],
+    };
   });
-  for (const [block, qkv] of ofEncoder.entries())
-    watched.push({ part: 'encoder', block, heads: size.heads, qkv, pass: 0 });
-  for (let pass = 0; pass < branches; pass++) {
-    const part = pass === 0 ? 'subordinate' : 'dominant';
-    for (const [block, qkv] of ofDecoder.entries()) watched.push({ part, block, heads: size.decoderHeads, qkv, pass });
-  }
-  graph.output(h, ...ofEncoder, ...ofDecoder);
-  return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, watched } };
 }
 
-interface LatentTensors {
-  readonly images: Tensor;
-  readonly idsShuffle: Tensor;
-  /** [α, 1 + K, D] */
-  readonly h: Tensor;
-  /** [branches·α, 1 + K, Dd] */
-  readonly z: Tensor;
-}
-
-function recordLatents(engine: Engine, model: Model, keep: number): { graph: Graph; tensors: LatentTensors } {
-  const graph = new Graph(engine);
-  const { images, masks } = inputs(graph, model, keep, LATENT_ALPHAS.length);
-  const h = model.net.forwardEncoder(images, masks);
-  const z = model.net.forwardBranches(h);
-  graph.output(h, z);
-  return { graph, tensors: { images, idsShuffle: masks.idsShuffle, h, z } };
+/** Latents of as many mixtures as there are `LATENT_ALPHAS`: `h` [α, 1 + K, D] and `z` [branches·α, 1 + K, Dd]. */
+function compileLatents(engine: Engine, model: Model, keep: number) {
+  return engine.compile(inputs(model, LATENT_ALPHAS.length), ({ images, idsShuffle }) => {
+    const h = model.net.forwardEncoder(images, givenMasks(idsShuffle, keep));
+    return { h, z: model.net.forwardBranches(h) };
+  });
 }
 
 /** Samples under one mask. */
-function inputs(graph: Graph, { size }: Model, keep: number, batch: number): { images: Tensor; masks: PatchMasks } {
-  const images = graph.input('images', [batch, size.channels, size.image, size.image]);
-  const idsShuffle = graph.input('ids_shuffle', [1, patchCount(size)], 'u32');
-  return { images, masks: { idsShuffle, idsRestore: invertPermutation(idsShuffle), keep } };
+function inputs({ size }: Model, batch: number) {
+  return { images: f32(batch, size.channels, size.image, size.image), idsShuffle: u32(1, patchCount(size)) };
 }
 
 function isSame(one: Float32Array | Uint32Array, other: Float32Array | Uint32Array | undefined): boolean {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { imageBytes } from '../../data/imageSet';
 import { readSafetensors, type Safetensors } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { saveModel, trainedAs } from '../checkpoint/checkpoint';
 import { visiblePatches, type Config, type Phase } from '../config/config';
@@ -11,7 +11,7 @@ import type { Model } from '../model/mae';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
 import { complementaryOrders } from '../mask/complementaryMasks';
-import { Unmixer, unmixingScore } from '../eval/unmixing';
+import { unmixingScore, compileUnmixer } from '../eval/unmixing';
 import { imageToPatches } from '../eval/patches';
 import { Viewer, type Blend, type Reconstruction } from './viewer';
 
@@ -76,7 +76,7 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
       expect(viewer.task).toBe(branches === 'two-way' ? 'both' : 'subordinate');
       const keep = visiblePatches(model.size, maskRatio);
       const orders = complementaryOrders(ORDER, keep);
-      const unmixer = await Unmixer.create(engine, config, { set: SET, model, batch: orders.length });
+      const unmixer = await compileUnmixer(engine, config, { set: SET, model, batch: orders.length });
       for (const alpha of [0.3, 0.5, 0.8]) {
         const unmixed = await unmixer.unmix(
           orders.map(() => ({ first: 4, second: 9, alpha })),
@@ -105,7 +105,7 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
     const config = tinyConfig({ masking: { maskRatio: 0.5 } });
     await withViewer(config, 'teacher', async (viewer, model) => {
       expect(viewer.task).toBe('mixture');
-      const unmixer = await Unmixer.create(engine, config, { set: SET, model, batch: 2 });
+      const unmixer = await compileUnmixer(engine, config, { set: SET, model, batch: 2 });
       const [unmixed] = await unmixer.unmix([{ first: 1, second: 6, alpha: 0.4 }], [ORDER]);
       const [found, ...others] = await viewer.takeApart(blendOf(1, 6, 0.4, 8));
       expect(others).toEqual([]);

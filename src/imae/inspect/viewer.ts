@@ -1,20 +1,20 @@
-import { wholeCrop } from '../../data/sampler';
+import { at } from '../../common/at';
+import type { Engine } from '../../engine/engine';
+import { f32, u32, u8 } from '../../engine/inputs';
 import type { Safetensors } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
-import { augment } from '../../ops/augment';
-import { invertPermutation } from '../../ops/mask';
+import { givenMasks } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
-import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { loadModel } from '../checkpoint/checkpoint';
-import { patchCount } from '../config/config';
-import { allocateModel, type Model } from '../model/mae';
-import { MaskOrders, type FreeMask } from '../mask/maskOrders';
 import { describeModel, type ModelFacts, type ModelOverrides } from '../checkpoint/modelFile';
-import type { Normalisation } from '../model/normalisation';
-import { complementaryCount, complementaryOrders } from '../mask/complementaryMasks';
-import { unmixingScore } from '../eval/unmixing';
+import { patchCount } from '../config/config';
 import { putBack } from '../eval/patches';
+import { unmixingScore } from '../eval/unmixing';
+import { complementaryCount, complementaryOrders } from '../mask/complementaryMasks';
+import { compileMaskOrders, type FreeMask } from '../mask/maskOrders';
+import { allocateModel, type Model } from '../model/mae';
+import type { Normalisation } from '../model/normalisation';
+import { viewImages, wholeBoxes } from '../model/views';
 
 /** What a model makes of a mixture: both images, the subordinate alone, or, as a vanilla MAE, the whole mixture. */
 export type ViewerTask = 'both' | 'subordinate' | 'mixture';
@@ -56,13 +56,7 @@ export interface Reconstruction {
 }
 
 /** The looks at a blend with one number of visible patches: a batch in which only the order of patches differs. */
-interface Looks {
-  readonly program: TensorProgram;
-  readonly images: Tensor;
-  readonly alpha: Tensor;
-  readonly orders: Tensor;
-  readonly prediction: Tensor;
-}
+type Looks = Awaited<ReturnType<typeof compileLooks>>;
 
 /** Bytes on the GPU that the programs for all numbers of visible patches may hold. */
 const PROGRAM_BYTES = 2 ** 28;
@@ -120,9 +114,9 @@ export class Viewer {
 
   /** The patches of an image in an order; the first are visible. @param seen [C, H, W], normalised @param seed of the mask */
   async drawOrder(mask: FreeMask, maskRatio: number, seen: Float32Array, seed: number): Promise<Uint32Array> {
-    const orders = await MaskOrders.create(this.engine, this.model.size, mask, maskRatio);
+    const orders = await compileMaskOrders(this.engine, this.model.size, mask, maskRatio);
     try {
-      return (await orders.draw([seen], seed))[0] as Uint32Array;
+      return at(await orders.draw([seen], seed), 0);
     } finally {
       orders.dispose();
     }
@@ -195,20 +189,21 @@ export class Viewer {
   }
 
   private async look(blend: Blend, orders: readonly Uint32Array[]): Promise<Float32Array> {
-    const { program, images, alpha, orders: idsShuffle, prediction } = await this.looksWith(blend.keep);
-    program.write(images, joined(blend.images, Uint8Array));
-    program.write(alpha, Float32Array.of(blend.alpha));
-    program.write(idsShuffle, joined(orders, Uint32Array));
-    program.run();
-    return (await program.read(prediction)) as Float32Array;
+    const looks = await this.looksWith(blend.keep);
+    await looks.run({
+      images: joined(blend.images, Uint8Array),
+      alpha: Float32Array.of(blend.alpha),
+      idsShuffle: joined(orders, Uint32Array),
+    });
+    return await looks.outputs.prediction.data();
   }
 
   private async looksWith(keep: number): Promise<Looks> {
-    const looks = this.looks.get(keep) ?? (await this.compile(keep));
+    const looks = this.looks.get(keep) ?? (await compileLooks(this.engine, this.model, this.facts.normalisation, keep));
     this.looks.delete(keep);
     this.looks.set(keep, looks);
     let bytes = 0;
-    for (const [each, { program }] of [...this.looks].reverse()) {
+    for (const [each, program] of [...this.looks].reverse()) {
       bytes += program.statistics.arenaBytes;
       if (bytes <= this.programBytes || each === keep) continue;
       this.looks.delete(each);
@@ -217,44 +212,33 @@ export class Viewer {
     return looks;
   }
 
-  private async compile(keep: number): Promise<Looks> {
-    const { engine, model } = this;
-    const { size } = model;
-    const graph = new Graph(engine);
-    const count = complementaryCount(patchCount(size), keep);
-    const images = graph.input('images', [2, size.channels, size.image, size.image], 'u8');
-    const box = [...wholeCrop(size.image, size.image), 0];
-    const crops = graph.input(
-      'boxes',
-      [count, 5],
-      'f32',
-      Float32Array.from({ length: count * 5 }, (_, i) => box[i % 5] ?? 0),
-    );
-    // Every look is at the same pair.
-    const normalised = (which: number): Tensor =>
-      augment({
-        chunks: [{ images, first: 0 }],
-        indices: graph.input(`image ${which}`, [count], 'u32', new Uint32Array(count).fill(which)),
-        crops,
-        ...this.facts.normalisation,
-        size: size.image,
-      });
-    const alpha = graph.input('alpha', [1]);
-    const { mixed } = mixture(normalised(0), normalised(1), alpha);
-    const orders = graph.input('orders', [count, patchCount(size)], 'u32');
-    const masks = { idsShuffle: orders, idsRestore: invertPermutation(orders), keep };
-    const { prediction } = model.net.forward(mixed, masks);
-    graph.output(prediction);
-    return { program: await graph.compile(), images, alpha, orders, prediction };
-  }
-
   /** Frees all that it has on the GPU, after what is under way. */
   async dispose(): Promise<void> {
     await this.queue;
-    for (const { program } of this.looks.values()) program.dispose();
+    for (const program of this.looks.values()) program.dispose();
     this.looks.clear();
     this.model.parameters.dispose();
   }
+}
+
+function compileLooks(engine: Engine, { size, net }: Model, normalisation: Normalisation, keep: number) {
+  const count = complementaryCount(patchCount(size), keep);
+  const inputs = {
+    images: u8(2, size.channels, size.image, size.image),
+    alpha: f32(1),
+    idsShuffle: u32(count, patchCount(size)),
+  };
+  return engine.compile(inputs, ({ images, alpha, idsShuffle }, program) => {
+    const boxes = wholeBoxes(program, { width: size.image, height: size.image }, count);
+    // Every look is at the same pair.
+    const view = (which: number): Tensor => {
+      const indices = program.input(`image ${which}`, [count], 'u32', new Uint32Array(count).fill(which));
+      return viewImages({ images: { chunks: [{ images, first: 0 }] }, size, normalisation }, indices, boxes);
+    };
+    const { mixed } = mixture(view(0), view(1), alpha);
+    const { prediction } = net.forward(mixed, givenMasks(idsShuffle, keep));
+    return { prediction };
+  });
 }
 
 /** Every patch as predicted at the first look that did not show it. */

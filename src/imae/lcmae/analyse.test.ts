@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
 import { makeShapesTrainTest } from '../../data/shapes';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { attention } from '../../ops/attention';
 import { Graph } from '../../tensor/graph';
@@ -10,15 +10,15 @@ import { attentionRow } from '../inspect/attentionRow';
 import { patchCount, studentSize } from '../config/config';
 import { allocateModel, type Model } from '../model/mae';
 import type { ModelFacts } from '../checkpoint/modelFile';
-import { MaskOrders } from '../mask/maskOrders';
+import { compileMaskOrders } from '../mask/maskOrders';
 import { imageToPatches } from '../eval/patches';
 import { TINY_DATA, tinyConfig } from '../../testing/tinyRun';
 import { initializeModel } from '../train/models';
 import { analyse } from './analyse';
 import { analysisSections } from './analysisFigures';
-import { WindowedEncoder } from './windowedEncoder';
-import { InstrumentedForward, type Instrumented } from './instrumentedForward';
-import { FieldFinder, SightLimiter, summarise, uniformField, type Field } from './receptiveField';
+import { compileWindowedEncoder } from './windowedEncoder';
+import { type Instrumented, compileInstrumentedForward } from './instrumentedForward';
+import { summarise, uniformField, type Field, compileFieldFinder, compileSightLimiter } from './receptiveField';
 
 const SIZE = studentSize(tinyConfig({ model: { decoderDepth: 2 } }));
 const LENGTH = patchCount(SIZE);
@@ -62,7 +62,7 @@ describe('an analysis', () => {
     graph.output(out);
     const program = await graph.compile();
     program.run();
-    const wanted = (await program.read(out)) as Float32Array;
+    const wanted = await program.read(out);
     program.dispose();
     const made = new Float64Array(wanted.length);
     for (let query = 0; query < n; query++) {
@@ -82,7 +82,7 @@ describe('an analysis', () => {
 
   it('sees the same of an image whatever else is shown', () =>
     withModel(async () => {
-      const looks = await InstrumentedForward.create(engine, model, KEEP);
+      const looks = await compileInstrumentedForward(engine, model, KEEP);
       const [shown, orders] = [images(18), randomOrders(18)];
       const all = await looks.look(shown, orders);
       expect(all).toHaveLength(18);
@@ -92,7 +92,7 @@ describe('an analysis', () => {
     }));
 
   it.each(['random', 'variance'] as const)('draws %s masks, each with an order of its own', async (kind) => {
-    const orders = await MaskOrders.create(engine, SIZE, kind, 1 - KEEP / LENGTH);
+    const orders = await compileMaskOrders(engine, SIZE, kind, 1 - KEEP / LENGTH);
     const half = (patch: number): number => Math.floor((patch % SIDE) / (SIDE / 2));
     const shown = images(18).map((image) =>
       image.map((value, i) => value * (i % SIZE.image < SIZE.image / 2 ? 0.001 : 1)),
@@ -115,8 +115,8 @@ describe('an analysis', () => {
 
   it('the gradient with respect to a pixel is what a change of it does', () =>
     withModel(async () => {
-      const finder = await FieldFinder.create(engine, model, KEEP);
-      const looks = await InstrumentedForward.create(engine, model, KEEP);
+      const finder = await compileFieldFinder(engine, model, KEEP);
+      const looks = await compileInstrumentedForward(engine, model, KEEP);
       const [image] = images(1) as [Float32Array];
       const orders = randomOrders(1);
       const order = orders[0] as Uint32Array;
@@ -150,7 +150,7 @@ describe('an analysis', () => {
       for (const name of ['pos_embed', 'decoder_pos_embed']) {
         model.parameters.write(name, new Float32Array(model.parameters.get(name).size));
       }
-      const finder = await FieldFinder.create(engine, model, KEEP);
+      const finder = await compileFieldFinder(engine, model, KEEP);
       const flat = [new Float32Array(PIXELS).fill(0.5)];
       const [field] = (await finder.find(flat, randomOrders(1))) as [Field];
       expect(Math.min(...field.norms)).toBeGreaterThan(0);
@@ -161,8 +161,8 @@ describe('an analysis', () => {
 
   it('with all in sight, the error is that of the plain prediction; with less, another', () =>
     withModel(async () => {
-      const limiter = await SightLimiter.create(engine, model, KEEP);
-      const looks = await InstrumentedForward.create(engine, model, KEEP);
+      const limiter = await compileSightLimiter(engine, model, KEEP);
+      const looks = await compileInstrumentedForward(engine, model, KEEP);
       const [shown, orders] = [images(3), randomOrders(3)];
       const targets = shown.map((image) => imageToPatches(SIZE, image));
       const width = PIXELS / LENGTH;
@@ -181,7 +181,7 @@ describe('an analysis', () => {
 
   it('a window that holds all patches hides but the class token; a small one changes a token only by what is within', () =>
     withModel(async () => {
-      const encoder = await WindowedEncoder.create(engine, model);
+      const encoder = await compileWindowedEncoder(engine, model);
       const [image] = images(1) as [Float32Array];
       const far = image.slice();
       // The last patch, 3 patches away from the first in both directions.

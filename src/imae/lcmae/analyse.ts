@@ -1,10 +1,10 @@
 import type { ImageSet } from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
 import { scaleSquare } from '../../data/bicubic';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { attentionRow } from '../inspect/attentionRow';
 import { patchCount, visiblePatches } from '../config/config';
-import { MaskOrders, type FreeMask } from '../mask/maskOrders';
+import { type FreeMask, compileMaskOrders } from '../mask/maskOrders';
 import type { ModelFacts } from '../checkpoint/modelFile';
 import type { Model } from '../model/mae';
 import { randomizeModel } from '../train/models';
@@ -12,13 +12,13 @@ import { imageToPatches, normalisedPatches } from '../eval/patches';
 import { normalise } from '../inspect/viewer';
 import { attentionDistance, uniformDistance } from './attentionDistance';
 import { centred, effectiveRank, linearCka, type Rows } from './consistency';
-import { WindowedEncoder } from './windowedEncoder';
+import { compileWindowedEncoder, type WindowedEncoder } from './windowedEncoder';
 import { localContrastiveIdentity, type Identity } from './identity';
 import { maskInvariance, meanOfPatches, type Invariance } from './invariance';
-import { InstrumentedForward, type Instrumented } from './instrumentedForward';
+import { type Instrumented, compileInstrumentedForward } from './instrumentedForward';
 import { average, radii } from './gridDistance';
 import { positionOrContent, type PositionContent } from './positionContent';
-import { FieldFinder, SightLimiter, summarise, uniformField, type FieldSummary } from './receptiveField';
+import { summarise, uniformField, type FieldSummary, compileFieldFinder, compileSightLimiter } from './receptiveField';
 
 /*
  * The seven measurements, in the spirit of Understanding Masked Autoencoders From a Local Contrastive Perspective (2023), whose
@@ -100,7 +100,7 @@ export async function analyse(
   const measured: AtRatio[][] = [];
   let done = 0;
   const step = (): void => progress(++done, 2 * PARTS * ratios.length);
-  const whole = await WindowedEncoder.create(engine, model);
+  const whole = await compileWindowedEncoder(engine, model);
   try {
     for (const weights of ['trained', 'random']) {
       if (weights === 'random') randomizeModel(model, 0);
@@ -129,8 +129,8 @@ interface Subject {
 async function measure(engine: Engine, subject: Subject): Promise<AtRatio> {
   const { model, images, mask: kind, ratio } = subject;
   const visible = visiblePatches(model.size, ratio);
-  const looks = await InstrumentedForward.create(engine, model, visible);
-  const drawn = await MaskOrders.create(engine, model.size, kind, ratio);
+  const looks = await compileInstrumentedForward(engine, model, visible);
+  const drawn = await compileMaskOrders(engine, model.size, kind, ratio);
   try {
     const masks: Instrumented[][] = [];
     const orders: Uint32Array[][] = [];
@@ -276,8 +276,8 @@ async function ofField(
 ): Promise<Pick<AtRatio, 'field' | 'uniformField' | 'errorWithin' | 'errorOfAll'>> {
   const { model, images } = subject;
   const length = patchCount(model.size);
-  const finder = await FieldFinder.create(engine, model, keep);
-  const limiter = await SightLimiter.create(engine, model, keep);
+  const finder = await compileFieldFinder(engine, model, keep);
+  const limiter = await compileSightLimiter(engine, model, keep);
   try {
     const fields = await finder.find(images, orders);
     const targets = targetsOf(subject);

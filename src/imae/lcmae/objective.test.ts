@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { drawMasks } from '../../ops/mask';
 import { random } from '../../../kernels-test/allclose';
 import { Graph } from '../../tensor/graph';
+import type { Tensor } from '../../tensor/tensor';
 import { maeObjective } from '../model/objective';
 import { MemoryStore, tinyConfig, tinyRun } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
@@ -41,10 +42,10 @@ describe('LC-MAE', () => {
     graph.output(loss, ...(lcmae ? [lcmae.align, lcmae.centre] : []));
     const program = await graph.compile();
     program.run();
-    const first = async (tensor = loss): Promise<number> => (await program.read(tensor))[0] as number;
+    const first = async (tensor: Tensor = loss): Promise<number> => (await program.read(tensor))[0] as number;
     const gradients: number[] = [];
     for (const { grad } of model.parameters.arenas.flatMap(({ members }) => members)) {
-      gradients.push(...((await program.read(grad)) as Float32Array));
+      gradients.push(...(await program.read(grad)));
     }
     const result = {
       loss: await first(),

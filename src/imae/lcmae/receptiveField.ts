@@ -1,12 +1,14 @@
-import type { Engine } from '../../gpu/engine';
+import { at } from '../../common/at';
+import { batches, filled, split } from '../../common/batches';
 import { purposes, RandomStream } from '../../data/philox';
-import { Graph, type TensorProgram } from '../../tensor/graph';
-import type { Tensor } from '../../tensor/tensor';
+import type { Engine } from '../../engine/engine';
+import { f32, u32 } from '../../engine/inputs';
+import { givenMasks } from '../../ops/mask';
 import { patchCount, type ModelSize } from '../config/config';
-import type { Model } from '../model/mae';
 import { imageToPatches } from '../eval/patches';
-import { BATCH, filled, maskedInputs, split, withoutClass } from './instrumentedForward';
-import { distanceBetween, average, radii } from './gridDistance';
+import type { Model } from '../model/mae';
+import { average, distanceBetween, radii } from './gridDistance';
+import { BATCH, maskedInputs, maskedValues, withoutClass } from './instrumentedForward';
 
 /*
  * Measurement 4, effective receptive field: how much the prediction of a hidden patch changes with each visible patch, by the
@@ -62,173 +64,170 @@ export function uniformField({ distances }: Field): Field {
 }
 
 /** Finds the receptive fields of a model's predictions. */
-export class FieldFinder {
-  private constructor(
-    private readonly size: ModelSize,
-    private readonly keep: number,
-    private readonly program: TensorProgram,
-    private readonly tensors: {
-      readonly images: Tensor;
-      readonly idsShuffle: Tensor;
-      readonly seed: Tensor;
-      readonly gradient: Tensor;
-    },
-  ) {}
-
-  /** @param model as of `Looks`, frozen: only the images take gradients */
-  static async create(engine: Engine, { size, net }: Model, keep: number): Promise<FieldFinder> {
-    const graph = new Graph(engine);
-    const { images, masks } = maskedInputs(graph, size, keep, true);
-    const latent = net.forwardEncoder(images, masks);
-    const prediction = net.forwardDecoder(net.forwardBranches(latent), masks);
-    const seed = graph.input('seed', prediction.shape);
-    graph.backward(prediction, seed);
-    const gradient = graph.gradientOf(images);
-    graph.output(gradient);
-    return new FieldFinder(size, keep, await graph.compile(), { images, idsShuffle: masks.idsShuffle, seed, gradient });
-  }
-
+export interface FieldFinder {
   /** The field of the patch that comes last in each order. */
-  async find(images: readonly Float32Array[], orders: readonly Uint32Array[]): Promise<Field[]> {
-    const fields: Field[] = [];
-    for (let from = 0; from < images.length; from += BATCH) {
-      const part = orders.slice(from, from + BATCH);
-      const squares = part.map(() => new Float64Array(this.keep));
-      for (let draw = 0; draw < DRAWS; draw++) {
-        const seeds = part.map((order, index) => this.signs(order.at(-1) as number, from + index, draw));
-        const gradients = await this.gradients(images.slice(from, from + BATCH), part, seeds);
-        for (const [index, order] of part.entries()) {
-          const patches = imageToPatches(this.size, gradients[index] as Float32Array);
-          const width = patches.length / order.length;
-          for (let k = 0; k < this.keep; k++) {
-            const place = order[k] as number;
-            const own = patches.subarray(place * width, (place + 1) * width);
-            const square = own.reduce((sum, value) => sum + value * value, 0);
-            (squares[index] as Float64Array)[k] = (squares[index]?.[k] ?? 0) + square / DRAWS;
-          }
-        }
-      }
-      for (const [index, order] of part.entries()) {
-        const target = order.at(-1) as number;
-        const visible = Array.from(order.subarray(0, this.keep));
-        fields.push({
-          norms: Array.from(squares[index] as Float64Array, Math.sqrt),
-          distances: visible.map((place) => distanceBetween(order.length, target, place)),
-        });
-      }
-    }
-    return fields;
-  }
-
+  find(images: readonly Float32Array[], orders: readonly Uint32Array[]): Promise<Field[]>;
   /**
    * Gradients of Σ seed · prediction with respect to the images.
    *
+   * @param images at most `BATCH`, as many orders and seeds
    * @param seeds [1 + L, P·P·C] each
    * @returns [C, H, W] each
    */
-  async gradients(
+  gradients(
     images: readonly Float32Array[],
     orders: readonly Uint32Array[],
     seeds: readonly Float32Array[],
-  ): Promise<Float32Array[]> {
-    const { program, tensors } = this;
-    program.write(tensors.images, filled(images, Float32Array));
-    program.write(tensors.idsShuffle, filled(orders, Uint32Array));
-    program.write(tensors.seed, filled(seeds, Float32Array));
-    program.run();
-    return split((await program.read(tensors.gradient)) as Float32Array);
-  }
+  ): Promise<Float32Array[]>;
+  dispose(): void;
+}
 
-  /** Random signs on the prediction of one place. */
-  private signs(place: number, image: number, draw: number): Float32Array {
-    const { patch, channels } = this.size;
-    const width = patch * patch * channels;
-    const stream = RandomStream.at(draw, purposes.evaluation, 0x20000 + image);
-    const seed = new Float32Array((1 + patchCount(this.size)) * width);
-    for (let i = 0; i < width; i++) seed[(1 + place) * width + i] = stream.uint32() & 1 ? 1 : -1;
-    return seed;
-  }
+/**
+ * @param model as of `compileInstrumentedForward`, frozen: only the images take gradients
+ * @throws EngineError `out-of-memory`
+ */
+export async function compileFieldFinder(engine: Engine, { size, net }: Model, keep: number): Promise<FieldFinder> {
+  const { images, idsShuffle } = maskedInputs(size);
+  const inputs = {
+    images: { ...images, requiresGrad: true },
+    idsShuffle,
+    seed: f32(BATCH, 1 + patchCount(size), patchWidth(size)),
+  };
+  const program = await engine.compile(inputs, ({ images: seen, idsShuffle: order, seed }, graph) => {
+    const masks = givenMasks(order, keep);
+    const latent = net.forwardEncoder(seen, masks);
+    graph.backward(net.forwardDecoder(net.forwardBranches(latent), masks), seed);
+    return { gradient: graph.gradientOf(seen) };
+  });
+  const gradients: FieldFinder['gradients'] = async (of, orders, seeds) => {
+    await program.run({ ...maskedValues(of, orders), seed: filled(seeds, BATCH, Float32Array) });
+    return split(await program.outputs.gradient.data(), BATCH);
+  };
+  return {
+    gradients,
+    async find(of, orders) {
+      const fields: Field[] = [];
+      for (const { part, from } of batches(orders, BATCH)) {
+        const squares = part.map(() => new Float64Array(keep));
+        for (let draw = 0; draw < DRAWS; draw++) {
+          const seeds = part.map((order, index) => signs(size, last(order), from + index, draw));
+          const found = await gradients(of.slice(from, from + BATCH), part, seeds);
+          for (const [index, sums] of squares.entries()) {
+            addSquares(sums, imageToPatches(size, at(found, index)), at(part, index));
+          }
+        }
+        fields.push(...part.map((order, index) => fieldOf(order, at(squares, index))));
+      }
+      return fields;
+    },
+    dispose: () => program.dispose(),
+  };
+}
 
-  dispose(): void {
-    this.program.dispose();
+function last(order: Uint32Array): number {
+  return at(order, order.length - 1);
+}
+
+function patchWidth({ patch, channels }: ModelSize): number {
+  return patch * patch * channels;
+}
+
+/** Random signs on the prediction of one place. */
+function signs(size: ModelSize, place: number, image: number, draw: number): Float32Array {
+  const width = patchWidth(size);
+  const stream = RandomStream.at(draw, purposes.evaluation, 0x20000 + image);
+  const seed = new Float32Array((1 + patchCount(size)) * width);
+  for (let i = 0; i < width; i++) seed[(1 + place) * width + i] = stream.uint32() & 1 ? 1 : -1;
+  return seed;
+}
+
+/** Adds the mean square of one draw's gradient in each visible patch. @param patches [L, P·P·C] */
+function addSquares(sums: Float64Array, patches: Float32Array, order: Uint32Array): void {
+  const width = patches.length / order.length;
+  for (const [k, place] of order.subarray(0, sums.length).entries()) {
+    const own = patches.subarray(place * width, (place + 1) * width);
+    const square = own.reduce((sum, value) => sum + value * value, 0);
+    sums[k] = (sums[k] ?? 0) + square / DRAWS;
   }
 }
 
+function fieldOf(order: Uint32Array, squares: Float64Array): Field {
+  const target = last(order);
+  const visible = Array.from(order.subarray(0, squares.length));
+  return {
+    norms: Array.from(squares, Math.sqrt),
+    distances: visible.map((place) => distanceBetween(order.length, target, place)),
+  };
+}
+
 /** The cross-check: the error of a hidden patch where everything beyond a radius is out of sight, by key masks. */
-export class SightLimiter {
-  private constructor(
-    private readonly size: ModelSize,
-    private readonly keep: number,
-    private readonly program: TensorProgram,
-    private readonly tensors: {
-      readonly images: Tensor;
-      readonly idsShuffle: Tensor;
-      readonly encoderKeys: Tensor;
-      readonly decoderKeys: Tensor;
-      readonly prediction: Tensor;
-    },
-  ) {}
-
-  static async create(engine: Engine, { size, net }: Model, keep: number): Promise<SightLimiter> {
-    const graph = new Graph(engine);
-    const { images, masks } = maskedInputs(graph, size, keep);
-    const encoderKeys = graph.input('visible keys', [BATCH, 1 + keep], 'u32');
-    const decoderKeys = graph.input('keys', [BATCH, 1 + patchCount(size)], 'u32');
-    const latent = net.forwardEncoder(images, masks, { keyMask: encoderKeys });
-    const z = net.forwardBranches(latent);
-    const prediction = net.forwardDecoder(z, masks, { keyMask: decoderKeys });
-    graph.output(prediction);
-    const tensors = { images, idsShuffle: masks.idsShuffle, encoderKeys, decoderKeys, prediction };
-    return new SightLimiter(size, keep, await graph.compile(), tensors);
-  }
-
+export interface SightLimiter {
   /**
    * Mean squared error of the patch that comes last in each order, with sight of visible patches up to a radius only.
    *
    * @param targets [L, P·P·C] of each image
    */
-  async error(
+  error(
     images: readonly Float32Array[],
     orders: readonly Uint32Array[],
     targets: readonly Float32Array[],
     radius: number,
-  ): Promise<number> {
-    const { program, tensors, keep } = this;
-    const length = patchCount(this.size);
-    const errors: number[] = [];
-    for (let from = 0; from < images.length; from += BATCH) {
-      const part = orders.slice(from, from + BATCH);
-      const isSeen = (order: Uint32Array, k: number): boolean =>
-        distanceBetween(length, order.at(-1) as number, order[k] as number) <= radius;
-      const encoderKeys = part.map((order) =>
-        Uint32Array.from({ length: 1 + keep }, (_, i) => Number(i === 0 || isSeen(order, i - 1))),
-      );
-      const decoderKeys = part.map((order) => {
-        const keys = new Uint32Array(1 + length).fill(1);
-        for (let k = 0; k < keep; k++) keys[1 + (order[k] as number)] = Number(isSeen(order, k));
-        return keys;
-      });
-      program.write(tensors.images, filled(images.slice(from, from + BATCH), Float32Array));
-      program.write(tensors.idsShuffle, filled(part, Uint32Array));
-      program.write(tensors.encoderKeys, filled(encoderKeys, Uint32Array));
-      program.write(tensors.decoderKeys, filled(decoderKeys, Uint32Array));
-      program.run();
-      const predictions = split((await program.read(tensors.prediction)) as Float32Array);
-      for (const [index, order] of part.entries()) {
-        const prediction = withoutClass(predictions[index] as Float32Array, length);
-        const width = prediction.length / length;
-        const place = order.at(-1) as number;
-        let error = 0;
-        for (let i = place * width; i < (place + 1) * width; i++) {
-          error += ((prediction[i] as number) - ((targets[from + index] as Float32Array)[i] as number)) ** 2 / width;
-        }
-        errors.push(error);
-      }
-    }
-    return average(errors);
-  }
+  ): Promise<number>;
+  dispose(): void;
+}
 
-  dispose(): void {
-    this.program.dispose();
+/** @param model as of `compileInstrumentedForward` @throws EngineError `out-of-memory` */
+export async function compileSightLimiter(engine: Engine, { size, net }: Model, keep: number): Promise<SightLimiter> {
+  const length = patchCount(size);
+  const inputs = { ...maskedInputs(size), encoderKeys: u32(BATCH, 1 + keep), decoderKeys: u32(BATCH, 1 + length) };
+  const program = await engine.compile(inputs, ({ images, idsShuffle, encoderKeys, decoderKeys }) => {
+    const masks = givenMasks(idsShuffle, keep);
+    const latent = net.forwardEncoder(images, masks, { keyMask: encoderKeys });
+    return { prediction: net.forwardDecoder(net.forwardBranches(latent), masks, { keyMask: decoderKeys }) };
+  });
+  /** Of each visible patch in its order, whether it is seen from the last one. */
+  const seen = (order: Uint32Array, radius: number): boolean[] =>
+    Array.from(order.subarray(0, keep), (place) => distanceBetween(length, last(order), place) <= radius);
+  const encoderKeys = (order: Uint32Array, radius: number): Uint32Array =>
+    Uint32Array.of(1, ...seen(order, radius).map(Number));
+  const decoderKeys = (order: Uint32Array, radius: number): Uint32Array => {
+    const keys = new Uint32Array(1 + length).fill(1);
+    for (const [k, isSeen] of seen(order, radius).entries()) keys[1 + at(order, k)] = Number(isSeen);
+    return keys;
+  };
+  return {
+    async error(images, orders, targets, radius) {
+      const errors: number[] = [];
+      for (const { part, from } of batches(orders, BATCH)) {
+        const keysOf = (keys: typeof encoderKeys): Uint32Array =>
+          filled(
+            part.map((order) => keys(order, radius)),
+            BATCH,
+            Uint32Array,
+          );
+        await program.run({
+          ...maskedValues(images.slice(from, from + BATCH), part),
+          encoderKeys: keysOf(encoderKeys),
+          decoderKeys: keysOf(decoderKeys),
+        });
+        const predictions = split(await program.outputs.prediction.data(), BATCH);
+        for (const [index, order] of part.entries()) {
+          const prediction = withoutClass(at(predictions, index), length);
+          errors.push(patchError(prediction, at(targets, from + index), length, last(order)));
+        }
+      }
+      return average(errors);
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/** Mean squared error of one patch. @param prediction [L, P·P·C], as `target` */
+function patchError(prediction: Float32Array, target: Float32Array, length: number, place: number): number {
+  const width = prediction.length / length;
+  let error = 0;
+  for (let i = place * width; i < (place + 1) * width; i++) {
+    error += (at(prediction, i) - at(target, i)) ** 2 / width;
   }
+  return error;
 }

@@ -1,10 +1,10 @@
-import type { Engine } from '../../gpu/engine';
-import { Graph, type TensorProgram } from '../../tensor/graph';
-import type { Tensor } from '../../tensor/tensor';
+import { batches, filled, split } from '../../common/batches';
+import type { Engine } from '../../engine/engine';
+import { f32 } from '../../engine/inputs';
 import { patchCount } from '../config/config';
 import type { Model } from '../model/mae';
-import { BATCH, filled, split } from './instrumentedForward';
 import { distanceBetween } from './gridDistance';
+import { BATCH } from './instrumentedForward';
 
 /*
  * Measurement 7, the dual role: masking is an augmentation, and it narrows what a token can see. A whole image is encoded with
@@ -16,40 +16,34 @@ import { distanceBetween } from './gridDistance';
 const NEVER = -1e9;
 
 /** Encodes whole images, with attention limited to a window. */
-export class WindowedEncoder {
-  private constructor(
-    private readonly program: TensorProgram,
-    private readonly tensors: { readonly images: Tensor; readonly bias: Tensor; readonly latent: Tensor },
-    private readonly length: number,
-  ) {}
-
-  static async create(engine: Engine, { size, net }: Model): Promise<WindowedEncoder> {
-    const graph = new Graph(engine);
-    const tokens = 1 + patchCount(size);
-    const images = graph.input('images', [BATCH, size.channels, size.image, size.image]);
-    const bias = graph.input('window', [1, 1, tokens, tokens]);
-    const latent = net.forwardEncoder(images, undefined, { bias });
-    graph.output(latent);
-    return new WindowedEncoder(await graph.compile(), { images, bias, latent }, patchCount(size));
-  }
-
+export interface WindowedEncoder {
   /** [1 + L, D] of each image. @param radius a patch attends to patches so far away, and, where that is `Infinity`, to the class token */
-  async encode(images: readonly Float32Array[], radius: number): Promise<Float32Array[]> {
-    const { program, tensors } = this;
-    program.write(tensors.bias, windowBias(this.length, radius));
-    const latents: Float32Array[] = [];
-    for (let from = 0; from < images.length; from += BATCH) {
-      const part = images.slice(from, from + BATCH);
-      program.write(tensors.images, filled(part, Float32Array));
-      program.run();
-      latents.push(...split((await program.read(tensors.latent)) as Float32Array).slice(0, part.length));
-    }
-    return latents;
-  }
+  encode(images: readonly Float32Array[], radius: number): Promise<Float32Array[]>;
+  dispose(): void;
+}
 
-  dispose(): void {
-    this.program.dispose();
-  }
+/** @throws EngineError `out-of-memory` */
+export async function compileWindowedEncoder(engine: Engine, { size, net }: Model): Promise<WindowedEncoder> {
+  const length = patchCount(size);
+  const inputs = {
+    images: f32(BATCH, size.channels, size.image, size.image),
+    window: f32(1, 1, 1 + length, 1 + length),
+  };
+  const program = await engine.compile(inputs, ({ images, window }) => ({
+    latent: net.forwardEncoder(images, undefined, { bias: window }),
+  }));
+  return {
+    async encode(images, radius) {
+      const window = windowBias(length, radius);
+      const latents: Float32Array[] = [];
+      for (const { part } of batches(images, BATCH)) {
+        await program.run({ images: filled(part, BATCH, Float32Array), window });
+        latents.push(...split(await program.outputs.latent.data(), BATCH).slice(0, part.length));
+      }
+      return latents;
+    },
+    dispose: () => program.dispose(),
+  };
 }
 
 /** The class token attends to all; through it patches would see beyond their window, so that they do not attend to it. */

@@ -1,11 +1,15 @@
+import { at } from '../../common/at';
+import { batches } from '../../common/batches';
+import type { SetFacts } from '../../data/imageSet';
 import { purposes, RandomStream } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { f32, u32 } from '../../engine/inputs';
 import { mixture } from '../../ops/mixture';
-import { Graph, type TensorProgram } from '../../tensor/graph';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, type Config } from '../config/config';
 import { ordersOf, recordMasks, type MaskKind } from './masks';
 import type { Model } from '../model/mae';
+import { wholeBoxes } from '../model/views';
 import type { Pair } from '../eval/heldOutPairs';
 
 /** The masks that a model is judged and pictured under: the same for every model that is shown the same pairs. */
@@ -26,75 +30,52 @@ export function randomMasks(length: number): HeldOutMasks {
 
 interface DrawnMasksSetup {
   readonly kind: MaskKind;
-  /** The normalised images of indices [batch] u32: [batch, C, H, W]. */
-  readonly view: (graph: Graph, indices: Tensor) => Tensor;
+  readonly set: SetFacts;
+  /** The normalised images [batch, C, H, W] of indices [batch], by boxes as of `augment`. */
+  readonly view: (indices: Tensor<'u32'>, boxes: Tensor) => Tensor;
   readonly batch: number;
   /** For masks by attention. */
   readonly teacher: Model | undefined;
 }
 
-/** Masks of a kind, drawn on the GPU, a batch of pairs at a time. */
-export class DrawnMasks implements HeldOutMasks {
-  private constructor(
-    private readonly program: TensorProgram,
-    private readonly tensors: {
-      readonly first: Tensor;
-      readonly second: Tensor;
-      readonly alpha: Tensor;
-      readonly counter: Tensor;
-      readonly idsShuffle: Tensor;
-    },
-    private readonly batch: number,
-    private readonly length: number,
-  ) {}
-
-  static async create(
-    engine: Engine,
-    config: Config,
-    { kind, view, batch, teacher }: DrawnMasksSetup,
-  ): Promise<DrawnMasks> {
-    const graph = new Graph(engine);
-    const first = graph.input('first', [batch], 'u32');
-    const second = graph.input('second', [batch], 'u32');
-    const alpha = graph.input('alpha', [batch]);
-    const counter = graph.input('mask counter', [5], 'u32');
-    const { mixed } = mixture(view(graph, first), view(graph, second), alpha);
+/** Masks of a kind, drawn on the GPU, a batch of pairs at a time. @throws EngineError `out-of-memory` */
+export async function compileDrawnMasks(
+  engine: Engine,
+  config: Config,
+  { kind, set, view, batch, teacher }: DrawnMasksSetup,
+): Promise<HeldOutMasks> {
+  const inputs = { ...pairInputs(batch), counter: u32(5) };
+  const program = await engine.compile(inputs, ({ first, second, alpha, counter }, graph) => {
+    const boxes = wholeBoxes(graph, set, batch);
+    const { mixed } = mixture(view(first, boxes), view(second, boxes), alpha);
     const { idsShuffle } = recordMasks(config, { kind, seen: mixed, counter, teacher });
-    graph.output(idsShuffle);
-    return new DrawnMasks(
-      await graph.compile(),
-      { first, second, alpha, counter, idsShuffle },
-      batch,
-      patchCount(config.model),
-    );
-  }
+    return { idsShuffle };
+  });
+  return {
+    async orders(pairs) {
+      const orders: Uint32Array[] = [];
+      for (const { part, from } of batches(pairs, batch)) {
+        const counter = Uint32Array.of(0, 0, purposes.evaluation, 1, from);
+        await program.run({ ...pairValues(part, batch), counter });
+        orders.push(...ordersOf(await program.outputs.idsShuffle.data(), patchCount(config.model), part.length));
+      }
+      return orders;
+    },
+    dispose: () => program.dispose(),
+  };
+}
 
-  async orders(pairs: readonly Pair[]): Promise<Uint32Array[]> {
-    const { program, tensors, batch, length } = this;
-    const orders: Uint32Array[] = [];
-    for (let from = 0; from < pairs.length; from += batch) {
-      const part = pairs.slice(from, from + batch);
-      const filled = Array.from({ length: batch }, (_, index) => part[index % part.length] as Pair);
-      program.write(
-        tensors.first,
-        Uint32Array.from(filled, ({ first }) => first),
-      );
-      program.write(
-        tensors.second,
-        Uint32Array.from(filled, ({ second }) => second),
-      );
-      program.write(
-        tensors.alpha,
-        Float32Array.from(filled, ({ alpha }) => alpha),
-      );
-      program.write(tensors.counter, Uint32Array.of(0, 0, purposes.evaluation, 1, from));
-      program.run();
-      orders.push(...ordersOf((await program.read(tensors.idsShuffle)) as Uint32Array, length, part.length));
-    }
-    return orders;
-  }
+/** Pairs of images by their indices, and the weight of each one's first. */
+export function pairInputs(batch: number) {
+  return { first: u32(batch), second: u32(batch), alpha: f32(batch) };
+}
 
-  dispose(): void {
-    this.program.dispose();
-  }
+/** The values of `pairInputs`: a batch that is not full is filled with its own pairs again. */
+export function pairValues(pairs: readonly Pair[], batch: number) {
+  const all = Array.from({ length: batch }, (_, index) => at(pairs, index % pairs.length));
+  return {
+    first: Uint32Array.from(all, ({ first }) => first),
+    second: Uint32Array.from(all, ({ second }) => second),
+    alpha: Float32Array.from(all, ({ alpha }) => alpha),
+  };
 }

@@ -1,7 +1,7 @@
+import { batches, filled } from '../../common/batches';
 import { purposes } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
-import { Graph, type TensorProgram } from '../../tensor/graph';
-import type { Tensor } from '../../tensor/tensor';
+import type { Engine } from '../../engine/engine';
+import { f32, u32 } from '../../engine/inputs';
 import { patchCount, type ModelSize } from '../config/config';
 import { ordersOf, recordMasks, type MaskKind } from './masks';
 
@@ -22,44 +22,39 @@ const FIRST_STEP = 0x10000;
 const BATCH = 16;
 
 /** Draws masks of a kind for images that are given. */
-export class MaskOrders {
-  private constructor(
-    private readonly program: TensorProgram,
-    private readonly tensors: { readonly images: Tensor; readonly counter: Tensor; readonly idsShuffle: Tensor },
-    private readonly length: number,
-  ) {}
-
-  static async create(engine: Engine, size: ModelSize, kind: FreeMask, maskRatio: number): Promise<MaskOrders> {
-    const graph = new Graph(engine);
-    const images = graph.input('images', [BATCH, size.channels, size.image, size.image]);
-    const counter = graph.input('mask counter', [5], 'u32');
-    const { idsShuffle } = recordMasks({ model: size, masking: { maskRatio } }, { kind, seen: images, counter });
-    graph.output(idsShuffle);
-    return new MaskOrders(await graph.compile(), { images, counter, idsShuffle }, patchCount(size));
-  }
-
+export interface MaskOrders {
   /**
    * The patches of each image in an order; the first are visible.
    *
    * @param images [C, H, W] each, normalised
    * @param mask which of an image's masks
    */
-  async draw(images: readonly Float32Array[], mask: number): Promise<Uint32Array[]> {
-    const { program, tensors, length } = this;
-    const orders: Uint32Array[] = [];
-    for (let from = 0; from < images.length; from += BATCH) {
-      const part = images.slice(from, from + BATCH);
-      const all = new Float32Array(tensors.images.size);
-      for (const [index, image] of part.entries()) all.set(image, index * image.length);
-      program.write(tensors.images, all);
-      program.write(tensors.counter, Uint32Array.of(0, 0, purposes.evaluation, FIRST_STEP + mask, from));
-      program.run();
-      orders.push(...ordersOf((await program.read(tensors.idsShuffle)) as Uint32Array, length, part.length));
-    }
-    return orders;
-  }
+  draw(images: readonly Float32Array[], mask: number): Promise<Uint32Array[]>;
+  dispose(): void;
+}
 
-  dispose(): void {
-    this.program.dispose();
-  }
+/** @throws EngineError `out-of-memory` */
+export async function compileMaskOrders(
+  engine: Engine,
+  size: ModelSize,
+  kind: FreeMask,
+  maskRatio: number,
+): Promise<MaskOrders> {
+  const inputs = { images: f32(BATCH, size.channels, size.image, size.image), counter: u32(5) };
+  const program = await engine.compile(inputs, ({ images, counter }) => {
+    const { idsShuffle } = recordMasks({ model: size, masking: { maskRatio } }, { kind, seen: images, counter });
+    return { idsShuffle };
+  });
+  return {
+    async draw(images, mask) {
+      const orders: Uint32Array[] = [];
+      for (const { part, from } of batches(images, BATCH)) {
+        const counter = Uint32Array.of(0, 0, purposes.evaluation, FIRST_STEP + mask, from);
+        await program.run({ images: filled(part, BATCH, Float32Array), counter });
+        orders.push(...ordersOf(await program.outputs.idsShuffle.data(), patchCount(size), part.length));
+      }
+      return orders;
+    },
+    dispose: () => program.dispose(),
+  };
 }

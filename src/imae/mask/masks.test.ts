@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { resolveConfig, type Phase } from '../config/config';
 import { maskOf, type MaskKind } from './masks';
-import { Unmixer } from '../eval/unmixing';
+import { compileUnmixer } from '../eval/unmixing';
 import { imageToPatches } from '../eval/patches';
 import { TINY_DATA, tinyConfig, tinyRun } from '../../testing/tinyRun';
 import { initializeModel, makeModel } from '../train/models';
@@ -32,7 +32,7 @@ describe('masks', () => {
     const teacher = makeModel(engine, config, 'teacher', { frozen: true });
     initializeModel(model, 0);
     initializeModel(teacher, teacherSeed);
-    const unmixer = await Unmixer.create(engine, config, { set: TINY_DATA.test, model, batch: 4, mask, teacher });
+    const unmixer = await compileUnmixer(engine, config, { set: TINY_DATA.test, model, batch: 4, mask, teacher });
     try {
       const orders = await unmixer.orders(PAIRS);
       return {

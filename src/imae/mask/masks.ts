@@ -16,7 +16,7 @@ export interface MaskSource {
   /** [B, C, H, W]: what the masked model is shown, in i-MAE the mixture. `variance` and `attention` look at it. */
   readonly seen: Tensor;
   /** As of `drawMasks`. */
-  readonly counter: Tensor;
+  readonly counter: Tensor<'u32'>;
   /** Whose class token is followed; `attention` needs it. It looks at the whole image. */
   readonly teacher?: Model | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { constant, convolutionBias, normal, xavierUniform } from '../../nn/initializers';
 import { Block, LayerNorm, Linear, type BlockOptions } from '../../nn/layers';
 import { Module, ModuleParameter, type NamedParameter } from '../../nn/module';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
 import { purposes, RandomStream } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { invertPermutation, type PatchMasks } from '../../ops/mask';
 import { Graph } from '../../tensor/graph';
@@ -108,7 +108,7 @@ describe('objectives', () => {
     const program = await graph.compile();
     program.run();
     const read = async (tensor: Tensor | undefined): Promise<Float32Array> =>
-      tensor ? ((await program.read(tensor)) as Float32Array) : new Float32Array(0);
+      tensor ? await program.read(tensor) : new Float32Array(0);
     const gradients = new Map<string, Float32Array>();
     for (const { name, grad } of models.flatMap(({ parameters }) =>
       parameters.arenas.flatMap(({ members }) => members),

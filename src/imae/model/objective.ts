@@ -4,12 +4,12 @@ import { concat } from '../../ops/concat';
 import { latentMse } from '../../ops/latentMse';
 import { mixture } from '../../ops/mixture';
 import { weightedSum } from '../../ops/weightedSum';
-import type { Tensor } from '../../tensor/tensor';
+import type { Scalar, Tensor } from '../../tensor/tensor';
 import type { Model, Outputs } from './mae';
 
 /** The parts of the loss, and their sum. */
 export interface Losses {
-  readonly loss: Tensor;
+  readonly loss: Scalar<'f32'>;
   /** [S]: mean squared error over removed patches, a branch. */
   readonly pixel: Tensor;
   /** [S]: mean squared distance of the branch latents from the teacher's; absent without a teacher. */

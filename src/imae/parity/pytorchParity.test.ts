@@ -10,7 +10,7 @@ import {
   type StoredTensor,
 } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { compareWithPytorch, type Comparison } from './pytorchParity';
 

@@ -1,4 +1,7 @@
-import type { Engine } from '../../gpu/engine';
+import { Owned } from '../../common/owned';
+import { UserError } from '../../common/userError';
+import type { Engine } from '../../engine/engine';
+import { f32, u32, type TensorsOf } from '../../engine/inputs';
 import {
   storedTensor,
   tensorData,
@@ -6,11 +9,9 @@ import {
   type Safetensors,
   type StoredTensor,
 } from '../../formats/safetensors';
-import { UserError } from '../../common/userError';
-import { invertPermutation, type PatchMasks } from '../../ops/mask';
-import { AdamW } from '../../optim/adamw';
+import { givenMasks } from '../../ops/mask';
+import { AdamW, HYPER_VALUES } from '../../optim/adamw';
 import { gradientNorm } from '../../optim/gradientNorm';
-import { Graph, type TensorProgram } from '../../tensor/graph';
 import { formatShape, type Shape } from '../../tensor/shape';
 import type { Tensor } from '../../tensor/tensor';
 import { loadModel } from '../checkpoint/checkpoint';
@@ -130,37 +131,43 @@ export async function compareWithPytorch(engine: Engine, file: Safetensors, sour
   const student = makeModel('student', branches, false);
   const teacher = oracle.kind === 'mae' ? undefined : makeModel('teacher', 1, true);
   const optimizer = new AdamW(engine, student.parameters, oracle);
-  const programs: TensorProgram[] = [];
+  const owned = new Owned();
   const found = new Map<string, StoredTensor>();
   try {
     loadModel(student, tensorsUnder(file, 'weights.'), `${source}, weights`);
     if (teacher) loadModel(teacher, tensorsUnder(file, 'teacher.'), `${source}, teacher`);
-    const record = (): Recorded => recordCase(engine, oracle, inputs, student, teacher);
+    const given = caseInputs(oracle, inputs);
 
-    const gradients = record();
-    const { graph, outputs } = gradients;
-    const trained = student.parameters.arenas.flatMap((arena) => arena.members);
-    const named = namedOutputs(oracle, outputs);
-    graph.output(...named.values(), gradients.idsRestore);
-    const once = await graph.compile();
-    programs.push(once);
-    once.run();
-    for (const [name, tensor] of named)
-      found.set(`output.${name}`, storedTensor(tensor.shape, await once.read(tensor)));
-    await addDerivedOutputs(found, oracle, once, gradients);
-    for (const { name, grad } of trained) found.set(`grad.${name}`, storedTensor(grad.shape, await once.read(grad)));
+    const once = owned.own(
+      await engine.compile(given, (tensors, program) => {
+        const outputs = recordCase(oracle, tensors, student, teacher);
+        program.backward(outputs.loss);
+        const trained = student.parameters.arenas.flatMap((arena) => arena.members);
+        return {
+          named: namedOutputs(oracle, outputs),
+          idsRestore: outputs.idsRestore,
+          gradients: trained.map(({ name, grad }) => ({ name, grad })),
+        };
+      }),
+    );
+    await once.run();
+    const { named, idsRestore, gradients } = once.outputs;
+    for (const { name, values } of named) found.set(`output.${name}`, storedTensor(values.shape, await values.data()));
+    addDerivedOutputs(found, oracle, { shape: idsRestore.shape, data: await idsRestore.data() });
+    for (const { name, grad } of gradients) found.set(`grad.${name}`, storedTensor(grad.shape, await grad.data()));
 
-    const stepping = record();
-    const hyper = optimizer.hyperInput(stepping.graph);
-    optimizer.record(stepping.graph, hyper, gradientNorm(stepping.graph, student.parameters.arenas, 0));
-    stepping.graph.output(stepping.outputs.loss);
-    const step = await stepping.graph.compile();
-    programs.push(step);
+    const step = owned.own(
+      await engine.compile({ ...given, hyper: f32(HYPER_VALUES) }, ({ hyper, ...tensors }, program) => {
+        const { loss } = recordCase(oracle, tensors, student, teacher);
+        program.backward(loss);
+        optimizer.record(program, hyper, gradientNorm(program, student.parameters.arenas, 0));
+        return { loss };
+      }),
+    );
     const losses = new Float32Array(oracle.steps);
     for (let index = 0; index < oracle.steps; index++) {
-      step.write(hyper, optimizer.hyper(oracle.learningRate, index + 1));
-      step.run();
-      losses[index] = (await step.read(stepping.outputs.loss))[0] as number;
+      await step.run({ hyper: optimizer.hyper(oracle.learningRate, index + 1) });
+      losses[index] = await step.outputs.loss.item();
     }
     found.set('steps.losses', storedTensor([oracle.steps], losses));
     for (const [name, values] of await student.parameters.read()) {
@@ -168,7 +175,7 @@ export async function compareWithPytorch(engine: Engine, file: Safetensors, sour
     }
     return { comparisons: compare(file, found), tensors: found };
   } finally {
-    for (const program of programs) program.dispose();
+    owned.dispose();
     optimizer.dispose();
     student.parameters.dispose();
     teacher?.parameters.dispose();
@@ -219,63 +226,55 @@ function readInputs({ file, kind, size, batch }: Case, source: string): Inputs {
   };
 }
 
-interface Recorded {
-  readonly graph: Graph;
-  readonly outputs: Outputs & Losses & { readonly teacherZ?: Tensor };
-  readonly idsRestore: Tensor;
+/** What the programs of a case are given, once: it is all known. */
+function caseInputs({ kind, batch }: Case, { images, imageShape, alpha, order, length }: Inputs) {
+  const [image1, image2] = images.map((image) => ({ ...f32(...imageShape), initial: image }));
+  return {
+    image1: image1 ?? f32(...imageShape),
+    image2,
+    alpha: kind === 'mae' ? undefined : { ...f32(alpha.length), initial: alpha },
+    idsShuffle: { ...u32(batch, length), initial: order },
+  };
 }
 
 function recordCase(
-  engine: Engine,
-  { kind, batch, keep, normPix, lambda }: Case,
-  { images, imageShape, alpha, order, length }: Inputs,
+  { kind, keep, normPix, lambda }: Case,
+  { image1, image2, alpha, idsShuffle }: TensorsOf<ReturnType<typeof caseInputs>>,
   student: Model,
   teacher: Model | undefined,
-): Recorded {
-  const graph = new Graph(engine);
-  const idsShuffle = graph.input('ids_shuffle', [batch, length], 'u32', order);
-  const idsRestore = invertPermutation(idsShuffle);
-  const masks: PatchMasks = { idsShuffle, idsRestore, keep };
-  const [image1, image2] = images.map((image, i) => graph.input(`image${i + 1}`, imageShape, 'f32', image)) as [
-    Tensor,
-    Tensor,
-  ];
-  let outputs: Recorded['outputs'];
-  if (kind === 'mae') outputs = maeObjective(student, image1, masks, { normPix });
-  else {
-    const pair = { image1, image2, alpha: graph.input('alpha', [alpha.length], 'f32', alpha) };
-    outputs = imaeObjective(student, teacher, pair, masks, { lambda: [lambda, lambda], normPix });
+): Outputs & Losses & { readonly teacherZ?: Tensor; readonly idsRestore: Tensor<'u32'> } {
+  const masks = givenMasks(idsShuffle, keep);
+  const { idsRestore } = masks;
+  if (kind === 'mae' || !image2 || !alpha) {
+    return { ...maeObjective(student, image1, masks, { normPix }), idsRestore };
   }
-  graph.backward(outputs.loss);
-  return { graph, outputs, idsRestore };
+  const weights = { lambda: [lambda, lambda], normPix } as const;
+  return { ...imaeObjective(student, teacher, { image1, image2, alpha }, masks, weights), idsRestore };
 }
 
 /** The outputs that the engine has as tensors of their own. */
 function namedOutputs(
   { kind }: Case,
-  { latent, z, prediction, loss, pixel, distill, teacherZ }: Recorded['outputs'],
-): Map<string, Tensor> {
-  return new Map(
-    Object.entries({
-      latent,
-      loss,
-      ...(kind === 'two-way' ? {} : { z1: z }),
-      ...(teacherZ && kind === 'subordinate' ? { zt1: teacherZ } : {}),
-      ...(kind === 'two-way' ? { z, teacherZ: teacherZ as Tensor } : {}),
-      prediction,
-      pixel,
-      ...(distill ? { distill } : {}),
-    }),
-  );
+  { latent, z, prediction, loss, pixel, distill, teacherZ }: ReturnType<typeof recordCase>,
+): { readonly name: string; readonly values: Tensor }[] {
+  const named = {
+    latent,
+    loss: loss.reshape([1]),
+    ...(kind === 'two-way' ? { z, teacherZ } : { z1: z }),
+    ...(kind === 'subordinate' ? { zt1: teacherZ } : {}),
+    prediction,
+    pixel,
+    distill,
+  };
+  return Object.entries(named).flatMap(([name, values]) => (values ? [{ name, values }] : []));
 }
 
 /** Takes the engine's stacked branches apart, and drops the class token's row of predictions. */
-async function addDerivedOutputs(
+function addDerivedOutputs(
   found: Map<string, StoredTensor>,
   { kind, batch, keep }: Case,
-  program: TensorProgram,
-  { outputs, idsRestore }: Recorded,
-): Promise<void> {
+  idsRestore: { readonly shape: Shape; readonly data: Uint32Array },
+): void {
   const take = (name: string): { shape: readonly number[]; data: Float32Array } => {
     const { shape, ...rest } = found.get(`output.${name}`) as StoredTensor;
     found.delete(`output.${name}`);
@@ -310,12 +309,11 @@ async function addDerivedOutputs(
     put(`pred${branch + 1}`, [batch, rows - 1, width], patches);
   }
   put('loss_pixel', [1], sum(take('pixel').data));
-  put('loss_distill', [1], outputs.distill ? sum(take('distill').data) : new Float32Array(1));
-  const restore = await program.read(idsRestore);
+  put('loss_distill', [1], found.has('output.distill') ? sum(take('distill').data) : new Float32Array(1));
   put(
     'mask',
     idsRestore.shape,
-    Float32Array.from(restore, (place) => (place >= keep ? 1 : 0)),
+    Float32Array.from(idsRestore.data, (place) => (place >= keep ? 1 : 0)),
   );
 }
 

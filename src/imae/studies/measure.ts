@@ -1,5 +1,5 @@
 import type { TrainTest } from '../../data/imageSet';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { stepFlops, stepShape } from '../train/accounting';
 import type { LearningWatcher } from '../classify/classification';
 import { planPhase, type Config, type Phase } from '../config/config';

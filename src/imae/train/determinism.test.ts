@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../../kernels-test/variants';
 import { variantName, type KernelVariant } from '../../gpu/autotune';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { openEngine } from '../../node/dawn';
 import { testEngine } from '../../testing/testEngine';
 import { spawnTrain } from '../../testing/spawnTrain';

@@ -2,7 +2,7 @@ import { imageBytes, isInMemory, type TrainingSet } from '../../data/imageSet';
 import { ResidentImages } from '../../data/upload/residentImages';
 import type { ImageUploader } from '../../data/upload/imageUploader';
 import { StreamedImages } from '../../data/upload/streamedImages';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import type { Config, Phase } from '../config/config';
 import { objectiveOf } from './objectives';
 
@@ -19,21 +19,43 @@ export function staysOnGpu(
   return data.stream === 'no' || set.count * imageBytes(set) <= LARGEST_SHARE * pool.budget;
 }
 
-/** The images of a phase's training steps: the whole set, or those of a step at a time. The bits are the same. @throws EngineError `out-of-memory` */
-export function trainingImages(engine: Engine, config: Config, phase: Phase, set: TrainingSet): ImageUploader {
-  const { batch, accumulate } = config.training;
-  const views = objectiveOf(config, phase).inputs === 'pairs' ? 2 : 1;
-  return stepImages(engine, config, set, { perStep: views * batch, perPart: (views * batch) / accumulate });
-}
+/** The sets of a run on the GPU. One that stays there is uploaded once, whatever phases and pictures take its images. */
+export class RunImages {
+  private readonly resident = new Map<TrainingSet, ResidentImages>();
 
-/** Images for programs that take at most `perStep` a step, `perPart` at once. @throws EngineError `out-of-memory` */
-export function stepImages(
-  engine: Engine,
-  config: Config,
-  set: TrainingSet,
-  counts: { readonly perStep: number; readonly perPart: number },
-): ImageUploader {
-  return isInMemory(set) && staysOnGpu(engine, config, set)
-    ? new ResidentImages(engine, set)
-    : new StreamedImages(engine, set, counts);
+  constructor(
+    private readonly engine: Engine,
+    private readonly config: Config,
+  ) {}
+
+  /**
+   * Images for programs that take at most `perStep` a step, `perPart` at once. The bits are the same, whether the set stays
+   * on the GPU or not.
+   *
+   * @throws EngineError `out-of-memory`
+   */
+  of(set: TrainingSet, counts: { readonly perStep: number; readonly perPart: number }): ImageUploader {
+    const { engine, config, resident } = this;
+    if (!isInMemory(set) || !staysOnGpu(engine, config, set)) return new StreamedImages(engine, set, counts);
+    const images = resident.get(set) ?? new ResidentImages(engine, set);
+    resident.set(set, images);
+    return {
+      chunks: images.chunks,
+      ready: () => undefined,
+      place: (lists) => lists,
+      dispose: () => undefined, // others may use them
+    };
+  }
+
+  /** The images of a phase's training steps. @throws EngineError `out-of-memory` */
+  ofSteps(phase: Phase, set: TrainingSet): ImageUploader {
+    const { batch, accumulate } = this.config.training;
+    const views = objectiveOf(this.config, phase).inputs === 'pairs' ? 2 : 1;
+    return this.of(set, { perStep: views * batch, perPart: (views * batch) / accumulate });
+  }
+
+  dispose(): void {
+    for (const images of this.resident.values()) images.dispose();
+    this.resident.clear();
+  }
 }

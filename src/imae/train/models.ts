@@ -1,5 +1,5 @@
 import { purposes, RandomStream } from '../../data/philox';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import type { Parameters } from '../../nn/parameters';
 import { AdamW } from '../../optim/adamw';
 import type { LossScaling } from '../../optim/lossScaling';

@@ -2,8 +2,8 @@ import type { PatchMasks } from '../../ops/mask';
 import type { BlockOptions } from '../../nn/layers';
 import { concat } from '../../ops/concat';
 import type { LossPart } from '../../report/metrics';
-import type { Tensor } from '../../tensor/tensor';
-import { distillationWeights, type Config, type Phase } from '../config/config';
+import type { Scalar, Tensor } from '../../tensor/tensor';
+import { distillationWeights, needsTeacher, type Config, type Phase } from '../config/config';
 import { lcmaeObjective } from '../lcmae/objective';
 import type { Branches, Model } from '../model/mae';
 import { imaeObjective, maeObjective } from '../model/objective';
@@ -16,6 +16,8 @@ export interface Objective {
   readonly branches: Branches;
   /** Under how many masks each image is seen. */
   readonly masks: 1 | 2;
+  /** The parts of the loss, in the order in which they are recorded. */
+  readonly parts: readonly LossPart[];
   /** Appends the loss of a batch to the program of its images. */
   record(batch: ObjectiveBatch): ObjectiveLosses;
 }
@@ -38,10 +40,10 @@ export interface ObjectiveBatch {
 
 /** What was recorded. */
 export interface ObjectiveLosses {
-  /** What is minimised: [1]. */
-  readonly loss: Tensor;
-  /** The parts of it, unweighted, in the order in which they are read: the name of each element. */
-  readonly parts: readonly { readonly names: readonly LossPart[]; readonly values: Tensor }[];
+  /** What is minimised. */
+  readonly loss: Scalar<'f32'>;
+  /** The parts of it, unweighted: an element each, in one tensor or several. */
+  readonly parts: readonly Tensor[];
 }
 
 const SIDES = ['Subordinate', 'Dominant'] as const;
@@ -52,9 +54,10 @@ function mae({ model: { normPix } }: Config): Objective {
     inputs: 'images',
     branches: 1,
     masks: 1,
+    parts: ['pixel'],
     record: ({ model, images, masksOf, share, blocks }) => {
       const { loss, pixel } = maeObjective(model, images, masksOf(images), { normPix, share, blocks });
-      return { loss, parts: [{ names: ['pixel'], values: pixel }] };
+      return { loss, parts: [pixel] };
     },
   };
 }
@@ -65,6 +68,7 @@ function lcmae({ model: { normPix }, lcmae: { mu } }: Config): Objective {
     inputs: 'images',
     branches: 1,
     masks: 2,
+    parts: ['pixel', 'align', 'centre'],
     record: ({ model, images, masksOf, share, blocks }) => {
       const twice = concat([images, images]);
       const { loss, pixel, align, centre } = lcmaeObjective(model, twice, masksOf(twice), {
@@ -73,14 +77,7 @@ function lcmae({ model: { normPix }, lcmae: { mu } }: Config): Objective {
         share,
         blocks,
       });
-      return {
-        loss,
-        parts: [
-          { names: ['pixel'], values: pixel },
-          { names: ['align'], values: align },
-          { names: ['centre'], values: centre },
-        ],
-      };
+      return { loss, parts: [pixel, align, centre] };
     },
   };
 }
@@ -97,13 +94,13 @@ function imae(config: Config): Objective {
     inputs: 'pairs',
     branches,
     masks: 1,
+    parts: [...named('pixel'), ...(needsTeacher(config) ? named('distill') : [])],
     record: ({ model, teacher, images, pairs, masksOf, share, blocks }) => {
       if (!pairs) throw new Error('i-MAE trains on pairs of images.');
       const batch = { image1: images, image2: pairs.second, alpha: pairs.alpha };
       const weights = { lambda: [subordinate, dominant], normPix, share, teacherInput, blocks } as const;
       const { loss, pixel, distill } = imaeObjective(model, teacher, batch, masksOf, weights);
-      const distilled = distill ? [{ names: named('distill'), values: distill }] : [];
-      return { loss, parts: [{ names: named('pixel'), values: pixel }, ...distilled] };
+      return { loss, parts: distill ? [pixel, distill] : [pixel] };
     },
   };
 }

@@ -1,6 +1,8 @@
+import { Owned } from '../../common/owned';
 import { imageBytes, type TrainTest } from '../../data/imageSet';
 import { formatBytes } from '../../common/format';
-import { nameAdapter, type Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { nameAdapter } from '../../gpu/adapter';
 import { EngineError } from '../../gpu/errors';
 import { UserError } from '../../common/userError';
 import { adviseOnMemory } from './accounting';
@@ -8,10 +10,10 @@ import { needsTeacher, phasesOf, type Config, type Phase } from '../config/confi
 import { PHASE_TITLES } from '../config/describe';
 import { maskOf } from '../mask/masks';
 import type { Model } from '../model/mae';
-import { staysOnGpu } from './gpuResidency';
+import { RunImages, staysOnGpu } from './gpuResidency';
 import { makeModel } from './models';
 import { Trainer } from './trainer';
-import { Unmixer } from '../eval/unmixing';
+import { compileUnmixer, type Unmixer } from '../eval/unmixing';
 
 const UNMIXER_BATCH = 16;
 
@@ -35,6 +37,7 @@ function assertPrecision(engine: Engine, { device: { precision } }: Config): voi
 }
 
 /**
+ * @param images of the run
  * @throws UserError where the adapter has no room for it: what to change; or cannot compute in the precision that is asked for
  */
 export async function allocatePhase(
@@ -42,54 +45,61 @@ export async function allocatePhase(
   config: Config,
   phase: Phase,
   data: TrainTest,
+  images: RunImages,
 ): Promise<PhaseResources> {
   assertPrecision(engine, config);
-  const owned: { dispose(): void }[] = [];
-  const own = <T extends { dispose(): void }>(resource: T): T => {
-    owned.push(resource);
-    return resource;
-  };
-  const dispose = (): void => owned.reverse().forEach((resource) => resource.dispose());
+  const owned = new Owned();
   try {
     const model = makeModel(engine, config, phase);
-    own(model.parameters);
+    owned.own(model.parameters);
     const teacher =
       phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
-    if (teacher) own(teacher.parameters);
-    const trainer = own(await Trainer.create({ engine, config, phase, set: data.train, model, teacher }));
-    const unmixer = own(
-      await Unmixer.create(engine, config, {
-        set: data.test,
-        model,
-        batch: UNMIXER_BATCH,
-        mask: maskOf(config, phase),
-        teacher,
-      }),
+    if (teacher) owned.own(teacher.parameters);
+    const trainer = owned.own(await Trainer.create({ engine, config, phase, set: data.train, model, teacher, images }));
+    const mask = maskOf(config, phase);
+    const unmixer = owned.own(
+      await compileUnmixer(engine, config, { set: data.test, model, batch: UNMIXER_BATCH, mask, teacher, images }),
     );
     await engine.settle(); // memory that the device does not have is reported late
-    return { model, teacher, trainer, unmixer, dispose };
+    return { model, teacher, trainer, unmixer, dispose: () => owned.dispose() };
   } catch (error) {
-    dispose();
-    const isTooLarge = error instanceof EngineError && ['out-of-memory', 'limit-exceeded'].includes(error.code);
-    if (!isTooLarge) throw error;
-    const room = { budget: engine.pool.budget, binding: engine.device.limits.maxStorageBufferBindingSize };
-    const short = error.code === 'out-of-memory' ? 'budget' : 'binding';
-    throw new UserError(
-      `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
-        adviseOnMemory(config, phase, data.train.count, room, short) +
-        (short === 'budget' && staysOnGpu(engine, config, data.train)
-          ? ` --stream yes takes its images, ${formatBytes(data.train.count * imageBytes(data.train))}, off the GPU.`
-          : ''),
-    );
+    owned.dispose();
+    throw adviceFor(error, engine, config, phase, data);
   }
 }
 
+/** What to change, where an error says that a phase is too large; else the error itself. */
+function adviceFor(error: unknown, engine: Engine, config: Config, phase: Phase, data: TrainTest): unknown {
+  const isTooLarge = error instanceof EngineError && ['out-of-memory', 'limit-exceeded'].includes(error.code);
+  if (!isTooLarge) return error;
+  const room = { budget: engine.pool.budget, binding: engine.device.limits.maxStorageBufferBindingSize };
+  const short = error.code === 'out-of-memory' ? 'budget' : 'binding';
+  return new UserError(
+    `${PHASE_TITLES[phase]} does not fit on this adapter: ${error.what} ` +
+      adviseOnMemory(config, phase, data.train.count, room, short) +
+      (short === 'budget' && staysOnGpu(engine, config, data.train)
+        ? ` --stream yes takes its images, ${formatBytes(data.train.count * imageBytes(data.train))}, off the GPU.`
+        : ''),
+  );
+}
+
 /**
- * Gives each phase once the memory and the kernels that it will need, so that one which does not fit is no surprise
- * hours later. The kernels stay compiled.
+ * Plans each phase, and tries whether the adapter has the memory that it will need, so that one which does not fit is no
+ * surprise hours later. Its kernels are compiled then.
  *
  * @throws UserError as `allocatePhase`
  */
 export async function rehearse(engine: Engine, config: Config, data: TrainTest): Promise<void> {
-  for (const phase of phasesOf(config)) (await allocatePhase(engine, config, phase, data)).dispose();
+  for (const phase of phasesOf(config)) {
+    const planned = engine.planning();
+    try {
+      const images = new RunImages(planned, config);
+      (await allocatePhase(planned, config, phase, data, images)).dispose();
+      await engine.assertRoom(planned.pool.peakBytes);
+    } catch (error) {
+      throw adviceFor(error, engine, config, phase, data);
+    } finally {
+      planned.dispose();
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PhaseProfile } from '../../report/profile';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { openEngine } from '../../node/dawn';
 import type { Config } from '../config/config';
 import { StepProfiler } from './profiler';

@@ -1,6 +1,6 @@
 import type { PhaseProfile, ProfileEvent, ProfileRow } from '../../report/profile';
 import type { TimedDispatch } from '../../gpu/program';
-import type { TensorProgram } from '../../tensor/graph';
+import type { CompiledProgram } from '../../engine/compiledProgram';
 import type { Phase } from '../config/config';
 
 /** Seconds of a step; what is not a program's is counted as drawing. */
@@ -38,12 +38,9 @@ export class StepProfiler {
    * Does a step.
    *
    * @param submit runs the step's programs, one after the other, by what it is given
-   * @throws EngineError as `TensorProgram.run`, or `profile`
+   * @throws EngineError as `CompiledProgram.run`, or `profile`
    */
-  async step(
-    step: number,
-    submit: (run: (program: TensorProgram) => void | Promise<void>) => Promise<void>,
-  ): Promise<void> {
+  async step(step: number, submit: (run: (program: CompiledProgram) => Promise<void>) => Promise<void>): Promise<void> {
     const { collected } = this;
     const kind = collected?.kinds.shift();
     if (!collected || kind === undefined || kind === 'warm') {
@@ -53,8 +50,9 @@ export class StepProfiler {
     const begin = this.now();
     if (kind === 'host') {
       const times = { draw: 0, inputs: 0, encode: 0, submit: 0 };
-      await submit((program) => this.runOnHost(step, program, times));
-      times.draw = this.now() - begin - times.inputs - times.encode - times.submit;
+      let waited = 0;
+      await submit(async (program) => void (waited += await this.runOnHost(step, program, times)));
+      times.draw = this.now() - begin - waited - times.inputs - times.encode - times.submit;
       collected.host.push(times);
       this.add(`step ${step}`, begin, this.now());
     } else if (kind === 'whole') {
@@ -79,16 +77,20 @@ export class StepProfiler {
     this.done(summary(collected, this.clock));
   }
 
-  private runOnHost(step: number, program: TensorProgram, times: HostTimes): void {
+  /** @returns seconds that it was waited until another run may be submitted */
+  private async runOnHost(step: number, program: CompiledProgram, times: HostTimes): Promise<number> {
     let begin = this.now();
     const before = { ...program.hostTimes };
-    program.run();
+    const running = program.run();
     for (const part of ['inputs', 'encode', 'submit'] as const) {
       const seconds = program.hostTimes[part] - before[part];
       times[part] += seconds;
       this.add(`step ${step}: ${part}`, begin, begin + seconds);
       begin += seconds;
     }
+    const submitted = this.now();
+    await running;
+    return this.now() - submitted;
   }
 
   private now(): number {

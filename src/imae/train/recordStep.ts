@@ -1,16 +1,21 @@
-import type { SetFacts } from '../../data/imageSet';
+import { Owned } from '../../common/owned';
 import { isConstant } from '../../data/alphaLaw';
+import type { SetFacts } from '../../data/imageSet';
+import { CROP_VALUES } from '../../data/sampler';
 import type { ImageUploader } from '../../data/upload/imageUploader';
-import type { Engine } from '../../gpu/engine';
+import type { CompiledProgram } from '../../engine/compiledProgram';
+import type { Engine } from '../../engine/engine';
+import { f32, u32, type TensorsOf } from '../../engine/inputs';
+import type { Output } from '../../engine/outputs';
+import type { ProgramStatistics } from '../../gpu/memoryPlan';
 import type { DeviceBuffer } from '../../gpu/pool';
-import type { Slice } from '../../gpu/storage';
 import { augment } from '../../ops/augment';
 import { concat } from '../../ops/concat';
-import type { AdamW } from '../../optim/adamw';
+import { HYPER_VALUES, type AdamW } from '../../optim/adamw';
 import { gradientNorm } from '../../optim/gradientNorm';
 import { addInPlace } from '../../tensor/accumulate';
-import { Graph } from '../../tensor/graph';
-import { createTensor, type Tensor } from '../../tensor/tensor';
+import type { Graph } from '../../tensor/graph';
+import { createTensor, type LastingTensor, type Tensor } from '../../tensor/tensor';
 import type { Config, Phase } from '../config/config';
 import { maskOf, recordMasks } from '../mask/masks';
 import type { Model } from '../model/mae';
@@ -28,100 +33,142 @@ export interface StepParts {
   readonly optimizer: AdamW;
   /** What i-MAE is distilled from. */
   readonly teacher?: Model | undefined;
+  /** Where a step has several micro-batches, what they add loss and parts to: see `makeSums`. */
+  readonly sums?: LastingTensor<'f32'> | undefined;
 }
 
-/** Images as a micro-batch reads them: which ones, and what box of each. */
-interface ViewInputs {
-  readonly indices: Tensor;
-  readonly crops: Tensor;
+/** Memory for the sums of loss and parts over micro-batches, where there are several. */
+export function makeSums(engine: Engine, config: Config, phase: Phase): LastingTensor<'f32'> | undefined {
+  if (config.training.accumulate === 1) return undefined;
+  return createTensor(engine, 'losses of a step', [1 + objectiveOf(config, phase).parts.length], 'f32');
 }
 
-/** Inputs that each micro-batch is given. */
-interface BatchInputs {
-  readonly first: ViewInputs;
-  /** Of pairs. */
-  readonly second?: ViewInputs;
-  /** Of pairs: [1], or one a sample. */
-  readonly alpha?: Tensor;
-  /** As of `drawMasks`. */
-  readonly counter: Tensor;
-}
-
-/** A step as it is recorded. */
-export interface RecordedStep {
-  /** A micro-batch, forward and backward; the update too, where there is but one. */
-  readonly graph: Graph;
-  /** Where there are several, the update. */
-  readonly update?: Graph;
-  readonly inputs: BatchInputs;
-  readonly hyper: Tensor;
-  /** Where there are several micro-batches: loss and parts, which each of them adds to. */
-  readonly sums?: Tensor;
-  /** What the micro-batches of a step add to. */
-  readonly added: readonly DeviceBuffer[];
-  /** Loss and parts, each the sum over the micro-batches; then what `gradientNorm` gives. */
-  readonly metrics: Tensor;
-  /** What the parts are called. */
-  readonly names: readonly string[];
-}
-
-/** Records a micro-batch, and the update that ends a step. */
-export function recordStep(parts: StepParts): RecordedStep {
-  const { engine, config, model, optimizer } = parts;
-  const several = config.training.accumulate > 1;
-  const graph = new Graph(engine, { addToParameters: several, precision: config.device.precision });
-  const { inputs, losses } = recordBatch(graph, parts);
-  graph.backward(losses.loss, optimizer.scaling?.scale);
-  const names = losses.parts.flatMap((part) => part.names);
-  let measured = [losses.loss, ...losses.parts.map(({ values }) => values)].map((part) => part.detach());
-
-  const update = several ? new Graph(engine) : graph;
-  const sums = several ? createTensor(engine, 'losses of a step', [1 + names.length], 'f32') : undefined;
-  if (sums) {
-    addInPlace(graph, sums, concat(measured), true);
-    measured = [sums];
-  }
-  const hyper = optimizer.hyperInput(update);
-  const norm = gradientNorm(update, model.parameters.arenas, config.optimizer.clipNorm, optimizer.scaling);
-  optimizer.record(update, hyper, norm);
-  const metrics = concat([...measured, norm]);
-  update.output(metrics);
-  const added = [
-    ...model.parameters.arenas.map(({ gradients }) => gradients),
-    ...(sums ? [(sums.storage as Slice).buffer] : []),
-  ];
-  return { graph, inputs, hyper, added, metrics, names, ...(sums ? { sums, update } : {}) };
-}
-
-/** The inputs of a micro-batch, and its loss. */
-function recordBatch(
-  graph: Graph,
-  { config, phase, set, images, model, teacher }: StepParts,
-): { inputs: BatchInputs; losses: ObjectiveLosses } {
-  const { training, masking } = config;
-  const objective = objectiveOf(config, phase);
+/** What a micro-batch is given: which images, and what box of each; of pairs, the second of each too, and the weight of the first. */
+function batchInputs({ config: { training, masking }, phase, config }: Pick<StepParts, 'config' | 'phase'>) {
   const batch = training.batch / training.accumulate;
-  const counter = graph.input('mask counter', [5], 'u32');
-  const view = (which: string): ViewInputs & { readonly images: Tensor } => {
-    const indices = graph.input(`${which} indices`, [batch], 'u32');
-    const crops = graph.input(`${which} crops`, [batch, 5]);
-    const { mean, std } = normalisation(config, set);
-    const whole = config.data.crop === null && !config.data.flip;
-    const size = config.model.image;
-    return { indices, crops, images: augment({ chunks: images.chunks, indices, crops, whole, mean, std, size }) };
-  };
-  const first = view('first');
-  const second = objective.inputs === 'pairs' ? view('second') : undefined;
+  const ofPairs = objectiveOf(config, phase).inputs === 'pairs';
   const perBatch = masking.alphaPer === 'batch' || isConstant(masking.alpha);
-  const alpha = second && graph.input('alpha', [perBatch ? 1 : batch]);
-  const losses = objective.record({
+  return {
+    indices: u32(batch),
+    crops: f32(batch, CROP_VALUES),
+    secondIndices: ofPairs ? u32(batch) : undefined,
+    secondCrops: ofPairs ? f32(batch, CROP_VALUES) : undefined,
+    alpha: ofPairs ? f32(perBatch ? 1 : batch) : undefined,
+    /** As of `drawMasks`. */
+    counter: u32(5),
+  };
+}
+
+type BatchInputs = ReturnType<typeof batchInputs>;
+
+const updateInputs = { hyper: f32(HYPER_VALUES) };
+
+/** A step that is ready to run. */
+export interface CompiledStep {
+  /** A micro-batch, forward and backward. */
+  readonly batch: CompiledProgram<BatchInputs>;
+  /** The update that ends a step: `batch` itself, where there is but one micro-batch. */
+  readonly update: CompiledProgram<typeof updateInputs>;
+  /** What the micro-batches of a step add to: to be zero before the first. */
+  readonly sums: readonly DeviceBuffer[];
+  /** Numbers that `batch` reads α from. */
+  readonly alphas: number;
+  /** Loss and parts, each the sum over the micro-batches; then what `gradientNorm` gives. */
+  readonly metrics: Output;
+  dispose(): void;
+}
+
+/** A step that is written down. */
+export interface RecordedStep {
+  /** What a micro-batch takes; the update takes hardly anything. */
+  readonly statistics: ProgramStatistics;
+  /** @throws EngineError where memory is short */
+  compile(): Promise<CompiledStep>;
+}
+
+/** Writes a step down: a program that is run for each micro-batch and one for the update, or, where there is but one, both in one. */
+export function recordStep(parts: StepParts): RecordedStep {
+  const { engine, config, model, sums } = parts;
+  const { precision } = config.device;
+  const inputs = batchInputs(parts);
+  const alphas = inputs.alpha?.shape[0] ?? 0;
+  if (!sums) {
+    const both = { ...inputs, ...updateInputs };
+    const body = ({ hyper, ...given }: TensorsOf<typeof both>, graph: Graph) => ({
+      metrics: concat([...recordBatch(graph, given, parts), recordUpdate(graph, hyper, parts)]),
+    });
+    const recorded = engine.record(both, body, { precision });
+    return {
+      statistics: recorded.statistics,
+      async compile() {
+        const program = await recorded.compile();
+        const { metrics } = program.outputs;
+        return { batch: program, update: program, sums: [], alphas, metrics, dispose: () => program.dispose() };
+      },
+    };
+  }
+  const addUp = (given: TensorsOf<BatchInputs>, graph: Graph): void =>
+    addInPlace(graph, sums, concat(recordBatch(graph, given, parts)), true);
+  const recorded = engine.record(inputs, addUp, { precision, addToParameters: true });
+  const recordedUpdate = engine.record(updateInputs, ({ hyper }, graph) => ({
+    metrics: concat([sums, recordUpdate(graph, hyper, parts)]),
+  }));
+  return {
+    statistics: recorded.statistics,
+    async compile() {
+      const owned = new Owned();
+      try {
+        const batch = owned.own(await recorded.compile());
+        const update = owned.own(await recordedUpdate.compile());
+        const { metrics } = update.outputs;
+        const gradients = model.parameters.arenas.map((arena) => arena.gradients);
+        const added = [...gradients, sums.storage.buffer];
+        return { batch, update, sums: added, alphas, metrics, dispose: () => owned.dispose() };
+      } catch (error) {
+        owned.dispose();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Appends a micro-batch, forward and backward. @returns its loss and the parts of it */
+function recordBatch(graph: Graph, given: TensorsOf<BatchInputs>, parts: StepParts): readonly Tensor[] {
+  const losses = recordLoss(given, parts);
+  graph.backward(losses.loss, parts.optimizer.scaling?.scale);
+  return [losses.loss.reshape([1]), ...losses.parts].map((part) => part.detach());
+}
+
+/** Appends the update that ends a step. @returns what `gradientNorm` gives */
+function recordUpdate(graph: Graph, hyper: Tensor, { config, model, optimizer }: StepParts): Tensor {
+  const norm = gradientNorm(graph, model.parameters.arenas, config.optimizer.clipNorm, optimizer.scaling);
+  optimizer.record(graph, hyper, norm);
+  return norm;
+}
+
+/** The loss of a micro-batch. */
+function recordLoss(
+  { indices, crops, secondIndices, secondCrops, alpha, counter }: TensorsOf<BatchInputs>,
+  { config, phase, set, images, model, teacher }: StepParts,
+): ObjectiveLosses {
+  const { training, data } = config;
+  const whole = data.crop === null && !data.flip;
+  const view = (which: Tensor<'u32'>, boxes: Tensor): Tensor => {
+    const { mean, std } = normalisation(config, set);
+    return augment({
+      ...{ chunks: images.chunks, indices: which, crops: boxes },
+      ...{ whole, mean, std, size: config.model.image },
+    });
+  };
+  const first = view(indices, crops);
+  const second = secondIndices && secondCrops && view(secondIndices, secondCrops);
+  return objectiveOf(config, phase).record({
     model,
     teacher,
-    images: first.images,
-    ...(second && alpha ? { pairs: { second: second.images, alpha } } : {}),
+    images: first,
+    ...(second && alpha ? { pairs: { second, alpha } } : {}),
     masksOf: (seen) => recordMasks(config, { kind: maskOf(config, phase), seen, counter, teacher }),
     share: 1 / training.accumulate,
     blocks: { recompute: training.recompute === 'blocks' },
   });
-  return { inputs: { first, counter, ...(second && alpha ? { second, alpha } : {}) }, losses };
 }

@@ -11,7 +11,7 @@ import {
   type StoredTensor,
 } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { spawnTrain } from '../../testing/spawnTrain';
 import { studentSize } from '../config/config';

@@ -3,7 +3,7 @@ import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '.
 import type { TrainingSet, TrainTest } from '../../data/imageSet';
 import { readSafetensors } from '../../formats/safetensors';
 import { UserError } from '../../common/userError';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import {
   assertIntact,
   digestTensors,
@@ -18,6 +18,7 @@ import { needsTeacher, phasesOf, type Config, type Phase } from '../config/confi
 import { PHASE_TITLES } from '../config/describe';
 import { assertSameRun, identify, type RunIdentity } from './identity';
 import { maskOf } from '../mask/masks';
+import { RunImages } from './gpuResidency';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import { allocatePhase, type PhaseResources } from './phaseResources';
 import { completionSheet, shownPairs, unmixingSheet } from '../eval/pictures';
@@ -58,21 +59,26 @@ export async function runTraining(
   if (first < 0)
     throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
   const identity = await checkResumption(config, data, options);
+  const images = new RunImages(engine, config);
   let result: RunResult = {};
-  for (const phase of phases.slice(first)) {
-    const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
-    const resources = await allocatePhase(engine, config, phase, data);
-    try {
-      const run = new PhaseRun({ config, phase, data, store, watcher, identity }, resources);
-      const from = resume?.phase === phase ? resume : undefined;
-      run.load(teacher, from);
-      resources.trainer.profiler = options.profiler;
-      options.profiler?.begin(phase, resources.trainer.plan.steps - (from?.step ?? 0));
-      result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
-    } finally {
-      resources.dispose();
+  try {
+    for (const phase of phases.slice(first)) {
+      const teacher = phase === 'imae' && needsTeacher(config) ? teacherFile(store, options) : undefined;
+      const resources = await allocatePhase(engine, config, phase, data, images);
+      try {
+        const run = new PhaseRun({ config, phase, data, store, watcher, identity }, resources);
+        const from = resume?.phase === phase ? resume : undefined;
+        run.load(teacher, from);
+        resources.trainer.profiler = options.profiler;
+        options.profiler?.begin(phase, resources.trainer.plan.steps - (from?.step ?? 0));
+        result = await run.run(from !== undefined && (options.changed?.size ?? 0) > 0);
+      } finally {
+        resources.dispose();
+      }
+      if (result.stopped) break;
     }
-    if (result.stopped) break;
+  } finally {
+    images.dispose();
   }
   return result;
 }

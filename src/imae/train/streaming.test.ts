@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestImages, readImages, type ImageSet, type StreamedSet, type TrainTest } from '../../data/imageSet';
 import { StreamedImages } from '../../data/upload/streamedImages';
 import { UserError } from '../../common/userError';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import type { PartialSettings } from '../config/options';
 import { staysOnGpu } from './gpuResidency';
@@ -130,7 +130,7 @@ describe('StreamedImages', () => {
       [1, 2],
     ]);
     const [chunk] = images.chunks;
-    const bytes = new Uint8Array(await engine.read(chunk.images.storage as Parameters<Engine['read']>[0]));
+    const bytes = new Uint8Array(await engine.read(chunk.images.storage));
     const wanted = await readImages(set, [40, 9, 7]);
     expect(bytes.subarray(0, wanted.length)).toEqual(wanted);
     images.dispose();

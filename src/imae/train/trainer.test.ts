@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../../data/shapes';
 import { ResidentImages } from '../../data/upload/residentImages';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { estimateMemory, stepShape } from './accounting';
 import { resolveConfig, type Config, type Phase } from '../config/config';
@@ -116,8 +116,8 @@ describe('a training', () => {
         const model = makeModel(engine, config, phase);
         const optimizer = makeOptimizer(engine, config, model.parameters);
         const given = phase === 'imae' ? { teacher } : {};
-        const { graph } = recordStep({ engine, config, phase, set, images, model, optimizer, ...given });
-        const { arenaBytes, largestLiveSet } = graph.statistics;
+        const { statistics } = recordStep({ engine, config, phase, set, images, model, optimizer, ...given });
+        const { arenaBytes, largestLiveSet } = statistics;
         // Values that a dispatch reads and writes lie in different arenas, which need not be full at the same time.
         expect(arenaBytes / largestLiveSet, phase).toBeLessThanOrEqual(1.15);
         const estimate = estimateMemory(stepShape(config, phase), 0).activations;

@@ -1,21 +1,24 @@
+import { at } from '../../common/at';
+import { Owned } from '../../common/owned';
 import { drawAlphas } from '../../data/alphaLaw';
 import type { SetFacts, TrainingSet } from '../../data/imageSet';
 import { philoxKey, purposes } from '../../data/philox';
 import { BatchOrder, ClassIndex, drawCrops, partnerIndices, sameClassShare, type Pairing } from '../../data/sampler';
 import type { ImageUploader } from '../../data/upload/imageUploader';
-import type { Engine } from '../../gpu/engine';
+import type { CompiledProgram } from '../../engine/compiledProgram';
+import type { Engine } from '../../engine/engine';
+import { AHEAD, pipeline } from '../../engine/pipeline';
 import type { AdamW } from '../../optim/adamw';
 import { LossScaling } from '../../optim/lossScaling';
 import { learningRateAt } from '../../optim/schedule';
-import type { TensorProgram } from '../../tensor/graph';
 import { disposeTensor } from '../../tensor/tensor';
 import { planPhase, type Config, type Phase, type PhasePlan } from '../config/config';
 import type { Model } from '../model/mae';
-import { trainingImages } from './gpuResidency';
+import { RunImages } from './gpuResidency';
 import { makeOptimizer } from './models';
 import { objectiveOf, type Objective } from './objectives';
 import type { StepProfiler } from './profiler';
-import { recordStep, type RecordedStep } from './recordStep';
+import { makeSums, recordStep, type CompiledStep } from './recordStep';
 
 /** What a step measured. */
 export interface StepMetrics {
@@ -41,12 +44,6 @@ interface Drawn {
   readonly partners?: Uint32Array;
 }
 
-/** Steps that may be under way on the GPU before the host waits for the oldest. */
-const IN_FLIGHT = 2;
-
-/** Runs that are waited for one by one at first, so that the program learns how long one takes, and sizes its submits. */
-const SINGLE_RUNS = 3;
-
 /** What is trained, and on what. */
 export interface TrainerSetup {
   readonly engine: Engine;
@@ -57,16 +54,16 @@ export interface TrainerSetup {
   readonly model: Model;
   /** What i-MAE is distilled from; it must be there as long as the trainer runs. */
   readonly teacher?: Model | undefined;
+  /** Whose images are taken; by default its own. */
+  readonly images?: RunImages;
 }
 
 /** What a trainer makes for itself. */
 interface TrainerParts {
   readonly images: ImageUploader;
   readonly optimizer: AdamW;
-  readonly recorded: RecordedStep;
-  readonly program: TensorProgram;
-  readonly update?: TensorProgram | undefined;
-  readonly owned: readonly { dispose(): void }[];
+  readonly step: CompiledStep;
+  readonly owned: Owned;
 }
 
 /**
@@ -81,8 +78,6 @@ export class Trainer {
   private readonly pairing: Pairing;
   /** Of steps that are under way or looked ahead at. */
   private readonly drawn = new Map<number, Drawn>();
-  /** Of `program`, so far. */
-  private runs = 0;
 
   private constructor(
     private readonly setup: TrainerSetup,
@@ -110,14 +105,10 @@ export class Trainer {
     return this.made.optimizer;
   }
 
-  /** Computes a micro-batch; with its update, where it is the whole batch. */
-  get program(): TensorProgram {
-    return this.made.program;
-  }
-
-  /** Updates the weights, where `program` does not. */
-  get update(): TensorProgram | undefined {
-    return this.made.update;
+  /** What runs: a micro-batch, and the update where that is not part of it. */
+  get programs(): readonly [CompiledProgram, ...CompiledProgram[]] {
+    const { batch, update } = this.made.step;
+    return batch === update ? [batch] : [batch, update];
   }
 
   /**
@@ -127,24 +118,18 @@ export class Trainer {
    */
   static async create(setup: TrainerSetup): Promise<Trainer> {
     const { engine, config, phase, set, model } = setup;
-    const owned: { dispose(): void }[] = [];
-    const own = <T extends { dispose(): void }>(resource: T): T => {
-      owned.push(resource);
-      return resource;
-    };
+    const owned = new Owned();
     try {
-      const images = own(trainingImages(engine, config, phase, set));
+      const images = owned.own((setup.images ?? owned.own(new RunImages(engine, config))).ofSteps(phase, set));
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
-      const optimizer = own(makeOptimizer(engine, config, model.parameters, scaling));
-      const recorded = recordStep({ ...setup, images, optimizer });
-      const { sums } = recorded;
-      if (sums) owned.push({ dispose: () => disposeTensor(engine, sums) });
-      const program = own(await recorded.graph.compile());
-      const update = recorded.update && own(await recorded.update.compile());
-      engine.prepareReads(4 * recorded.metrics.size, IN_FLIGHT + 1);
-      return new Trainer(setup, { images, optimizer, recorded, program, update, owned });
+      const optimizer = owned.own(makeOptimizer(engine, config, model.parameters, scaling));
+      const sums = makeSums(engine, config, phase);
+      if (sums) owned.own({ dispose: () => disposeTensor(engine, sums) });
+      const step = owned.own(await recordStep({ ...setup, images, optimizer, sums }).compile());
+      engine.prepareReads(4 * step.metrics.size, AHEAD + 1);
+      return new Trainer(setup, { images, optimizer, step, owned });
     } catch (error) {
-      for (const resource of owned) resource.dispose();
+      owned.dispose();
       throw error;
     }
   }
@@ -157,28 +142,23 @@ export class Trainer {
    */
   async run(from: number, to: number, each: (metrics: StepMetrics) => boolean): Promise<number> {
     for (const model of [this.setup.model, this.setup.teacher]) await model?.parameters.updateHalves();
-    const pending: Promise<StepMetrics>[] = [];
-    let step = from;
-    let stop = false;
-    try {
-      while (pending.length > 0 || (step < to && !stop)) {
-        if (step < to && !stop) {
-          const drawn = this.draw(step);
-          this.drawn.delete(step - 1);
-          const waited = await this.waitForImages(step, pending);
-          if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, drawn, run));
-          else await this.submit(step, drawn, (program) => program.run());
-          const metrics = this.readMetrics(step++, drawn, waited);
-          metrics.catch(() => undefined); // awaited in its turn; a failure before that is not unhandled
-          pending.push(metrics);
-          if (pending.length <= IN_FLIGHT) continue;
-        }
-        if (each(await (pending.shift() as Promise<StepMetrics>))) stop = true;
-      }
-    } finally {
-      await Promise.allSettled(pending);
-    }
-    return step;
+    let isStopped = false;
+    const done = await pipeline(
+      async (index) => {
+        const step = from + index;
+        if (step === to || isStopped) return undefined;
+        const drawn = this.draw(step);
+        this.drawn.delete(step - 1);
+        const waited = await this.waitForImages(step);
+        if (this.profiler) await this.profiler.step(step, (run) => this.submit(step, drawn, run));
+        else await this.submit(step, drawn, (program) => program.run());
+        return { result: this.readMetrics(step, drawn, waited) };
+      },
+      (metrics) => {
+        if (each(metrics)) isStopped = true;
+      },
+    );
+    return from + done;
   }
 
   /** The learning rate of a step. */
@@ -204,7 +184,7 @@ export class Trainer {
   }
 
   /** @returns seconds that the GPU was through with the steps under way and had to wait; undefined where all images are there */
-  private async waitForImages(step: number, underWay: readonly Promise<unknown>[]): Promise<number | undefined> {
+  private async waitForImages(step: number): Promise<number | undefined> {
     const ready = this.made.images.ready(step, (next) => {
       if (next >= this.plan.steps) return undefined;
       const { indices, partners = [] } = this.draw(next);
@@ -212,7 +192,7 @@ export class Trainer {
     });
     if (!ready) return undefined;
     let idleSince: number | undefined;
-    void Promise.allSettled(underWay).then(() => (idleSince = performance.now()));
+    void this.setup.engine.submittedWorkDone().then(() => (idleSince = performance.now()));
     await ready;
     return idleSince === undefined ? 0 : (performance.now() - idleSince) / 1000;
   }
@@ -220,35 +200,33 @@ export class Trainer {
   private async submit(
     step: number,
     { indices, partners }: Drawn,
-    run: (program: TensorProgram) => void | Promise<void>,
+    run: (program: CompiledProgram) => Promise<void>,
   ): Promise<void> {
-    const { config, set } = this.setup;
-    const { program, recorded, images, update = program } = this.made;
-    const { objective } = this;
+    const { config, set, engine } = this.setup;
+    const { step: compiled, images } = this.made;
+    const { update, alphas: count } = compiled;
     const { batch, accumulate, seed } = config.training;
     const { masking } = config;
     const size = batch / accumulate;
-    const paired = objective.inputs === 'pairs';
-    const crops = cropBoxes(config, set, step, paired ? 2 * batch : batch);
-    const alphas = paired ? drawAlphas(seed, step, batch, masking.alpha, masking.alphaPer) : undefined;
-    const { first, second, alpha, counter } = recorded.inputs;
-    if (recorded.sums) this.setup.engine.clear([...recorded.added]);
-    update.write(recorded.hyper, this.optimizer.hyper(this.learningRate(step), step + 1));
-    for (let at = 0; at < batch; at += size) {
-      const lists = [indices, ...(partners ? [partners] : [])].map((list) => list.subarray(at, at + size));
-      const [ofFirst, ofSecond] = images.place(lists) as [Uint32Array, Uint32Array?];
-      program.write(first.indices, ofFirst);
-      program.write(first.crops, crops.subarray(5 * at, 5 * (at + size)));
-      if (second && ofSecond) {
-        program.write(second.indices, ofSecond);
-        program.write(second.crops, crops.subarray(5 * (batch + at), 5 * (batch + at + size)));
-      }
-      if (alpha && alphas) program.write(alpha, alphas.subarray(at, at + alpha.size));
-      program.write(counter, Uint32Array.of(...philoxKey(seed), purposes.mask, step, at * objective.masks));
-      await run(program);
-      if (this.runs++ < SINGLE_RUNS) await this.setup.engine.settle();
+    const crops = cropBoxes(config, set, step, partners ? 2 * batch : batch);
+    const alphas = partners && drawAlphas(seed, step, batch, masking.alpha, masking.alphaPer);
+    if (compiled.sums.length > 0) engine.clear(compiled.sums);
+    update.write({ hyper: this.optimizer.hyper(this.learningRate(step), step + 1) });
+    for (let from = 0; from < batch; from += size) {
+      const lists = [indices, ...(partners ? [partners] : [])].map((list) => list.subarray(from, from + size));
+      const placed = images.place(lists);
+      const second = batch + from;
+      compiled.batch.write({
+        indices: at(placed, 0),
+        crops: crops.subarray(5 * from, 5 * (from + size)),
+        secondIndices: placed[1],
+        secondCrops: partners && crops.subarray(5 * second, 5 * (second + size)),
+        alpha: alphas?.subarray(from, from + count),
+        counter: Uint32Array.of(...philoxKey(seed), purposes.mask, step, from * this.objective.masks),
+      });
+      await run(compiled.batch);
     }
-    if (this.update) await run(this.update);
+    if (update !== compiled.batch) await run(update);
   }
 
   private async readMetrics(
@@ -256,8 +234,8 @@ export class Trainer {
     { indices, partners }: Drawn,
     waited: number | undefined,
   ): Promise<StepMetrics> {
-    const { names, metrics } = this.made.recorded;
-    const [loss, ...values] = (await (this.update ?? this.program).read(metrics)) as Float32Array;
+    const names = this.objective.parts;
+    const [loss = NaN, ...values] = await this.made.step.metrics.data();
     // The losses are weighted by the share of their micro-batch, the parts are not.
     const { accumulate } = this.setup.config.training;
     const parts = Object.fromEntries(names.map((name, index) => [name, (values[index] as number) / accumulate]));
@@ -265,7 +243,7 @@ export class Trainer {
     const scaling = this.optimizer.scaling && { scale, isSkipped: good === 0, skipped };
     return {
       step,
-      loss: loss as number,
+      loss,
       parts,
       lr: this.learningRate(step),
       gradNorm,
@@ -277,7 +255,7 @@ export class Trainer {
 
   /** Releases what the trainer made; the model stays. */
   dispose(): void {
-    for (const resource of this.made.owned) resource.dispose();
+    this.made.owned.dispose();
   }
 }
 

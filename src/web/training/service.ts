@@ -1,6 +1,7 @@
 import { UNWATCHED, type LoadWatcher } from '../../data/sources/fileSet';
 import { UserError } from '../../common/userError';
-import { isSoftware, nameAdapter, type Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
+import { isSoftware, nameAdapter } from '../../gpu/adapter';
 import { EngineError } from '../../gpu/errors';
 import type { Config } from '../../imae/config/config';
 import { rehearse } from '../../imae/train/phaseResources';

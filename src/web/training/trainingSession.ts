@@ -1,7 +1,7 @@
 import type { TrainTest } from '../../data/imageSet';
 import type { ImageGrid } from '../../report/imageGrid';
 import { readSafetensors } from '../../formats/safetensors';
-import type { Engine } from '../../gpu/engine';
+import type { Engine } from '../../engine/engine';
 import type { Config, Phase, PhasePlan } from '../../imae/config/config';
 import { runTraining } from '../../imae/train/run';
 import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '../../imae/train/runStore';

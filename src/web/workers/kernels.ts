@@ -11,7 +11,7 @@ import { isChosen } from '../../../kernels-test/filter';
 import { suites as testSuites } from '../../../kernels-test/index';
 import { runSuites, type TestResult } from '../../../kernels-test/runSuites';
 import { families } from '../../../shaders/index';
-import { Engine } from '../../gpu/engine';
+import { Engine } from '../../engine/engine';
 import { EngineError } from '../../gpu/errors';
 import { openBrowserEngine } from '../device';
 

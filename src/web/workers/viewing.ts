@@ -2,7 +2,7 @@ import { expose, transfer } from 'comlink';
 import { makeShapes } from '../../data/shapes';
 import { readTensorFile } from '../../formats/tensorFile';
 import { UserError } from '../../common/userError';
-import { describeAdapter } from '../../gpu/engine';
+import { describeAdapter } from '../../gpu/adapter';
 import { BlendInspector } from '../../imae/inspect/blendInspector';
 import type { AttentionMap, Inspection } from '../../imae/inspect/inspector';
 import { meanTarget } from '../../imae/eval/meanImage';

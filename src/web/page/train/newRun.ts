@@ -1,5 +1,5 @@
 import { UserError } from '../../../common/userError';
-import { isSoftware, nameAdapter } from '../../../gpu/engine';
+import { isSoftware, nameAdapter } from '../../../gpu/adapter';
 import type { Config } from '../../../imae/config/config';
 import { element } from '../../components/dom';
 import { softwareWarning } from '../../components/softwareWarning';

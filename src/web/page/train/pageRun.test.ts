@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Engine } from '../../../gpu/engine';
+import type { Engine } from '../../../engine/engine';
 import type { Config } from '../../../imae/config/config';
 import { tinyConfig } from '../../../testing/tinyRun';
 import { BUILT_IN } from '../../../imae/train/trainingData';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEngine, quietWait } from '../node/dawn';
-import { describeAdapter, Engine, isSoftware } from './engine';
+import { Engine } from '../engine/engine';
+import { describeAdapter, isSoftware } from './adapter';
 import { EngineError } from './errors';
 import type { Program } from './program';
 import { Recording } from './recording';

@@ -1,10 +1,11 @@
+import { isSoftware } from './adapter';
 import { KernelChoices } from './autotune';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
 import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
-import { MATRIX_FEATURE, matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
+import { matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
 
 /** What a kernel choice may depend on. */
 export interface DeviceTraits {
@@ -12,7 +13,7 @@ export interface DeviceTraits {
   readonly software: boolean;
   /** Smallest and largest subgroup size, where the device has subgroups. */
   readonly subgroups?: { readonly min: number; readonly max: number };
-  /** Forces the plain twin of every kernel that has one. */
+  /** Forces the reference kernel wherever there is a faster one. */
   readonly plain: boolean;
   /** The product of matrices that a subgroup makes at once, where the device has one. */
   readonly matrixUnit?: MatrixUnit;
@@ -21,7 +22,7 @@ export interface DeviceTraits {
 export interface EngineOptions {
   /** Bytes of GPU memory that may be in use at once. */
   readonly budget?: number;
-  /** Forces the plain twin of every kernel that has one. */
+  /** Forces the reference kernel wherever there is a faster one. */
   readonly plain?: boolean;
   /** Whether kernels are chosen as for a software adapter or as for a GPU; by default what the adapter is. */
   readonly software?: boolean;
@@ -35,6 +36,14 @@ export interface EngineOptions {
   readonly wait?: Wait;
 }
 
+/** Where an engine comes from. */
+interface EngineOrigin {
+  /** Whether it destroys the device at its end. */
+  readonly ownsDevice?: boolean;
+  /** The engine for which it plans, whose kernels are its own. */
+  readonly planFor?: GpuEngine;
+}
+
 export type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
 export interface CompiledKernel {
@@ -43,54 +52,34 @@ export interface CompiledKernel {
   readonly pipeline: Promise<GPUComputePipeline>;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE];
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
-
-/** One line that names an adapter and its driver, and a software adapter loudly as such. */
-export function describeAdapter(info: GPUAdapterInfo): string {
-  return `${isSoftware(info) ? 'SOFTWARE, not a GPU, slow: ' : ''}${nameAdapter(info)}`;
-}
-
-/** An adapter's name and its driver. */
-export function nameAdapter(info: GPUAdapterInfo): string {
-  const { vendor, architecture, device, description } = info;
-  // Of a GPU, Dawn describes the driver; of software, the driver is all there is.
-  const name = device && description && !isSoftware(info) ? `${device} (${description})` : description || device;
-  return name || architecture || vendor || 'unnamed adapter';
-}
-
-export function isSoftware(info: GPUAdapterInfo): boolean {
-  const { isFallbackAdapter, vendor, architecture, device, description } = info;
-  return isFallbackAdapter || [vendor, architecture, device, description].some(isSoftwareName);
-}
-
-export function isSoftwareName(name: string): boolean {
-  return SOFTWARE.test(name);
-}
-
-/**
- * A device with everything that computing on it needs: the pool, the compiled kernels, the errors that WebGPU reports
- * late. Engines share nothing; several live side by side.
- */
-export class Engine {
+/** A device with what programs need of it: the pool, the compiled kernels, the errors that WebGPU reports late. */
+export class GpuEngine {
+  readonly info: GPUAdapterInfo;
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
   readonly wait: Wait;
-  readonly choices = new KernelChoices();
-  private readonly kernels = new Map<Kernel, Map<string, CompiledKernel>>();
+  readonly choices: KernelChoices;
+  /** Whether memory is only counted, and nothing runs: see `Engine.planning`. */
+  readonly isPlanning: boolean;
+  private readonly kernels: Map<Kernel, Map<string, CompiledKernel>>;
   private readonly errorChecks = new Set<Promise<void>>();
+  private readonly ownsDevice: boolean;
   private failure: EngineError | undefined;
   private disposed = false;
 
-  private constructor(
+  constructor(
     readonly device: GPUDevice,
-    readonly info: GPUAdapterInfo,
-    private readonly ownsDevice: boolean,
-    options: EngineOptions,
+    { ownsDevice = false, planFor, ...options }: EngineOptions & EngineOrigin = {},
   ) {
+    const info = options.info ?? device.adapterInfo;
+    this.info = info;
+    this.ownsDevice = ownsDevice;
+    this.isPlanning = planFor !== undefined;
     this.wait = options.wait ?? ((promise) => promise);
-    this.pool = new BufferPool(device, options.budget ?? Infinity);
-    this.traits = {
+    this.pool = new BufferPool(device, options.budget ?? Infinity, this.isPlanning);
+    this.choices = planFor?.choices ?? new KernelChoices();
+    this.kernels = planFor?.kernels ?? new Map<Kernel, Map<string, CompiledKernel>>();
+    this.traits = planFor?.traits ?? {
       software: options.software ?? isSoftware(info),
       plain: options.plain ?? false,
       ...(device.features.has('subgroups')
@@ -98,7 +87,7 @@ export class Engine {
         : {}),
     };
     const matrixUnit = matrixUnitOf(device.features, info);
-    if (matrixUnit) this.traits = { ...this.traits, matrixUnit };
+    if (matrixUnit && !planFor) this.traits = { ...this.traits, matrixUnit };
     void device.lost.then((lost) => {
       if (this.disposed) return;
       this.failure = new EngineError(
@@ -117,17 +106,6 @@ export class Engine {
   /** Whether kernels may use f16. */
   get hasHalf(): boolean {
     return this.device.features.has('shader-f16');
-  }
-
-  /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
-  static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
-    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter, options));
-    return new Engine(device, adapter.info, true, options);
-  }
-
-  /** Works on a device that an app lends: its buffers come and go, the device itself is never destroyed. */
-  static borrow(device: GPUDevice, options: EngineOptions = {}): Engine {
-    return new Engine(device, options.info ?? device.adapterInfo, false, options);
   }
 
   /** Throws what failed since the last look: a lost device, a disposed engine, an error WebGPU reported late. */
@@ -169,6 +147,11 @@ export class Engine {
     }
   }
 
+  /** Waits until everything submitted so far has run, whether or not it went wrong. */
+  async submittedWorkDone(): Promise<void> {
+    await this.wait(this.device.queue.onSubmittedWorkDone()).catch(() => undefined); // the device is gone; its loss is reported by itself
+  }
+
   /** Waits until everything submitted so far has run, and throws what went wrong in it. */
   async settle(): Promise<void> {
     this.throwFailure();
@@ -189,20 +172,20 @@ export class Engine {
     const key = JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)));
     let compiled = variants.get(key);
     if (!compiled) {
-      compiled = this.compile(kernel.name, kernel.specialize(params));
+      compiled = this.compileKernel(kernel.name, kernel.specialize(params));
       variants.set(key, compiled);
     }
     return compiled;
   }
 
-  private compile(name: string, specialized: SpecializedKernel): CompiledKernel {
+  private compileKernel(name: string, specialized: SpecializedKernel): CompiledKernel {
     const { device } = this;
     for (const feature of specialized.features) {
       if (device.features.has(feature)) continue;
       throw new EngineError(
         'missing-feature',
         `Kernel '${name}' needs the feature '${feature}'.`,
-        'Choose its plain twin.',
+        'Choose its reference kernel.',
       );
     }
     const storageBuffers = specialized.bindings.filter(({ access }) => access !== 'uniform').length;
@@ -211,7 +194,7 @@ export class Engine {
       throw new EngineError(
         'limit-exceeded',
         `Kernel '${name}' binds ${storageBuffers} storage buffers; this device binds at most ${maxStorageBuffersPerShaderStage}.`,
-        'Choose its plain twin.',
+        'Choose its reference kernel.',
       );
     }
     const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
@@ -271,6 +254,7 @@ export class Engine {
         "Write data of the tensor's own size.",
       );
     }
+    if (slice.buffer.isPlanned) return;
     const whole = data.byteLength % 4 === 0 ? data : padToWord(data);
     this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
@@ -313,6 +297,28 @@ export class Engine {
     }
   }
 
+  /**
+   * Makes so many bytes for a moment: a device tells in no other way whether it has them.
+   *
+   * @throws EngineError `out-of-memory`
+   */
+  async assertRoom(bytes: number): Promise<void> {
+    const { maxBufferSize } = this.device.limits;
+    const buffers: DeviceBuffer[] = [];
+    try {
+      this.guarded('memory for it', () => {
+        for (let left = bytes; left > 0; left -= maxBufferSize) {
+          buffers.push(
+            this.pool.allocate(Math.min(left, maxBufferSize), GPUBufferUsage.STORAGE, 'memory that is tried'),
+          );
+        }
+      });
+      await this.settle();
+    } finally {
+      for (const buffer of buffers) this.pool.release(buffer);
+    }
+  }
+
   /** Makes ready for `count` reads of so many bytes to be under way at once: they make no buffers. */
   prepareReads(bytes: number, count: number): void {
     this.guarded('memory for reads', () => {
@@ -326,24 +332,9 @@ export class Engine {
     if (this.disposed) return;
     this.disposed = true;
     this.pool.dispose();
-    this.kernels.clear();
+    if (!this.isPlanning) this.kernels.clear();
     if (this.ownsDevice) this.device.destroy();
   }
-}
-
-function everythingOf({ features, limits }: GPUAdapter, { timestamps = false }: EngineOptions): GPUDeviceDescriptor {
-  const wanted: readonly GPUFeatureName[] = timestamps ? [...OPTIONAL_FEATURES, 'timestamp-query'] : OPTIONAL_FEATURES;
-  return {
-    requiredFeatures: wanted.filter((feature) => features.has(feature)),
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
-  };
 }
 
 /** @throws EngineError `disposed` that names the buffer */

@@ -1,0 +1,170 @@
+import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { random } from '../../kernels-test/allclose';
+import { add } from '../ops/add';
+import { matmul } from '../ops/matmul';
+import { weightedSum } from '../ops/weightedSum';
+import { testEngine } from '../testing/testEngine';
+import type { Tensor } from '../tensor/tensor';
+import type { Engine } from './engine';
+import { f32, i32, u32, u8 } from './inputs';
+import type { Output } from './outputs';
+
+const ramp = (count: number, step = 1): Float32Array => Float32Array.from({ length: count }, (_, i) => (i + 1) * step);
+
+describe('a compiled program', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await testEngine();
+  });
+  afterAll(() => {
+    engine.dispose();
+  });
+  afterEach(() => {
+    const left = engine.pool.liveBuffers;
+    engine.pool.dispose(); // a test that fails leaves nothing to the next
+    expect(left).toBe(0);
+  });
+
+  const doubled = () => engine.compile({ x: f32(33) }, ({ x }) => ({ y: add(x, x) }));
+  const badProgram = (what: string): unknown =>
+    expect.objectContaining({ code: 'bad-program', message: expect.stringContaining(what) as string });
+
+  it('computes of what it is given what its body says, run by run', async () => {
+    const program = await doubled();
+    for (const step of [1, 2]) {
+      await program.run({ x: ramp(33, step) });
+      expect(await program.outputs.y.data()).toEqual(ramp(33, 2 * step));
+    }
+    expect([program.outputs.y.shape, program.outputs.y.dtype, program.outputs.y.size]).toEqual([[33], 'f32', 33]);
+    program.dispose();
+    program.dispose();
+    await expect(program.run({ x: ramp(33) })).rejects.toMatchObject({ code: 'disposed' });
+  });
+
+  it('holds what an input held, where it is left out, and at first what its declaration says', async () => {
+    const program = await engine.compile({ x: f32(3), y: { ...f32(3), initial: ramp(3) } }, ({ x, y }) => ({
+      sum: add(x, y),
+    }));
+    await program.run({ x: ramp(3) });
+    expect(await program.outputs.sum.data()).toEqual(ramp(3, 2));
+    program.write({ y: ramp(3, 4) });
+    await program.run();
+    expect(await program.outputs.sum.data()).toEqual(ramp(3, 5));
+    program.dispose();
+  });
+
+  it('gives what the body returned in the form in which it did, scalars as numbers', async () => {
+    const program = await engine.compile({ x: f32(3), none: undefined }, ({ x, none }) => {
+      expect(none).toBeUndefined();
+      const y = add(x, x);
+      return {
+        loss: weightedSum([{ values: y, weights: [1, 1, 1] }]),
+        layers: [
+          { name: 'first', y },
+          { name: 'second', y: add(y, x) },
+        ] as const,
+        missing: undefined as Tensor | undefined,
+      };
+    });
+    await program.run({ x: ramp(3) });
+    const { loss, layers, missing } = program.outputs;
+    expect(await loss.item()).toBe(12);
+    expect(layers.map(({ name }) => name)).toEqual(['first', 'second']);
+    expect(await layers[1].y.data()).toEqual(ramp(3, 3));
+    expect(missing).toBeUndefined();
+    expectTypeOf(loss).toEqualTypeOf<Output<'f32', readonly []>>();
+    expectTypeOf(layers[0].y).toEqualTypeOf<Output>();
+    program.dispose();
+  });
+
+  it('takes inputs of every type, which the operations that read them check when they are compiled', async () => {
+    const inputs = { a: i32(2), b: u32(2, 3), c: u8(4), d: f32() };
+    const program = await engine.compile(inputs, (tensors) => {
+      expectTypeOf(tensors.b).toEqualTypeOf<Tensor<'u32', readonly [2, 3]>>();
+      // @ts-expect-error whole numbers are not multiplied
+      expect(() => matmul(tensors.b, tensors.b)).toThrow();
+      return tensors;
+    });
+    const values = { a: Int32Array.of(-1, 2), b: new Uint32Array(6), c: Uint8Array.of(1, 2, 3, 4), d: ramp(1) };
+    await program.run(values);
+    expect(await program.outputs.a.data()).toEqual(values.a);
+    expect(await program.outputs.d.item()).toBe(1);
+    program.dispose();
+  });
+
+  it('carries gradients back to inputs that take them', async () => {
+    const weights = Float32Array.from(random([3, 2], 1).data);
+    const inputs = { x: { ...f32(1, 3), requiresGrad: true }, w: f32(3, 2), dy: f32(1, 2) };
+    const program = await engine.compile(inputs, ({ x, w, dy }, graph) => {
+      graph.backward(matmul(x, w), dy);
+      return { dx: graph.gradientOf(x) };
+    });
+    await program.run({ x: ramp(3), w: weights, dy: Float32Array.of(1, 0) });
+    expect(await program.outputs.dx.data()).toEqual(weights.filter((_, i) => i % 2 === 0));
+    program.dispose();
+  });
+
+  it('is told of before it is there, and takes nothing until then', async () => {
+    const recorded = engine.record({ x: f32(33) }, ({ x }) => ({ y: add(x, x) }));
+    expect(recorded.statistics).toMatchObject({ dispatches: 1, arenaBytes: 256 });
+    expect(engine.pool.liveBuffers).toBe(0);
+    const program = await recorded.compile();
+    expect(program.statistics).toEqual(recorded.statistics);
+    program.dispose();
+  });
+
+  it('lets no more than two runs be under way', async () => {
+    const program = await doubled();
+    const { queue } = engine.device;
+    const submitted = queue.onSubmittedWorkDone.bind(queue);
+    await program.run({ x: ramp(33) });
+    for (let run = 0; run < 3; run++) await program.run();
+    let [begun, done] = [0, 0];
+    const waiting: (() => void)[] = [];
+    try {
+      queue.onSubmittedWorkDone = () => new Promise((resolve) => waiting.push(() => resolve(undefined)));
+      const runs = (async (): Promise<void> => {
+        for (; begun < 5; done++) {
+          begun++;
+          await program.run();
+        }
+      })();
+      for (const expected of [3, 4, 5]) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        expect(begun).toBe(expected);
+        waiting.shift()?.();
+      }
+      for (const each of waiting) each();
+      queue.onSubmittedWorkDone = submitted;
+      await runs;
+    } finally {
+      queue.onSubmittedWorkDone = submitted;
+    }
+    expect(done).toBe(5);
+    program.dispose();
+  });
+
+  describe('refuses', () => {
+    it('a first run without one of its inputs', async () => {
+      const program = await doubled();
+      await expect(program.run()).rejects.toEqual(badProgram("Input 'x' was never given. Give it to run"));
+      program.dispose();
+    });
+
+    it('an input that it does not have', async () => {
+      const program = await doubled();
+      const values = { x: ramp(33), z: ramp(3) };
+      await expect(program.run(values)).rejects.toEqual(badProgram("This program has no input 'z'. Its inputs: x."));
+      program.dispose();
+    });
+
+    it('elements of another number', async () => {
+      const program = await doubled();
+      await expect(program.run({ x: ramp(32) })).rejects.toMatchObject({
+        code: 'bad-shape',
+        message: expect.stringContaining("'x' [33] can't hold 32 elements") as string,
+      });
+      program.dispose();
+    });
+  });
+});

@@ -1,0 +1,80 @@
+import { everythingOf } from '../gpu/adapter';
+import { GpuEngine, type EngineOptions } from '../gpu/gpuEngine';
+import type { ProgramStatistics } from '../gpu/memoryPlan';
+import { Graph, type GraphOptions } from '../tensor/graph';
+import type { DType, Tensor } from '../tensor/tensor';
+import { CompiledProgram } from './compiledProgram';
+import type { Inputs, TensorsOf } from './inputs';
+import { outputsOf, tensorsIn } from './outputs';
+
+/** What a program does, in terms of its inputs: it is run once, while the program is recorded. */
+export type Body<I extends Inputs, O> = (inputs: TensorsOf<I>, program: Graph) => O;
+
+/** A program that is written down: what it takes is known, nothing of it is on the GPU. */
+export interface RecordedProgram<I extends Inputs, O> {
+  readonly statistics: ProgramStatistics;
+  /** Places it in memory, and compiles its kernels. @throws EngineError `out-of-memory`, `bad-kernel` */
+  compile(): Promise<CompiledProgram<I, O>>;
+}
+
+/** A device with everything that computing and training on it needs. Engines share nothing; several live side by side. */
+export class Engine extends GpuEngine {
+  /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
+  static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
+    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter, options));
+    return new Engine(device, { ...options, info: adapter.info, ownsDevice: true });
+  }
+
+  /** Works on a device that an app lends: its buffers come and go, the device itself is never destroyed. */
+  static borrow(device: GPUDevice, options: EngineOptions = {}): Engine {
+    return new Engine(device, options);
+  }
+
+  /**
+   * An engine that makes nothing: it counts memory against the budget and compiles kernels, those of this engine, so that
+   * what something takes is known before it is there. Nothing that is compiled on it runs.
+   */
+  planning(): Engine {
+    const { device, info, wait, pool } = this;
+    return new Engine(device, { info, wait, budget: pool.budget, planFor: this });
+  }
+
+  /**
+   * Writes a program down.
+   *
+   * @param inputs what the host gives before runs, by name: `{ x: f32(64, 4) }`
+   * @param body what is computed of them; tensors that it returns, in whatever arrays and objects, can be read after runs
+   * @throws EngineError where an operation does not fit its operands
+   */
+  record<const I extends Inputs, O>(inputs: I, body: Body<I, O>, options?: GraphOptions): RecordedProgram<I, O> {
+    const graph = new Graph(this, options);
+    const given = new Map<string, { tensor: Tensor<DType>; isGiven: boolean }>();
+    for (const [name, input] of Object.entries(inputs)) {
+      if (!input) continue;
+      const { shape, dtype, initial, requiresGrad } = input;
+      const tensor = graph.input(name, shape, dtype, initial, requiresGrad);
+      given.set(name, { tensor, isGiven: initial !== undefined });
+    }
+    const tensors = Object.fromEntries([...given].map(([name, { tensor }]) => [name, tensor]));
+    const result = body(tensors as TensorsOf<I>, graph); // made above, one by one, as `inputs` says
+    graph.output(...tensorsIn(result));
+    return {
+      get statistics() {
+        return graph.statistics;
+      },
+      compile: async () => {
+        const program = await graph.compile();
+        return new CompiledProgram<I, O>(this, program, given, outputsOf(result, program));
+      },
+    };
+  }
+
+  /** Writes a program down and makes it ready: `record`, then `compile`. @throws EngineError as both */
+  async compile<const I extends Inputs, O>(
+    inputs: I,
+    body: Body<I, O>,
+    options?: GraphOptions,
+  ): Promise<CompiledProgram<I, O>> {
+    return await this.record(inputs, body, options).compile();
+  }
+}
