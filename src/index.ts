@@ -1,0 +1,31 @@
+/** The engine's public names. Everything else may change without a word. */
+export { Engine, type RecordedProgram } from './engine/engine';
+export type { CompiledProgram } from './engine/compiledProgram';
+export { f32, i32, u32, u8, type Input, type Inputs, type TensorsOf, type ValuesOf } from './engine/inputs';
+export type { Output, OutputsOf } from './engine/outputs';
+export { EngineError } from './gpu/errors';
+export type { EngineOptions } from './gpu/gpuEngine';
+
+export { add } from './ops/add';
+export { attention } from './ops/attention';
+export { batchNorm } from './ops/batchNorm';
+export { concat } from './ops/concat';
+export { crossEntropy } from './ops/crossEntropy';
+export { gelu } from './ops/gelu';
+export { layerNorm } from './ops/layerNorm';
+export { linear } from './ops/linear';
+export { matmul } from './ops/matmul';
+export { sum } from './ops/reduce';
+export { softmax } from './ops/softmax';
+export { weightedSum } from './ops/weightedSum';
+
+export { Attention, Block, LayerNorm, Linear, Mlp } from './nn/layers';
+export { Module, ModuleParameter } from './nn/module';
+export { Parameters } from './nn/parameters';
+export { AdamW } from './optim/adamw';
+export { gradientNorm } from './optim/gradientNorm';
+export { Lars } from './optim/lars';
+
+export type { Graph } from './tensor/graph';
+export type { Shape } from './tensor/shape';
+export { createTensor, disposeTensor, readTensor, type DType, type Scalar, type Tensor } from './tensor/tensor';
