@@ -1,3 +1,4 @@
+import { ResidentImages } from '../src/data/upload/residentImages';
 import { makeShapes } from '../src/data/shapes';
 import type { Engine } from '../src/engine/engine';
 import { resolveConfig } from '../src/imae/config/config';
@@ -31,9 +32,10 @@ export async function timeHost(engine: Engine): Promise<HostTiming> {
   initializeModel(model, 0);
   initializeModel(teacher, 1);
   const set = makeShapes({ count: 16, size: CONFIG.model.image, seed: 0 });
+  const images = new ResidentImages(engine, set);
   let trainer: Trainer | undefined;
   try {
-    trainer = await Trainer.create({ engine, config: CONFIG, phase: 'imae', set, model, teacher });
+    trainer = await Trainer.create({ engine, config: CONFIG, phase: 'imae', set, images, model, teacher });
     const [program] = trainer.programs;
     for (let step = 0; step < 4; step++) await trainer.run(step, step + 1, () => false); // drivers compile late
     const submits = encodedBy(engine, () => void program.run());
@@ -59,6 +61,7 @@ export async function timeHost(engine: Engine): Promise<HostTiming> {
     return { dispatches: program.statistics.dispatches, run, bare };
   } finally {
     trainer?.dispose();
+    images.dispose();
     model.parameters.dispose();
     teacher.parameters.dispose();
   }

@@ -1,3 +1,4 @@
+import { ResidentImages } from '../src/data/upload/residentImages';
 import { isChosen } from '../kernels-test/filter';
 import { makeShapes } from '../src/data/shapes';
 import type { Engine } from '../src/engine/engine';
@@ -247,7 +248,9 @@ export class StepRun {
       owned.push(model.parameters);
       initializeModel(model, seed);
       const set = makeShapes({ count: Math.max(batch, 64), size: config.model.image, seed });
-      const trainer = await Trainer.create({ engine, config, phase, set, model, teacher });
+      const images = new ResidentImages(engine, set);
+      owned.push(images);
+      const trainer = await Trainer.create({ engine, config, phase, set, images, model, teacher });
       owned.push(trainer);
       return new StepRun(trainer, owned);
     } catch (error) {

@@ -64,7 +64,7 @@ async function completeRun(setup: StudySetup, run: StudyRun): Promise<boolean> {
   const { measures } = findStudy(file.plan.study);
   const checkpoints = new ClassifierCheckpoints(() => join(folder.runPath(run.name), 'finetuning'));
   const identity = JSON.stringify({ run: run.name, epochs: file.plan.finetuneEpochs, data: file.data.digest });
-  const finetuning = checkpoints.sitting(identity, checkpoints.last(), () => interrupt.requested);
+  const finetuning = checkpoints.checkpointing(identity, checkpoints.last(), () => interrupt.requested);
   const watcher = { ...showMeasuring(progress, interrupt), finetuning };
   const values = await measureRun(engine, measured, measures, file.plan, watcher).catch((error: unknown) => {
     if (error instanceof Interrupted || error instanceof LearningStopped) return undefined;

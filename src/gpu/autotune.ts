@@ -2,7 +2,7 @@ import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import type { Kernel } from './shader';
 
-/** One way to do a dispatch: a kernel, all its parameters, its grid. */
+/** One variant of a dispatch: a kernel, all its parameters, its grid. */
 export interface KernelVariant {
   readonly kernel: Kernel;
   readonly params: ParamValues;
@@ -13,7 +13,7 @@ export interface KernelVariant {
 export interface KernelVariants {
   /** The work and its shape, in words: `matmul nt 1088×576×192`. */
   readonly work: string;
-  readonly ways: readonly KernelVariant[];
+  readonly variants: readonly KernelVariant[];
 }
 
 /** What of a dispatch a choice goes by. */
@@ -23,18 +23,18 @@ export interface TunableDispatch extends Omit<KernelVariant, 'params'> {
   /** Fields of the uniform struct. */
   readonly uniforms?: Readonly<Record<string, number>>;
   readonly bindings: Readonly<Record<string, { readonly size: number }>>;
-  /** Other ways to do it, for the engine's choices. */
+  /** Other variants of it, for the engine's choices. */
   readonly alternatives?: KernelVariants;
   /** Floating-point operations, where they are worth telling. */
   readonly flops?: number;
 }
 
-/** A dispatch that can be done in several ways: what measurement has to answer. */
+/** A dispatch that can be done in several variants: what measurement has to answer. */
 export interface TuningKey {
   /** The work with the flags of its kernel: the same key, the same work. */
   readonly key: string;
   /** The first is taken where nothing was measured. */
-  readonly ways: readonly KernelVariant[];
+  readonly variants: readonly KernelVariant[];
   readonly uniforms: Readonly<Record<string, number>>;
   /** What is bound: bytes by name. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -43,18 +43,18 @@ export interface TuningKey {
   uses: number;
 }
 
-/** Names of ways by keys of questions. */
+/** Names of variants by keys of questions. */
 export type KernelEntries = Readonly<Record<string, string>>;
 
 /**
- * Which of several ways an engine does its dispatches in, where they give the same bits. By itself it takes the first;
+ * Which of several variants an engine does its dispatches in, where they give the same bits. By itself it takes the first;
  * `adopt` gives it what was measured. It remembers what was asked, for whoever measures.
  */
 export class KernelChoices {
   private readonly entries = new Map<string, string>();
   private readonly questions = new Map<string, TuningKey>();
 
-  /** Takes over entries. Those that name no way of their question are as if they were not there. */
+  /** Takes over entries. Those that name no variant of their question are as if they were not there. */
   adopt(entries: KernelEntries): void {
     for (const [key, name] of Object.entries(entries)) this.entries.set(key, name);
   }
@@ -62,28 +62,28 @@ export class KernelChoices {
   /**
    * A dispatch as it is to be done.
    *
-   * @throws EngineError `bad-dispatch` where two of its ways have one name
+   * @throws EngineError `bad-dispatch` where two of its variants have one name
    */
   decide<Dispatch extends TunableDispatch>(dispatch: Dispatch): Dispatch {
     const { alternatives, kernel, params = {}, workgroups } = dispatch;
-    if (!alternatives || alternatives.ways.length === 0) return dispatch;
+    if (!alternatives || alternatives.variants.length === 0) return dispatch;
     const key = keyOf(alternatives.work, params);
     let question = this.questions.get(key);
     if (!question) {
       question = {
         key,
-        ways: [{ kernel, params, workgroups }, ...alternatives.ways],
+        variants: [{ kernel, params, workgroups }, ...alternatives.variants],
         uniforms: dispatch.uniforms ?? {},
         sizes: new Map(Object.entries(dispatch.bindings).map(([name, { size }]) => [name, size])),
         flops: dispatch.flops ?? 0,
         uses: 0,
       };
-      const names = question.ways.map(variantName);
+      const names = question.variants.map(variantName);
       const twice = names.find((name, index) => names.indexOf(name) !== index);
       if (twice !== undefined) {
         throw new EngineError(
           'bad-dispatch',
-          `${key}: two ways are called '${twice}'.`,
+          `${key}: two variants are called '${twice}'.`,
           'Tell them apart by a parameter that is a number.',
         );
       }
@@ -93,13 +93,13 @@ export class KernelChoices {
     return { ...dispatch, ...this.takenFor(question) };
   }
 
-  private takenFor({ key, ways }: TuningKey): KernelVariant {
+  private takenFor({ key, variants }: TuningKey): KernelVariant {
     const name = this.entries.get(key);
-    return ways.find((way) => variantName(way) === name) ?? (ways[0] as KernelVariant);
+    return variants.find((variant) => variantName(variant) === name) ?? (variants[0] as KernelVariant);
   }
 
-  private isAnswered({ key, ways }: TuningKey): boolean {
-    return ways.some((way) => variantName(way) === this.entries.get(key));
+  private isAnswered({ key, variants }: TuningKey): boolean {
+    return variants.some((variant) => variantName(variant) === this.entries.get(key));
   }
 
   /** What was asked and is not answered. */
@@ -124,7 +124,7 @@ export class KernelChoices {
   }
 }
 
-/** What a way is called among those of its question: its kernel and sizes, `matmulTile BM=128 BN=64 TM=8`. */
+/** What a variant is called among those of its question: its kernel and sizes, `matmulTile BM=128 BN=64 TM=8`. */
 export function variantName({ kernel, params }: KernelVariant): string {
   const sizes = Object.entries(params).filter(([, value]) => typeof value === 'number');
   return [kernel.name, ...sizes.map(([name, value]) => `${name}=${Number(value)}`)].join(' ');

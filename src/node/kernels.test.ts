@@ -90,7 +90,7 @@ describe('choices of kernels', () => {
     const engine = await opened();
     askFor(engine);
     const [question] = engine.choices.asked;
-    const last = variantName(question?.ways.at(-1) as KernelVariant);
+    const last = variantName(question?.variants.at(-1) as KernelVariant);
     const record = join(base, 'recorded');
     mkdirSync(record);
     writeFileSync(
@@ -145,13 +145,13 @@ describe('node train.js --kernels', () => {
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(record('first').entries).toEqual({}); // too short to measure
 
-    // The ways that measurement may find, stated by hand: the second of each.
+    // The variants that measurement may find, stated by hand: the second of each.
     const engine = await openEngine();
     let entries: Record<string, string> = {};
     try {
       await rehearse(engine, tinyConfig({ training: { mode: 'mae' } }), TINY_DATA);
       entries = Object.fromEntries(
-        engine.choices.asked.map(({ key, ways }) => [key, variantName(ways[1] as KernelVariant)]),
+        engine.choices.asked.map(({ key, variants }) => [key, variantName(variants[1] as KernelVariant)]),
       );
     } finally {
       engine.dispose();

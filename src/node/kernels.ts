@@ -100,7 +100,7 @@ export async function completeChoices(
     `timing kernels on ${counted(open.length, 'shape')} for up to ${formatDuration(seconds)}: once for this adapter, then kept`,
   );
   const { entries, refused, changed, ratio } = await measureKernels(engine, open, seconds);
-  for (const way of refused) note(`not used on this adapter: ${way}`);
+  for (const variant of refused) note(`not used on this adapter: ${variant}`);
   choices.adopt(entries);
   const answered = Object.keys(entries).length;
   if (answered === 0) {

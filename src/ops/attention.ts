@@ -5,7 +5,7 @@ import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor, DType } from '../tensor/tensor';
 import { attentionKernels as kernels } from './attentionKernels';
-import { planAttention, type AttentionWay } from './attentionPlan';
+import { planAttention, type AttentionVariant } from './attentionPlan';
 
 export interface AttentionOptions {
   /** [B, N] u32: 1 where a key may be attended to. A row that may attend to none gives zeros. */
@@ -42,7 +42,7 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
   const out = graph.empty('attention', [b, n, heads * d], qkv.dtype, qkv.requiresGrad);
   const lse = graph.empty('attention lse', [b, heads, n]);
-  const way = ({ kernel, params, workgroups }: AttentionWay): KernelVariant => ({
+  const variant = ({ kernel, params, workgroups }: AttentionVariant): KernelVariant => ({
     kernel: kernels[kernel],
     params,
     workgroups,
@@ -56,8 +56,8 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
     const { others, ...first } = plan[part];
     const ofBias = bias ? ` bias ${bias.shape.join('×')}` : '';
     graph.dispatch({
-      ...way(first),
-      alternatives: { work: `attention ${part} ${b}×${n}×${heads}×${d}${ofBias}`, ways: others.map(way) },
+      ...variant(first),
+      alternatives: { work: `attention ${part} ${b}×${n}×${heads}×${d}${ofBias}`, variants: others.map(variant) },
       flops: 2 * products * b * heads * n * n * d,
       uniforms,
       bindings: { ...bindings, ...options },

@@ -46,16 +46,16 @@ export const ATTENTION_KERNELS = [
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
 /** A kernel of `shaders/attention/`, its parameters, its grid. */
-export interface AttentionWay {
+export interface AttentionVariant {
   readonly kernel: AttentionKernel;
   readonly params: ParamValues;
   readonly workgroups: readonly [number, number];
 }
 
 /** One dispatch. */
-export interface AttentionDispatch extends AttentionWay {
-  /** Other ways to the same bits, which measurement may prefer on an adapter. */
-  readonly others: readonly AttentionWay[];
+export interface AttentionDispatch extends AttentionVariant {
+  /** Other variants, with the same bits, which measurement may prefer on an adapter. */
+  readonly others: readonly AttentionVariant[];
 }
 
 export interface AttentionPlan {
@@ -95,7 +95,7 @@ function planPlain(shape: AttentionShape): AttentionPlan {
 }
 
 function planRegister(shape: AttentionShape): AttentionPlan {
-  const way = (kernel: AttentionKernel, rows: number, group: number, other: ParamValues): AttentionWay => ({
+  const variant = (kernel: AttentionKernel, rows: number, group: number, other: ParamValues): AttentionVariant => ({
     kernel,
     params: { ROWS: rows, ...other, WG: group, KEY_MASK: shape.mask, BIAS: shape.bias },
     workgroups: workgroupRow(Math.ceil((shape.b * shape.heads * Math.ceil(shape.n / rows)) / group)),
@@ -104,8 +104,8 @@ function planRegister(shape: AttentionShape): AttentionPlan {
   const dispatch = (kernel: AttentionKernel, mostRows: number, other: ParamValues): AttentionDispatch => {
     const rows = evenPart(shape.n, mostRows);
     const otherRows = [2, 4, 6, 8].map((most) => evenPart(shape.n, most)).filter((count) => count !== rows);
-    const others = [...new Set(otherRows)].map((count) => way(kernel, count, 8, other));
-    return { ...way(kernel, rows, 8, other), others: [...others, way(kernel, rows, 16, other)] };
+    const others = [...new Set(otherRows)].map((count) => variant(kernel, count, 8, other));
+    return { ...variant(kernel, rows, 8, other), others: [...others, variant(kernel, rows, 16, other)] };
   };
   // Larger blocks load less but compile for seconds on lavapipe.
   return {
@@ -135,7 +135,7 @@ function planHead(shape: AttentionShape): AttentionPlan {
 }
 
 function planShuffle(shape: AttentionShape, lanes: number): AttentionPlan {
-  const way = (kernel: AttentionKernel, rows: number, other: ParamValues): AttentionWay => ({
+  const variant = (kernel: AttentionKernel, rows: number, other: ParamValues): AttentionVariant => ({
     kernel,
     params: { ROWS: rows, ...other, LANES: lanes, KEY_MASK: shape.mask, BIAS: shape.bias },
     workgroups: workgroupRow(shape.b * shape.heads * Math.ceil(shape.n / (rows * lanes))),
@@ -143,8 +143,8 @@ function planShuffle(shape: AttentionShape, lanes: number): AttentionPlan {
   // As in planRegister, rows decide no bits. Measured on lavapipe: more of either is no faster and compiles for seconds.
   const [first, ...others] = [...new Set([3, 2, 1].map((most) => Math.ceil(evenPart(shape.n, most * lanes) / lanes)))];
   const dispatch = (kernel: AttentionKernel, other: ParamValues): AttentionDispatch => ({
-    ...way(kernel, first as number, other),
-    others: others.map((rows) => way(kernel, rows, other)),
+    ...variant(kernel, first as number, other),
+    others: others.map((rows) => variant(kernel, rows, other)),
   });
   const count = evenPart(shape.n, 13);
   return {
@@ -173,7 +173,7 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
     const idle = Math.floor(WORKGROUP_INVOCATIONS / (count * columns));
     return Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
   };
-  const way = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionWay => ({
+  const variant = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionVariant => ({
     kernel,
     params: {
       D: shape.d,
@@ -194,8 +194,8 @@ function planWorkgroup(shape: AttentionShape): AttentionPlan {
     return [most, Math.ceil(most / 2), 1].map((heads): [number, number] => [count, heads]);
   });
   const dispatch = (kernel: AttentionKernel): AttentionDispatch => {
-    const distinct = new Map(gathered.map(([count, heads]) => [`${count} ${heads}`, way(kernel, count, heads)]));
-    const [first, ...others] = [...distinct.values()] as [AttentionWay, ...AttentionWay[]];
+    const distinct = new Map(gathered.map(([count, heads]) => [`${count} ${heads}`, variant(kernel, count, heads)]));
+    const [first, ...others] = [...distinct.values()] as [AttentionVariant, ...AttentionVariant[]];
     return { ...first, others };
   };
   return {

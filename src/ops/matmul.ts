@@ -53,14 +53,14 @@ export function recordMatmul(
     ACCUMULATE_ROW_SUMS: rowSums?.accumulate === true && !split,
     ...storageParams(a, b, target, pre ?? geluGradient),
   };
-  const way = ({ kernel, params, workgroups }: MatmulVariant): KernelVariant => ({
+  const variant = ({ kernel, params, workgroups }: MatmulVariant): KernelVariant => ({
     kernel: kernels[kernel],
     params: { ...params, ...epilogue },
     workgroups,
   });
   graph.dispatch({
-    ...way(plan),
-    alternatives: { work: `matmul ${layout} ${m}×${n}×${k}`, ways: plan.others.map(way) },
+    ...variant(plan),
+    alternatives: { work: `matmul ${layout} ${m}×${n}×${k}`, variants: plan.others.map(variant) },
     flops: 2 * m * n * k,
     uniforms: plan.uniforms,
     bindings: {

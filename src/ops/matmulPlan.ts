@@ -34,7 +34,7 @@ export interface MatmulVariant {
 /** A dispatch of one of them. */
 export interface MatmulPlan extends MatmulVariant {
   readonly uniforms: { readonly m: number; readonly n: number; readonly k: number; readonly kSplit: number };
-  /** Other ways to the same bits, which measurement may prefer on an adapter. */
+  /** Other variants, with the same bits, which measurement may prefer on an adapter. */
   readonly others: readonly MatmulVariant[];
   /**
    * Above 1, the kernel writes partials[splits, m, n] instead of C, without an epilogue, and `splitKReduce` adds them.
@@ -78,13 +78,13 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
     return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
-  const way = ([BM, BN, TM]: Tile): MatmulVariant => {
+  const variant = ([BM, BN, TM]: Tile): MatmulVariant => {
     const [x, y] = grid(BN, BM);
     return { kernel: 'matmulTile', params: { ...transposition, VEC, BM, BN, TM }, workgroups: [x, y, splits] };
   };
   const chosen = tile(m, n, splits);
   const others = TILES.filter((other) => String(other) !== String(chosen) && other[0] < 2 * m && other[1] < 2 * n);
-  return { ...way(chosen), uniforms, splits, others: others.map(way) };
+  return { ...variant(chosen), uniforms, splits, others: others.map(variant) };
 }
 
 /** BM, BN, TM of `matmulTile`. */
@@ -131,7 +131,7 @@ function tile(m: number, n: number, splits: number): Tile {
 /** Multiplications in a split from which on a panel's arithmetic saves what its compilation costs, in some thousand runs. */
 const MIN_PANEL_PRODUCTS = 2 ** 18;
 
-/** The ways of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
+/** The variants of software adapters: results in registers, a subgroup's lanes sharing what they load where they can. */
 function softwareWays(
   { subgroups }: MatmulDevice,
   { m, n }: MatmulShape,

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.dispose());
 
-/** Work that can be done in several ways: records it and returns all that it writes. */
+/** Work that can be done in several variants: records it and returns all that it writes. */
 type Work = (graph: Graph) => readonly Tensor[];
 
 function input(graph: Graph, name: string, shape: readonly number[], seed: number): Tensor {
@@ -83,7 +83,7 @@ const works: Readonly<Record<string, Work>> = {
   'attention 1×65×1×68': attended(1, 65, 1, 68, false),
 };
 
-describe('every way to do a dispatch gives the bits of the first', { tags: ['thorough'] }, () => {
+describe('every variant of a dispatch gives the bits of the first', { tags: ['thorough'] }, () => {
   it.each(['kernels for GPUs', 'kernels for software adapters'])(
     '%s',
     async (variant) => {
@@ -94,16 +94,16 @@ describe('every way to do a dispatch gives the bits of the first', { tags: ['tho
         const wanted = await bitsOf(byRule, work);
         const { asked } = byRule.choices;
         expect(byRule.choices.used, name).toEqual({});
-        for (let way = 1; way < Math.max(...asked.map(({ ways }) => ways.length)); way++) {
+        for (let variant = 1; variant < Math.max(...asked.map(({ variants }) => variants.length)); variant++) {
           const other = fresh();
           const entries = asked.map(
-            ({ key, ways }) => [key, variantName(ways[way] ?? (ways.at(-1) as KernelVariant))] as const,
+            ({ key, variants }) => [key, variantName(variants[variant] ?? (variants.at(-1) as KernelVariant))] as const,
           );
           other.choices.adopt(Object.fromEntries(entries));
           expect(await bitsOf(other, work), `${name}: ${String(entries)}`).toEqual(wanted);
           // It was indeed done in that way.
           expect(other.choices.used).toEqual(Object.fromEntries(entries));
-          most = Math.max(most, way);
+          most = Math.max(most, variant);
         }
       }
       expect(most).toBeGreaterThan(2);
@@ -132,11 +132,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
 const kernels = parseShader('squares', SQUARES);
 
-function squares(...ways: readonly { readonly TURNS: number; readonly WRONG: number }[]): TuningKey {
+function squares(...variants: readonly { readonly TURNS: number; readonly WRONG: number }[]): TuningKey {
   const count = 50_000;
   return {
     key: 'squares',
-    ways: ways.map((params) => ({ kernel: kernels['squares'] as Kernel, params, workgroups: [Math.ceil(count / 64)] })),
+    variants: variants.map((params) => ({
+      kernel: kernels['squares'] as Kernel,
+      params,
+      workgroups: [Math.ceil(count / 64)],
+    })),
     uniforms: { count },
     sizes: new Map([
       ['x', 4 * count],
@@ -148,7 +152,7 @@ function squares(...ways: readonly { readonly TURNS: number; readonly WRONG: num
 }
 
 describe('measuring', () => {
-  it('finds the fast way, and says what it gains', async () => {
+  it('finds the fast variant, and says what it gains', async () => {
     const { entries, refused, changed, ratio } = await measureKernels(
       engine,
       [squares({ TURNS: 2000, WRONG: 0 }, { TURNS: 1000, WRONG: 0 }, { TURNS: 0, WRONG: 0 })],
@@ -159,7 +163,7 @@ describe('measuring', () => {
     expect(ratio).toBeLessThan(0.5);
   });
 
-  it('a way that is wrong in one element cannot win, however fast it is, and is told', async () => {
+  it('a variant that is wrong in one element cannot win, however fast it is, and is told', async () => {
     const question = squares({ TURNS: 500, WRONG: 0 }, { TURNS: 0, WRONG: 1 }, { TURNS: 2000, WRONG: 0 });
     const { entries, refused, changed, ratio } = await measureKernels(engine, [question], 60);
     expect(entries).toEqual({ squares: 'squares TURNS=500 WRONG=0' });
@@ -170,11 +174,11 @@ describe('measuring', () => {
   it('nor one that does not compile', async () => {
     const broken = parseShader('broken', SQUARES.replace('squares', 'broken').replace('select(', 'choose('));
     const question = squares({ TURNS: 1, WRONG: 0 });
-    const ways = [
-      ...question.ways,
+    const variants = [
+      ...question.variants,
       { kernel: broken['broken'] as Kernel, params: { TURNS: 0, WRONG: 0 }, workgroups: [1] as const },
     ];
-    const { entries, refused } = await measureKernels(engine, [{ ...question, ways }], 60);
+    const { entries, refused } = await measureKernels(engine, [{ ...question, variants }], 60);
     expect(entries).toEqual({ squares: 'squares TURNS=1 WRONG=0' });
     expect(refused).toEqual([expect.stringMatching(/^squares: broken TURNS=0 WRONG=0 cannot run: Kernel 'broken'/)]);
   });
@@ -206,7 +210,7 @@ describe('measuring', () => {
     tried.choices.adopt(entries);
     expect(tried.choices.open).toEqual([]);
     expect(tried.choices.used).toEqual(entries);
-    // The first way tells its flags; a panel takes operands element by element.
+    // The first variant tells its flags; a panel takes operands element by element.
     expect(Object.keys(entries)).toEqual([expect.stringMatching(/^matmul nt 36×68×40 TRANS_B (VEC )?BIAS RESIDUAL$/)]);
     expect(await bitsOf(tried, work)).toEqual(wanted);
   });

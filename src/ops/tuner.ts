@@ -10,31 +10,31 @@ import { sameBits } from './sameBits';
 
 /** What measuring found. */
 export interface Measurement {
-  /** The fastest way of each question that was answered. */
+  /** The fastest variant of each question that was answered. */
   readonly entries: KernelEntries;
   /** Ways that gave other bits than the first, or none. */
   readonly refused: readonly string[];
-  /** Answers other than the first way. */
+  /** Answers other than the first variant. */
   readonly changed: number;
   /** Of what was answered: the time of all its dispatches now over that before. */
   readonly ratio: number;
 }
 
-/** Sample by sample, all ways in turn, so that what disturbs one disturbs all. */
+/** Sample by sample, all variants in turn, so that what disturbs one disturbs all. */
 const ROUNDS = 3;
-/** A way that is slower than the best by so much in the first round is not measured further. */
+/** A variant that is slower than the best by so much in the first round is not measured further. */
 const HOPELESS = 1.25;
 /** One that is slower by so much is not tried on other shapes either: compiling it takes longer than running it. */
 const HOPELESS_ANYWHERE = 1.6;
-/** So much faster than the first way one must be to win. */
+/** So much faster than the first variant one must be to win. */
 const MARGIN = 0.03;
 const MOST_REPEATS = 128;
 /** What a sample takes at least, with timestamps of the GPU and by the host's clock, which waits in whole milliseconds. */
 const SAMPLE_SECONDS = { gpu: 0.002, host: 0.02 };
 
 /**
- * Times the ways of each question on random contents of its very shape, the questions that weigh most first. A way may
- * win only where all it writes is bit for bit what the first way writes.
+ * Times the variants of each question on random contents of its very shape, the questions that weigh most first. A variant may
+ * win only where all it writes is bit for bit what the first variant writes.
  *
  * @param seconds no further question is begun after so many, and one that was is given up after twice as many
  * @throws EngineError where the device fails; a question that does not fit into memory is left open
@@ -55,8 +55,8 @@ export async function measureKernels(
     if (performance.now() > lastBegin) break;
     const answer = await measureQuestion(engine, question, deadline, { refused, hopeless });
     if (!answer) continue;
-    entries[question.key] = variantName(answer.way);
-    if (answer.way !== question.ways[0]) changed++;
+    entries[question.key] = variantName(answer.variant);
+    if (answer.variant !== question.variants[0]) changed++;
     before += question.uses * answer.before;
     after += question.uses * answer.after;
   }
@@ -64,8 +64,8 @@ export async function measureKernels(
 }
 
 interface Answer {
-  readonly way: KernelVariant;
-  /** Seconds of the first way, and of the one that won. */
+  readonly variant: KernelVariant;
+  /** Seconds of the first variant, and of the one that won. */
   readonly before: number;
   readonly after: number;
 }
@@ -76,7 +76,7 @@ async function measureQuestion(
   deadline: number,
   { refused, hopeless }: { readonly refused: string[]; readonly hopeless: Set<string> },
 ): Promise<Answer | undefined> {
-  const [first, ...others] = question.ways;
+  const [first, ...others] = question.variants;
   if (!first) return undefined;
   let scratch: Scratch | undefined;
   const contenders: Contender[] = [];
@@ -84,11 +84,11 @@ async function measureQuestion(
     scratch = new Scratch(engine, question, first);
     await scratch.keepResultOf(first);
     contenders.push(await scratch.contender(first));
-    for (const way of others.filter((other) => !hopeless.has(variantName(other)))) {
+    for (const variant of others.filter((other) => !hopeless.has(variantName(other)))) {
       if (performance.now() > deadline) return undefined;
-      const wrong = await whatIsWrong(scratch, way);
-      if (wrong === undefined) contenders.push(await scratch.contender(way));
-      else refused.push(`${question.key}: ${variantName(way)} ${wrong}`);
+      const wrong = await whatIsWrong(scratch, variant);
+      if (wrong === undefined) contenders.push(await scratch.contender(variant));
+      else refused.push(`${question.key}: ${variantName(variant)} ${wrong}`);
     }
     return await race(contenders, deadline, hopeless);
   } catch (error) {
@@ -100,9 +100,9 @@ async function measureQuestion(
   }
 }
 
-async function whatIsWrong(scratch: Scratch, way: KernelVariant): Promise<string | undefined> {
+async function whatIsWrong(scratch: Scratch, variant: KernelVariant): Promise<string | undefined> {
   try {
-    const differences = await scratch.differences(way);
+    const differences = await scratch.differences(variant);
     return differences === 0 ? undefined : `differs in ${differences} elements`;
   } catch (error) {
     if (error instanceof EngineError && ['bad-kernel', 'missing-feature', 'limit-exceeded'].includes(error.code)) {
@@ -123,17 +123,17 @@ async function race(
     if (performance.now() > deadline) return undefined;
     for (const { program, repeats, samples } of running) samples.push((await program.runTimed()) / repeats);
     const best = Math.min(...running.map(({ samples }) => Math.min(...samples)));
-    for (const { way, samples } of running.slice(1)) {
-      if (Math.min(...samples) > HOPELESS_ANYWHERE * best) hopeless.add(variantName(way));
+    for (const { variant, samples } of running.slice(1)) {
+      if (Math.min(...samples) > HOPELESS_ANYWHERE * best) hopeless.add(variantName(variant));
     }
     running = running.filter(({ samples }, index) => index === 0 || Math.min(...samples) < HOPELESS * best);
   }
   const [first, ...others] = running as [Contender, ...Contender[]];
-  if (others.length === 0) return { way: first.way, before: 0, after: 0 };
+  if (others.length === 0) return { variant: first.variant, before: 0, after: 0 };
   const fastest = others.reduce((a, b) => (median(b.samples) < median(a.samples) ? b : a));
   const before = Math.min(...first.samples);
   const wins = median(fastest.samples) < (1 - MARGIN) * before;
-  return { way: wins ? fastest.way : first.way, before, after: wins ? median(fastest.samples) : before };
+  return { variant: wins ? fastest.variant : first.variant, before, after: wins ? median(fastest.samples) : before };
 }
 
 function median(samples: readonly number[]): number {
@@ -141,7 +141,7 @@ function median(samples: readonly number[]): number {
 }
 
 interface Contender {
-  readonly way: KernelVariant;
+  readonly variant: KernelVariant;
   readonly program: Awaited<ReturnType<Graph['compile']>>;
   /** Dispatches of the program. */
   readonly repeats: number;
@@ -149,7 +149,7 @@ interface Contender {
   readonly samples: number[];
 }
 
-/** Memory for one question: what its ways read, and what they write, once for the first way's result and once again. */
+/** Memory for one question: what its variants read, and what they write, once for the first variant's result and once again. */
 class Scratch {
   private readonly buffers: DeviceBuffer[] = [];
   private readonly read: Record<string, Tensor<'u32'>> = {};
@@ -205,18 +205,18 @@ class Scratch {
     graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
   }
 
-  async keepResultOf(way: KernelVariant): Promise<void> {
+  async keepResultOf(variant: KernelVariant): Promise<void> {
     this.fill(this.wanted);
     const graph = new Graph(this.engine);
-    this.dispatch(graph, way, this.wanted);
+    this.dispatch(graph, variant, this.wanted);
     await this.once(graph);
   }
 
-  /** Elements in which what a way writes is not what was kept. */
-  async differences(way: KernelVariant): Promise<number> {
+  /** Elements in which what a variant writes is not what was kept. */
+  async differences(variant: KernelVariant): Promise<number> {
     this.fill(this.found);
     const graph = new Graph(this.engine);
-    this.dispatch(graph, way, this.found);
+    this.dispatch(graph, variant, this.found);
     const counts = Object.entries(this.found).map(([name, tensor]) =>
       sameBits(graph.use(tensor), this.wanted[name] as Tensor<'u32'>),
     );
@@ -238,20 +238,20 @@ class Scratch {
     }
   }
 
-  /** A way that was run before, ready to be timed. */
-  async contender(way: KernelVariant): Promise<Contender> {
-    const single = await this.repeated(way, 1);
+  /** A variant that was run before, ready to be timed. */
+  async contender(variant: KernelVariant): Promise<Contender> {
+    const single = await this.repeated(variant, 1);
     const seconds = await single.runTimed();
     const wanted = this.engine.hasTimestamps ? SAMPLE_SECONDS.gpu : SAMPLE_SECONDS.host;
     const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(wanted / Math.max(seconds, 1e-6))));
-    if (repeats === 1) return { way, program: single, repeats, samples: [] };
+    if (repeats === 1) return { variant, program: single, repeats, samples: [] };
     single.dispose();
-    return { way, program: await this.repeated(way, repeats), repeats, samples: [] };
+    return { variant, program: await this.repeated(variant, repeats), repeats, samples: [] };
   }
 
-  private async repeated(way: KernelVariant, repeats: number): Promise<Contender['program']> {
+  private async repeated(variant: KernelVariant, repeats: number): Promise<Contender['program']> {
     const graph = new Graph(this.engine);
-    for (let repeat = 0; repeat < repeats; repeat++) this.dispatch(graph, way, this.found);
+    for (let repeat = 0; repeat < repeats; repeat++) this.dispatch(graph, variant, this.found);
     return await graph.compile();
   }
 

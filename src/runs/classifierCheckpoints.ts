@@ -19,7 +19,7 @@ export class ClassifierCheckpoints {
   }
 
   /** What saves into the folder. @param stopRequested asked between steps */
-  sitting(identity: string, resume: SavedState | undefined, stopRequested: () => boolean): FinetuneCheckpointing {
+  checkpointing(identity: string, resume: SavedState | undefined, stopRequested: () => boolean): FinetuneCheckpointing {
     let saved = performance.now();
     let took = 0;
     let asked = saved;

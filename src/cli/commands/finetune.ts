@@ -215,12 +215,12 @@ async function start(values: Values, resumed?: Resumed): Promise<number> {
     try {
       const resume = resumed && checkpointOf(resumed, file.adapter, progress);
       const identity = JSON.stringify({ from: values.from, settings: settingsOf(values), ...digests });
-      const sitting = folder.checkpoints.sitting(identity, resume, () => interrupt?.requested ?? false);
+      const checkpointing = folder.checkpoints.checkpointing(identity, resume, () => interrupt?.requested ?? false);
       const begun = (): void => {
         progress.note('folder', folder.begin());
         interrupt = new Interrupt((label, said) => progress.note(label, said)); // until now, nothing is to be saved
       };
-      const found = await train(values, classified, { engine, progress, sitting, begun });
+      const found = await train(values, classified, { engine, progress, checkpointing, begun });
       const command = trainCommand(['finetune', ...process.argv.slice(3)]);
       folder.finish((results) => leaveResults(results, found, { engine, progress, command }));
       return 0;
@@ -256,7 +256,7 @@ function checkpointOf({ folder, file }: Resumed, adapter: string, progress: Prog
 interface Session {
   readonly engine: Engine;
   readonly progress: Progress;
-  readonly sitting: FinetuneCheckpointing;
+  readonly checkpointing: FinetuneCheckpointing;
   /** Is told when all is ready for the first step. */
   readonly begun: () => void;
 }
@@ -265,7 +265,7 @@ interface Session {
 async function train(
   values: Values,
   classified: Classified,
-  { engine, progress, sitting, begun }: Session,
+  { engine, progress, checkpointing, begun }: Session,
 ): Promise<Found> {
   const { model, data } = classified;
   const { from } = values;
@@ -280,7 +280,7 @@ async function train(
       shown.begin(steps, first);
     },
   };
-  const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher, sitting });
+  const { classifier, ...result } = await runFinetune(engine, { model, from, data, settings, watcher, checkpointing });
   progress.stop();
   console.log(`${title}  ${accuracyWords(result, classes.length)}`);
   const recipe = describe(settings);

@@ -60,8 +60,8 @@ export const reconstructCommand = makeCommand({
       throw new UserError(`--out: ${out} does not end in .png, which is what is written. Name it so.`, { usage: true });
     assertWritable('--out', out);
     const model = readModel(values.checkpoint, '--checkpoint');
-    const said = { ...modelOverrides(values), ...(image === null ? {} : { image }) };
-    const { facts, notes, told } = modelFor(model, paths.length, said);
+    const overrides = { ...modelOverrides(values), ...(image === null ? {} : { image }) };
+    const { facts, notes, told } = modelFor(model, paths.length, overrides);
     const maskRatio = values['mask-ratio'] ?? usualMaskRatio(facts, paths.length);
     assertVisible(facts, maskRatio);
     const pictures = await Promise.all(paths.map((path) => readPicture(path, facts.size)));
@@ -72,7 +72,7 @@ export const reconstructCommand = makeCommand({
         `model     ${model.name}: ${describeLoad(reportLoad(model.file, maeParameters(facts.size, facts.branches)))}`,
       );
       for (const note of notes) console.log(`assumed   ${note}`);
-      const viewer = await Viewer.load(engine, model.file, model.name, { said: told });
+      const viewer = await Viewer.load(engine, model.file, model.name, { overrides: told });
       const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], {
         alpha,
         mask: values.mask ?? freeMaskOf(facts.mask),
@@ -98,16 +98,16 @@ interface Chosen {
 }
 
 /** @throws UserError where the model takes another number of pictures */
-function modelFor({ name, file }: NamedFile, pictures: number, said: ModelOverrides): Chosen {
-  const facts = describeModel(file, name, said);
+function modelFor({ name, file }: NamedFile, pictures: number, overrides: ModelOverrides): Chosen {
+  const facts = describeModel(file, name, overrides);
   const notes = facts.assumed ?? [];
   const isImae = facts.branches === 2 || facts.phase === 'imae';
   if (isImae && pictures === 1) {
     throw new UserError(`${name} is an i-MAE: it takes a mixture apart. Give two pictures.`, { usage: true });
   }
-  if (isImae || facts.phase !== undefined) return { facts, told: said, notes };
+  if (isImae || facts.phase !== undefined) return { facts, told: overrides, notes };
   // Of one branch, the tensors of an i-MAE are those of a vanilla MAE.
-  const told = { ...said, phase: pictures === 2 ? 'imae' : 'mae' };
+  const told = { ...overrides, phase: pictures === 2 ? 'imae' : 'mae' };
   const as =
     pictures === 2
       ? 'an i-MAE with one branch, since there are two pictures'

@@ -78,9 +78,9 @@ describe('the encoder of a published file', () => {
   /** Features of an image whose byte i is 37·i mod 256. */
   async function features(
     file: NamedFile,
-    { frozen = true, ...said }: { readonly image?: number; readonly frozen?: boolean },
+    { frozen = true, ...overrides }: { readonly image?: number; readonly frozen?: boolean },
   ): Promise<Float32Array> {
-    const { size, normalisation, values: valuesOf } = readEncoder(file, { heads: 2, ...said });
+    const { size, normalisation, values: valuesOf } = readEncoder(file, { heads: 2, ...overrides });
     const net = new VisionTransformer(size);
     const parameters = new Parameters(engine, file.name, net, { frozen });
     for (const [name, { shape }] of parameters.entries) parameters.write(name, valuesOf(name, shape));
@@ -178,8 +178,8 @@ describe('the encoder of a published file', () => {
       { heads: 2, image: 12 },
       /'pos_embed' is \[1, 16, 8\], the model wants \[1, 37, 8\]/,
     ],
-  ])('is refused %s', (_, file, said, message) => {
-    expect(() => readEncoder(file, said)).toThrow(message);
+  ])('is refused %s', (_, file, overrides, message) => {
+    expect(() => readEncoder(file, overrides)).toThrow(message);
   });
 });
 

@@ -25,15 +25,15 @@ export interface EncoderSource extends EncoderFacts {
  * Finds the encoder in a file of any kind: a model of this program, a published MAE or i-MAE, an encoder alone, or a
  * classifier. One with mean pooling has no `norm` but `fc_norm`, which it applied after the mean; it then stands for both.
  *
- * @param said `image` is the side of the images that it is to be given
+ * @param overrides `image` is the side of the images that it is to be given
  * @throws UserError where the file holds none, or does not say all of it
  */
 export function readEncoder(
   { name: source, file }: NamedFile,
-  said: Pick<ModelOverrides, 'image' | 'heads'> = {},
+  overrides: Pick<ModelOverrides, 'image' | 'heads'> = {},
 ): EncoderSource {
   const whole = withNorm(file);
-  const facts = describeEncoder(whole, source, said);
+  const facts = describeEncoder(whole, source, overrides);
   const specs = encoderParameters(facts.size);
   return {
     ...facts,

@@ -22,9 +22,9 @@ export interface Exported {
  *
  * @throws UserError where the file holds no such model, or does not say all of it
  */
-export function exportModel(model: NamedFile, part: ExportedPart, said: ModelOverrides): Exported {
+export function exportModel(model: NamedFile, part: ExportedPart, overrides: ModelOverrides): Exported {
   const { name: source, file } = model;
-  const { specs, facts, values, rest } = part === 'encoder' ? encoderOf(model, said) : modelOf(model, said);
+  const { specs, facts, values, rest } = part === 'encoder' ? encoderOf(model, overrides) : modelOf(model, overrides);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, shape } of specs) tensors.set(name, storedTensor(shape, values(name, shape)));
   const { phase, step, size, normalisation } = facts;
@@ -40,13 +40,13 @@ export function exportModel(model: NamedFile, part: ExportedPart, said: ModelOve
   return { bytes: writeSafetensors(tensors, metadata), facts, report: reportLoad(file, specs) };
 }
 
-function encoderOf(model: NamedFile, said: ModelOverrides) {
-  const { values, ...facts } = { ...readEncoder(model, said) };
+function encoderOf(model: NamedFile, overrides: ModelOverrides) {
+  const { values, ...facts } = { ...readEncoder(model, overrides) };
   return { specs: encoderParameters(facts.size), facts, values, rest: {} };
 }
 
-function modelOf({ name: source, file }: NamedFile, said: ModelOverrides) {
-  const facts = describeModel(file, source, said);
+function modelOf({ name: source, file }: NamedFile, overrides: ModelOverrides) {
+  const facts = describeModel(file, source, overrides);
   const { size, branches, normPix, maskRatio, mask } = facts;
   return {
     specs: maeParameters(size, branches),

@@ -66,9 +66,9 @@ export function normalisationMetadata({ mean, std }: Normalisation): Record<stri
  * @param source what messages call the file
  * @throws UserError where it is no model of this kind, has no decoder, or does not say all of it and nothing is known
  */
-export function describeModel(file: Safetensors, source: string, said: ModelOverrides = {}): ModelFacts {
+export function describeModel(file: Safetensors, source: string, overrides: ModelOverrides = {}): ModelFacts {
   const { metadata } = file;
-  const { assumed = [], size: encoder, ...facts } = describe(file, source, said);
+  const { assumed = [], size: encoder, ...facts } = describe(file, source, overrides);
   if (!file.tensors.has('mask_token')) {
     throw new UserError(
       `${source} holds an encoder alone, without the decoder ('mask_token' and what follows it) that paints images again. ` +
@@ -76,7 +76,7 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
     );
   }
   const [, , decoderDim = 0] = shapeOf(file, 'mask_token', 3, source);
-  const decoderHeads = headsOf(metadata, 'decoderHeads', decoderDim, said.decoderHeads, source);
+  const decoderHeads = headsOf(metadata, 'decoderHeads', decoderDim, overrides.decoderHeads, source);
   const size: ModelSize = {
     ...encoder,
     decoderDim,
@@ -85,7 +85,7 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
   };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
   for (const { name, shape } of maeParameters(size, branches)) assertFitting(file, name, shape, source);
-  const target = targetOf(metadata, branches, said);
+  const target = targetOf(metadata, branches, overrides);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
   const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
   return {
@@ -104,25 +104,25 @@ export function describeModel(file: Safetensors, source: string, said: ModelOver
  *
  * @throws UserError as `describeModel`
  */
-export function describeEncoder(file: Safetensors, source: string, said: ModelOverrides = {}): EncoderFacts {
-  const facts = describe(file, source, said);
+export function describeEncoder(file: Safetensors, source: string, overrides: ModelOverrides = {}): EncoderFacts {
+  const facts = describe(file, source, overrides);
   for (const { name, shape } of encoderParameters(facts.size)) assertFitting(file, name, shape, source);
   return facts;
 }
 
-function describe(file: Safetensors, source: string, said: ModelOverrides): EncoderFacts {
+function describe(file: Safetensors, source: string, overrides: ModelOverrides): EncoderFacts {
   const { metadata } = file;
   if (metadata['run'] !== undefined) {
     throw new UserError(`${source} is the state of an optimizer. Give the file beside it, without .state in its name.`);
   }
   const [dim = 0, channels = 0, patch = 0] = shapeOf(file, 'patch_embed.proj.weight', 4, source);
   const [, places = 0] = shapeOf(file, 'pos_embed', 3, source);
-  const heads = headsOf(metadata, 'heads', dim, said.heads, source);
+  const heads = headsOf(metadata, 'heads', dim, overrides.heads, source);
   const statistics = normalisationOf(file, channels, source);
-  const { phase = said.phase, step } = metadata;
+  const { phase = overrides.phase, step } = metadata;
   return {
     size: {
-      image: sideOf(said, Math.round(Math.sqrt(places - 1)) * patch, patch),
+      image: sideOf(overrides, Math.round(Math.sqrt(places - 1)) * patch, patch),
       channels,
       patch,
       dim,
@@ -191,9 +191,9 @@ function headsOf(
 function targetOf(
   metadata: Safetensors['metadata'],
   branches: Branches,
-  said: ModelOverrides,
+  overrides: ModelOverrides,
 ): { readonly normPix: boolean; readonly assumed?: string } {
-  if (said.normPix !== undefined) return { normPix: said.normPix };
+  if (overrides.normPix !== undefined) return { normPix: overrides.normPix };
   const stated = metadata['normPix'] ?? (branches === 1 ? metadata['args.norm_pix_loss']?.toLowerCase() : undefined);
   if (stated !== undefined) return { normPix: stated === 'true' };
   return { normPix: false, assumed: 'targets of raw pixels (--norm-pix)' };

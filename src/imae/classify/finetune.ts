@@ -89,7 +89,7 @@ export interface FinetuneRun {
   readonly settings: FinetuneSettings;
   readonly watcher: LearningWatcher;
   /** Lets it be left and gone on with; without, it trains to its end. */
-  readonly sitting?: FinetuneCheckpointing;
+  readonly checkpointing?: FinetuneCheckpointing;
 }
 
 /** Lets fine-tuning be left, and gone on with to the same bits. */
@@ -179,11 +179,11 @@ function makeOptimizer(
  * Trains an encoder and a linear layer on it to classify.
  *
  * @throws UserError where model and images don't fit, or the settings each other, or a checkpoint is damaged or of another
- *   training; EngineError `out-of-memory`; LearningStopped where the sitting ends it
+ *   training; EngineError `out-of-memory`; LearningStopped where the checkpointing ends it
  */
 export async function runFinetune(
   engine: Engine,
-  { model, from, data, settings, watcher, sitting }: FinetuneRun,
+  { model, from, data, settings, watcher, checkpointing }: FinetuneRun,
 ): Promise<Finetuned> {
   const { train, test } = data;
   const { batch, seed } = settings;
@@ -233,8 +233,8 @@ export async function runFinetune(
       scores: () => tester.scores(),
     };
     const metadata = metadataOf(source, settings.pool, train.classes);
-    const checkpointing = sitting && (await sit(sitting, { parameters, optimizer }, metadata));
-    const learned = await learn(task, test, watcher, checkpointing);
+    const kept = checkpointing && (await checkpoints(checkpointing, { parameters, optimizer }, metadata));
+    const learned = await learn(task, test, watcher, kept);
     return { ...learned, classifier: saveModel({ parameters }, await parameters.read(), metadata) };
   } finally {
     owned.dispose();
@@ -252,19 +252,19 @@ function metadataOf(
 }
 
 /** @throws UserError as `restoreLearning` */
-async function sit(
-  sitting: FinetuneCheckpointing,
+async function checkpoints(
+  checkpointing: FinetuneCheckpointing,
   learner: Learner,
   metadata: Readonly<Record<string, string>>,
 ): Promise<Checkpointing> {
-  const { identity, resume } = sitting;
+  const { identity, resume } = checkpointing;
   return {
     ...(resume ? { from: await restoreLearning(learner, resume, identity) } : {}),
-    stopRequested: () => sitting.stopRequested(),
-    isDue: () => sitting.isDue(),
+    stopRequested: () => checkpointing.stopRequested(),
+    isDue: () => checkpointing.isDue(),
     save: async (at) => {
       const { model, state } = await saveLearning(learner, metadata, identity, at);
-      sitting.save(at.step, model, state);
+      checkpointing.save(at.step, model, state);
     },
   };
 }

@@ -90,18 +90,18 @@ export class LearningStopped extends Error {
 /**
  * Trains a classifier to its end, and judges it on the test images after each epoch.
  *
- * @throws UserError where the loss is no finite number any more; LearningStopped where a sitting ends it
+ * @throws UserError where the loss is no finite number any more; LearningStopped where a checkpointing ends it
  */
 export async function learn(
   task: ClassifierTask,
   test: ImageSet,
   watcher: LearningWatcher,
-  sitting?: Checkpointing,
+  checkpointing?: Checkpointing,
 ): Promise<Learned> {
   const { loss, schedule, epochs } = task;
   const perEpoch = schedule.steps / epochs;
-  let { step, lossSum } = sitting?.from ?? BEGINNING;
-  const curve = [...(sitting?.from ?? BEGINNING).curve];
+  let { step, lossSum } = checkpointing?.from ?? BEGINNING;
+  const curve = [...(checkpointing?.from ?? BEGINNING).curve];
   watcher.begin(schedule.steps, step);
   const judgeNow = async (): Promise<Classification> =>
     classificationOf(await task.scores(), test.labels, test.classes.length);
@@ -111,7 +111,7 @@ export async function learn(
     const steps = (epoch + 1) * perEpoch - first;
     step += await pipeline(
       async (run) => {
-        if (run === steps || sitting?.stopRequested()) return undefined;
+        if (run === steps || checkpointing?.stopRequested()) return undefined;
         await task.run(first + run, learningRateAt(schedule, first + run));
         return { result: loss.item() };
       },
@@ -121,8 +121,8 @@ export async function learn(
         watcher.step(first + run + 1, schedule.steps, value);
       },
     );
-    if (sitting?.stopRequested()) {
-      await sitting.save({ step, lossSum, curve });
+    if (checkpointing?.stopRequested()) {
+      await checkpointing.save({ step, lossSum, curve });
       throw new LearningStopped(step);
     }
     judged = await judgeNow();
@@ -130,7 +130,7 @@ export async function learn(
     lossSum = 0;
     curve.push(point);
     watcher.epoch(point);
-    if (sitting?.isDue()) await sitting.save({ step, lossSum, curve });
+    if (checkpointing?.isDue()) await checkpointing.save({ step, lossSum, curve });
   }
   return { ...(judged ?? (await judgeNow())), curve };
 }

@@ -46,14 +46,14 @@ describe('fine-tuning that is left', () => {
   let engine: Engine;
   let model: NamedFile;
   let whole: Finetuned;
-  const run = (sitting: Memory): Promise<Finetuned> =>
+  const run = (checkpointing: Memory): Promise<Finetuned> =>
     runFinetune(engine, {
       model,
       from: 'trained',
       data: COLOURED,
       settings: SETTINGS,
-      watcher: sitting.watcher,
-      sitting,
+      watcher: checkpointing.watcher,
+      checkpointing,
     });
   beforeAll(async () => {
     engine = await testEngine();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ResidentImages } from '../../data/upload/residentImages';
 import { random } from '../../../kernels-test/allclose';
 import type { GridImage } from '../../report/imageGrid';
 import type { Engine } from '../../engine/engine';
@@ -285,11 +286,13 @@ describe('pictures', () => {
           'decoder_pred.weight',
           new Float32Array(model.parameters.get('decoder_pred.weight').size),
         );
-      const unmixer = await compileUnmixer(engine, config, { set: TINY_DATA.test, model, batch: 2 });
+      const images = new ResidentImages(engine, TINY_DATA.test);
+      const unmixer = await compileUnmixer(engine, config, { set: TINY_DATA.test, images, model, batch: 2 });
       try {
         return await work(unmixer);
       } finally {
         unmixer.dispose();
+        images.dispose();
         model.parameters.dispose();
       }
     }

@@ -1,7 +1,8 @@
 import { at } from '../../common/at';
 import { batches, filled, split } from '../../common/batches';
 import { Owned } from '../../common/owned';
-import type { ImageSet } from '../../data/imageSet';
+import type { SetFacts } from '../../data/imageSet';
+import type { ImageUploader } from '../../data/upload/imageUploader';
 import type { Engine } from '../../engine/engine';
 import { u32 } from '../../engine/inputs';
 import { givenMasks } from '../../ops/mask';
@@ -14,7 +15,6 @@ import type { MaskKind } from '../mask/masks';
 import type { Model } from '../model/mae';
 import { normalisation, type Normalisation } from '../model/normalisation';
 import { viewImages, wholeBoxes } from '../model/views';
-import { RunImages } from '../train/gpuResidency';
 import type { Pair } from './heldOutPairs';
 import { imageToPatches, normalised, putBack } from './patches';
 
@@ -52,7 +52,9 @@ export interface UnmixingScore {
 
 /** What is taken apart, and by what. */
 interface UnmixerSetup {
-  readonly set: ImageSet;
+  readonly set: SetFacts;
+  /** Of the set, twice the batch at a time; they must be there as long as the unmixer is. */
+  readonly images: ImageUploader;
   readonly model: Model;
   /** Pairs taken apart at once. */
   readonly batch: number;
@@ -60,8 +62,6 @@ interface UnmixerSetup {
   readonly mask?: MaskKind;
   /** Whom masks by attention follow. */
   readonly teacher?: Model | undefined;
-  /** Whose images are taken; by default its own. */
-  readonly images?: RunImages;
 }
 
 /** Takes batches of held-out pairs apart, with masks that are given. */
@@ -90,7 +90,7 @@ export interface Unmixer {
 
 /** @throws EngineError `out-of-memory` */
 export async function compileUnmixer(engine: Engine, config: Config, setup: UnmixerSetup): Promise<Unmixer> {
-  const { set, model, batch, mask = 'random', teacher } = setup;
+  const { set, images, model, batch, mask = 'random', teacher } = setup;
   const { size } = model;
   const { normPix } = config.model;
   const keep = visiblePatches(size, config.masking.maskRatio);
@@ -98,9 +98,6 @@ export async function compileUnmixer(engine: Engine, config: Config, setup: Unmi
   const statistics = normalisation(config, set);
   const owned = new Owned();
   try {
-    const images = owned.own(
-      (setup.images ?? owned.own(new RunImages(engine, config))).of(set, { perStep: 2 * batch, perPart: 2 * batch }),
-    );
     const view = (indices: Tensor<'u32'>, boxes: Tensor): Tensor =>
       viewImages({ images, size, normalisation: statistics }, indices, boxes);
     const inputs = { ...pairInputs(batch), idsShuffle: u32(batch, length) };

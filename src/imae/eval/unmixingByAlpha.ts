@@ -1,3 +1,4 @@
+import { Owned } from '../../common/owned';
 import type { TrainTest } from '../../data/imageSet';
 import { UserError } from '../../common/userError';
 import type { Engine } from '../../engine/engine';
@@ -6,7 +7,8 @@ import type { Config } from '../config/config';
 import { allocateModel, type Model } from '../model/mae';
 import { describeModel } from '../checkpoint/modelFile';
 import type { NamedFile } from '../checkpoint/namedFile';
-import { UnmixingSums, type UnmixingScore, compileUnmixer, type Unmixer } from './unmixing';
+import { UnmixingSums, compileUnmixer, type UnmixingScore } from './unmixing';
+import { RunImages } from '../train/gpuResidency';
 import { meanTarget } from './meanImage';
 import { heldOutPairs } from './heldOutPairs';
 
@@ -50,18 +52,17 @@ export async function unmixingByAlpha(
   }
   const { size, branches } = describeModel(file, name);
   const model = allocateModel(engine, name, { size, branches }, { frozen: true });
-  let unmixer: Unmixer | undefined;
-  let guide: Model | undefined;
+  const owned = new Owned();
+  owned.own(model.parameters);
   try {
     loadModel(model, file, name);
-    if (config.masking.mask === 'attention' && teacher) guide = loadGuide(engine, teacher);
-    unmixer = await compileUnmixer(engine, config, {
-      set: data.test,
-      model,
-      batch: BATCH,
-      mask: config.masking.mask,
-      teacher: guide,
-    });
+    const { mask } = config.masking;
+    const guide = mask === 'attention' && teacher ? loadGuide(engine, teacher) : undefined;
+    if (guide) owned.own(guide.parameters);
+    const heldOut = { set: data.test, images: owned.own(new RunImages(engine, config, data)).test(2 * BATCH) };
+    const unmixer = owned.own(
+      await compileUnmixer(engine, config, { ...heldOut, model, batch: BATCH, mask, teacher: guide }),
+    );
     const mean = await meanTarget(size, data.train, unmixer.normalisation, config.model);
     const rows: UnmixingAt[] = [];
     const total = alphas.length * Math.ceil(images / BATCH);
@@ -77,9 +78,7 @@ export async function unmixingByAlpha(
     }
     return rows;
   } finally {
-    unmixer?.dispose();
-    guide?.parameters.dispose();
-    model.parameters.dispose();
+    owned.dispose();
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ResidentImages } from '../../data/upload/residentImages';
 import { imageBytes } from '../../data/imageSet';
 import { readSafetensors, type Safetensors } from '../../formats/safetensors';
 import type { Engine } from '../../engine/engine';
@@ -76,7 +77,8 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
       expect(viewer.task).toBe(branches === 'two-way' ? 'both' : 'subordinate');
       const keep = visiblePatches(model.size, maskRatio);
       const orders = complementaryOrders(ORDER, keep);
-      const unmixer = await compileUnmixer(engine, config, { set: SET, model, batch: orders.length });
+      const images = new ResidentImages(engine, SET);
+      const unmixer = await compileUnmixer(engine, config, { set: SET, images, model, batch: orders.length });
       for (const alpha of [0.3, 0.5, 0.8]) {
         const unmixed = await unmixer.unmix(
           orders.map(() => ({ first: 4, second: 9, alpha })),
@@ -98,6 +100,7 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
         }
       }
       unmixer.dispose();
+      images.dispose();
     });
   });
 
@@ -105,7 +108,8 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
     const config = tinyConfig({ masking: { maskRatio: 0.5 } });
     await withViewer(config, 'teacher', async (viewer, model) => {
       expect(viewer.task).toBe('mixture');
-      const unmixer = await compileUnmixer(engine, config, { set: SET, model, batch: 2 });
+      const images = new ResidentImages(engine, SET);
+      const unmixer = await compileUnmixer(engine, config, { set: SET, images, model, batch: 2 });
       const [unmixed] = await unmixer.unmix([{ first: 1, second: 6, alpha: 0.4 }], [ORDER]);
       const [found, ...others] = await viewer.takeApart(blendOf(1, 6, 0.4, 8));
       expect(others).toEqual([]);
@@ -114,6 +118,7 @@ describe('takes given images apart as the trainer’s own unmixer does', () => {
       expectNear(found?.target as Float32Array, unmixed?.mixed as Float32Array);
       expect(Object.keys(found?.errors ?? {})).toEqual(['own']);
       unmixer.dispose();
+      images.dispose();
     });
   });
 });

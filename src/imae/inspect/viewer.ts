@@ -81,7 +81,7 @@ export class Viewer {
    * Loads a model from its file.
    *
    * @param source what messages call the file
-   * @param options.said what the user says of the model
+   * @param options.overrides what the user says of the model
    * @throws UserError where it is no model; EngineError where the device has no room for it
    */
   static async load(
@@ -90,10 +90,10 @@ export class Viewer {
     source: string,
     {
       programBytes = PROGRAM_BYTES,
-      said = {},
-    }: { readonly programBytes?: number; readonly said?: ModelOverrides } = {},
+      overrides = {},
+    }: { readonly programBytes?: number; readonly overrides?: ModelOverrides } = {},
   ): Promise<Viewer> {
-    const facts = describeModel(file, source, said);
+    const facts = describeModel(file, source, overrides);
     const { size, branches } = facts;
     const model = allocateModel(engine, source, { size, branches }, { frozen: true });
     try {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ResidentImages } from '../../data/upload/residentImages';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { resolveConfig, type Phase } from '../config/config';
@@ -32,7 +33,9 @@ describe('masks', () => {
     const teacher = makeModel(engine, config, 'teacher', { frozen: true });
     initializeModel(model, 0);
     initializeModel(teacher, teacherSeed);
-    const unmixer = await compileUnmixer(engine, config, { set: TINY_DATA.test, model, batch: 4, mask, teacher });
+    const images = new ResidentImages(engine, TINY_DATA.test);
+    const shown = { set: TINY_DATA.test, images, model, batch: 4, mask, teacher };
+    const unmixer = await compileUnmixer(engine, config, shown);
     try {
       const orders = await unmixer.orders(PAIRS);
       return {
@@ -43,6 +46,7 @@ describe('masks', () => {
       };
     } finally {
       unmixer.dispose();
+      images.dispose();
       teacher.parameters.dispose();
       model.parameters.dispose();
     }

@@ -145,7 +145,7 @@ const MEASURES: Readonly<Record<Measure, Measurement>> = {
       data,
       settings,
       watcher: { ...SILENT, step },
-      ...(finetuning ? { sitting: finetuning } : {}),
+      ...(finetuning ? { checkpointing: finetuning } : {}),
     });
     return { 'finetune.top1': top1, 'finetune.top5': top5 };
   },

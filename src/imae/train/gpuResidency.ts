@@ -1,4 +1,4 @@
-import { imageBytes, isInMemory, type TrainingSet } from '../../data/imageSet';
+import { imageBytes, isInMemory, type TrainingSet, type TrainTest } from '../../data/imageSet';
 import { ResidentImages } from '../../data/upload/residentImages';
 import type { ImageUploader } from '../../data/upload/imageUploader';
 import { StreamedImages } from '../../data/upload/streamedImages';
@@ -26,15 +26,23 @@ export class RunImages {
   constructor(
     private readonly engine: Engine,
     private readonly config: Config,
+    private readonly data: TrainTest,
   ) {}
 
-  /**
-   * Images for programs that take at most `perStep` a step, `perPart` at once. The bits are the same, whether the set stays
-   * on the GPU or not.
-   *
-   * @throws EngineError `out-of-memory`
-   */
-  of(set: TrainingSet, counts: { readonly perStep: number; readonly perPart: number }): ImageUploader {
+  /** The images of a phase's training steps. @throws EngineError `out-of-memory` */
+  train(phase: Phase): ImageUploader {
+    const { batch, accumulate } = this.config.training;
+    const views = objectiveOf(this.config, phase).inputs === 'pairs' ? 2 : 1;
+    return this.of(this.data.train, { perStep: views * batch, perPart: (views * batch) / accumulate });
+  }
+
+  /** Held-out images, so many at a time. @throws EngineError `out-of-memory` */
+  test(count: number): ImageUploader {
+    return this.of(this.data.test, { perStep: count, perPart: count });
+  }
+
+  /** The bits are the same, whether a set stays on the GPU or not. */
+  private of(set: TrainingSet, counts: { readonly perStep: number; readonly perPart: number }): ImageUploader {
     const { engine, config, resident } = this;
     if (!isInMemory(set) || !staysOnGpu(engine, config, set)) return new StreamedImages(engine, set, counts);
     const images = resident.get(set) ?? new ResidentImages(engine, set);
@@ -45,13 +53,6 @@ export class RunImages {
       place: (lists) => lists,
       dispose: () => undefined, // others may use them
     };
-  }
-
-  /** The images of a phase's training steps. @throws EngineError `out-of-memory` */
-  ofSteps(phase: Phase, set: TrainingSet): ImageUploader {
-    const { batch, accumulate } = this.config.training;
-    const views = objectiveOf(this.config, phase).inputs === 'pairs' ? 2 : 1;
-    return this.of(set, { perStep: views * batch, perPart: (views * batch) / accumulate });
   }
 
   dispose(): void {

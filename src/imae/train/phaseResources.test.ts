@@ -14,7 +14,7 @@ it.each([
   const engine = await openEngine({ budget: 60_000 });
   try {
     const config = tinyConfig({ data: { stream } });
-    const images = new RunImages(engine, config);
+    const images = new RunImages(engine, config, TINY_DATA);
     await expect(allocatePhase(engine, config, 'teacher', TINY_DATA, images)).rejects.toThrow(message);
     await expect(rehearse(engine, config, TINY_DATA)).rejects.toThrow(message);
     images.dispose();
@@ -30,9 +30,9 @@ it('plans, without making any buffer, the memory that a phase then takes', async
   try {
     const create = vi.spyOn(engine.device, 'createBuffer');
     const planned = engine.planning();
-    const ofPlan = await allocatePhase(planned, config, 'imae', TINY_DATA, new RunImages(planned, config));
+    const ofPlan = await allocatePhase(planned, config, 'imae', TINY_DATA, new RunImages(planned, config, TINY_DATA));
     expect(create).not.toHaveBeenCalled();
-    const images = new RunImages(engine, config);
+    const images = new RunImages(engine, config, TINY_DATA);
     const resources = await allocatePhase(engine, config, 'imae', TINY_DATA, images);
     expect(planned.pool.liveBytes).toBe(engine.pool.liveBytes);
     resources.dispose();

@@ -55,11 +55,11 @@ export async function allocatePhase(
     const teacher =
       phase === 'imae' && needsTeacher(config) ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
     if (teacher) owned.own(teacher.parameters);
-    const trainer = owned.own(await Trainer.create({ engine, config, phase, set: data.train, model, teacher, images }));
-    const mask = maskOf(config, phase);
-    const unmixer = owned.own(
-      await compileUnmixer(engine, config, { set: data.test, model, batch: UNMIXER_BATCH, mask, teacher, images }),
-    );
+    const trained = { set: data.train, images: owned.own(images.train(phase)), model, teacher };
+    const trainer = owned.own(await Trainer.create({ engine, config, phase, ...trained }));
+    const heldOut = { set: data.test, images: owned.own(images.test(2 * UNMIXER_BATCH)) };
+    const shown = { model, batch: UNMIXER_BATCH, mask: maskOf(config, phase), teacher };
+    const unmixer = owned.own(await compileUnmixer(engine, config, { ...heldOut, ...shown }));
     await engine.settle(); // memory that the device does not have is reported late
     return { model, teacher, trainer, unmixer, dispose: () => owned.dispose() };
   } catch (error) {
@@ -93,7 +93,7 @@ export async function rehearse(engine: Engine, config: Config, data: TrainTest):
   for (const phase of phasesOf(config)) {
     const planned = engine.planning();
     try {
-      const images = new RunImages(planned, config);
+      const images = new RunImages(planned, config, data);
       (await allocatePhase(planned, config, phase, data, images)).dispose();
       await engine.assertRoom(planned.pool.peakBytes);
     } catch (error) {

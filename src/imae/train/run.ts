@@ -59,7 +59,7 @@ export async function runTraining(
   if (first < 0)
     throw new UserError(`The checkpoint is of phase '${resume?.phase ?? ''}', which this run does not have.`);
   const identity = await checkResumption(config, data, options);
-  const images = new RunImages(engine, config);
+  const images = new RunImages(engine, config, data);
   let result: RunResult = {};
   try {
     for (const phase of phases.slice(first)) {

@@ -57,11 +57,14 @@ describe('a training', () => {
     const model = makeModel(engine, config, 'imae');
     initializeModel(teacher, 1);
     initializeModel(model, 0);
-    const trainer = await Trainer.create({ engine, config, phase: 'imae', set: TINY_DATA.train, model, teacher });
+    const set = TINY_DATA.train;
+    const images = new ResidentImages(engine, set);
+    const trainer = await Trainer.create({ engine, config, phase: 'imae', set, images, model, teacher });
     try {
       await each(trainer);
     } finally {
       trainer.dispose();
+      images.dispose();
       model.parameters.dispose();
       teacher.parameters.dispose();
     }

@@ -1,7 +1,7 @@
 import { at } from '../../common/at';
 import { Owned } from '../../common/owned';
 import { drawAlphas } from '../../data/alphaLaw';
-import type { SetFacts, TrainingSet } from '../../data/imageSet';
+import type { SetFacts } from '../../data/imageSet';
 import { philoxKey, purposes } from '../../data/philox';
 import { BatchOrder, ClassIndex, drawCrops, partnerIndices, sameClassShare, type Pairing } from '../../data/sampler';
 import type { ImageUploader } from '../../data/upload/imageUploader';
@@ -14,7 +14,6 @@ import { learningRateAt } from '../../optim/schedule';
 import { disposeTensor } from '../../tensor/tensor';
 import { planPhase, type Config, type Phase, type PhasePlan } from '../config/config';
 import type { Model } from '../model/mae';
-import { RunImages } from './gpuResidency';
 import { makeOptimizer } from './models';
 import { objectiveOf, type Objective } from './objectives';
 import type { StepProfiler } from './profiler';
@@ -49,18 +48,17 @@ export interface TrainerSetup {
   readonly engine: Engine;
   readonly config: Config;
   readonly phase: Phase;
-  readonly set: TrainingSet;
+  readonly set: SetFacts;
+  /** Of the set; they must be there as long as the trainer runs. */
+  readonly images: ImageUploader;
   /** Of the phase; the trainer trains it and does not own it. */
   readonly model: Model;
   /** What i-MAE is distilled from; it must be there as long as the trainer runs. */
   readonly teacher?: Model | undefined;
-  /** Whose images are taken; by default its own. */
-  readonly images?: RunImages;
 }
 
 /** What a trainer makes for itself. */
 interface TrainerParts {
-  readonly images: ImageUploader;
   readonly optimizer: AdamW;
   readonly step: CompiledStep;
   readonly owned: Owned;
@@ -117,17 +115,16 @@ export class Trainer {
    * @throws EngineError where memory is short
    */
   static async create(setup: TrainerSetup): Promise<Trainer> {
-    const { engine, config, phase, set, model } = setup;
+    const { engine, config, phase, model } = setup;
     const owned = new Owned();
     try {
-      const images = owned.own((setup.images ?? owned.own(new RunImages(engine, config))).ofSteps(phase, set));
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
       const optimizer = owned.own(makeOptimizer(engine, config, model.parameters, scaling));
       const sums = makeSums(engine, config, phase);
       if (sums) owned.own({ dispose: () => disposeTensor(engine, sums) });
-      const step = owned.own(await recordStep({ ...setup, images, optimizer, sums }).compile());
+      const step = owned.own(await recordStep({ ...setup, optimizer, sums }).compile());
       engine.prepareReads(4 * step.metrics.size, AHEAD + 1);
-      return new Trainer(setup, { images, optimizer, step, owned });
+      return new Trainer(setup, { optimizer, step, owned });
     } catch (error) {
       owned.dispose();
       throw error;
@@ -185,7 +182,7 @@ export class Trainer {
 
   /** @returns seconds that the GPU was through with the steps under way and had to wait; undefined where all images are there */
   private async waitForImages(step: number): Promise<number | undefined> {
-    const ready = this.made.images.ready(step, (next) => {
+    const ready = this.setup.images.ready(step, (next) => {
       if (next >= this.plan.steps) return undefined;
       const { indices, partners = [] } = this.draw(next);
       return Uint32Array.of(...indices, ...partners);
@@ -202,8 +199,8 @@ export class Trainer {
     { indices, partners }: Drawn,
     run: (program: CompiledProgram) => Promise<void>,
   ): Promise<void> {
-    const { config, set, engine } = this.setup;
-    const { step: compiled, images } = this.made;
+    const { config, set, engine, images } = this.setup;
+    const { step: compiled } = this.made;
     const { update, alphas: count } = compiled;
     const { batch, accumulate, seed } = config.training;
     const { masking } = config;

@@ -47,7 +47,7 @@ export interface Platform {
   readonly drawPicture: Surroundings['drawPicture'];
   readonly openDecoders: (workers: number | 'auto') => BrowserDecoders;
   /** Prepares an event to be given away, with the bytes in it. */
-  readonly giveAway?: (event: TrainingEvent) => TrainingEvent;
+  readonly transferBuffers?: (event: TrainingEvent) => TrainingEvent;
 }
 
 /** Trains legs of runs, one after the other, with one engine, which stays open between them and holds no buffers then. */
@@ -61,8 +61,9 @@ export class Training implements TrainingService {
 
   async train(leg: TrainingSession, send: (event: TrainingEvent) => void | Promise<void>): Promise<LegEnd> {
     this.stop = false;
-    const { drawPicture, giveAway } = this.platform;
-    const tell = async (event: TrainingEvent): Promise<void> => await send(giveAway ? giveAway(event) : event);
+    const { drawPicture, transferBuffers } = this.platform;
+    const tell = async (event: TrainingEvent): Promise<void> =>
+      await send(transferBuffers ? transferBuffers(event) : event);
     try {
       const { config } = leg;
       await tell({ kind: 'preparing', what: 'opening the GPU' });

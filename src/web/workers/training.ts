@@ -25,7 +25,7 @@ function context(width: number, height: number): OffscreenCanvasRenderingContext
 }
 
 /** Bytes move to the page instead of being copied. */
-function giveAway(event: TrainingEvent): TrainingEvent {
+function transferBuffers(event: TrainingEvent): TrainingEvent {
   switch (event.kind) {
     case 'checkpoint':
       return transfer(event, [event.model.buffer, event.state.buffer] as ArrayBuffer[]);
@@ -36,4 +36,6 @@ function giveAway(event: TrainingEvent): TrainingEvent {
   }
 }
 
-expose(new Training({ openEngine: openBrowserEngine, drawPicture, openDecoders: openBrowserDecoders, giveAway }));
+expose(
+  new Training({ openEngine: openBrowserEngine, drawPicture, openDecoders: openBrowserDecoders, transferBuffers }),
+);

@@ -39,7 +39,7 @@ function startTrainer(): TrainingClient {
     openDecoders: () => {
       throw new Error('There are no image files.');
     },
-    giveAway: (event) => structuredClone(event),
+    transferBuffers: (event) => structuredClone(event),
   });
   return {
     api: {

@@ -1,6 +1,6 @@
 import { element, svg } from '../../components/dom';
 import type { RestoredImage } from '../viewingApi';
-import { BASELINE_WORDS, capital, shareOf, unbeaten, verdictOf } from './words';
+import { BASELINE_WORDS, capital, shareOf, unbeaten, verdictOf } from './verdictText';
 
 type Restored = Pick<RestoredImage, 'of' | 'errors'>;
 

@@ -18,9 +18,9 @@ import { takeFiles } from '../../components/files';
 import { picker, type Slot } from './picker';
 import { Scores } from './scores';
 import { alphaSlider, MaskSlider } from '../mixture/sliders';
-import { Strip, type StripLook } from './strip';
+import { ReconstructionStrip, type ReconstructionStripLook } from './reconstructionStrip';
 import './unmix.css';
-import { aboutPictures } from './words';
+import { aboutPictures } from './verdictText';
 
 /** Of the shipped model: the first pictures are there before it is. */
 const SHIPPED_SIZE = { image: 32, channels: 3, patch: 8 };
@@ -41,7 +41,7 @@ export function unmixView(context: PageContext): View {
 
 class UnmixView implements View {
   readonly element: HTMLElement;
-  private readonly strip: Strip;
+  private readonly strip: ReconstructionStrip;
   private readonly status = element('p', { class: 'status', role: 'status' });
   private readonly notice = new Notice();
   private readonly scores = new Scores();
@@ -59,7 +59,7 @@ class UnmixView implements View {
   private slot: Slot = 0;
   private alpha: number = FIRST_MIX.alpha;
   private order: number = FIRST_MIX.order;
-  private look: StripLook = 'composite';
+  private look: ReconstructionStripLook = 'composite';
   private opened: OpenedModel | undefined;
   private failed = false;
   private isInSight = false;
@@ -67,7 +67,7 @@ class UnmixView implements View {
   constructor(private readonly context: PageContext) {
     const button = (text: string, pressed: () => void): HTMLElement =>
       element('button', { type: 'button', onclick: pressed }, text);
-    this.strip = new Strip({
+    this.strip = new ReconstructionStrip({
       status: this.status,
       pairControls: [
         button('Another pair', () => this.setImages(pairOf(++this.pair))),

@@ -7,10 +7,10 @@ import { errorScale, FARTHEST, paintDistances } from './errorScale';
 import type { ImageSize } from '../mixture/images';
 import { tile, toImageData, type Tile } from '../mixture/paint';
 import { formatPercent } from '../mixture/sliders';
-import { capital } from './words';
+import { capital } from './verdictText';
 
 /** How a reconstruction is shown. */
-export type StripLook = 'composite' | 'raw';
+export type ReconstructionStripLook = 'composite' | 'raw';
 
 /** What can be shown without a model: the pair, its mixture, and what of it is hidden. */
 export interface Shown {
@@ -24,7 +24,7 @@ export interface Shown {
 }
 
 /** The pictures from left to right: two images, their mixture, what the model sees, what it makes of it, and its errors. */
-export class Strip {
+export class ReconstructionStrip {
   readonly element: HTMLElement;
   private readonly inputs: readonly [Tile, Tile];
   private readonly roles = [element('span', { class: 'role' }), element('span', { class: 'role' })] as const;
@@ -35,14 +35,14 @@ export class Strip {
   private readonly restoredTitle = element('h2', {}, 'taken apart');
   private readonly note = element('p', { class: 'note' });
   private latest: readonly RestoredImage[] = [];
-  private look: StripLook = 'composite';
+  private look: ReconstructionStripLook = 'composite';
 
   constructor(settings: {
     /** What stands under the pair, the mixture and what the model sees. */
     readonly pairControls: readonly HTMLElement[];
     readonly mixtureControls: readonly HTMLElement[];
     readonly maskControls: readonly HTMLElement[];
-    readonly onLook: (look: StripLook) => void;
+    readonly onLook: (look: ReconstructionStripLook) => void;
     /** Says why reconstructions are not there yet. */
     readonly status: HTMLElement;
   }) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aboutPictures, shareOf, verdictOf } from './words';
+import { aboutPictures, shareOf, verdictOf } from './verdictText';
 
 const errors = { own: 0.1, mixture: 0.5, mean: 0.4, other: 0.9 };
 
