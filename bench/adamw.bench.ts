@@ -34,7 +34,7 @@ function adamwCase(count: number): BenchCase {
     for (const { gradients, size } of parameters.arenas) {
       engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
     }
-    return (state = { graph, parameters, optimizer: new AdamW(engine, parameters, OPTIONS) });
+    return (state = { graph, parameters, optimizer: new AdamW(parameters, OPTIONS) });
   };
   return {
     name: `${count} elements`,

@@ -34,7 +34,7 @@ function larsCase(classes: number, dim: number): BenchCase {
     for (const { gradients, size } of parameters.arenas) {
       engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
     }
-    return (state = { graph, parameters, optimizer: new Lars(engine, parameters) });
+    return (state = { graph, parameters, optimizer: new Lars(parameters) });
   };
   return {
     name: shape.join('×'),

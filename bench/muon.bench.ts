@@ -40,7 +40,7 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
       for (const { name, grad } of members)
         engine.write(grad.storage as Slice, Float32Array.from(gradients[Number(name.slice(1))]?.data ?? []));
     }
-    return (state = { graph, parameters, optimizer: new AdamW(engine, parameters, OPTIONS) });
+    return (state = { graph, parameters, optimizer: new AdamW(parameters, OPTIONS) });
   };
   const [height, width] = [Math.max(outputs, inputs), Math.min(outputs, inputs)];
   const flops = 2 * count * MUON_ITERATIONS * (2 * height * width ** 2 + width ** 3);

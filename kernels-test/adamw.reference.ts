@@ -12,7 +12,11 @@ export interface AdamWReference {
 export function adamwStep(
   parameters: readonly AdamWReference[],
   gradients: readonly Float64Array[],
-  options: AdamWOptions & { learningRate: number; step: number; factor: number },
+  options: Required<Pick<AdamWOptions, 'betas' | 'eps' | 'weightDecay'>> & {
+    learningRate: number;
+    step: number;
+    factor: number;
+  },
 ): void {
   const { betas, eps, weightDecay, learningRate, step, factor } = options;
   const [beta1, beta2] = betas;

@@ -2,6 +2,7 @@ import { moduleOf, type ParameterSpec } from './moduleOf';
 import { Parameters } from '../src/nn/parameters';
 import { AdamW, HYPER_VALUES } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
+import { learningRateAt, type Schedule } from '../src/optim/schedule';
 import { LossScaling } from '../src/optim/lossScaling';
 import type { Engine } from '../src/engine/engine';
 import type { Slice } from '../src/gpu/storage';
@@ -33,7 +34,7 @@ async function halfModel(engine: Engine): Promise<{
   readonly dispose: () => void;
 }> {
   const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)), { precision: 'f16' });
-  const optimizer = new AdamW(engine, parameters, OPTIONS, new LossScaling(engine, 3, 8));
+  const optimizer = new AdamW(parameters, OPTIONS, new LossScaling(engine, 3, 8));
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
@@ -142,7 +143,7 @@ const halfTests: readonly KernelTest[] = [
         const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)), {
           precision: scaled ? 'f16' : 'f32',
         });
-        const optimizer = new AdamW(engine, parameters, OPTIONS, scaled ? new LossScaling(engine) : undefined);
+        const optimizer = new AdamW(parameters, OPTIONS, scaled ? new LossScaling(engine) : undefined);
         parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
         const graph = new Graph(engine);
         const hyper = graph.input('hyper', [HYPER_VALUES]);
@@ -167,8 +168,40 @@ function expectSame(what: string, actual: ArrayLike<number>, wanted: ArrayLike<n
   if (at >= 0) throw new Error(`${what}[${at}] is ${actual[at] ?? NaN}, not ${wanted[at] ?? NaN}`);
 }
 
+const SCHEDULES: readonly (number | Schedule)[] = [
+  3e-4,
+  { peak: 1e-3, minimum: 1e-5, warmupSteps: 10, steps: 1000 },
+  { peak: 2, minimum: 0, warmupSteps: 0, steps: 100_000, decay: 0.25 },
+];
+
+const hyperTests = SCHEDULES.map((learningRate): KernelTest => ({
+  name: `what a step needs, made on the GPU, learning rate ${JSON.stringify(learningRate)}`,
+  run: async (engine) => {
+    const parameters = new Parameters(engine, 'test', moduleOf(specs([[3]])));
+    const optimizer = new AdamW(parameters, { ...OPTIONS, learningRate });
+    const graph = new Graph(engine);
+    const hyper = optimizer.recordHyper(graph);
+    graph.output(hyper);
+    const program = await graph.compile();
+    const { step } = optimizer;
+    for (const done of [0, 1, 2, 16, 999, 1000, 123_456]) {
+      if (step) engine.write(step.storage, Uint32Array.of(done));
+      program.run();
+      const rate = typeof learningRate === 'number' ? learningRate : learningRateAt(learningRate, done);
+      const wanted = optimizer.hyper(rate, done + 1);
+      for (const [i, value] of (await program.read(hyper)).entries()) {
+        // A few roundings; the exponential, where the series does not serve, may be off by some more.
+        expectClose(`${done} steps, ${i}`, [value], [wanted[i] as number], 2e-6);
+      }
+      if (step) expectSame('steps', await readTensor(engine, step), [done + 1]);
+    }
+    for (const owner of [program, optimizer, parameters]) owner.dispose();
+  },
+}));
+
 export default suite('adamw', [
   ...halfTests,
+  ...hyperTests,
   {
     name: 'groups: a share of the learning rate, and decay where it is said',
     run: async (engine) => {
@@ -178,7 +211,7 @@ export default suite('adamw', [
       });
       const gradients = SHAPES.map((shape, p) => random(shape, 100 + p).data);
       const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)));
-      const optimizer = new AdamW(engine, parameters, { ...OPTIONS, group });
+      const optimizer = new AdamW(parameters, { ...OPTIONS, group });
       parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
       const graph = new Graph(engine);
       const hyper = graph.input('hyper', [HYPER_VALUES]);
@@ -205,7 +238,7 @@ export default suite('adamw', [
     name: `${RATES.length} steps, clip norm ${limit || 'off'}`,
     run: async (engine: Engine) => {
       const parameters = new Parameters(engine, 'test', moduleOf(specs(SHAPES)));
-      const optimizer = new AdamW(engine, parameters, OPTIONS);
+      const optimizer = new AdamW(parameters, OPTIONS);
       parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
       const reference: AdamWReference[] = SHAPES.map((shape, index) => ({
         value: random(shape, index + 1).data,

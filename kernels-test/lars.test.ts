@@ -35,7 +35,7 @@ export default suite('lars', [
     run: async (engine: Engine) => {
       const options = { ...LARS_DEFAULTS, weightDecay };
       const parameters = new Parameters(engine, 'test', moduleOf(specs));
-      const optimizer = new Lars(engine, parameters, options);
+      const optimizer = new Lars(parameters, options);
       parameters.initialize(source);
       const reference: LarsReference[] = SHAPES.map((shape, index) => ({
         value: start(index).slice(),
@@ -84,7 +84,7 @@ export default suite('lars', [
       );
       parameters.write('head.weight', Float32Array.from(weight));
       parameters.write('head.bias', Float32Array.from(bias));
-      const optimizer = new Lars(engine, parameters, { ...LARS_DEFAULTS, weightDecay: 0.01 });
+      const optimizer = new Lars(parameters, { ...LARS_DEFAULTS, weightDecay: 0.01 });
       const running = createTensor(engine, 'running', [2, 3], 'f32', Float32Array.of(0, 0, 0, 1, 1, 1));
       const graph = new Graph(engine);
       const x = graph.input('x', [4, 3]);

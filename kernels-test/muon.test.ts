@@ -44,7 +44,6 @@ async function trained(engine: Engine, limit: number, precision: Precision = 'f3
   }));
   const parameters = new Parameters(engine, 'test', moduleOf(specs), { precision });
   const optimizer = new AdamW(
-    engine,
     parameters,
     OPTIONS,
     precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined,

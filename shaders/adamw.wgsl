@@ -9,10 +9,15 @@
 // Shapes   values, grads, m, v: [count] f32, tensors at multiples of 64 elements, zeros between them.
 //          segments: [count / 64] (scale, decay): what holds for each run of 64 elements.
 //          hyper: lr, √(1 − β2ᵗ), 1 / (1 − β1ᵗ), β1, 1 − β1, β2, 1 − β2, ε, written by the host each step, whose
-//          float64 keeps 1 − βᵗ exact to the last bit of f32.
+//          float64 keeps 1 − βᵗ exact to the last bit of f32; or by adamwHyper, to a few roundings.
+//          step: [1] u32, steps done: what adamwHyper counts on.
 //          norm: [2] (norm of all gradients, clip), from gradientNorm; SCALED: [5], the third 0 where the step is skipped.
 //          halves: [count] f16.
-// Mapping  one invocation an element; workgroups in rows of x, then y.
+// adamwHyper: the learning rate of the step is `peak` (DECAY 0), or rises in a line over `warmup` steps, then falls to
+//          `minimum` by half a cosine (1) or over the last `share` in a line (2), as src/optim/schedule.ts has it. 1 − βᵗ is
+//          −expm1(t·ln β), by its series near 0, so that little is lost of it at the first steps.
+//
+// Mapping  one invocation an element; workgroups in rows of x, then y. adamwHyper: one invocation.
 // Source   Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), in the order of operations of PyTorch.
 
 //#kernel adamw
@@ -52,4 +57,51 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#if HALF
   halves[i] = f16(value);
   //#end
+}
+
+//#kernel adamwHyper
+//#param DECAY: u32
+@group(0) @binding(0) var<storage, read_write> step: array<u32>;
+@group(0) @binding(1) var<storage, read_write> hyper: array<f32>;
+struct Sizes {
+  peak: f32, minimum: f32, warmup: f32, steps: f32, share: f32,
+  beta1: f32, rest1: f32, log1: f32, beta2: f32, rest2: f32, log2: f32, eps: f32,
+}
+@group(0) @binding(2) var<uniform> sizes: Sizes;
+
+/// 1 − eˣ for x ≤ 0.
+fn oneMinusExp(x: f32) -> f32 {
+  let series = x * (1 + x * (1.0 / 2 + x * (1.0 / 6 + x * (1.0 / 24 + x * (1.0 / 120 + x * (1.0 / 720 + x / 5040))))));
+  return select(1 - exp(x), -series, x > -0.5);
+}
+
+/// cos²(z) for 0 ≤ z ≤ π/2.
+fn cosineSquared(z: f32) -> f32 {
+  let u = z * z;
+  let cosine = 1 - u * (0.5 - u * (1.0 / 24 - u * (1.0 / 720 - u * (1.0 / 40320 - u * (1.0 / 3628800 - u / 479001600)))));
+  return cosine * cosine;
+}
+
+fn learningRate(done: f32) -> f32 {
+  if (DECAY == 0) { return sizes.peak; }
+  if (done < sizes.warmup) { return sizes.peak * done / sizes.warmup; }
+  let progress = min(1, (done - sizes.warmup) / max(1, sizes.steps - sizes.warmup));
+  var height = min(1, (1 - progress) / sizes.share);
+  if (DECAY == 1) { height = cosineSquared(1.5707963 * progress); }
+  return sizes.minimum + (sizes.peak - sizes.minimum) * height;
+}
+
+@compute @workgroup_size(1)
+fn main() {
+  let done = step[0];
+  step[0] = done + 1;
+  let t = f32(done + 1);
+  hyper[0] = learningRate(f32(done));
+  hyper[1] = sqrt(oneMinusExp(t * sizes.log2));
+  hyper[2] = 1 / oneMinusExp(t * sizes.log1);
+  hyper[3] = sizes.beta1;
+  hyper[4] = sizes.rest1;
+  hyper[5] = sizes.beta2;
+  hyper[6] = sizes.rest2;
+  hyper[7] = sizes.eps;
 }

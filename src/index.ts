@@ -1,5 +1,5 @@
 /** The engine's public names. Everything else may change without a word. */
-export { Engine, type RecordedProgram } from './engine/engine';
+export { Engine, type InitOptions, type RecordedProgram } from './engine/engine';
 export type { CompiledProgram } from './engine/compiledProgram';
 export { f32, i32, u32, u8, type Input, type Inputs, type TensorsOf, type ValuesOf } from './engine/inputs';
 export type { Output, OutputsOf } from './engine/outputs';
@@ -15,6 +15,7 @@ export { gelu } from './ops/gelu';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { matmul } from './ops/matmul';
+export { mse } from './ops/mse';
 export { sum } from './ops/reduce';
 export { softmax } from './ops/softmax';
 export { weightedSum } from './ops/weightedSum';
@@ -22,9 +23,10 @@ export { weightedSum } from './ops/weightedSum';
 export { Attention, Block, LayerNorm, Linear, Mlp } from './nn/layers';
 export { Module, ModuleParameter } from './nn/module';
 export { Parameters } from './nn/parameters';
-export { AdamW } from './optim/adamw';
+export { AdamW, type AdamWOptions } from './optim/adamw';
 export { gradientNorm } from './optim/gradientNorm';
 export { Lars } from './optim/lars';
+export type { Schedule } from './optim/schedule';
 
 export type { Graph } from './tensor/graph';
 export type { Shape } from './tensor/shape';

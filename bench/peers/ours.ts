@@ -160,7 +160,7 @@ async function prepareAdamw(engine: Engine, { count }: AdamwWork, inputs: Refere
   parameters.write('weight', Float32Array.from(weight.data));
   for (const { gradients, size } of parameters.arenas)
     engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
-  const optimizer = new AdamW(engine, parameters, ADAMW);
+  const optimizer = new AdamW(parameters, ADAMW);
   const graph = new Graph(engine);
   const hyper = graph.input('hyper', [8], 'f32', optimizer.hyper(LEARNING_RATE, 1));
   optimizer.record(graph, hyper, graph.input('norm', [2], 'f32', Float32Array.of(1, 1)));
@@ -195,7 +195,7 @@ async function prepareStep(engine: Engine, { dim, heads, depth }: StepWork, inpu
   const net = new Blocks(depth, dim, heads);
   const parameters = new Parameters(engine, 'peers', net);
   for (const name of weightNames(inputs)) parameters.write(name, Float32Array.from((inputs[name] as Reference).data));
-  const optimizer = new AdamW(engine, parameters, ADAMW);
+  const optimizer = new AdamW(parameters, ADAMW);
   const graph = new Graph(engine);
   const fixed = (name: string): Tensor => {
     const { shape, data } = inputs[name] as Reference;

@@ -75,7 +75,7 @@ async function runStep(
   }));
   const parameters = new Parameters(engine, 'check', moduleOf(specs));
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
-  const optimizer = new AdamW(engine, parameters, OPTIONS);
+  const optimizer = new AdamW(parameters, OPTIONS);
   const of = (name: Name): ReturnType<Parameters['get']> => parameters.get(name);
 
   const { x, dy } = inputs();

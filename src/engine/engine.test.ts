@@ -4,7 +4,10 @@ import { add } from '../ops/add';
 import { matmul } from '../ops/matmul';
 import { weightedSum } from '../ops/weightedSum';
 import { testEngine } from '../testing/testEngine';
-import type { Tensor } from '../tensor/tensor';
+import { Linear } from '../nn/layers';
+import { mse } from '../ops/mse';
+import { AdamW } from '../optim/adamw';
+import { readTensor, type Tensor } from '../tensor/tensor';
 import type { Engine } from './engine';
 import { f32, i32, u32, u8 } from './inputs';
 import type { Output } from './outputs';
@@ -144,7 +147,57 @@ describe('a compiled program', () => {
     program.dispose();
   });
 
+  it('trains: a line through points, in a step that counts itself', async () => {
+    const model = engine.init(new Linear(1, 1), { seed: 0 });
+    const adam = new AdamW(model, { learningRate: 0.1, weightDecay: 0 });
+    const step = await engine.compile({ x: f32(16, 1), y: f32(16, 1) }, ({ x, y }) => {
+      const loss = mse(model.forward(x), y);
+      adam.minimize(loss);
+      return { loss };
+    });
+    const x = Float32Array.from({ length: 16 }, (_, i) => i / 8 - 1);
+    const losses: number[] = [];
+    for (let i = 0; i < 200; i++) {
+      await step.run({ x, y: x.map((value) => 3 * value + 1) });
+      if (i % 50 === 0) losses.push(await step.outputs.loss.item());
+    }
+    losses.push(await step.outputs.loss.item());
+    expect(losses.toSorted((a, b) => b - a)).toEqual(losses);
+    expect(losses.at(-1)).toBeLessThan(1e-3);
+    expect((await readTensor(engine, model.weight))[0]).toBeCloseTo(3, 1);
+    expect((await readTensor(engine, model.bias))[0]).toBeCloseTo(1, 1);
+    expect((await adam.read()).get('step')).toEqual(Float32Array.of(200));
+    step.dispose();
+    adam.dispose();
+    engine.release(model);
+    expect(() => engine.release(model)).toThrow('The model has no memory yet');
+  });
+
+  it('begins with the same values of one seed, and others of another', async () => {
+    const begun = async (seed: number): Promise<Float32Array> => {
+      const model = engine.init(new Linear(3, 17), { seed });
+      const values = await readTensor(engine, model.weight);
+      engine.release(model);
+      return values;
+    };
+    const [first, again, other] = [await begun(1), await begun(1), await begun(2)];
+    expect(again).toEqual(first);
+    expect(other).not.toEqual(first);
+  });
+
   describe('refuses', () => {
+    it('to minimize without a learning rate, or a model without memory', async () => {
+      expect(() => new AdamW(new Linear(1, 1))).toThrow('The model has no memory yet. Give it to engine.init first.');
+      const model = engine.init(new Linear(1, 1));
+      const adam = new AdamW(model);
+      const step = engine.compile({ x: f32(1, 1) }, ({ x }) => {
+        adam.minimize(mse(model.forward(x), x));
+      });
+      await expect(step).rejects.toEqual(badProgram('minimize: AdamW has no learning rate.'));
+      adam.dispose();
+      engine.release(model);
+    });
+
     it('a first run without one of its inputs', async () => {
       const program = await doubled();
       await expect(program.run()).rejects.toEqual(badProgram("Input 'x' was never given. Give it to run"));

@@ -1,8 +1,11 @@
+import { purposes, RandomStream } from '../data/philox';
 import { everythingOf } from '../gpu/adapter';
 import { GpuEngine, type EngineOptions } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
+import type { Module } from '../nn/module';
+import { Parameters } from '../nn/parameters';
 import { Graph, type GraphOptions } from '../tensor/graph';
-import type { DType, Tensor } from '../tensor/tensor';
+import type { DType, Precision, Tensor } from '../tensor/tensor';
 import { CompiledProgram } from './compiledProgram';
 import type { Inputs, TensorsOf } from './inputs';
 import { outputsOf, tensorsIn } from './outputs';
@@ -17,6 +20,12 @@ export interface RecordedProgram<I extends Inputs, O> {
   compile(): Promise<CompiledProgram<I, O>>;
 }
 
+export interface InitOptions {
+  readonly seed?: number;
+  readonly frozen?: boolean;
+  readonly precision?: Precision;
+}
+
 /** A device with everything that computing and training on it needs. Engines share nothing; several live side by side. */
 export class Engine extends GpuEngine {
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
@@ -28,6 +37,28 @@ export class Engine extends GpuEngine {
   /** Works on a device that an app lends: its buffers come and go, the device itself is never destroyed. */
   static borrow(device: GPUDevice, options: EngineOptions = {}): Engine {
     return new Engine(device, options);
+  }
+
+  /**
+   * Gives a module memory, and its parameters their first values.
+   *
+   * @param options.seed of the random numbers that they are drawn by; 0 by default
+   * @param options.frozen nothing of it is trained
+   * @param options.precision f16 keeps a copy of the weights in f16, which products of programs of that precision read
+   * @returns the module itself; it keeps its memory until `release`, or the end of the engine
+   * @throws EngineError `out-of-memory`, `limit-exceeded`; `bad-program` where it has memory already
+   */
+  init<M extends Module>(module: M, options: InitOptions = {}): M {
+    const { seed = 0, ...rest } = options;
+    new Parameters(this, module.constructor.name, module, rest).initialize((index) =>
+      RandomStream.at(seed, purposes.init, index),
+    );
+    return module;
+  }
+
+  /** Gives the memory of a module back. @throws EngineError `bad-program` where it has none */
+  release(module: Module): void {
+    Parameters.of(module).dispose();
   }
 
   /**

@@ -27,6 +27,9 @@ export interface Arena {
   readonly members: readonly Parameter[];
 }
 
+/** Of the modules that have memory. */
+const allocated = new WeakMap<Module, Parameters>();
+
 /**
  * A model's parameters by name. Trained ones lie in flat arenas no larger than a binding may be, so that the optimizer
  * takes each arena in one dispatch; a frozen model has no gradients.
@@ -50,9 +53,9 @@ export class Parameters {
    * @throws EngineError `out-of-memory`, `limit-exceeded`; `bad-program` where the module has memory already
    */
   constructor(
-    private readonly engine: GpuEngine,
+    readonly engine: GpuEngine,
     readonly label: string,
-    module: Module,
+    private readonly module: Module,
     private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
   ) {
     this.alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
@@ -82,6 +85,15 @@ export class Parameters {
         parameter.bind(name, { values, ...(half ? { half } : {}) });
       });
     }
+    allocated.set(module, this);
+  }
+
+  /** Those of a module that has memory. @throws EngineError `bad-program` where it has none */
+  static of(model: Module | Parameters): Parameters {
+    if (model instanceof Parameters) return model;
+    const parameters = allocated.get(model);
+    if (parameters) return parameters;
+    throw new EngineError('bad-program', 'The model has no memory yet.', 'Give it to engine.init first.');
   }
 
   private chunks(parameters: readonly NamedParameter[]): NamedParameter[][] {
@@ -202,6 +214,7 @@ export class Parameters {
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
+    allocated.delete(this.module);
     for (const { name, parameter } of this.named) parameter.bind(name, undefined);
     for (const buffer of this.buffers) this.engine.pool.release(buffer);
   }

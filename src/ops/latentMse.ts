@@ -8,7 +8,7 @@ import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { blocksOf, recordRowSums } from './reduce';
 
-const kernels = kernelsOf('latentMse', source, ['latentMseSums', 'latentMseGradient'], { reduce });
+export const latentMseKernels = kernelsOf('latentMse', source, ['latentMseSums', 'latentMseGradient'], { reduce });
 
 /**
  * The distance of a student's latents from a teacher's: for each branch the mean of (z − target)² over batch, tokens
@@ -26,15 +26,15 @@ export function latentMse(z: Tensor, target: Tensor, branches: number): Tensor {
   if (samples % branches !== 0) {
     throw new EngineError(
       'bad-shape',
-      `distillation: ${samples} samples don't divide into ${branches} branches.`,
+      `latentMse: ${samples} samples don't divide into ${branches} branches.`,
       'Give every branch the same batch.',
     );
   }
   const width = z.size / branches;
   const blocks = blocksOf(width);
-  const sums = graph.empty('distillation sums', [branches, blocks]);
+  const sums = graph.empty('latentMse sums', [branches, blocks]);
   graph.dispatch({
-    kernel: kernels.latentMseSums,
+    kernel: latentMseKernels.latentMseSums,
     uniforms: { branches, width, blocks },
     bindings: { z, teacher: target, sums },
     workgroups: workgroupRow(branches * blocks),
@@ -47,7 +47,7 @@ export function latentMse(z: Tensor, target: Tensor, branches: number): Tensor {
     const dz = gradients.into(z);
     if (!dLoss || !dz) return;
     graph.dispatch({
-      kernel: kernels.latentMseGradient,
+      kernel: latentMseKernels.latentMseGradient,
       params: { ACCUMULATE: dz.accumulate },
       uniforms: { count: z.size, width, scale: 2 / width },
       bindings: { z, teacher: target, dLoss, dz: dz.out },

@@ -46,12 +46,12 @@ describe('AdamW', () => {
   async function train(on: Engine, steps: number, resumed?: number): Promise<Map<string, Float32Array>> {
     const parameters = new Parameters(on, 'model', moduleOf(SPECS));
     parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
-    let optimizer = new AdamW(on, parameters, OPTIONS);
+    let optimizer = new AdamW(parameters, OPTIONS);
     for (let step = 1; step <= steps; step++) {
       if (step === resumed) {
         const moments = await optimizer.read();
         optimizer.dispose();
-        optimizer = new AdamW(on, parameters, OPTIONS);
+        optimizer = new AdamW(parameters, OPTIONS);
         optimizer.write(moments);
       }
       for (const [p, shape] of SHAPES.entries()) {

@@ -1,22 +1,33 @@
 import source from '../../shaders/adamw.wgsl';
+import { EngineError } from '../gpu/errors';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
-import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
-import { power } from '../tensor/exactMath';
-import type { Graph } from '../tensor/graph';
+import type { Module } from '../nn/module';
+import { Parameters, SEGMENT_BYTES, type Arena } from '../nn/parameters';
+import { log, power } from '../tensor/exactMath';
+import { graphOf, type Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, readTensor, Tensor, type LastingTensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, readTensor, Tensor, type LastingTensor, type Scalar } from '../tensor/tensor';
+import { gradientNorm } from './gradientNorm';
 import type { LossScaling } from './lossScaling';
 import { Muon, type MuonOptions } from './muon';
+import type { Schedule } from './schedule';
 
-const kernels = kernelsOf('adamw', source, ['adamw']);
+const kernels = kernelsOf('adamw', source, ['adamw', 'adamwHyper']);
 
 export interface AdamWOptions {
-  readonly betas: readonly [number, number];
-  readonly eps: number;
-  readonly weightDecay: number;
+  /** For `minimize`: the same at every step, or a schedule, which advances on the GPU. */
+  readonly learningRate?: number | Schedule;
+  /** For `minimize`: the largest norm of the whole gradient; by default it is not clipped. */
+  readonly clipNorm?: number;
+  /** How slowly the moments follow; 0.9 and 0.999 by default. */
+  readonly betas?: readonly [number, number];
+  /** What keeps steps finite where gradients vanish; 1e-8 by default. */
+  readonly eps?: number;
+  /** Share of the learning rate by which weights shrink at a step; 0.01 by default. */
+  readonly weightDecay?: number;
   /**
    * What share of the learning rate a parameter takes, and whether it is decayed; by default all of it, and as `isDecayed`
    * says.
@@ -32,6 +43,10 @@ export const HYPER_VALUES = 8;
 /** The names under which an optimizer's state is saved, a tensor a parameter. */
 const MOMENTS = ['m', 'v'] as const;
 const SCALING = 'lossScaling';
+const STEP = 'step';
+
+/** PyTorch's. */
+const DEFAULTS = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01 } as const;
 
 interface ArenaState {
   readonly arena: Arena;
@@ -54,18 +69,31 @@ export function isDecayed({ shape }: Pick<Parameter, 'shape'>): boolean {
  * that Muon moves keep their first moment here; their second stands idle, so that what is saved has one form.
  */
 export class AdamW {
+  private readonly engine: GpuEngine;
+  private readonly parameters: Parameters;
+  private readonly options: AdamWOptions & Required<Pick<AdamWOptions, keyof typeof DEFAULTS>>;
   private readonly states: readonly ArenaState[];
+  /** Steps that `minimize` did: [1]. */
+  readonly step: LastingTensor<'u32'> | undefined;
 
+  /**
+   * @param model that is trained; it has memory
+   * @param scaling of the gradients; owned, and saved with the moments
+   * @throws EngineError `bad-program` where the model has no memory, `out-of-memory`
+   */
   constructor(
-    private readonly engine: GpuEngine,
-    parameters: Parameters,
-    private readonly options: AdamWOptions,
-    /** Of the gradients; owned, and saved with the moments. */
+    model: Module | Parameters,
+    options: AdamWOptions = {},
     readonly scaling?: LossScaling,
   ) {
-    this.states = parameters.arenas.map((arena) => {
+    this.parameters = Parameters.of(model);
+    const { engine, arenas } = this.parameters;
+    this.engine = engine;
+    this.options = { ...DEFAULTS, ...options };
+    const { learningRate, muon, weightDecay } = this.options;
+    this.step = learningRate === undefined ? undefined : createTensor(engine, 'AdamW step', [1], 'u32');
+    this.states = arenas.map((arena) => {
       const count = arena.size / 4;
-      const { muon, weightDecay } = this.options;
       return {
         arena,
         segments: createTensor(engine, 'AdamW segments', [count / 64, 2], 'f32', this.segmentTable(arena)),
@@ -91,6 +119,43 @@ export class AdamW {
         table.set([scale, decay], (at / SEGMENT_BYTES) * 2);
     }
     return table;
+  }
+
+  /**
+   * Appends a step that makes a loss smaller: the gradients, their clipping where that is asked for, the update. Each run of
+   * the program is a step; it is counted on the GPU.
+   *
+   * @throws EngineError `bad-program` where the loss depends on nothing that is trained, or the optimizer has no learning rate
+   */
+  minimize(loss: Scalar): void {
+    const program = graphOf('minimize', loss);
+    program.backward(loss, this.scaling?.scale);
+    const norm = gradientNorm(program, this.parameters.arenas, this.options.clipNorm ?? 0, this.scaling);
+    this.record(program, this.recordHyper(program), norm);
+  }
+
+  /** Appends the count of a step, and what it needs: [`HYPER_VALUES`]. @throws EngineError as `minimize` */
+  recordHyper(graph: Graph): Tensor {
+    const { learningRate, betas, eps } = this.options;
+    if (learningRate === undefined || !this.step) {
+      throw new EngineError('bad-program', 'minimize: AdamW has no learning rate.', 'Give it learningRate.');
+    }
+    const [beta1, beta2] = betas;
+    const schedule = typeof learningRate === 'number' ? undefined : learningRate;
+    const decay = schedule?.decay ?? 'cosine';
+    const hyper = graph.empty('AdamW hyper', [HYPER_VALUES]);
+    graph.dispatch({
+      kernel: kernels.adamwHyper,
+      params: { DECAY: schedule === undefined ? 0 : decay === 'cosine' ? 1 : 2 },
+      uniforms: {
+        ...{ peak: schedule?.peak ?? Number(learningRate), minimum: schedule?.minimum ?? 0 },
+        ...{ warmup: schedule?.warmupSteps ?? 0, steps: schedule?.steps ?? 0, share: decay === 'cosine' ? 1 : decay },
+        ...{ beta1, rest1: 1 - beta1, log1: log(beta1), beta2, rest2: 1 - beta2, log2: log(beta2), eps },
+      },
+      bindings: { step: this.step, hyper },
+      workgroups: [1],
+    });
+    return hyper;
   }
 
   /** What the kernel needs of a step: [`HYPER_VALUES`]. @param step counted from 1 */
@@ -134,10 +199,11 @@ export class AdamW {
     }
   }
 
-  /** Every moment by name: `m.NAME`, `v.NAME`; and the state of the loss scaling, where there is one. */
+  /** Every moment by name: `m.NAME`, `v.NAME`; the steps of `minimize`, and the state of the loss scaling, where there is one. */
   async read(): Promise<Map<string, Float32Array>> {
     const values = new Map<string, Float32Array>();
     if (this.scaling) values.set(SCALING, await readTensor(this.engine, this.scaling.state));
+    if (this.step) values.set(STEP, Float32Array.from(await readTensor(this.engine, this.step)));
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
@@ -163,6 +229,11 @@ export class AdamW {
       if (data?.length !== state.size) return SCALING;
       this.engine.write(state.storage, data);
     }
+    if (this.step) {
+      const data = values.get(STEP);
+      if (data?.length !== 1) return STEP;
+      this.engine.write(this.step.storage, Uint32Array.from(data));
+    }
     for (const state of this.states) {
       for (const moment of MOMENTS) {
         for (const member of state.arena.members) {
@@ -186,6 +257,7 @@ export class AdamW {
       for (const tensor of [segments, m, v]) disposeTensor(this.engine, tensor);
       muon?.dispose();
     }
+    if (this.step) disposeTensor(this.engine, this.step);
     this.scaling?.dispose();
   }
 }

@@ -4,7 +4,8 @@ import type { GpuEngine } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
-import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
+import type { Module } from '../nn/module';
+import { Parameters, SEGMENT_BYTES, type Arena } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
 
@@ -39,12 +40,16 @@ interface ArenaState {
 export class Lars {
   private readonly states: readonly ArenaState[];
 
+  private readonly engine: GpuEngine;
+
+  /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
   constructor(
-    private readonly engine: GpuEngine,
-    parameters: Parameters,
+    model: Module | Parameters,
     private readonly options: LarsOptions = LARS_DEFAULTS,
   ) {
-    this.states = parameters.arenas.map((arena) => {
+    const { engine, arenas } = Parameters.of(model);
+    this.engine = engine;
+    this.states = arenas.map((arena) => {
       const { blocks, tensors, segments } = tables(arena);
       const table = (label: string, shape: readonly number[], data: readonly number[]): LastingTensor<'u32'> =>
         createTensor(engine, `LARS ${label}`, shape, 'u32', Uint32Array.from(data));

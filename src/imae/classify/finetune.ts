@@ -159,12 +159,11 @@ function beginClassifier(parameters: Parameters, seed: number, encoder: EncoderS
 
 /** AdamW with a rate of its own for each layer. */
 function makeOptimizer(
-  engine: Engine,
   parameters: Parameters,
   { depth }: EncoderSize,
   { weightDecay, layerDecay }: FinetuneSettings,
 ): AdamW {
-  return new AdamW(engine, parameters, {
+  return new AdamW(parameters, {
     betas: BETAS,
     eps: EPS,
     weightDecay,
@@ -197,7 +196,7 @@ export async function runFinetune(
     const net = new Classifier(size, settings.pool, classes);
     const parameters = owned.own(new Parameters(engine, 'classifier', net));
     beginClassifier(parameters, seed, from === 'trained' ? source : undefined);
-    const optimizer = owned.own(makeOptimizer(engine, parameters, size, settings));
+    const optimizer = owned.own(makeOptimizer(parameters, size, settings));
 
     const images = owned.own(imagesOf(engine, train, batch));
     const training = owned.own(

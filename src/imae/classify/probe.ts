@@ -109,7 +109,7 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
         : drawnSource(engine, featurer, train, settings, schedule.steps),
     );
     const tested = await extractFeatures(engine, featurer, test, batch);
-    const optimizer = owned.own(new Lars(engine, parameters));
+    const optimizer = owned.own(new Lars(parameters));
     const training = owned.own(
       await source.compile((features, { targets, rate }, program) => {
         const loss = crossEntropy(logits(features, true), targets);

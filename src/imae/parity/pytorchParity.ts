@@ -130,7 +130,7 @@ export async function compareWithPytorch(engine: Engine, file: Safetensors, sour
     allocateModel(engine, label, { size: oracle.size, branches: count }, { frozen });
   const student = makeModel('student', branches, false);
   const teacher = oracle.kind === 'mae' ? undefined : makeModel('teacher', 1, true);
-  const optimizer = new AdamW(engine, student.parameters, oracle);
+  const optimizer = new AdamW(student.parameters, oracle);
   const owned = new Owned();
   const found = new Map<string, StoredTensor>();
   try {

@@ -24,13 +24,14 @@ const MUON_MATRIX =
   /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
 
 /** AdamW, with Muon for the matrices where the configuration says so. */
-export function makeOptimizer(engine: Engine, config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
-  const { muon: rate, ...options } = config.optimizer;
+export function makeOptimizer(config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
+  const { muon: rate, betas, eps, weightDecay } = config.optimizer;
+  const options = { betas, eps, weightDecay };
   const matrices = ({ name }: { readonly name: string }): number => {
     const match = MUON_MATRIX.exec(name);
     return match ? (match[1] ? 3 : 1) : 0;
   };
-  return new AdamW(engine, parameters, { ...options, ...(rate > 0 ? { muon: { rate, matrices } } : {}) }, scaling);
+  return new AdamW(parameters, { ...options, ...(rate > 0 ? { muon: { rate, matrices } } : {}) }, scaling);
 }
 
 /** Random initial weights; each parameter has a stream of its own. */

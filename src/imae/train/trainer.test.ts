@@ -117,7 +117,7 @@ describe('a training', () => {
       for (const phase of ['teacher', 'imae'] satisfies Phase[]) {
         const images = new ResidentImages(engine, set);
         const model = makeModel(engine, config, phase);
-        const optimizer = makeOptimizer(engine, config, model.parameters);
+        const optimizer = makeOptimizer(config, model.parameters);
         const given = phase === 'imae' ? { teacher } : {};
         const { statistics } = recordStep({ engine, config, phase, set, images, model, optimizer, ...given });
         const { arenaBytes, largestLiveSet } = statistics;

@@ -119,7 +119,7 @@ export class Trainer {
     const owned = new Owned();
     try {
       const scaling = config.device.precision === 'f16' ? new LossScaling(engine) : undefined;
-      const optimizer = owned.own(makeOptimizer(engine, config, model.parameters, scaling));
+      const optimizer = owned.own(makeOptimizer(config, model.parameters, scaling));
       const sums = makeSums(engine, config, phase);
       if (sums) owned.own({ dispose: () => disposeTensor(engine, sums) });
       const step = owned.own(await recordStep({ ...setup, optimizer, sums }).compile());

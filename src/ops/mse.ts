@@ -1,0 +1,49 @@
+import { workgroupRow } from '../gpu/recording';
+import { graphOf } from '../tensor/graph';
+import { matchShape } from '../tensor/shape';
+import type { Scalar, Tensor } from '../tensor/tensor';
+import { latentMseKernels } from './latentMse';
+import { blocksOf, recordRowSums } from './reduce';
+
+/**
+ * Mean squared error: the mean of (prediction − target)² over all elements. Gradients flow to both.
+ *
+ * @param prediction f32, of any shape
+ * @param target of the same shape
+ * @throws EngineError `bad-shape`
+ */
+export function mse(prediction: Tensor, target: Tensor): Scalar<'f32'> {
+  const graph = graphOf('mse', prediction, target);
+  matchShape('mse', 'target', target.shape, prediction.shape);
+  const width = prediction.size;
+  const blocks = blocksOf(width);
+  const sums = graph.empty('mse sums', [1, blocks]);
+  graph.dispatch({
+    kernel: latentMseKernels.latentMseSums,
+    uniforms: { branches: 1, width, blocks },
+    bindings: { z: prediction, teacher: target, sums },
+    workgroups: workgroupRow(blocks),
+  });
+  const loss = graph.empty('mse', [], 'f32', prediction.requiresGrad || target.requiresGrad);
+  recordRowSums(graph, sums, { rows: 1, width: blocks, scale: 1 / width }, loss);
+
+  graph.record('mse', [loss], (gradients) => {
+    const dLoss = gradients.of(loss);
+    if (!dLoss) return;
+    for (const [z, teacher] of [
+      [prediction, target],
+      [target, prediction],
+    ] as const) {
+      const dz = gradients.into(z);
+      if (!dz) continue;
+      graph.dispatch({
+        kernel: latentMseKernels.latentMseGradient,
+        params: { ACCUMULATE: dz.accumulate },
+        uniforms: { count: width, width, scale: 2 / width },
+        bindings: { z, teacher, dLoss, dz: dz.out },
+        workgroups: workgroupRow(Math.ceil(width / 64)),
+      });
+    }
+  });
+  return loss;
+}
