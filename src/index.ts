@@ -17,6 +17,24 @@ export { linear } from './ops/linear';
 export { matmul } from './ops/matmul';
 export { mse } from './ops/mse';
 export { sum } from './ops/reduce';
+export {
+  abs,
+  cos,
+  erf,
+  exp,
+  log,
+  neg,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  tanh,
+} from './ops/unary';
 export { softmax } from './ops/softmax';
 export { weightedSum } from './ops/weightedSum';
 

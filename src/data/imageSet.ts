@@ -1,5 +1,5 @@
 import { digest } from '../common/digest';
-import { square } from '../tensor/exactMath';
+import { squared } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 
 /** What is known of images that are all of one size, wherever they are. */
@@ -139,7 +139,7 @@ export class ChannelCounts {
     for (const histogram of this.histograms) {
       const pixels = histogram.reduce((sum, count) => sum + count, 0);
       const average = histogram.reduce((sum, count, value) => sum + count * value, 0) / pixels;
-      const variance = histogram.reduce((sum, count, value) => sum + count * square(value - average), 0) / pixels;
+      const variance = histogram.reduce((sum, count, value) => sum + count * squared(value - average), 0) / pixels;
       mean.push(average / 255);
       std.push(Math.sqrt(variance) / 255);
     }

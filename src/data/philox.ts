@@ -1,4 +1,4 @@
-import { exp, log } from '../tensor/exactMath';
+import { exactExp, exactLog } from '../tensor/exactMath';
 
 /*
  * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
@@ -160,26 +160,26 @@ export class RandomStream {
       const x = 2 * this.uniform() - 1;
       const y = 2 * this.uniform() - 1;
       const square = x * x + y * y;
-      if (square > 0 && square < 1) return x * Math.sqrt((-2 * log(square)) / square);
+      if (square > 0 && square < 1) return x * Math.sqrt((-2 * exactLog(square)) / square);
     }
   }
 
   /** Gamma of the given shape > 0 and scale 1. */
   gamma(shape: number): number {
-    return exp(this.logGamma(shape));
+    return exactExp(this.logGamma(shape));
   }
 
   /** Beta(a, b) on [0, 1], a and b > 0: X / (X + Y) of two gammas, by logarithms so that a tiny a or b gives no 0/0. */
   beta(a: number, b: number): number {
     const logX = this.logGamma(a);
     const logY = this.logGamma(b);
-    return 1 / (1 + exp(logY - logX));
+    return 1 / (1 + exactExp(logY - logX));
   }
 
   /** Logarithm of a gamma draw (Marsaglia and Tsang, 2000; a shape < 1 is had from shape + 1 and a uniform). */
   private logGamma(shape: number): number {
     if (!(shape > 0) || shape === Infinity) throw new RangeError(`A gamma's shape is a number above 0, not ${shape}.`);
-    if (shape < 1) return this.logGamma(shape + 1) + log(1 - this.uniform()) / shape;
+    if (shape < 1) return this.logGamma(shape + 1) + exactLog(1 - this.uniform()) / shape;
     const d = shape - 1 / 3;
     const c = 1 / Math.sqrt(9 * d);
     for (;;) {
@@ -188,7 +188,7 @@ export class RandomStream {
       if (root <= 0) continue;
       const v = root * root * root;
       const u = 1 - this.uniform();
-      if (log(u) < 0.5 * x * x + d * (1 - v + log(v))) return log(d * v);
+      if (exactLog(u) < 0.5 * x * x + d * (1 - v + exactLog(v))) return exactLog(d * v);
     }
   }
 }

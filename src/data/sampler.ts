@@ -1,5 +1,5 @@
 import { UserError } from '../common/userError';
-import { exp, log } from '../tensor/exactMath';
+import { exactExp, exactLog } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 
 /*
@@ -225,8 +225,8 @@ function tryCrop(
 ): Box | undefined {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const area = width * height * (low + (high - low) * stream.uniform());
-    const logMin = log(MIN_RATIO);
-    const ratio = exp(logMin + (log(MAX_RATIO) - logMin) * stream.uniform());
+    const logMin = exactLog(MIN_RATIO);
+    const ratio = exactExp(logMin + (exactLog(MAX_RATIO) - logMin) * stream.uniform());
     const cropWidth = Math.round(Math.sqrt(area * ratio));
     const cropHeight = Math.round(Math.sqrt(area / ratio));
     if (cropWidth < 1 || cropHeight < 1 || cropWidth > width || cropHeight > height) continue;

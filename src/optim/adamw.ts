@@ -6,7 +6,7 @@ import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import type { Module } from '../nn/module';
 import { Parameters, SEGMENT_BYTES, type Arena } from '../nn/parameters';
-import { log, power } from '../tensor/exactMath';
+import { exactLog, power } from '../tensor/exactMath';
 import { graphOf, type Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
 import { createTensor, disposeTensor, readTensor, Tensor, type LastingTensor, type Scalar } from '../tensor/tensor';
@@ -150,7 +150,7 @@ export class AdamW {
       uniforms: {
         ...{ peak: schedule?.peak ?? Number(learningRate), minimum: schedule?.minimum ?? 0 },
         ...{ warmup: schedule?.warmupSteps ?? 0, steps: schedule?.steps ?? 0, share: decay === 'cosine' ? 1 : decay },
-        ...{ beta1, rest1: 1 - beta1, log1: log(beta1), beta2, rest2: 1 - beta2, log2: log(beta2), eps },
+        ...{ beta1, rest1: 1 - beta1, log1: exactLog(beta1), beta2, rest2: 1 - beta2, log2: exactLog(beta2), eps },
       },
       bindings: { step: this.step, hyper },
       workgroups: [1],

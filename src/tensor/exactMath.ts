@@ -13,16 +13,16 @@ const LN2 = 6.9314718036912381649e-1;
 const LN2_REST = 1.90821492927058770002e-10;
 
 /** Radians, |x| up to 10⁶. */
-export function sin(x: number): number {
+export function exactSin(x: number): number {
   return turned(x, 0);
 }
 
 /** Radians, |x| up to 10⁶. */
-export function cos(x: number): number {
+export function exactCos(x: number): number {
   return turned(x, 1);
 }
 
-/** sin(x + quarters·π/2). */
+/** exactSin(x + quarters·π/2). */
 function turned(x: number, quarters: number): number {
   const n = Math.round(x / (Math.PI / 2));
   const r = x - n * HALF_PI - n * HALF_PI_REST;
@@ -46,7 +46,7 @@ function cosNearZero(x: number): number {
 }
 
 /** eˣ. */
-export function exp(x: number): number {
+export function exactExp(x: number): number {
   if (Number.isNaN(x) || x === Infinity) return x;
   if (x > 710) return Infinity;
   if (x < -746) return 0;
@@ -59,7 +59,7 @@ export function exp(x: number): number {
 }
 
 /** Natural logarithm. */
-export function log(x: number): number {
+export function exactLog(x: number): number {
   if (!(x > 0) || x === Infinity) return x === 0 ? -Infinity : x === Infinity ? x : NaN;
   let n = 0;
   let m = x; // x = m·2ⁿ, m from √½ to √2
@@ -72,7 +72,7 @@ export function log(x: number): number {
 }
 
 /** x². */
-export function square(x: number): number {
+export function squared(x: number): number {
   return x * x;
 }
 

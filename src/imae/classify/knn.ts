@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine';
 import { f32 } from '../../engine/inputs';
 import { pipeline } from '../../engine/pipeline';
 import { matmul } from '../../ops/matmul';
-import { exp } from '../../tensor/exactMath';
+import { exactExp } from '../../tensor/exactMath';
 import { classificationOf, type Classification } from './classification';
 import { assertClassifiable, extractFeatures, Featurer, type Pool, type Probed } from './features';
 import type { NamedFile } from '../checkpoint/namedFile';
@@ -20,7 +20,7 @@ export interface KnnSettings {
 /** As Wu et al. 2018, but for their k of 200, which is for sets of a million images. */
 export const KNN_DEFAULTS: KnnSettings = { pool: 'class', k: 20, batch: 256, seed: 0 };
 
-/** A neighbour's vote is exp(similarity / this). */
+/** A neighbour's vote is exactExp(similarity / this). */
 const TEMPERATURE = 0.07;
 /** What is multiplied at once, at most: rows of known features, and their bytes. */
 const MOST_ROWS = 8192;
@@ -58,7 +58,7 @@ export async function runKnn(engine: Engine, { model, probed, data, settings }: 
 }
 
 /**
- * The votes of the `k` nearest of `known` for each class, exp(cosine / 0.07) each: [asked, classes]. Of equally near ones
+ * The votes of the `k` nearest of `known` for each class, exactExp(cosine / 0.07) each: [asked, classes]. Of equally near ones
  * the first count.
  *
  * @param known features [N, width] and a label each
@@ -105,7 +105,7 @@ export async function knnVotes(
   for (const [row, { values, places }] of nearest.entries()) {
     for (const [i, place] of places.entries()) {
       const at = row * classes + (known.labels[place] as number);
-      votes[at] = (votes[at] as number) + exp((values[i] as number) / TEMPERATURE);
+      votes[at] = (votes[at] as number) + exactExp((values[i] as number) / TEMPERATURE);
     }
   }
   return votes;

@@ -1,5 +1,5 @@
 import { purposes, RandomStream } from '../../data/philox';
-import { exp, log } from '../../tensor/exactMath';
+import { exactExp, exactLog } from '../../tensor/exactMath';
 
 /*
  * What the host draws for a step of fine-tuning, each by seed and step: how images are mixed, what of them is erased, and
@@ -69,7 +69,7 @@ export function drawErased(seed: number, step: number, batch: number, probabilit
 function tryBox(stream: RandomStream, side: number): number[] | undefined {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const area = side * side * (LEAST_AREA + (MOST_AREA - LEAST_AREA) * stream.uniform());
-    const ratio = exp((2 * stream.uniform() - 1) * log(MOST_RATIO));
+    const ratio = exactExp((2 * stream.uniform() - 1) * exactLog(MOST_RATIO));
     const height = Math.round(Math.sqrt(area * ratio));
     const width = Math.round(Math.sqrt(area / ratio));
     if (height < 1 || width < 1 || height >= side || width >= side) continue;

@@ -1,6 +1,6 @@
 import { purposes, RandomStream } from '../../data/philox';
 import { OPERATION, OPERATION_VALUES } from '../../ops/randAugment';
-import { cos, power, sin } from '../../tensor/exactMath';
+import { exactCos, power, exactSin } from '../../tensor/exactMath';
 
 /*
  * The law of RandAugment (Cubuk et al. 2020) that MAE was fine-tuned with, timm's `rand-m9-mstd0.5-inc1`: two operations an
@@ -49,7 +49,7 @@ export const LAWS: Readonly<Record<string, Law>> = {
 
 /** The map that turns by an angle in radians around (centre, centre). */
 function rotation(angle: number, centre: number): number[] {
-  const [c, s] = [cos(angle), sin(angle)];
+  const [c, s] = [exactCos(angle), exactSin(angle)];
   return [c, -s, centre * (1 - c + s), s, c, centre * (1 - s - c)];
 }
 

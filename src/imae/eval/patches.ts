@@ -1,4 +1,4 @@
-import { square } from '../../tensor/exactMath';
+import { squared } from '../../tensor/exactMath';
 import { patchCount, type ModelSize } from '../config/config';
 
 /** [C, H, W] → [L, P·P·C], patch vectors (row, column, channel). */
@@ -43,7 +43,7 @@ function patchStatistics(patches: Float32Array, width: number): { means: Float64
     const patch = patches.subarray(place * width, (place + 1) * width);
     const mean = patch.reduce((sum, x) => sum + x, 0) / width;
     means[place] = mean;
-    return Math.sqrt(patch.reduce((sum, x) => sum + square(x - mean), 0) / (width - 1) + 1e-6);
+    return Math.sqrt(patch.reduce((sum, x) => sum + squared(x - mean), 0) / (width - 1) + 1e-6);
   });
   return { means, deviations };
 }

@@ -7,7 +7,7 @@ import type { Engine } from '../../engine/engine';
 import { u32 } from '../../engine/inputs';
 import { givenMasks } from '../../ops/mask';
 import { mixture } from '../../ops/mixture';
-import { square } from '../../tensor/exactMath';
+import { squared } from '../../tensor/exactMath';
 import type { Tensor } from '../../tensor/tensor';
 import { patchCount, visiblePatches, type Config } from '../config/config';
 import { compileDrawnMasks, pairInputs, pairValues, randomMasks } from '../mask/heldOutMasks';
@@ -201,10 +201,10 @@ export class UnmixingSums {
         for (let i = 0; i < prediction.length; i++) {
           if (!removed[Math.floor(i / width)]) continue;
           const [p, wanted] = [prediction[i] as number, own[i] as number];
-          sums.own += square(p - wanted);
-          sums.other += square(p - (other[i] as number));
-          sums.mean += square((mean[i] as number) - wanted);
-          sums.mixture += square((blend[i] as number) - wanted);
+          sums.own += squared(p - wanted);
+          sums.other += squared(p - (other[i] as number));
+          sums.mean += squared((mean[i] as number) - wanted);
+          sums.mixture += squared((blend[i] as number) - wanted);
           sums.count++;
         }
       }

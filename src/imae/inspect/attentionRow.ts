@@ -1,4 +1,4 @@
-import { exp } from '../../tensor/exactMath';
+import { exactExp } from '../../tensor/exactMath';
 
 /**
  * softmax(q·Kᵀ/√d) of one query of one head, in float64: a row of what `attention` multiplies the values with.
@@ -16,7 +16,7 @@ export function attentionRow(qkv: Float32Array, n: number, heads: number, head: 
     return dot / Math.sqrt(d);
   });
   const largest = Math.max(...scores);
-  const weights = scores.map((score) => exp(score - largest));
+  const weights = scores.map((score) => exactExp(score - largest));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => weight / sum);
 }

@@ -1,5 +1,5 @@
 import { eigenvalues } from './eigenvalues';
-import { log, exp } from '../../tensor/exactMath';
+import { exactLog, exactExp } from '../../tensor/exactMath';
 
 /*
  * Measurement 6, distribution consistency: does the geometry of token embeddings follow that of the pixels? Linear CKA
@@ -48,5 +48,7 @@ export function effectiveRank(x: Rows): number {
   const values = eigenvalues(product(x, x), x.width).map((value) => Math.max(0, value));
   const sum = values.reduce((a, b) => a + b, 0);
   if (sum === 0) return 0;
-  return exp(-values.reduce((entropy, value) => entropy + (value > 0 ? (value / sum) * log(value / sum) : 0), 0));
+  return exactExp(
+    -values.reduce((entropy, value) => entropy + (value > 0 ? (value / sum) * exactLog(value / sum) : 0), 0),
+  );
 }

@@ -1,5 +1,5 @@
 import type { Axis } from '../../report/figures';
-import { square } from '../../tensor/exactMath';
+import { squared } from '../../tensor/exactMath';
 
 /** From values to places on an axis: 0 at its beginning, 1 at its end. */
 export interface Scale {
@@ -58,7 +58,7 @@ const LIGHT = [0.94, -0.02, 0.125];
 export function colourAt(share: number): readonly [number, number, number] {
   const place = Math.min(1, Math.max(0, share));
   const [L, a, b] = DARK.map((dark, i) => dark + place * ((LIGHT[i] ?? 0) - dark)) as [number, number, number];
-  const cube = (x: number): number => x * square(x);
+  const cube = (x: number): number => x * squared(x);
   const l = cube(L + 0.3963377774 * a + 0.2158037573 * b);
   const m = cube(L - 0.1055613458 * a - 0.0638541728 * b);
   const s = cube(L - 0.0894841775 * a - 1.291485548 * b);
