@@ -3,6 +3,7 @@ export { Engine, type InitOptions, type RecordedProgram } from './engine/engine'
 export type { CompiledProgram } from './engine/compiledProgram';
 export { f32, i32, u32, u8, type Input, type Inputs, type TensorsOf, type ValuesOf } from './engine/inputs';
 export type { Output, OutputsOf } from './engine/outputs';
+export { pipeline } from './engine/pipeline';
 export { EngineError } from './gpu/errors';
 export type { EngineOptions } from './gpu/gpuEngine';
 
@@ -16,7 +17,7 @@ export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { matmul } from './ops/matmul';
 export { mse } from './ops/mse';
-export { sum } from './ops/reduce';
+export { mean, sum } from './ops/reduce';
 export {
   abs,
   cos,

@@ -3,9 +3,9 @@ import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { HostTimes, TimedDispatch } from '../gpu/program';
 import type { TensorProgram } from '../tensor/graph';
-import type { DType, Tensor, TensorData } from '../tensor/tensor';
+import { storedBytes, type DType, type Tensor, type TensorData } from '../tensor/tensor';
 import type { Inputs, ValuesOf } from './inputs';
-import type { OutputsOf } from './outputs';
+import { outputsOf, type OutputsOf } from './outputs';
 
 /** Runs that may be under way on the GPU: one that it works on, one that waits. */
 const MAX_UNDER_WAY = 2;
@@ -19,13 +19,20 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
   /** Inputs that nobody gave a value yet. */
   private readonly missing: Set<string>;
 
+  /** What the body returned, to be read after a run. */
+  readonly outputs: OutputsOf<O>;
+
+  /** @param result what the body returned */
   constructor(
     private readonly engine: GpuEngine,
     private readonly program: TensorProgram,
     private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor<DType>; readonly isGiven: boolean }>,
-    /** What the body returned, to be read after a run. */
-    readonly outputs: OutputsOf<O>,
+    result: O,
   ) {
+    this.outputs = outputsOf(result, async (tensor) => {
+      if (this.runs > 0) return await this.program.read(tensor);
+      throw new EngineError('bad-program', `'${tensor.label}': the program did not run yet.`, 'Run it first.');
+    });
     this.missing = new Set([...inputs].filter(([, { isGiven }]) => !isGiven).map(([name]) => name));
   }
 
@@ -42,22 +49,25 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * Submits one run, at once; reading an output then waits for it.
    *
    * @param values as of `write`
-   * @returns when another run may be submitted: at most two are under way
+   * @returns when another run may be submitted: at most two are under way, if it is waited for; the first three runs are
+   *   waited for to their end, which tells how long one takes, and what is wrong with it
    * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`
    */
   async run(values: ValuesOf<I> = {}): Promise<void> {
     this.write(values);
     this.assertGiven();
     this.program.run();
+    if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
     this.underWay.push(this.engine.submittedWorkDone());
-    const most = this.runs++ < SINGLE_RUNS ? 0 : MAX_UNDER_WAY;
-    while (this.underWay.length > most) await this.underWay.shift();
+    while (this.underWay.length > MAX_UNDER_WAY) await this.underWay.shift();
+    this.engine.throwFailure();
   }
 
   /** One run, timed. @returns seconds: see `Program.runTimed` @throws EngineError as `run`, and what went wrong in it */
   async runTimed(values: ValuesOf<I> = {}): Promise<number> {
     this.write(values);
     this.assertGiven();
+    this.runs++;
     return await this.program.runTimed();
   }
 
@@ -65,6 +75,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
   async profile(values: ValuesOf<I> = {}): Promise<readonly TimedDispatch[]> {
     this.write(values);
     this.assertGiven();
+    this.runs++;
     return await this.program.profile();
   }
 
@@ -75,6 +86,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * @throws EngineError `bad-program` where an input is unknown, `bad-shape` where it has other elements
    */
   write(values: ValuesOf<I>): void {
+    const given: { readonly tensor: Tensor<DType>; readonly data: TensorData; readonly name: string }[] = [];
     for (const [name, data] of Object.entries<TensorData | undefined>(values)) {
       if (data === undefined) continue;
       const input = this.inputs.get(name);
@@ -82,7 +94,12 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
         const known = [...this.inputs.keys()].join(', ') || 'none';
         throw new EngineError('bad-program', `This program has no input '${name}'.`, `Its inputs: ${known}.`);
       }
-      this.program.write(input.tensor, data);
+      const { label, shape, dtype } = input.tensor;
+      storedBytes(label, shape, dtype, data); // all are right, or none is written
+      given.push({ name, tensor: input.tensor, data });
+    }
+    for (const { name, tensor, data } of given) {
+      this.program.write(tensor, data);
       this.missing.delete(name);
     }
   }

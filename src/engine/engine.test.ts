@@ -215,8 +215,71 @@ describe('a compiled program', () => {
       const program = await doubled();
       await expect(program.run({ x: ramp(32) })).rejects.toMatchObject({
         code: 'bad-shape',
-        message: expect.stringContaining("'x' [33] can't hold 32 elements") as string,
+        message: expect.stringContaining("'x' [33] holds 33 elements, not 32") as string,
       });
+      program.dispose();
+    });
+
+    it('elements of another type, and leaves all of a refused run unwritten', async () => {
+      const program = await engine.compile({ x: f32(2), y: f32(2) }, ({ x, y }) => ({ z: add(x, y) }));
+      await program.run({ x: ramp(2), y: ramp(2) });
+      const wrong = Uint32Array.of(1, 2) as unknown as Float32Array; // as JavaScript may
+      await expect(program.run({ x: ramp(2, 100), y: wrong })).rejects.toThrow(
+        "'y' holds f32, which a Uint32Array is not. Give it a Float32Array.",
+      );
+      await program.run();
+      expect(await program.outputs.z.data()).toEqual(ramp(2, 2));
+      program.dispose();
+      expect(() => program.write({ x: ramp(2) })).toThrow('This program was disposed');
+    });
+
+    it('first values of another number, and copies those it takes', async () => {
+      const initial = ramp(4);
+      expect(() => engine.record({ x: { ...f32(3), initial } }, () => undefined)).toThrow(
+        "'x' [3] holds 3 elements, not 4",
+      );
+      const recorded = engine.record({ x: { ...f32(4), initial } }, ({ x }) => ({ y: add(x, x) }));
+      initial.fill(7);
+      const program = await recorded.compile();
+      await program.run();
+      expect(await program.outputs.y.data()).toEqual(ramp(4, 2));
+      program.dispose();
+    });
+
+    it.each([[[0]], [[-2, -2]], [[2, 2.5]]])('an input of shape %j', (shape) => {
+      expect(() => engine.record({ x: f32(...shape) }, () => undefined)).toThrow('Extents are whole numbers from 1');
+    });
+
+    it('to be read before it ran', async () => {
+      const program = await doubled();
+      await expect(program.outputs.y.data()).rejects.toEqual(badProgram('the program did not run yet'));
+      await expect(program.run()).rejects.toThrow();
+      await expect(program.outputs.y.data()).rejects.toEqual(badProgram('the program did not run yet'));
+      program.dispose();
+    });
+
+    it('a tensor of f16 where an operation computes in f32', () => {
+      const body = ({ x }: { readonly x: Tensor }): { y: Tensor } => ({ y: add(x, x) });
+      expect(() => engine.record({ x: { dtype: 'f16', shape: [4] } as const }, body)).toThrow(
+        "Kernel 'add': 'a' is made of f32, but 'x' holds f16. This operation computes in f32",
+      );
+    });
+
+    it('to return what cannot be read', () => {
+      const record = (result: unknown) => () => engine.record({ x: f32(1) }, () => result);
+      expect(record(Promise.resolve(1))).toThrow('The body of a program returned a Promise.');
+      expect(record({ parts: new Map() })).toThrow('The body of a program returned a Map.');
+      const self: Record<string, unknown> = {};
+      self['self'] = self;
+      expect(record(self)).toThrow('an object that holds itself');
+    });
+
+    it('what is recorded after it was compiled', async () => {
+      let kept: Tensor | undefined;
+      const program = await engine.compile({ x: f32(3) }, ({ x }) => {
+        kept = x;
+      });
+      expect(() => add(kept as Tensor, kept as Tensor)).toThrow("Kernel 'add': its program is compiled already.");
       program.dispose();
     });
   });

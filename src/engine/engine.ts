@@ -8,7 +8,7 @@ import { Graph, type GraphOptions } from '../tensor/graph';
 import type { DType, Precision, Tensor } from '../tensor/tensor';
 import { CompiledProgram } from './compiledProgram';
 import type { Inputs, TensorsOf } from './inputs';
-import { outputsOf, tensorsIn } from './outputs';
+import { tensorsIn } from './outputs';
 
 /** What a program does, in terms of its inputs: it is run once, while the program is recorded. */
 export type Body<I extends Inputs, O> = (inputs: TensorsOf<I>, program: Graph) => O;
@@ -95,7 +95,7 @@ export class Engine extends GpuEngine {
       },
       compile: async () => {
         const program = await graph.compile();
-        return new CompiledProgram<I, O>(this, program, given, outputsOf(result, program));
+        return new CompiledProgram<I, O>(this, program, given, result);
       },
     };
   }

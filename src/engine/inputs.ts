@@ -1,12 +1,12 @@
 import type { Shape } from '../tensor/shape';
-import type { ArrayOf, DType, Tensor, TensorData } from '../tensor/tensor';
+import type { ArrayOf, DType, Tensor } from '../tensor/tensor';
 
 /** An input of a program: what the host may give it before each run. */
 export interface Input<D extends DType = DType, S extends Shape = Shape> {
   readonly dtype: D;
   readonly shape: S;
   /** What it holds until it is given; without it, the first run must give it. */
-  readonly initial?: TensorData;
+  readonly initial?: ArrayOf[D];
   /** Whether gradients flow back to it. */
   readonly requiresGrad?: boolean;
 }

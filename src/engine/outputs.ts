@@ -1,11 +1,14 @@
-import type { TensorProgram } from '../tensor/graph';
+import { EngineError } from '../gpu/errors';
 import type { Shape } from '../tensor/shape';
 import { Tensor, type ArrayOf, type DType, type Float } from '../tensor/tensor';
+
+/** Reads a tensor after the latest run. */
+type Read = <D extends DType>(tensor: Tensor<D>) => Promise<ArrayOf[D]>;
 
 /** What a program leaves after a run. */
 export class Output<D extends DType = Float, S extends Shape = Shape> {
   constructor(
-    private readonly program: TensorProgram,
+    private readonly read: Read,
     private readonly tensor: Tensor<D, S>,
   ) {}
 
@@ -25,10 +28,10 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
   /**
    * Its elements after the latest run, in row-major order.
    *
-   * @throws EngineError what went wrong in the run; `disposed`
+   * @throws EngineError `bad-program` before the first run, what went wrong in the run, `disposed`
    */
   data(): Promise<ArrayOf[D]> {
-    return this.program.read(this.tensor);
+    return this.read(this.tensor);
   }
 
   /** The one number that it is. @throws EngineError as `data` */
@@ -48,16 +51,22 @@ export type OutputsOf<O> =
         ? { readonly [K in keyof O]: OutputsOf<O[K]> }
         : O;
 
-/** All tensors of what a body returned. */
-export function tensorsIn(value: unknown): Tensor<DType>[] {
+/**
+ * All tensors of what a body returned.
+ *
+ * @throws EngineError `bad-program` where it holds what has a class of its own, such as a promise, or itself
+ */
+export function tensorsIn(value: unknown, around: readonly unknown[] = []): Tensor<DType>[] {
   if (isTensor(value)) return [value];
-  return isNested(value) ? Object.values(value).flatMap(tensorsIn) : [];
+  if (!isNested(value)) return [];
+  if (around.includes(value)) throw notReturnable('an object that holds itself');
+  return Object.values(value).flatMap((part) => tensorsIn(part, [...around, value]));
 }
 
 /** The same with outputs in the place of tensors. */
-export function outputsOf<O>(value: O, program: TensorProgram): OutputsOf<O> {
+export function outputsOf<O>(value: O, read: Read): OutputsOf<O> {
   const mapped = (each: unknown): unknown => {
-    if (isTensor(each)) return new Output(program, each);
+    if (isTensor(each)) return new Output(read, each);
     if (Array.isArray(each)) return each.map(mapped);
     return isNested(each) ? Object.fromEntries(Object.entries(each).map(([key, part]) => [key, mapped(part)])) : each;
   };
@@ -68,8 +77,15 @@ function isTensor(value: unknown): value is Tensor<DType> {
   return value instanceof Tensor;
 }
 
-/** Arrays and plain objects; what has a class of its own is left as it is. */
+/** Whether it is an array or a plain object. @throws EngineError `bad-program` for objects of another class */
 function isNested(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
-  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (Array.isArray(value) || prototype === Object.prototype) return true;
+  throw notReturnable(`a ${Object.prototype.toString.call(value).slice(8, -1)}`);
+}
+
+function notReturnable(what: string): EngineError {
+  const fix = 'Return tensors, numbers and texts in arrays and plain objects.';
+  return new EngineError('bad-program', `The body of a program returned ${what}.`, fix);
 }

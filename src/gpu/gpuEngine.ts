@@ -109,7 +109,7 @@ export class GpuEngine {
   }
 
   /** Throws what failed since the last look: a lost device, a disposed engine, an error WebGPU reported late. */
-  private throwFailure(): void {
+  throwFailure(): void {
     if (this.disposed) {
       throw new EngineError('disposed', 'This engine was disposed.', 'Make a new one.');
     }
@@ -274,10 +274,11 @@ export class GpuEngine {
   /** Reads a slice back, after everything submitted so far. */
   async read(slice: Slice): Promise<ArrayBuffer> {
     assertLive(slice);
+    const { gpu: source } = slice.buffer; // before anything is made: it may be planned only
     const staging = this.guarded(`read of '${slice.label}'`, () => {
       const buffer = this.pool.takeStaging(slice.size);
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(slice.buffer.gpu, slice.offset, buffer.gpu, 0, slice.size);
+      encoder.copyBufferToBuffer(source, slice.offset, buffer.gpu, 0, slice.size);
       this.device.queue.submit([encoder.finish()]);
       return buffer;
     });

@@ -75,6 +75,7 @@ export class Program {
 
   /** Sets what an input holds from the next run on. */
   write(input: Value, data: ArrayBufferView): void {
+    this.assertUsable();
     const slice = this.parts.slices.get(input);
     if (slice?.buffer !== this.parts.inputs.buffer) {
       throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
@@ -159,6 +160,7 @@ export class Program {
   private async timePasses(passes: readonly (readonly Step[])[]): Promise<PassTime[]> {
     this.assertRunnable();
     await this.engine.settle();
+    this.assertRunnable(); // it may have been disposed meanwhile
     this.engine.guarded('a program', () => this.writeInputs());
     const times: PassTime[] = [];
     const origin = performance.now();

@@ -20,6 +20,11 @@ export function workgroupRow(count: number): [number, number] {
   return [Math.ceil(count / y), y];
 }
 
+/** Bytes in whole 32-bit words, one at least. */
+function wordBytes(size: number): number {
+  return Math.ceil(Math.max(size, 4) / 4) * 4;
+}
+
 /**
  * Work written down but not run: dispatches in order, the values they make, the inputs they wait for. `compile` turns it
  * into a program.
@@ -34,18 +39,20 @@ export class Recording implements RecordedWork, ValueOwner {
 
   /** Memory for `size` bytes that a dispatch of this recording will write. */
   value(size: number, label: string): Value {
-    return this.checkedValue(size, label);
+    this.assertBindable(size, label);
+    return new Value(this, wordBytes(size), label);
   }
 
   /** Memory that the host writes between runs; `initial` is what it holds before the first write. */
   input(size: number, label: string, initial?: Uint8Array): Value {
-    const value = this.checkedValue(size, label, initial ?? new Uint8Array(size));
+    this.assertBindable(size, label);
+    const value = new Value(this, wordBytes(size), label, initial ?? new Uint8Array(wordBytes(size)));
     this.inputs.push(value);
     this.written.add(value);
     return value;
   }
 
-  private checkedValue(size: number, label: string, initial?: Uint8Array): Value {
+  private assertBindable(size: number, label: string): void {
     const limit = this.engine.device.limits.maxStorageBufferBindingSize;
     if (size > limit) {
       throw new EngineError(
@@ -54,7 +61,6 @@ export class Recording implements RecordedWork, ValueOwner {
         'Use a smaller batch (with gradient accumulation) or model.',
       );
     }
-    return new Value(this, Math.ceil(Math.max(size, 4) / 4) * 4, label, initial);
   }
 
   /** Declares that `value` is read back: it keeps its place until the end of the run. */

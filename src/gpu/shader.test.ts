@@ -229,6 +229,23 @@ describe('//#enable', () => {
 });
 
 describe('bindings', () => {
+  it.each([
+    ['array<f32>', 'f32'],
+    ['array<f32, 8>', 'f32'],
+    ['array<vec4f>', 'f32'],
+    ['array<vec2h>', 'f16'],
+    ['array<vec4<u32>>', 'u32'],
+    ['array<atomic<i32>>', 'i32'],
+    ['array<Cell>', 'f16'],
+    ['array<Pair, 3>', 'Pair'],
+  ])('of %s are made of %s', (type, element) => {
+    const { bindings } = specialize(`
+      alias Element = f16; alias Cell = vec4<Element>;
+      @group(0) @binding(0) var<storage> x: ${type};
+    `);
+    expect(bindings.map((binding) => binding.element)).toEqual([element]);
+  });
+
   it('are read from the declarations that remain', () => {
     const { bindings, uniforms } = specialize(`
       //#if 1
@@ -247,10 +264,10 @@ describe('bindings', () => {
       @group(0) @binding(1) var<uniform> sizes: Sizes;
     `);
     expect(bindings).toEqual([
-      { index: 0, name: 'x', access: 'read', type: 'array<f32>' },
-      { index: 2, name: 'y', access: 'read_write', type: 'array<vec4<f32>>' },
-      { index: 3, name: 'plain', access: 'read', type: 'array<u32>' },
-      { index: 1, name: 'sizes', access: 'uniform', type: 'Sizes' },
+      { index: 0, name: 'x', access: 'read', type: 'array<f32>', element: 'f32' },
+      { index: 2, name: 'y', access: 'read_write', type: 'array<vec4<f32>>', element: 'f32' },
+      { index: 3, name: 'plain', access: 'read', type: 'array<u32>', element: 'u32' },
+      { index: 1, name: 'sizes', access: 'uniform', type: 'Sizes', element: 'Sizes' },
     ]);
     expect(uniforms).toEqual([
       { name: 'rows', type: 'u32' },

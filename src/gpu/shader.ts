@@ -34,6 +34,8 @@ export interface Binding {
   readonly name: string;
   readonly access: Access;
   readonly type: string;
+  /** What it is made of: `f32`, `f16`, `u32`, `i32`, or the name of a struct. */
+  readonly element: string;
 }
 
 export interface UniformField {
@@ -168,12 +170,16 @@ function specialize(
   } catch (error) {
     throw error instanceof EngineError ? error : bad(name, error instanceof Error ? error.message : String(error));
   }
-  const bindings = [...code.matchAll(BINDING)].map((match): Binding => ({
-    index: Number(match[1]),
-    name: match[4] as string,
-    access: match[2] === 'uniform' ? 'uniform' : ((match[3] ?? 'read') as Access),
-    type: (match[5] as string).trim(),
-  }));
+  const bindings = [...code.matchAll(BINDING)].map((match): Binding => {
+    const type = (match[5] as string).trim();
+    return {
+      index: Number(match[1]),
+      name: match[4] as string,
+      access: match[2] === 'uniform' ? 'uniform' : ((match[3] ?? 'read') as Access),
+      type,
+      element: elementOf(type, code),
+    };
+  });
   const needed = [...enables].map((enable) => {
     const known = FEATURES[enable];
     if (!known) throw bad(name, `//#enable ${enable} is not known`);
@@ -182,6 +188,19 @@ function specialize(
   const enableLines = needed.map(({ extension }) => `enable ${extension};\n`).join('');
   const features = needed.map(({ feature }) => feature);
   return { code: enableLines + code, bindings, uniforms: uniformFields(name, code, bindings), features };
+}
+
+const LETTERS: Readonly<Record<string, string>> = { f: 'f32', h: 'f16', u: 'u32', i: 'i32' };
+
+/** What a type is made of: of an array its elements, of a vector its components, of an alias what it stands for. */
+function elementOf(type: string, code: string): string {
+  const array = /^array<(.*)>$/.exec(type)?.[1]?.replace(/,[^<>]*$/, '');
+  const inner = array ?? /^(?:atomic|vec\d)<(.*)>$/.exec(type)?.[1];
+  if (inner !== undefined) return elementOf(inner.trim(), code);
+  const vector = /^vec\d([fhui])$/.exec(type)?.[1];
+  if (vector !== undefined) return LETTERS[vector] ?? type;
+  const alias = new RegExp(`\\balias\\s+${type}\\s*=\\s*([^;]+);`).exec(code)?.[1];
+  return alias === undefined ? type : elementOf(alias.trim(), code);
 }
 
 function uniformFields(name: string, code: string, bindings: readonly Binding[]): UniformField[] {

@@ -3,7 +3,7 @@ import type { DeviceTraits } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
-import type { Tensor } from '../tensor/tensor';
+import type { Scalar, Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
 
@@ -41,20 +41,20 @@ export function recordRowSums(
   if (!last) recordRowSums(graph, sums, { rows, width: blocks, scale }, out);
 }
 
-/** The sum of all elements, [1]. */
-export function sum(x: Tensor): Tensor {
+/** The sum of all elements. @throws EngineError `bad-dispatch` for another type than f32 */
+export function sum(x: Tensor): Scalar<'f32'> {
   const graph = graphOf('sum', x);
   return scaledSum(graph, 'sum', x, 1);
 }
 
-/** The mean of all elements, [1]. */
-export function mean(x: Tensor): Tensor {
+/** The mean of all elements. @throws EngineError as `sum` */
+export function mean(x: Tensor): Scalar<'f32'> {
   const graph = graphOf('mean', x);
   return scaledSum(graph, 'mean', x, 1 / x.size);
 }
 
-function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Tensor {
-  const out = graph.empty(label, [1], 'f32', x.requiresGrad);
+function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Scalar<'f32'> {
+  const out = graph.empty(label, [], 'f32', x.requiresGrad);
   recordRowSums(graph, x, { rows: 1, width: x.size, scale }, out);
   graph.record(label, [out], (gradients) => {
     const dSums = gradients.of(out);

@@ -5,7 +5,7 @@ import type { DeviceBuffer } from '../gpu/pool';
 import type { Binding, SpecializedKernel } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import { Graph } from '../tensor/graph';
-import { Tensor } from '../tensor/tensor';
+import { Tensor, type DType } from '../tensor/tensor';
 import { sameBits } from './sameBits';
 
 /** What measuring found. */
@@ -152,9 +152,9 @@ interface Contender {
 /** Memory for one question: what its variants read, and what they write, once for the first variant's result and once again. */
 class Scratch {
   private readonly buffers: DeviceBuffer[] = [];
-  private readonly read: Record<string, Tensor<'u32'>> = {};
-  private readonly wanted: Record<string, Tensor<'u32'>> = {};
-  private readonly found: Record<string, Tensor<'u32'>> = {};
+  private readonly read: Record<string, Tensor<DType>> = {};
+  private readonly wanted: Record<string, Tensor<DType>> = {};
+  private readonly found: Record<string, Tensor<DType>> = {};
   private readonly kinds = new Map<string, Content>();
 
   constructor(
@@ -183,14 +183,15 @@ class Scratch {
     }
   }
 
-  private tensor(name: string, bytes: number): Tensor<'u32'> {
+  private tensor(name: string, bytes: number): Tensor<DType> {
     const buffer = this.engine.allocate(bytes, `measured ${name}`);
     this.buffers.push(buffer);
-    return new Tensor([bytes / 4], 'u32', new Slice(buffer, 0, bytes), false);
+    const dtype = TYPES[this.kinds.get(name) ?? 'float'];
+    return new Tensor([dtype === 'f16' ? bytes / 2 : bytes / 4], dtype, new Slice(buffer, 0, bytes));
   }
 
   /** What was in them plays no part: the same contents, name by name, at every call. */
-  private fill(tensors: Readonly<Record<string, Tensor<'u32'>>>): void {
+  private fill(tensors: Readonly<Record<string, Tensor<DType>>>): void {
     for (const [name, { storage }] of Object.entries(tensors)) {
       if (storage instanceof Slice) fillSlice(this.engine, storage, this.kinds.get(name) ?? 'float', name);
     }
@@ -199,7 +200,7 @@ class Scratch {
   private dispatch(
     graph: Graph,
     { kernel, params, workgroups }: KernelVariant,
-    into: Readonly<Record<string, Tensor<'u32'>>>,
+    into: Readonly<Record<string, Tensor<DType>>>,
   ): void {
     const { uniforms } = this.question;
     graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
@@ -218,7 +219,7 @@ class Scratch {
     const graph = new Graph(this.engine);
     this.dispatch(graph, variant, this.found);
     const counts = Object.entries(this.found).map(([name, tensor]) =>
-      sameBits(graph.use(tensor), this.wanted[name] as Tensor<'u32'>),
+      sameBits(graph.use(wordsOf(tensor)), wordsOf(this.wanted[name] as Tensor<DType>)),
     );
     return await this.once(graph, counts);
   }
@@ -262,6 +263,12 @@ class Scratch {
 
 /** What is drawn for a binding: floats between −1 and 1 in four bytes or in two, or flags that are mostly 1. */
 type Content = 'float' | 'half' | 'flag';
+const TYPES = { float: 'f32', half: 'f16', flag: 'u32' } as const;
+
+/** The same bytes as 32-bit words. */
+function wordsOf({ storage }: Tensor<DType>): Tensor<'u32'> {
+  return new Tensor([storage.size / 4], 'u32', storage);
+}
 
 function contentOf({ type }: Binding, { code }: SpecializedKernel): Content {
   const element = /<\s*(\w+)/.exec(type)?.[1] ?? type;

@@ -4,7 +4,7 @@ import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import type { Recorder, TensorDispatch } from './recorder';
-import { formatShape, type Shape } from './shape';
+import { assertShape, formatShape, type Shape } from './shape';
 import {
   byteSize,
   storedBytes,
@@ -63,6 +63,7 @@ export interface GraphOptions {
 export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
+  private isCompiled = false;
 
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
@@ -95,6 +96,7 @@ export class Graph implements Recorder {
     requiresGrad?: boolean,
   ): Tensor<D, S>;
   empty(label: string, shape: Shape, dtype: DType = 'f32', requiresGrad = false): Tensor<DType> {
+    assertShape(label, shape);
     return new Tensor(shape, dtype, this.recording.value(byteSize(shape, dtype), label), requiresGrad);
   }
 
@@ -108,14 +110,26 @@ export class Graph implements Recorder {
     requiresGrad?: boolean,
   ): Tensor<D, S>;
   input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor<DType> {
+    assertShape(label, shape);
     const bytes = byteSize(shape, dtype);
-    const initial = data && storedBytes(dtype, data);
+    const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
     return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
   }
 
   dispatch(dispatch: TensorDispatch): void {
+    const { kernel, params = {} } = dispatch;
+    if (this.isCompiled) {
+      const fix = 'Record all of a program before it is compiled.';
+      throw new EngineError('bad-program', `Kernel '${kernel.name}': its program is compiled already.`, fix);
+    }
+    const elements = new Map(
+      this.engine.kernel(kernel, params).specialized.bindings.map(({ name, element }) => [name, element]),
+    );
     const bindings: Record<string, Storage> = {};
-    for (const [name, tensor] of Object.entries(dispatch.bindings)) bindings[name] = tensor.storage;
+    for (const [name, tensor] of Object.entries(dispatch.bindings)) {
+      assertElement(kernel.name, name, elements.get(name), tensor);
+      bindings[name] = tensor.storage;
+    }
     this.recording.dispatch({ ...dispatch, bindings });
   }
 
@@ -173,6 +187,7 @@ export class Graph implements Recorder {
   }
 
   async compile(): Promise<TensorProgram> {
+    this.isCompiled = true;
     return new TensorProgram(this.engine, await this.recording.compile());
   }
 }
@@ -197,14 +212,7 @@ export class TensorProgram {
     if (!(input.storage instanceof Value)) {
       throw new EngineError('bad-program', `'${input.label}' is no input of a program.`, 'Declare it with input().');
     }
-    if (data.length !== input.size) {
-      throw new EngineError(
-        'bad-shape',
-        `'${input.label}' ${formatShape(input.shape)} can't hold ${data.length} elements.`,
-        'Write all of it.',
-      );
-    }
-    this.program.write(input.storage, input.dtype === 'f16' ? storedBytes('f16', data) : data);
+    this.program.write(input.storage, storedBytes(input.label, input.shape, input.dtype, data));
   }
 
   run(): void {
@@ -231,4 +239,21 @@ export class TensorProgram {
   dispose(): void {
     this.program.dispose();
   }
+}
+
+/** A kernel that binds u32 may look at the bits of anything. */
+function assertElement(
+  kernel: string,
+  binding: string,
+  element: string | undefined,
+  { label, dtype }: Tensor<DType>,
+): void {
+  if (element === dtype || element === 'u32' || !/^(f32|f16|i32)$/.test(element ?? '')) return;
+  throw new EngineError(
+    'bad-dispatch',
+    `Kernel '${kernel}': '${binding}' is made of ${element ?? ''}, but '${label}' holds ${dtype}.`,
+    dtype === 'f16'
+      ? 'This operation computes in f32: give it a tensor of f32.'
+      : `Give it a tensor of ${element ?? ''}.`,
+  );
 }

@@ -89,7 +89,7 @@ describe('tensors', () => {
     const program = await graph.compile();
     expect(() => {
       program.write(a, ramp(4));
-    }).toThrow("'a' [1, 3] can't hold 4 elements");
+    }).toThrow("'a' [1, 3] holds 3 elements, not 4");
     expect(() => {
       program.write(lasting, ramp(3));
     }).toThrow("'lasting' is no input of a program");

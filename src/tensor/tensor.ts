@@ -2,7 +2,7 @@ import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import { Slice, Value, type Storage, type ValueOwner } from '../gpu/storage';
 import { fromHalf, toHalf } from './half';
-import { formatShape, sizeOf, type Shape } from './shape';
+import { assertShape, formatShape, sizeOf, type Shape } from './shape';
 
 /**
  * u8 elements lie four to a 32-bit word, f16 two, the first in the lowest bytes. The host writes and reads f16 as f32: a
@@ -46,8 +46,28 @@ export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer, size:
   return VIEWS[dtype](buffer, size);
 }
 
-/** Elements of the host's as the GPU holds them. */
-export function storedBytes(dtype: DType, data: TensorData): Uint8Array {
+/** What the host gives for each type. */
+const ARRAYS = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
+
+/**
+ * Elements of the host's as the GPU holds them.
+ *
+ * @throws EngineError `bad-shape` that names the tensor, where they are of another number or type
+ */
+export function storedBytes(label: string, shape: Shape, dtype: DType, data: TensorData): Uint8Array {
+  const wanted = ARRAYS[dtype];
+  if (!(data instanceof wanted)) {
+    const given = Object.prototype.toString.call(data).slice(8, -1);
+    const fix = `Give it a ${wanted.name}.`;
+    throw new EngineError('bad-shape', `'${label}' holds ${dtype}, which a ${given} is not.`, fix);
+  }
+  if (data.length !== sizeOf(shape)) {
+    throw new EngineError(
+      'bad-shape',
+      `'${label}' ${formatShape(shape)} holds ${sizeOf(shape)} elements, not ${data.length}.`,
+      'Give data of the same size.',
+    );
+  }
   const stored = dtype === 'f16' ? toHalf(data) : data;
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
@@ -119,6 +139,7 @@ export class Tensor<D extends DType = Float, S extends Shape = Shape> {
   }
 
   protected assertSameSize(shape: Shape): void {
+    assertShape(this.label, shape);
     if (sizeOf(shape) === this.size) return;
     throw new EngineError(
       'bad-shape',
@@ -164,15 +185,9 @@ export function createTensor<D extends DType, const S extends Shape>(
   dtype: D,
   data?: TensorData,
 ): LastingTensor<D, S> {
-  if (data && data.length !== sizeOf(shape)) {
-    throw new EngineError(
-      'bad-shape',
-      `'${label}' ${formatShape(shape)} holds ${sizeOf(shape)} elements, not ${data.length}.`,
-      'Give data of the same size.',
-    );
-  }
+  assertShape(label, shape);
   const bytes = byteSize(shape, dtype);
-  const buffer = engine.allocate(bytes, label, data && storedBytes(dtype, data));
+  const buffer = engine.allocate(bytes, label, data && storedBytes(label, shape, dtype, data));
   return new LastingTensor<D, S>(shape, dtype, new Slice(buffer, 0, bytes));
 }
 
