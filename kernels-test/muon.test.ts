@@ -43,11 +43,7 @@ async function trained(engine: Engine, limit: number, precision: Precision = 'f3
     initialize: () => Float32Array.from(start(index)),
   }));
   const parameters = new Parameters(engine, 'test', moduleOf(specs), { precision });
-  const optimizer = new AdamW(
-    parameters,
-    OPTIONS,
-    precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined,
-  );
+  const optimizer = new AdamW(parameters, OPTIONS, precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined);
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
