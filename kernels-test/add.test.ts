@@ -20,7 +20,7 @@ export default suite('add', [
       tolerance: 1e-7, // one rounding
     }),
   ),
-  refusalTest('operands of two shapes', 'add: b has shape [3, 2], not [2, 3]', (graph) =>
+  refusalTest('operands of two shapes', "add: [2, 3] and [3, 2] can't be stretched to one shape", (graph) =>
     add(graph.input('a', [2, 3]), graph.input('b', [3, 2])),
   ),
   ...[false, true].map((accumulate) => ({

@@ -10,6 +10,7 @@ export type { EngineOptions } from './gpu/gpuEngine';
 export { add } from './ops/add';
 export { attention } from './ops/attention';
 export { batchNorm } from './ops/batchNorm';
+export { div, maximum, minimum, mul, pow, sub } from './ops/binary';
 export { concat } from './ops/concat';
 export { crossEntropy } from './ops/crossEntropy';
 export { gelu } from './ops/gelu';

@@ -2,15 +2,15 @@ import source from '../../shaders/add.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
+import { addBroadcast } from './binary';
 
 const kernels = kernelsOf('add', source, ['add']);
 
-/** a + b, of one shape, f32. */
-export function add(a: Tensor, b: Tensor): Tensor {
+/** a + b, broadcast, f32. @throws EngineError `bad-shape` where the shapes can't be stretched to one */
+export function add(a: Tensor, b: Tensor): Tensor<'f32'> {
+  if (a.shape.join() !== b.shape.join()) return addBroadcast(a, b);
   const graph = graphOf('add', a, b);
-  matchShape('add', 'b', b.shape, a.shape);
   const out = graph.empty('add', a.shape, 'f32', a.requiresGrad || b.requiresGrad);
   graph.dispatch({
     kernel: kernels.add,
