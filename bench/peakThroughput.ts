@@ -91,9 +91,8 @@ export function matrixProbe(
   { workgroups, rounds }: ProbeSize,
   before?: Tensor<DType>,
 ): Tensor<DType> {
-  // Two ones of f16 a word.
-  const words = Math.ceil((Math.max(m, n) * k) / 2);
-  const ones = graph.input('ones', [words], 'u32', new Uint32Array(words).fill(0x3c003c00));
+  const count = Math.max(m, n) * k;
+  const ones = graph.input('ones', [count], 'f16', new Float32Array(count).fill(1));
   const out = before ?? graph.empty('matrix', [workgroups, chains, m, n]);
   graph.dispatch({
     kernel: kernels.peakMatrix,

@@ -159,6 +159,7 @@ describe('lists', () => {
     ['docs/architecture.md', 'every room', roomsOfSource()],
     ['docs/randomness.md', 'every purpose', Object.keys(purposes)],
     ['docs/evaluation.md', 'every study', STUDIES.map(({ name }) => name)],
+    ['docs/operations.md', 'every operation', publicOperations()],
   ])('%s has %s', (page, _, names) => {
     expect(names.filter((name) => !cells(page).includes(name))).toEqual([]);
   });
@@ -195,6 +196,12 @@ function importsOf(code: string): Import[] {
     if (!from.startsWith('.') || !names || !ts.isNamedImports(names)) return [];
     return names.elements.map((element) => ({ from, name: (element.propertyName ?? element.name).text }));
   });
+}
+
+/** The operations that src/index.ts exports. */
+function publicOperations(): string[] {
+  const lists = textOf('src/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/ops\//gm);
+  return [...lists].flatMap((match) => (match[1] ?? '').split(',').flatMap((name) => name.trim() || []));
 }
 
 /** Whether a file of the repository exports a name, itself or by `export … from`. */
