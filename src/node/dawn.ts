@@ -5,25 +5,35 @@ import { MATRIX_TOGGLES } from '../gpu/subgroupMatrix';
 import { requestAdapter, type OpenAdapter } from './adapter';
 import { freeMemory } from './memory';
 
+/** Promises of Dawn's that are waited for, in all engines of the process. */
+let waiting = 0;
+let isDozing = false;
+const scratch = new Int32Array(new SharedArrayBuffer(4));
+
 /**
  * Dawn's binding polls in `setImmediate` while any promise of its own is pending, and would take a whole core from the
- * threads of a software adapter. A callback in the same loop that sleeps leaves them that core.
+ * threads of a software adapter. A callback in the same loop that sleeps leaves them that core: one for all that is waited
+ * for, so that a turn of the loop takes a millisecond, however much is under way.
  */
 export const quietWait: Wait = async (promise) => {
-  const scratch = new Int32Array(new SharedArrayBuffer(4));
-  let pending = true;
-  const doze = (): void => {
-    if (!pending) return;
-    Atomics.wait(scratch, 0, 0, 1);
+  waiting++;
+  if (!isDozing) {
+    isDozing = true;
     setImmediate(doze);
-  };
-  setImmediate(doze);
+  }
   try {
     return await promise;
   } finally {
-    pending = false;
+    waiting--;
   }
 };
+
+function doze(): void {
+  isDozing = waiting > 0;
+  if (!isDozing) return;
+  Atomics.wait(scratch, 0, 0, 1);
+  setImmediate(doze);
+}
 
 /**
  * A software adapter takes the memory of the machine, and takes it late, when the system can only end the process: so
