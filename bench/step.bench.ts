@@ -1,3 +1,4 @@
+import { Owned } from '../src/common/owned';
 import { ResidentImages } from '../src/data/upload/residentImages';
 import { isChosen } from '../kernels-test/filter';
 import { makeShapes } from '../src/data/shapes';
@@ -232,29 +233,29 @@ export class StepRun {
 
   private constructor(
     private readonly trainer: Trainer,
-    private readonly owned: readonly { dispose(): void }[],
+    private readonly owned: Owned,
   ) {}
 
   static async open(engine: Engine, config: Config, phase: StepCase['phase']): Promise<StepRun> {
-    const owned: { dispose(): void }[] = [];
+    const owned = new Owned();
     const { seed, batch } = config.training;
     try {
       const teacher = phase === 'imae' ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
       if (teacher) {
-        owned.push(teacher.parameters);
+        owned.own(teacher.parameters);
         initializeModel(teacher, seed + 1);
       }
       const model = makeModel(engine, config, phase);
-      owned.push(model.parameters);
+      owned.own(model.parameters);
       initializeModel(model, seed);
       const set = makeShapes({ count: Math.max(batch, 64), size: config.model.image, seed });
       const images = new ResidentImages(engine, set);
-      owned.push(images);
+      owned.own(images);
       const trainer = await Trainer.create({ engine, config, phase, set, images, model, teacher });
-      owned.push(trainer);
+      owned.own(trainer);
       return new StepRun(trainer, owned);
     } catch (error) {
-      disposeAll(owned);
+      owned.dispose();
       throw error;
     }
   }
@@ -276,10 +277,6 @@ export class StepRun {
   }
 
   dispose(): void {
-    disposeAll(this.owned);
+    this.owned.dispose();
   }
-}
-
-function disposeAll(owned: readonly { dispose(): void }[]): void {
-  for (const resource of owned.toReversed()) resource.dispose();
 }

@@ -17,6 +17,17 @@
 
 //#use gelu
 
+//#if VEC
+alias Cell = vec4f;
+fn toCell(value: vec4f) -> Cell { return value; }
+//#else
+alias Cell = f32;
+fn toCell(value: vec4f) -> Cell { return value.x; }
+//#end
+struct Sizes {
+  cells: u32,
+}
+
 fn sigmoid(x: vec4f) -> vec4f {
   let e = exp(-abs(x));
   return select(e, vec4f(1), x >= vec4f()) / (1 + e);
@@ -86,17 +97,6 @@ fn slope15(x: vec4f) -> vec4f { return 1.1283792 * exp(-x * x); }
 //#kernel unaryForward
 //#param FUNCTION: u32
 //#param VEC: bool
-//#if VEC
-alias Cell = vec4f;
-fn toCell(value: vec4f) -> Cell { return value; }
-//#else
-alias Cell = f32;
-fn toCell(value: vec4f) -> Cell { return value.x; }
-//#end
-struct Sizes {
-  cells: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<Cell>;
 @group(0) @binding(1) var<storage, read_write> y: array<Cell>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
@@ -113,17 +113,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 //#param FUNCTION: u32
 //#param ACCUMULATE: bool
 //#param VEC: bool
-//#if VEC
-alias Cell = vec4f;
-fn toCell(value: vec4f) -> Cell { return value; }
-//#else
-alias Cell = f32;
-fn toCell(value: vec4f) -> Cell { return value.x; }
-//#end
-struct Sizes {
-  cells: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<Cell>;
 @group(0) @binding(1) var<storage, read> dy: array<Cell>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Cell>;

@@ -3,7 +3,7 @@ import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { HostTimes, TimedDispatch } from '../gpu/program';
 import type { TensorProgram } from '../tensor/graph';
-import { storedBytes, type DType, type Tensor, type TensorData } from '../tensor/tensor';
+import { assertHolds, type DType, type Tensor, type TensorData } from '../tensor/tensor';
 import type { Inputs, ValuesOf } from './inputs';
 import { outputsOf, type OutputsOf } from './outputs';
 
@@ -54,8 +54,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`
    */
   async run(values: ValuesOf<I> = {}): Promise<void> {
-    this.write(values);
-    this.assertGiven();
+    this.prepare(values);
     this.program.run();
     if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
     this.underWay.push(this.engine.submittedWorkDone());
@@ -65,16 +64,14 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
 
   /** One run, timed. @returns seconds: see `Program.runTimed` @throws EngineError as `run`, and what went wrong in it */
   async runTimed(values: ValuesOf<I> = {}): Promise<number> {
-    this.write(values);
-    this.assertGiven();
+    this.prepare(values);
     this.runs++;
     return await this.program.runTimed();
   }
 
   /** One run in which each dispatch is timed by itself: see `Program.profile`. @throws EngineError as `runTimed` */
   async profile(values: ValuesOf<I> = {}): Promise<readonly TimedDispatch[]> {
-    this.write(values);
-    this.assertGiven();
+    this.prepare(values);
     this.runs++;
     return await this.program.profile();
   }
@@ -95,7 +92,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
         throw new EngineError('bad-program', `This program has no input '${name}'.`, `Its inputs: ${known}.`);
       }
       const { label, shape, dtype } = input.tensor;
-      storedBytes(label, shape, dtype, data); // all are right, or none is written
+      assertHolds(label, shape, dtype, data); // all are right, or none is written
       given.push({ name, tensor: input.tensor, data });
     }
     for (const { name, tensor, data } of given) {
@@ -104,7 +101,9 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     }
   }
 
-  private assertGiven(): void {
+  /** Writes what a run is given. @throws EngineError as `write`, `bad-program` where an input was never given */
+  private prepare(values: ValuesOf<I>): void {
+    this.write(values);
     const [missing] = this.missing;
     if (missing === undefined) return;
     throw new EngineError('bad-program', `Input '${missing}' was never given.`, 'Give it to run, with the first run.');

@@ -49,12 +49,8 @@ export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer, size:
 /** What the host gives for each type. */
 const ARRAYS = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
-/**
- * Elements of the host's as the GPU holds them.
- *
- * @throws EngineError `bad-shape` that names the tensor, where they are of another number or type
- */
-export function storedBytes(label: string, shape: Shape, dtype: DType, data: TensorData): Uint8Array {
+/** @throws EngineError `bad-shape` that names the tensor, where elements of the host's are of another number or type */
+export function assertHolds(label: string, shape: Shape, dtype: DType, data: TensorData): void {
   const wanted = ARRAYS[dtype];
   if (!(data instanceof wanted)) {
     const given = Object.prototype.toString.call(data).slice(8, -1);
@@ -68,6 +64,11 @@ export function storedBytes(label: string, shape: Shape, dtype: DType, data: Ten
       'Give data of the same size.',
     );
   }
+}
+
+/** Elements of the host's as the GPU holds them. @throws EngineError as `assertHolds` */
+export function storedBytes(label: string, shape: Shape, dtype: DType, data: TensorData): Uint8Array {
+  assertHolds(label, shape, dtype, data);
   const stored = dtype === 'f16' ? toHalf(data) : data;
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }

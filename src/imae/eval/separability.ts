@@ -1,3 +1,5 @@
+import { split } from '../../common/batches';
+import { Owned } from '../../common/owned';
 import { sampleInMemory, type ImageSet, type TrainTest } from '../../data/imageSet';
 import { philoxKey, purposes } from '../../data/philox';
 import type { Engine } from '../../engine/engine';
@@ -55,11 +57,11 @@ export async function evaluateSeparability(engine: Engine, options: Separability
   assertAlike(facts, imae.name, teacher, true);
   for (const { model } of baselines) assertAlike(facts, imae.name, model, false);
   assertSet(facts.size, data);
-  const owned: { dispose(): void }[] = [];
+  const owned = new Owned();
   const make = (file: NamedFile | undefined, label: string): Model => {
     const { size, branches } = file ? describeModel(file.file, file.name) : facts;
     const model = allocateModel(engine, label, { size, branches }, { frozen: true });
-    owned.push(model.parameters);
+    owned.own(model.parameters);
     if (file) loadModel(model, file.file, file.name);
     else randomizeModel(model, settings.seed);
     return model;
@@ -82,14 +84,13 @@ export async function evaluateSeparability(engine: Engine, options: Separability
         ...{ set, normalisation: facts.normalisation, models: { alone, mixed } },
         ...{ mask, maskRatio, batch: BATCH },
       });
-      owned.push(reader);
-      readers.push(reader);
+      readers.push(owned.own(reader));
     }
     await engine.settle();
     const [fit, heldOut] = readers as [LatentReader, LatentReader];
     return await new Evaluation({ ...options, data: { ...data, train } }, facts, mixed, { fit, heldOut, keep }).run();
   } finally {
-    owned.reverse().forEach((each) => each.dispose());
+    owned.dispose();
   }
 }
 
@@ -368,11 +369,6 @@ function isSameImage(pairs: readonly ImagePair[], one: number, other: number): b
     return candidate < pairs.length ? first : second;
   };
   return image(one) === image(other);
-}
-
-function split(values: Float32Array, parts: number): Float32Array[] {
-  const size = values.length / parts;
-  return Array.from({ length: parts }, (_, index) => values.subarray(index * size, (index + 1) * size));
 }
 
 /** The squared distance of a latent from each candidate, and which is the nearest. */
