@@ -13,7 +13,7 @@ const shaped = names.flatMap((name) =>
   [[], [1], [3, 17], [2, 33, 4]].map((shape) => {
     const reference = referenceOf(name);
     const { data } = random(shape, 1);
-    const x = data.map((r) => reference.low + ((r + 1) / 2) * (reference.high - reference.low));
+    const x = data.map((r) => Math.fround(reference.low + ((r + 1) / 2) * (reference.high - reference.low)));
     return operationTest<Inputs>({
       name: `${name} ${shape.join('×') || 'of a scalar'}`,
       inputs: { x: { shape, data: x } },

@@ -9,8 +9,10 @@
 //                                                                 15 erf      2/√π·∫₀ˣ e^(−t²) dt
 //
 // What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu and softplus go by e^(−|x|) ≤ 1; near 0, where
-// tanh would cancel, and where e is small in ln(1 + e), series stand in their place; erf is that of gelu.wgsl. sin and cos are
-// WGSL's own: exact to 2⁻¹¹ at least for |x| ≤ π.
+// tanh would cancel, and where e is small in ln(1 + e), series stand in their place; erf is that of gelu.wgsl. WGSL's sin
+// and cos are exact to 2⁻¹¹ only: here x is brought to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first
+// two products are exact (Cody and Waite 1980), and the polynomials are those of Cephes' sinf and cosf (Moshier 1992). Exact to
+// f32 for |x| ≤ 8192; beyond, the multiple is no longer exact.
 //
 // Elementwise on arrays of any shape. One invocation a cell: four elements (VEC, where their number is a multiple of four)
 // or one.
@@ -54,6 +56,19 @@ fn erfOf(x: vec4f) -> vec4f {
   return select(sign(x) * (1 - 2 * normalTail(a, exp(-u))), series, abs(x) < vec4f(0.5));
 }
 
+/// sin(x + quarters·π/2)
+fn sine(x: vec4f, quarters: i32) -> vec4f {
+  let n = round(x * 0.63661975);
+  // fma keeps a compiler from taking the three parts as one.
+  let r = fma(-n, vec4f(7.5497894e-8), fma(-n, vec4f(4.8375130e-4), fma(-n, vec4f(1.5703125), x)));
+  let u = r * r;
+  let odd = r + r * u * (-0.16666655 + u * (8.3321609e-3 - u * 1.9515296e-4));
+  let even = 1 - 0.5 * u + u * u * (0.041666646 + u * (-1.3887316e-3 + u * 2.4433157e-5));
+  let quarter = vec4i(n) + quarters;
+  let size = select(odd, even, (quarter & vec4i(1)) == vec4i(1));
+  return select(size, -size, (quarter & vec4i(2)) == vec4i(2));
+}
+
 fn value0(x: vec4f) -> vec4f { return -x; }
 fn value1(x: vec4f) -> vec4f { return abs(x); }
 fn value2(x: vec4f) -> vec4f { return x * x; }
@@ -62,8 +77,8 @@ fn value4(x: vec4f) -> vec4f { return inverseSqrt(x); }
 fn value5(x: vec4f) -> vec4f { return 1 / x; }
 fn value6(x: vec4f) -> vec4f { return exp(x); }
 fn value7(x: vec4f) -> vec4f { return log(x); }
-fn value8(x: vec4f) -> vec4f { return sin(x); }
-fn value9(x: vec4f) -> vec4f { return cos(x); }
+fn value8(x: vec4f) -> vec4f { return sine(x, 0); }
+fn value9(x: vec4f) -> vec4f { return sine(x, 1); }
 fn value10(x: vec4f) -> vec4f { return tanhOf(x); }
 fn value11(x: vec4f) -> vec4f { return sigmoid(x); }
 fn value12(x: vec4f) -> vec4f { return max(x, vec4f()); }
@@ -79,8 +94,8 @@ fn slope4(x: vec4f) -> vec4f { return -0.5 * inverseSqrt(x) / x; }
 fn slope5(x: vec4f) -> vec4f { return -1 / (x * x); }
 fn slope6(x: vec4f) -> vec4f { return exp(x); }
 fn slope7(x: vec4f) -> vec4f { return 1 / x; }
-fn slope8(x: vec4f) -> vec4f { return cos(x); }
-fn slope9(x: vec4f) -> vec4f { return -sin(x); }
+fn slope8(x: vec4f) -> vec4f { return sine(x, 1); }
+fn slope9(x: vec4f) -> vec4f { return sine(x, 2); }
 fn slope10(x: vec4f) -> vec4f {
   let e = exp(-2 * abs(x)); // 1 − tanh² = 4e/(1 + e)²
   return 4 * e / ((1 + e) * (1 + e));

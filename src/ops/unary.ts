@@ -61,9 +61,9 @@ export const reciprocal = unary('reciprocal');
 export const exp = unary('exp');
 /** ln x */
 export const log = unary('log');
-/** sin x, x in radians, as exact as WGSL's. */
+/** sin x, x in radians; to f32's last bits for |x| ≤ 8192. */
 export const sin = unary('sin');
-/** cos x, x in radians, as exact as WGSL's. */
+/** cos x, x in radians; to f32's last bits for |x| ≤ 8192. */
 export const cos = unary('cos');
 /** The hyperbolic tangent. */
 export const tanh = unary('tanh');
