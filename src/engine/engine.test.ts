@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { add } from '../ops/add';
+import { sum } from '../ops/reduce';
 import { matmul } from '../ops/matmul';
 import { weightedSum } from '../ops/weightedSum';
 import { testEngine } from '../testing/testEngine';
@@ -92,6 +93,15 @@ describe('a compiled program', () => {
     await program.run(values);
     expect(await program.outputs.a.data()).toEqual(values.a);
     expect(await program.outputs.d.item()).toBe(1);
+    program.dispose();
+  });
+
+  it('takes tensors without elements, and sums nothing to 0', async () => {
+    const program = await engine.compile({ x: f32(0, 3), y: f32(3) }, ({ x, y }) => ({ z: add(x, y), total: sum(x) }));
+    await program.run({ x: new Float32Array(0), y: ramp(3) });
+    expect(await program.outputs.z.data()).toEqual(new Float32Array(0));
+    expect(program.outputs.z.shape).toEqual([0, 3]);
+    expect(await program.outputs.total.item()).toBe(0);
     program.dispose();
   });
 
@@ -246,8 +256,8 @@ describe('a compiled program', () => {
       program.dispose();
     });
 
-    it.each([[[0]], [[-2, -2]], [[2, 2.5]]])('an input of shape %j', (shape) => {
-      expect(() => engine.record({ x: f32(...shape) }, () => undefined)).toThrow('Extents are whole numbers from 1');
+    it.each([[[-1]], [[-2, -2]], [[2, 2.5]]])('an input of shape %j', (shape) => {
+      expect(() => engine.record({ x: f32(...shape) }, () => undefined)).toThrow('Extents are whole numbers from 0');
     });
 
     it('to be read before it ran', async () => {

@@ -80,7 +80,7 @@ export class Program {
     if (slice?.buffer !== this.parts.inputs.buffer) {
       throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
     }
-    if (Math.ceil(data.byteLength / 4) * 4 !== input.size) {
+    if (Math.max(4, Math.ceil(data.byteLength / 4) * 4) !== input.size) {
       throw new EngineError(
         'bad-shape',
         `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`,

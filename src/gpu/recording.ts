@@ -16,7 +16,7 @@ const MAX_WORKGROUPS = 65535;
  * its workgroup as `id.x + id.y * groups.x` and checks it against the real count.
  */
 export function workgroupRow(count: number): [number, number] {
-  const y = Math.ceil(count / MAX_WORKGROUPS);
+  const y = Math.max(1, Math.ceil(count / MAX_WORKGROUPS));
   return [Math.ceil(count / y), y];
 }
 
@@ -85,8 +85,8 @@ export class Recording implements RecordedWork, ValueOwner {
     };
     for (const count of workgroups) {
       if (count === undefined) continue;
-      if (!Number.isInteger(count) || count < 1)
-        fail(`a work size of ${workgroups.join('×')}`, 'Give whole numbers from 1.');
+      if (!Number.isInteger(count) || count < 0)
+        fail(`a work size of ${workgroups.join('×')}`, 'Give whole numbers from 0.');
       if (count > MAX_WORKGROUPS) {
         throw new EngineError(
           'limit-exceeded',

@@ -10,8 +10,8 @@ const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
 /** Elements that a workgroup sums: `BLOCK` of the shader. */
 const BLOCK = 4096;
 
-/** Blocks that a row is summed in, each to one partial sum. */
-export const blocksOf = (width: number): number => Math.ceil(width / BLOCK);
+/** Blocks that a row is summed in, each to one partial sum; of an empty row, one. */
+export const blocksOf = (width: number): number => Math.max(1, Math.ceil(width / BLOCK));
 
 /**
  * Invocations that share a row of a row kernel: few, since the more there are, the more barriers they meet at; on a

@@ -55,6 +55,8 @@ export function graphOf(operation: string, ...operands: readonly (Tensor<DType> 
 export interface GraphOptions {
   /** In what products and attention compute; f32 by default. */
   readonly precision?: Precision;
+  /** Whether the program trains, as by default: what only training does, such as dropout, is left out where it does not. */
+  readonly training?: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters?: boolean;
 }
@@ -67,12 +69,15 @@ export class Graph implements Recorder {
 
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
+  /** Whether it trains: dropout and the like ask. */
+  readonly training: boolean;
 
   constructor(
     readonly engine: GpuEngine,
-    { precision = 'f32', addToParameters = false }: GraphOptions = {},
+    { precision = 'f32', training = true, addToParameters = false }: GraphOptions = {},
   ) {
     this.precision = precision;
+    this.training = training;
     this.recording = new GraphRecording(this);
     this.tape = new Tape(this, addToParameters);
   }

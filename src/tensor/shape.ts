@@ -7,13 +7,13 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((size, extent) => size * extent, 1);
 }
 
-/** @throws EngineError `bad-shape` unless all extents are whole numbers from 1 */
+/** @throws EngineError `bad-shape` unless all extents are whole numbers from 0 */
 export function assertShape(label: string, shape: Shape): void {
-  if (shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) return;
+  if (shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) return;
   throw new EngineError(
     'bad-shape',
     `'${label}' has shape ${formatShape(shape)}.`,
-    'Extents are whole numbers from 1.',
+    'Extents are whole numbers from 0.',
   );
 }
 

@@ -37,8 +37,9 @@ const VIEWS: { readonly [D in DType]: (buffer: ArrayBuffer, size: number) => Arr
   u8: (buffer, size) => new Uint8Array(buffer, 0, size),
 };
 
+/** What a tensor takes in memory: whole words, one at least. */
 export function byteSize(shape: Shape, dtype: DType): number {
-  return Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
+  return Math.max(4, Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4);
 }
 
 /** Elements as the GPU holds them, for the host. */
