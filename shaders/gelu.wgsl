@@ -21,7 +21,7 @@ fn normalTail(a: vec4f, bell: vec4f) -> vec4f {
 }
 
 fn gelu(x: vec4f) -> vec4f {
-  let a = abs(x);
+  let a = min(abs(x), vec4f(1e30)); // ∞·0 would be NaN
   return fma(-a, normalTail(a, exp(-0.5 * x * x)), max(x, vec4f()));
 }
 
@@ -52,7 +52,9 @@ struct Sizes {
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
   if (i < sizes.cells) {
-    y[i] = toCell(gelu(vec4f(x[i])));
+    let at = vec4f(x[i]);
+    let isNan = (bitcast<vec4u>(at) & vec4u(0x7fffffff)) > vec4u(0x7f800000); // which exp may drop
+    y[i] = toCell(select(gelu(at), at, isNan));
   }
 }
 

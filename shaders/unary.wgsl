@@ -1,18 +1,25 @@
 // unary: y = f(x) of each element, dx = f'(x)·dy, for functions of one number. FUNCTION says which; the numbers are those of
-// src/ops/unary.ts.
+// src/ops/unary.ts. p and q are what a function is given beside x. Slopes where there are two, or none, are PyTorch's.
 //
-//   0 neg      −x                   5 reciprocal 1/x              10 tanh
-//   1 abs      |x|, slope 0 at 0    6 exp                         11 sigmoid  1/(1 + e⁻ˣ)
-//   2 square   x²                   7 log                         12 relu     max(x, 0), slope 0 at 0
-//   3 sqrt                          8 sin                         13 silu     x·sigmoid(x)
-//   4 rsqrt    1/√x                 9 cos                         14 softplus ln(1 + eˣ)
-//                                                                 15 erf      2/√π·∫₀ˣ e^(−t²) dt
+//   0 neg      −x                   11 sigmoid  1/(1 + e⁻ˣ)             22 floor       slope 0, as of 23 to 25
+//   1 abs      |x|, slope 0 at 0    12 relu     max(x, 0), slope 0 at 0 23 ceil
+//   2 square   x²                   13 silu     x·sigmoid(x)            24 round       a half goes to the even neighbour
+//   3 sqrt                          14 softplus ln(1 + eˣ)              25 trunc
+//   4 rsqrt    1/√x                 15 erf      2/√π·∫₀ˣ e^(−t²) dt     26 mish        x·tanh(ln(1 + eˣ))
+//   5 reciprocal 1/x                16 expm1    eˣ − 1                  27 logSigmoid  −ln(1 + e⁻ˣ)
+//   6 exp                           17 log1p    ln(1 + x)               28 leakyRelu   x > 0: x; else p·x
+//   7 log                           18 exp2     2ˣ                      29 elu         x > 0: x; else p·(eˣ − 1)
+//   8 sin                           19 log2                             30 clamp       min(max(x, p), q), slope 1 at both ends
+//   9 cos                           20 tan                              31 geluTanh    x·sigmoid(√(8/π)·(x + 0.044715·x³))
+//  10 tanh                          21 sign     slope 0
 //
-// What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu and softplus go by e^(−|x|) ≤ 1; near 0, where
-// tanh would cancel, and where e is small in ln(1 + e), series stand in their place; erf is that of gelu.wgsl. WGSL's sin
-// and cos are exact to 2⁻¹¹ only: here x is brought to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first
-// two products are exact (Cody and Waite 1980), and the polynomials are those of Cephes' sinf and cosf (Moshier 1992). Exact to
-// f32 for |x| ≤ 8192; beyond, the multiple is no longer exact.
+// What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu, softplus, mish and logSigmoid go by
+// e^(−|x|) ≤ 1; near 0, where tanh and expm1 would cancel, series stand in their place; erf is that of gelu.wgsl. WGSL's log is
+// exact to 2⁻²¹ only where it is near 0, and its sin and cos to 2⁻¹¹: here log takes the exponent apart by its bits, and sin and
+// cos bring x to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first two products are exact (Cody and Waite
+// 1980); the polynomials are those of Cephes' logf, sinf and cosf (Moshier 1992). Sine, cosine and tangent are exact to f32 for
+// |x| ≤ 8192; beyond, the multiple is no longer exact. WGSL's functions may drop a NaN: it is told by its bits,
+// and stays.
 //
 // Elementwise on arrays of any shape. One invocation a cell: four elements (VEC, where their number is a multiple of four)
 // or one.
@@ -28,6 +35,17 @@ fn toCell(value: vec4f) -> Cell { return value.x; }
 //#end
 struct Sizes {
   cells: u32,
+  p: f32,
+  q: f32,
+}
+
+fn isNan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffff)) > vec4u(0x7f800000);
+}
+
+/// 0 of NaN, as PyTorch has it.
+fn signOf(x: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1), x > vec4f()) - select(vec4f(), vec4f(1), x < vec4f());
 }
 
 fn sigmoid(x: vec4f) -> vec4f {
@@ -35,10 +53,33 @@ fn sigmoid(x: vec4f) -> vec4f {
   return select(e, vec4f(1), x >= vec4f()) / (1 + e);
 }
 
-/// ln(1 + e) for 0 ≤ e ≤ 1.
-fn logOnePlus(e: vec4f) -> vec4f {
-  let series = e * (1 - e * (0.5 - e * (1.0 / 3 - e * (0.25 - e * (0.2 - e / 6)))));
-  return select(log(1 + e), series, e < vec4f(0.05));
+/// ln(1 + f) for √½ ≤ 1 + f ≤ √2.
+fn logNear(f: vec4f) -> vec4f {
+  let tail = 0.2000071477 + f * (-0.1666805767 + f * (0.1424932279 + f * (-0.1242014085 + f * (0.1167699874 +
+    f * (-0.1151461031 + f * 0.0703768363)))));
+  return f + f * f * (-0.5 + f * (0.3333333117 + f * (-0.2499999399 + f * tail)));
+}
+
+/// ln x in units of 1/scale = ln 2 in its two parts: the exponent, and what is left of x.
+fn logIn(x: vec4f, high: f32, low: f32, scale: f32) -> vec4f {
+  let bits = bitcast<vec4u>(x);
+  let exponent = bitcast<vec4i>(bits - 0x3f3504f3) >> vec4u(23); // that of √½
+  let rest = scale * logNear(bitcast<vec4f>(bits - (bitcast<vec4u>(exponent) << vec4u(23))) - 1);
+  let ordinary = bits - 0x00800000 < vec4u(0x7f000000); // neither 0 nor below, nor infinite, nor NaN
+  let whole = fma(vec4f(exponent), vec4f(high), fma(vec4f(exponent), vec4f(low), rest));
+  return select(select(log(x), whole, ordinary), bitcast<vec4f>(bits | vec4u(0x7fc00000)), x < vec4f()); // NaN below 0
+}
+
+fn logOf(x: vec4f) -> vec4f { return logIn(x, 0.693359375, -2.1219444e-4, 1); }
+
+fn logOnePlus(x: vec4f) -> vec4f {
+  return select(logOf(1 + x), logNear(x), (x > vec4f(-0.29)) & (x < vec4f(0.41)));
+}
+
+fn expMinusOne(x: vec4f) -> vec4f {
+  let tail = 1.0 / 120 + x * (1.0 / 720 + x * (1.0 / 5040 + x * (1.0 / 40320 + x / 362880)));
+  let series = x + x * x * (0.5 + x * (1.0 / 6 + x * (1.0 / 24 + x * tail)));
+  return select(exp(x) - 1, series, abs(x) < vec4f(0.8));
 }
 
 fn tanhOf(x: vec4f) -> vec4f {
@@ -54,6 +95,19 @@ fn erfOf(x: vec4f) -> vec4f {
   // 1 − 2·T cancels near 0.
   let series = 1.1283792 * x * (1 - u * (1.0 / 3 - u * (0.1 - u * (1.0 / 42 - u * (1.0 / 216 - u / 1320)))));
   return select(sign(x) * (1 - 2 * normalTail(a, exp(-u))), series, abs(x) < vec4f(0.5));
+}
+
+struct Tanh {
+  value: vec4f,
+  rest: vec4f, // 1 − value
+}
+
+/// tanh(ln(1 + eˣ)) = n/(n + 2), n = eˣ·(eˣ + 2); for x ≥ 0 both times e^(−2x).
+fn tanhOfSoftplus(x: vec4f) -> Tanh {
+  let e = exp(-abs(x));
+  let n = select(e * (e + 2), 1 + 2 * e, x >= vec4f());
+  let two = select(vec4f(2), 2 * e * e, x >= vec4f());
+  return Tanh(n / (n + two), two / (n + two));
 }
 
 /// sin(x + quarters·π/2)
@@ -76,7 +130,7 @@ fn value3(x: vec4f) -> vec4f { return sqrt(x); }
 fn value4(x: vec4f) -> vec4f { return inverseSqrt(x); }
 fn value5(x: vec4f) -> vec4f { return 1 / x; }
 fn value6(x: vec4f) -> vec4f { return exp(x); }
-fn value7(x: vec4f) -> vec4f { return log(x); }
+fn value7(x: vec4f) -> vec4f { return logOf(x); }
 fn value8(x: vec4f) -> vec4f { return sine(x, 0); }
 fn value9(x: vec4f) -> vec4f { return sine(x, 1); }
 fn value10(x: vec4f) -> vec4f { return tanhOf(x); }
@@ -85,9 +139,24 @@ fn value12(x: vec4f) -> vec4f { return max(x, vec4f()); }
 fn value13(x: vec4f) -> vec4f { return x * sigmoid(x); }
 fn value14(x: vec4f) -> vec4f { return max(x, vec4f()) + logOnePlus(exp(-abs(x))); }
 fn value15(x: vec4f) -> vec4f { return erfOf(x); }
+fn value16(x: vec4f) -> vec4f { return expMinusOne(x); }
+fn value17(x: vec4f) -> vec4f { return logOnePlus(x); }
+fn value18(x: vec4f) -> vec4f { return exp2(x); }
+fn value19(x: vec4f) -> vec4f { return logIn(x, 1, 0, 1.442695); }
+fn value20(x: vec4f) -> vec4f { return sine(x, 0) / sine(x, 1); }
+fn value22(x: vec4f) -> vec4f { return floor(x); }
+fn value23(x: vec4f) -> vec4f { return ceil(x); }
+fn value24(x: vec4f) -> vec4f { return round(x); }
+fn value25(x: vec4f) -> vec4f { return trunc(x); }
+fn value26(x: vec4f) -> vec4f { return x * tanhOfSoftplus(x).value; }
+fn value27(x: vec4f) -> vec4f { return min(x, vec4f()) - logOnePlus(exp(-abs(x))); }
+fn value28(x: vec4f) -> vec4f { return select(sizes.p * x, x, x > vec4f()); }
+fn value29(x: vec4f) -> vec4f { return select(sizes.p * expMinusOne(x), x, x > vec4f()); }
+fn value30(x: vec4f) -> vec4f { return min(max(x, vec4f(sizes.p)), vec4f(sizes.q)); }
+fn value31(x: vec4f) -> vec4f { return x * sigmoid(1.5957691 * (x + 0.044715 * x * x * x)); }
 
 fn slope0(x: vec4f) -> vec4f { return vec4f(-1); }
-fn slope1(x: vec4f) -> vec4f { return sign(x); }
+fn slope1(x: vec4f) -> vec4f { return signOf(x); }
 fn slope2(x: vec4f) -> vec4f { return 2 * x; }
 fn slope3(x: vec4f) -> vec4f { return 0.5 / sqrt(x); }
 fn slope4(x: vec4f) -> vec4f { return -0.5 * inverseSqrt(x) / x; }
@@ -104,10 +173,31 @@ fn slope11(x: vec4f) -> vec4f {
   let e = exp(-abs(x));
   return e / ((1 + e) * (1 + e));
 }
-fn slope12(x: vec4f) -> vec4f { return select(vec4f(), vec4f(1), x > vec4f()); }
+fn slope12(x: vec4f) -> vec4f { return select(vec4f(), vec4f(1), (x > vec4f()) | isNan(x)); }
 fn slope13(x: vec4f) -> vec4f { return sigmoid(x) + x * slope11(x); }
 fn slope14(x: vec4f) -> vec4f { return sigmoid(x); }
 fn slope15(x: vec4f) -> vec4f { return 1.1283792 * exp(-x * x); }
+fn slope16(x: vec4f) -> vec4f { return exp(x); }
+fn slope17(x: vec4f) -> vec4f { return 1 / (1 + x); }
+fn slope18(x: vec4f) -> vec4f { return 0.6931472 * exp2(x); }
+fn slope19(x: vec4f) -> vec4f { return 1.442695 / x; }
+fn slope20(x: vec4f) -> vec4f {
+  let tangent = value20(x);
+  return 1 + tangent * tangent;
+}
+//#for K in 21..26: fn slope${K}(x: vec4f) -> vec4f { return vec4f(); }
+fn slope26(x: vec4f) -> vec4f {
+  let t = tanhOfSoftplus(x);
+  return t.value + x * sigmoid(x) * t.rest * (1 + t.value);
+}
+fn slope27(x: vec4f) -> vec4f { return sigmoid(-x); }
+fn slope28(x: vec4f) -> vec4f { return select(vec4f(sizes.p), vec4f(1), x > vec4f()); }
+fn slope29(x: vec4f) -> vec4f { return select(sizes.p * exp(x), vec4f(1), x > vec4f()); }
+fn slope30(x: vec4f) -> vec4f { return select(vec4f(), vec4f(1), (x >= vec4f(sizes.p)) & (x <= vec4f(sizes.q))); }
+fn slope31(x: vec4f) -> vec4f {
+  let u = 1.5957691 * (x + 0.044715 * x * x * x);
+  return sigmoid(u) + x * slope11(u) * (1.5957691 + 0.21406445 * x * x);
+}
 
 //#kernel unaryForward
 //#param FUNCTION: u32
@@ -120,7 +210,12 @@ fn slope15(x: vec4f) -> vec4f { return 1.1283792 * exp(-x * x); }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64;
   if (i < sizes.cells) {
-    y[i] = toCell(value${FUNCTION}(vec4f(x[i])));
+    let at = vec4f(x[i]);
+    //#if FUNCTION == 21
+    y[i] = toCell(signOf(at));
+    //#else
+    y[i] = toCell(select(value${FUNCTION}(at), at, isNan(at)));
+    //#end
   }
 }
 

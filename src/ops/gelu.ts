@@ -2,12 +2,25 @@ import source from '../../shaders/gelu.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import type { Tensor } from '../tensor/tensor';
+import type { Shape } from '../tensor/shape';
+import type { Float, Tensor } from '../tensor/tensor';
+import { assertType } from './patchIndices';
+import { geluTanh } from './unary';
 
 const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
 
-/** x·Φ(x), the exact GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape. */
-export function gelu(x: Tensor): Tensor {
+/**
+ * x·Φ(x), the GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape.
+ *
+ * @param options.approximate `tanh`: x·½(1 + tanh(√(2/π)·(x + 0.044715·x³))); `none`, by default: the exact one
+ * @throws EngineError `bad-shape` for another type than f32
+ */
+export function gelu<S extends Shape>(
+  x: Tensor<Float, S>,
+  { approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {},
+): Tensor<'f32', S> {
+  if (approximate === 'tanh') return geluTanh(x);
+  assertType('gelu', 'x', x, 'f32');
   const graph = graphOf('gelu', x);
   const y = graph.empty('gelu', x.shape, 'f32', x.requiresGrad);
   const VEC = x.size % 4 === 0;

@@ -1,5 +1,6 @@
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/unary.wgsl';
+import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
@@ -12,37 +13,41 @@ const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { 
 /** In the order of their numbers in the shader. */
 const FUNCTIONS = [
   ...['neg', 'abs', 'square', 'sqrt', 'rsqrt', 'reciprocal', 'exp', 'log', 'sin', 'cos', 'tanh', 'sigmoid'],
-  ...['relu', 'silu', 'softplus', 'erf'],
+  ...['relu', 'silu', 'softplus', 'erf', 'expm1', 'log1p', 'exp2', 'log2', 'tan', 'sign', 'floor', 'ceil', 'round'],
+  ...['trunc', 'mish', 'logSigmoid', 'leakyRelu', 'elu', 'clamp', 'geluTanh'],
 ] as const;
+type Name = (typeof FUNCTIONS)[number];
 
 /** A function of each element, f32, of any shape. @throws EngineError `bad-shape` for another type */
 type Unary = <S extends Shape>(x: Tensor<Float, S>) => Tensor<'f32', S>;
 
-function unary(name: (typeof FUNCTIONS)[number]): Unary {
-  const FUNCTION = FUNCTIONS.indexOf(name);
-  return (x) => {
-    const graph = graphOf(name, x);
-    assertType(name, 'x', x, 'f32');
-    const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
-    const VEC = x.size % 4 === 0;
-    const uniforms = { cells: VEC ? x.size / 4 : x.size };
-    const workgroups = workgroupRow(Math.ceil(uniforms.cells / 64));
-    const params = { FUNCTION, VEC };
-    graph.dispatch({ kernel: kernels.unaryForward, params, uniforms, bindings: { x, y }, workgroups });
-    graph.record(name, [y], (gradients) => {
-      const dy = gradients.of(y);
-      const dx = gradients.into(x);
-      if (!dy || !dx) return;
-      graph.dispatch({
-        kernel: kernels.unaryBackward,
-        params: { ...params, ACCUMULATE: dx.accumulate },
-        uniforms,
-        bindings: { x, dy, dx: dx.out },
-        workgroups,
-      });
+/** @param p what some functions are given beside x, `q` likewise: see the shader */
+function apply<S extends Shape>(name: Name, x: Tensor<Float, S>, p = 0, q = 0): Tensor<'f32', S> {
+  const graph = graphOf(name, x);
+  assertType(name, 'x', x, 'f32');
+  const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
+  const VEC = x.size % 4 === 0;
+  const uniforms = { cells: VEC ? x.size / 4 : x.size, p, q };
+  const workgroups = workgroupRow(Math.ceil(uniforms.cells / 64));
+  const params = { FUNCTION: FUNCTIONS.indexOf(name), VEC };
+  graph.dispatch({ kernel: kernels.unaryForward, params, uniforms, bindings: { x, y }, workgroups });
+  graph.record(name, [y], (gradients) => {
+    const dy = gradients.of(y);
+    const dx = gradients.into(x);
+    if (!dy || !dx) return;
+    graph.dispatch({
+      kernel: kernels.unaryBackward,
+      params: { ...params, ACCUMULATE: dx.accumulate },
+      uniforms,
+      bindings: { x, dy, dx: dx.out },
+      workgroups,
     });
-    return y;
-  };
+  });
+  return y;
+}
+
+function unary(name: Name): Unary {
+  return (x) => apply(name, x);
 }
 
 /** −x */
@@ -69,7 +74,7 @@ export const cos = unary('cos');
 export const tanh = unary('tanh');
 /** 1/(1 + e⁻ˣ) */
 export const sigmoid = unary('sigmoid');
-/** max(x, 0); its gradient at 0 is 0. */
+/** max(x, 0); its gradient at 0 is 0. NaN stays NaN. */
 export const relu = unary('relu');
 /** x/(1 + e⁻ˣ) (Elfwing et al. 2017), also called swish. */
 export const silu = unary('silu');
@@ -77,3 +82,57 @@ export const silu = unary('silu');
 export const softplus = unary('softplus');
 /** The error function: 2/√π·∫₀ˣ e^(−t²) dt. */
 export const erf = unary('erf');
+/** eˣ − 1, exact near 0. */
+export const expm1 = unary('expm1');
+/** ln(1 + x), exact near 0. */
+export const log1p = unary('log1p');
+/** 2ˣ */
+export const exp2 = unary('exp2');
+/** The logarithm to base 2; exact for powers of 2. */
+export const log2 = unary('log2');
+/** tan x, x in radians; to f32's last bits for |x| ≤ 8192. */
+export const tan = unary('tan');
+/** −1, 0 or 1, and 0 of NaN; its gradient is 0. */
+export const sign = unary('sign');
+/** The whole number below; its gradient is 0. */
+export const floor = unary('floor');
+/** The whole number above; its gradient is 0. */
+export const ceil = unary('ceil');
+/** The nearest whole number, of two the even one; its gradient is 0. */
+export const round = unary('round');
+/** The whole number towards 0; its gradient is 0. */
+export const trunc = unary('trunc');
+/** x·tanh(softplus(x)) (Misra 2019). */
+export const mish = unary('mish');
+/** ln(sigmoid(x)), exact where sigmoid would be 0. */
+export const logSigmoid = unary('logSigmoid');
+/** x·Φ(x) by its approximation with tanh: see `gelu`. */
+export const geluTanh = unary('geluTanh');
+
+/** x where it is positive, else `negativeSlope`·x (Maas et al. 2013). @throws EngineError `bad-shape` for another type than f32 */
+export function leakyRelu<S extends Shape>(x: Tensor<Float, S>, negativeSlope = 0.01): Tensor<'f32', S> {
+  return apply('leakyRelu', x, negativeSlope);
+}
+
+/** x where it is positive, else `alpha`·(eˣ − 1) (Clevert et al. 2015). @throws EngineError `bad-shape` for another type than f32 */
+export function elu<S extends Shape>(x: Tensor<Float, S>, alpha = 1): Tensor<'f32', S> {
+  return apply('elu', x, alpha);
+}
+
+/** What `clamp` keeps to: one bound at least. */
+export type ClampBounds =
+  { readonly min: number; readonly max?: number } | { readonly min?: number; readonly max: number };
+
+/**
+ * min(max(x, `min`), `max`). Gradients flow where x is within the bounds or on one. NaN stays NaN.
+ *
+ * @throws EngineError `bad-shape` for another type than f32, and where there is no bound, or NaN is one
+ */
+export function clamp<S extends Shape>(x: Tensor<Float, S>, bounds: ClampBounds): Tensor<'f32', S> {
+  const { min = -Infinity, max = Infinity } = bounds;
+  if ((bounds.min === undefined && bounds.max === undefined) || Number.isNaN(min) || Number.isNaN(max)) {
+    const what = `clamp: bounds of min ${bounds.min} and max ${bounds.max}.`;
+    throw new EngineError('bad-shape', what, 'Give it a number as min, max or both.');
+  }
+  return apply('clamp', x, min, max);
+}
