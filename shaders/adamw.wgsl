@@ -5,6 +5,7 @@
 //   p ← p − lr·scale / (1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
 //
 // HALF: halves ← p, rounded to f16, in the same pass. SCALED: where norm says so, nothing is changed at all.
+// COUPLED: Adam, whose decay is a part of the gradient:  g ← clip · grad + decay · p, and p is not shrunk.
 //
 // Shapes   values, grads, m, v: [count] f32, tensors at multiples of 64 elements, zeros between them.
 //          segments: [count / 64] (scale, decay): what holds for each run of 64 elements.
@@ -18,11 +19,15 @@
 //          −expm1(t·ln β), by its series near 0, so that little is lost of it at the first steps.
 //
 // Mapping  one invocation an element; workgroups in rows of x, then y. adamwHyper: one invocation.
-// Source   Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), in the order of operations of PyTorch.
+// Source   Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019); Kingma and Ba, Adam (2015); in the order of
+//          operations of PyTorch.
+
+//#use optimizer
 
 //#kernel adamw
 //#param HALF: bool
 //#param SCALED: bool
+//#param COUPLED: bool
 //#if HALF
 //#enable f16
 @group(0) @binding(8) var<storage, read_write> halves: array<f16>;
@@ -46,12 +51,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#end
   let segment = segments[i / 64u];
   let lr = hyper[0] * segment.x;
+  //#if COUPLED
+  let g = norm[1] * grads[i] + segment.y * values[i];
+  let decayed = values[i];
+  //#else
   let g = norm[1] * grads[i];
+  let decayed = values[i] - lr * segment.y * values[i];
+  //#end
   let first = m[i] + hyper[4] * (g - m[i]);
   let second = hyper[5] * v[i] + hyper[6] * g * g;
   m[i] = first;
   v[i] = second;
-  let decayed = values[i] - lr * segment.y * values[i];
   let value = decayed - lr * hyper[2] * first / (sqrt(second) / hyper[1] + hyper[7]);
   values[i] = value;
   //#if HALF
@@ -75,28 +85,12 @@ fn oneMinusExp(x: f32) -> f32 {
   return select(1 - exp(x), -series, x > -0.5);
 }
 
-/// cos²(z) for 0 ≤ z ≤ π/2.
-fn cosineSquared(z: f32) -> f32 {
-  let u = z * z;
-  let cosine = 1 - u * (0.5 - u * (1.0 / 24 - u * (1.0 / 720 - u * (1.0 / 40320 - u * (1.0 / 3628800 - u / 479001600)))));
-  return cosine * cosine;
-}
-
-fn learningRate(done: f32) -> f32 {
-  if (DECAY == 0) { return sizes.peak; }
-  if (done < sizes.warmup) { return sizes.peak * done / sizes.warmup; }
-  let progress = min(1, (done - sizes.warmup) / max(1, sizes.steps - sizes.warmup));
-  var height = min(1, (1 - progress) / sizes.share);
-  if (DECAY == 1) { height = cosineSquared(1.5707963 * progress); }
-  return sizes.minimum + (sizes.peak - sizes.minimum) * height;
-}
-
 @compute @workgroup_size(1)
 fn main() {
   let done = step[0];
   step[0] = done + 1;
   let t = f32(done + 1);
-  hyper[0] = learningRate(f32(done));
+  hyper[0] = learningRate(f32(done), DECAY, sizes.peak, sizes.minimum, sizes.warmup, sizes.steps, sizes.share);
   hyper[1] = sqrt(oneMinusExp(t * sizes.log2));
   hyper[2] = 1 / oneMinusExp(t * sizes.log1);
   hyper[3] = sizes.beta1;

@@ -4,6 +4,9 @@
 //   a tensor of one dimension (bias) takes neither decay nor ratio: g ← grad
 //   mu ← momentum · mu + ratio · g,   p ← p − lr · mu        the learning rate stays outside the momentum
 //
+// CLIPPED: grad is first multiplied by the factor of norm, as gradientNorm gives it. HALF: halves ← p, rounded to f16. SCALED:
+// where norm says so, nothing is changed at all.
+//
 // Shapes   values, grads, mu: [count] f32, tensors at multiples of 64 elements, zeros between them.
 //          blocks: [n] (first element, end): a tensor's elements in blocks of up to 4096;  partials: [n] (‖p‖², ‖g‖²);
 //          tensors: [T] (first block, end, 1 where it is decayed and scaled);  ratios: [T];
@@ -16,6 +19,10 @@
 //#use reduce
 
 //#kernel larsNorms
+//#param CLIPPED: bool
+//#if CLIPPED
+@group(0) @binding(5) var<storage, read> norm: array<f32>;
+//#end
 @group(0) @binding(0) var<storage, read> values: array<f32>;
 @group(0) @binding(1) var<storage, read> grads: array<f32>;
 @group(0) @binding(2) var<storage, read> blocks: array<vec2u>;
@@ -35,7 +42,11 @@ fn main(
   var value = 0.0;
   var update = 0.0;
   for (var i = block.x + local; i < block.y; i += WORKGROUP) {
+    //#if CLIPPED
+    let g = norm[1] * grads[i] + sizes.decay * values[i];
+    //#else
     let g = grads[i] + sizes.decay * values[i];
+    //#end
     value += values[i] * values[i];
     update += g * g;
   }
@@ -62,6 +73,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }
 
 //#kernel larsUpdate
+//#param CLIPPED: bool
+//#param SCALED: bool
+//#param HALF: bool
+//#if CLIPPED
+@group(0) @binding(8) var<storage, read> norm: array<f32>;
+//#end
+//#if HALF
+//#enable f16
+@group(0) @binding(9) var<storage, read_write> halves: array<f16>;
+//#end
 @group(0) @binding(0) var<storage, read> grads: array<f32>;
 @group(0) @binding(1) var<storage, read> segments: array<u32>;
 @group(0) @binding(2) var<storage, read> tensors: array<vec4u>;
@@ -76,9 +97,19 @@ struct Sizes { count: u32, decay: f32, momentum: f32 }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WORKGROUP;
   if (i >= sizes.count) { return; }
+  //#if SCALED
+  if (norm[2] == 0.0) { return; }
+  //#end
   let which = segments[i / 64u];
   let decay = select(0.0, sizes.decay, tensors[which].z != 0u);
+  //#if CLIPPED
+  let moved = sizes.momentum * mu[i] + ratios[which] * (norm[1] * grads[i] + decay * values[i]);
+  //#else
   let moved = sizes.momentum * mu[i] + ratios[which] * (grads[i] + decay * values[i]);
+  //#end
   mu[i] = moved;
   values[i] -= rate[0] * moved;
+  //#if HALF
+  halves[i] = f16(values[i]);
+  //#end
 }

@@ -56,13 +56,16 @@ export { softmax } from './ops/softmax';
 export { weightedSum } from './ops/weightedSum';
 
 export { Attention, Block, LayerNorm, Linear, Mlp } from './nn/layers';
-export { Module, ModuleParameter } from './nn/module';
+export { Module, ModuleBuffer, ModuleParameter } from './nn/module';
 export { Parameters } from './nn/parameters';
-export { AdamW, type AdamWOptions } from './optim/adamw';
+export { Adam, AdamW, type AdamOptions, type AdamWOptions } from './optim/adamw';
+export { Ema, type EmaOptions } from './optim/ema';
 export { gradientNorm } from './optim/gradientNorm';
-export { Lars } from './optim/lars';
+export { Lars, type LarsOptions } from './optim/lars';
+export { Lion, Sgd, type LionOptions, type SgdOptions } from './optim/momentum';
 export type { Schedule } from './optim/schedule';
 
 export type { Graph } from './tensor/graph';
 export type { Shape } from './tensor/shape';
+export { load, type LoadOptions, type StateDict, type StateEntry, type Stateful } from './tensor/state';
 export { createTensor, disposeTensor, readTensor, type DType, type Scalar, type Tensor } from './tensor/tensor';

@@ -259,6 +259,17 @@ export class GpuEngine {
     this.device.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
   }
 
+  /** Copies a slice to another of its size, in order with submitted work. */
+  copy(from: Slice, to: Slice): void {
+    for (const slice of [from, to]) assertLive(slice);
+    if (from.buffer.isPlanned || to.buffer.isPlanned) return;
+    this.guarded(`copy to '${to.label}'`, () => {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(from.buffer.gpu, from.offset, to.buffer.gpu, to.offset, from.size);
+      this.device.queue.submit([encoder.finish()]);
+    });
+  }
+
   /** Zeroes buffers, in order with submitted work. */
   clear(buffers: readonly DeviceBuffer[]): void {
     this.guarded('clearing memory', () => {

@@ -1,5 +1,7 @@
+import { EngineError } from '../gpu/errors';
 import { Parameter } from '../tensor/parameter';
 import type { Shape } from '../tensor/shape';
+import { readState, type NamedState, type StateEntry, type Stateful } from '../tensor/state';
 import type { Initializer } from './initializers';
 
 /** A parameter that a module declares: its first values, until a model has memory, are how they are drawn. */
@@ -10,6 +12,16 @@ export class ModuleParameter extends Parameter {
     { trained = true }: { readonly trained?: boolean } = {},
   ) {
     super(shape, trained);
+  }
+}
+
+/**
+ * What a module keeps beside its parameters, such as running statistics: no optimizer moves it, programs may write to it, and it
+ * is saved with the parameters.
+ */
+export class ModuleBuffer extends ModuleParameter {
+  constructor(shape: Shape, initialize: Initializer) {
+    super(shape, initialize, { trained: false });
   }
 }
 
@@ -26,18 +38,67 @@ export interface NamedParameter {
  * is that in which the class declares its fields; it decides which random numbers a parameter begins with, and the order
  * of the sum of the gradient's norm.
  */
-export abstract class Module {
+export abstract class Module implements Stateful {
+  /** Its fields by the names that files know them by. */
+  protected fields(): readonly (readonly [name: string, value: unknown])[] {
+    return Object.entries(this).map(([key, value]) => [snakeCase(key), value]);
+  }
+
+  /** All parameters and buffers of this module and those in it, in order. */
+  private everything(prefix: string): NamedParameter[] {
+    return this.fields().flatMap(([name, value]) =>
+      tensorsAt(`${prefix}${name}`, value, (each, at) => each.everything(at)),
+    );
+  }
+
   /** All parameters of this module and those in it, in order. */
   namedParameters(prefix = ''): NamedParameter[] {
-    return Object.entries(this).flatMap(([key, value]) => parametersAt(`${prefix}${snakeCase(key)}`, value));
+    return this.everything(prefix).filter(({ parameter }) => !(parameter instanceof ModuleBuffer));
+  }
+
+  /** What is kept beside the parameters, in order. */
+  namedBuffers(prefix = ''): NamedParameter[] {
+    return this.everything(prefix).filter(({ parameter }) => parameter instanceof ModuleBuffer);
+  }
+
+  /** All parameters, in order: `for (const parameter of model.encoder.parameters()) parameter.requiresGrad = false`. */
+  parameters(): ModuleParameter[] {
+    return this.namedParameters().map(({ parameter }) => parameter);
+  }
+
+  /** Its parameters and buffers, by PyTorch's names. @throws EngineError `bad-program` where it has no memory */
+  namedState(): NamedState {
+    const named = [...this.namedParameters(), ...this.namedBuffers()];
+    const owners = new Set(named.map(({ parameter }) => parameter.owner));
+    const [owner] = owners;
+    if (!owner)
+      throw new EngineError('bad-program', 'The module has no parameters.', 'There is nothing to save of it.');
+    return {
+      engine: owner.engine,
+      tensors: new Map(named.map(({ name, parameter }) => [name, parameter])),
+      written: async () => {
+        for (const each of owners) await each.written();
+      },
+    };
+  }
+
+  /**
+   * Reads all of its parameters and buffers, by PyTorch's names; `load` sets them.
+   *
+   * @throws EngineError (a rejection) `bad-program` where it has no memory
+   */
+  stateDict(): Promise<Map<string, StateEntry>> {
+    return readState(this);
   }
 }
 
-function parametersAt(name: string, value: unknown): NamedParameter[] {
+type Everything = (module: Module, prefix: string) => NamedParameter[];
+
+function tensorsAt(name: string, value: unknown, everything: Everything): NamedParameter[] {
   if (value instanceof ModuleParameter) return [{ name, shape: value.shape, parameter: value }];
-  if (value instanceof Module) return value.namedParameters(`${name}.`);
+  if (value instanceof Module) return everything(value, `${name}.`);
   if (!Array.isArray(value)) return [];
-  return value.flatMap((part, index) => parametersAt(`${name}.${index}`, part));
+  return value.flatMap((part, index) => tensorsAt(`${name}.${index}`, part, everything));
 }
 
 function snakeCase(name: string): string {

@@ -4,11 +4,11 @@ import { mebibytes, type DeviceBuffer } from '../gpu/pool';
 import { Slice } from '../gpu/storage';
 import { addInPlace } from '../tensor/accumulate';
 import { Graph } from '../tensor/graph';
-import type { Parameter } from '../tensor/parameter';
+import type { Parameter, ParameterOwner } from '../tensor/parameter';
 import { formatShape, type Shape } from '../tensor/shape';
 import { byteSize, Tensor, type Precision } from '../tensor/tensor';
 import type { RandomSource } from './initializers';
-import type { Module, NamedParameter } from './module';
+import { ModuleBuffer, type Module, type NamedParameter } from './module';
 
 /**
  * Every tensor of an arena starts at a multiple of this many bytes: what a binding's offset must be a multiple of. Where there
@@ -34,7 +34,7 @@ const allocated = new WeakMap<Module, Parameters>();
  * A model's parameters by name. Trained ones lie in flat arenas no larger than a binding may be, so that the optimizer
  * takes each arena in one dispatch; a frozen model has no gradients.
  */
-export class Parameters {
+export class Parameters implements ParameterOwner {
   readonly arenas: readonly Arena[];
   private readonly named: readonly NamedParameter[];
   private readonly byName: ReadonlyMap<string, NamedParameter>;
@@ -59,7 +59,7 @@ export class Parameters {
     private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
   ) {
     this.alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
-    this.named = module.namedParameters();
+    this.named = [...module.namedParameters(), ...module.namedBuffers()];
     this.byName = new Map(this.named.map((one) => [one.name, one]));
     const taken = this.named.find(({ parameter }) => parameter.hasMemory);
     if (taken) {
@@ -74,7 +74,10 @@ export class Parameters {
     const trained = this.named.filter(isTrained);
     const plain = this.named.filter((one) => !isTrained(one));
     this.arenas = this.chunks(trained).map((chunk) => this.makeArena(chunk));
-    for (const chunk of this.chunks(plain)) {
+    // Apart, since programs write to buffers, and a dispatch may not read what lies in memory that it writes.
+    const isBuffer = ({ parameter }: NamedParameter): boolean => parameter instanceof ModuleBuffer;
+    const constant = this.chunks(plain.filter((one) => !isBuffer(one)));
+    for (const chunk of [...constant, ...this.chunks(plain.filter(isBuffer))]) {
       const size = this.chunkBytes(chunk);
       const buffer = this.allocate(size, label);
       const halves = options.frozen ? this.copyOf(buffer, size) : undefined;
@@ -82,7 +85,7 @@ export class Parameters {
         const { shape } = parameter;
         const half = halfAt(halves, shape, offset);
         const values = new Slice(buffer, offset, byteSize(shape, 'f32'));
-        parameter.bind(name, { values, ...(half ? { half } : {}) });
+        parameter.bind(name, { owner: this, values, ...(half ? { half } : {}) });
       });
     }
     allocated.set(module, this);
@@ -141,7 +144,8 @@ export class Parameters {
       const bytes = byteSize(shape, 'f32');
       const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes));
       const half = halfAt(halves, shape, offset);
-      parameter.bind(name, { values: new Slice(values, offset, bytes), gradient, ...(half ? { half } : {}) });
+      const place = new Slice(values, offset, bytes);
+      parameter.bind(name, { owner: this, values: place, gradient, ...(half ? { half } : {}) });
       members.push(parameter);
     });
     return { values, gradients, ...(halves ? { halves } : {}), size, members };
@@ -168,7 +172,13 @@ export class Parameters {
     this.halvesAreOld = false;
   }
 
-  /** Every name with its tensor, in the order of the model. */
+  /** Is told that the host wrote to what a parameter holds, past `write`. */
+  async written(): Promise<void> {
+    this.halvesAreOld = true;
+    await this.updateHalves();
+  }
+
+  /** Every name with its tensor, in the order of the model; buffers come last. */
   get entries(): readonly (readonly [name: string, parameter: Parameter])[] {
     return this.named.map(({ name, parameter }) => [name, parameter]);
   }

@@ -1,13 +1,13 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/lars.wgsl';
-import type { GpuEngine } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { Slice } from '../gpu/storage';
 import type { Module } from '../nn/module';
-import { Parameters, SEGMENT_BYTES, type Arena } from '../nn/parameters';
+import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
-import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
+import type { LossScaling } from './lossScaling';
+import { halvesOf, Optimizer, whole, type OptimizerOptions } from './optimizer';
 
 const kernels = kernelsOf('lars', source, ['larsNorms', 'larsRatios', 'larsUpdate'], { reduce });
 
@@ -15,69 +15,72 @@ const kernels = kernelsOf('lars', source, ['larsNorms', 'larsRatios', 'larsUpdat
 const BLOCK = 4096;
 const SEGMENT = SEGMENT_BYTES / 4;
 
-export interface LarsOptions {
-  readonly momentum: number;
-  /** Share of a tensor's norm that a step of learning rate 1 may move it by. */
-  readonly trust: number;
-  readonly weightDecay: number;
+export interface LarsOptions extends OptimizerOptions {
+  /** Share of the last move that goes on; 0.9 by default. */
+  readonly momentum?: number;
+  /** Share of a tensor's norm that a step of learning rate 1 may move it by; 0.001 by default. */
+  readonly trust?: number;
+  /** Share of the weights that is added to their gradient; 0 by default. */
+  readonly weightDecay?: number;
 }
 
 /** MAE's recipe for linear probes. */
-export const LARS_DEFAULTS: LarsOptions = { momentum: 0.9, trust: 0.001, weightDecay: 0 };
+export const LARS_DEFAULTS = { momentum: 0.9, trust: 0.001, weightDecay: 0 } as const;
 
-interface ArenaState {
-  readonly arena: Arena;
+/** What the kernels need to know of an arena. */
+interface Tables {
   readonly blocks: LastingTensor<'u32'>;
   readonly tensors: LastingTensor<'u32'>;
   readonly segments: LastingTensor<'u32'>;
-  readonly mu: LastingTensor;
 }
 
 /**
  * LARS (You et al. 2017) over a model's arenas: momentum whose steps are scaled, tensor by tensor, to a share of the
  * tensor's own norm. Tensors of one dimension are neither scaled nor decayed.
  */
-export class Lars {
-  private readonly states: readonly ArenaState[];
-
-  private readonly engine: GpuEngine;
+export class Lars extends Optimizer<'mu'> {
+  private readonly options: Required<Pick<LarsOptions, keyof typeof LARS_DEFAULTS>>;
+  private readonly tables: readonly Tables[];
 
   /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
-  constructor(
-    model: Module | Parameters,
-    private readonly options: LarsOptions = LARS_DEFAULTS,
-  ) {
-    const { engine, arenas } = Parameters.of(model);
-    this.engine = engine;
-    this.states = arenas.map((arena) => {
+  constructor(model: Module | Parameters, options: LarsOptions = {}, scaling?: LossScaling) {
+    super(model, { label: 'Lars', moments: ['mu'], scaling }, options);
+    this.options = { ...LARS_DEFAULTS, ...options };
+    this.tables = this.states.map(({ arena }) => {
       const { blocks, tensors, segments } = tables(arena);
       const table = (label: string, shape: readonly number[], data: readonly number[]): LastingTensor<'u32'> =>
-        createTensor(engine, `LARS ${label}`, shape, 'u32', Uint32Array.from(data));
+        createTensor(this.engine, `LARS ${label}`, shape, 'u32', Uint32Array.from(data));
       return {
-        arena,
         blocks: table('blocks', [blocks.length, 2], blocks.flat()),
         tensors: table('tensors', [tensors.length, 4], tensors.flat()),
         segments: table('segments', [segments.length], segments),
-        mu: createTensor(engine, 'LARS mu', [arena.size / 4], 'f32'),
       };
     });
   }
 
-  /** Appends one update. @param rate [1], the learning rate: an input of the program, given before each run */
-  record(graph: Graph, rate: Tensor): void {
+  /**
+   * Appends one update.
+   *
+   * @param rate [1], the learning rate: what `recordHyper` makes, or an input that is given before each run
+   * @param norm what `gradientNorm` gives, whose factor is applied to the gradients; without it they are taken as they are
+   */
+  override record(graph: Graph, rate: Tensor, norm?: Tensor): void {
     const { momentum, trust, weightDecay: decay } = this.options;
-    for (const { arena, blocks, tensors, segments, mu } of this.states) {
+    const CLIPPED = norm !== undefined;
+    const clip = norm ? { norm } : {};
+    for (const [index, { arena, moments }] of this.states.entries()) {
+      const { blocks, tensors, segments } = this.tables[index] as Tables; // one an arena
       const count = arena.size / 4;
-      const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
-      const [values, grads] = [whole(arena.values), whole(arena.gradients)];
+      const [values, grads] = [whole(arena, arena.values), whole(arena, arena.gradients)];
       const [n = 0] = blocks.shape;
       const [t = 0] = tensors.shape;
       const partials = graph.empty('LARS partials', [n, 2]);
       const ratios = graph.empty('LARS ratios', [t]);
       graph.dispatch({
         kernel: kernels.larsNorms,
+        params: { CLIPPED },
         uniforms: { blocks: n, decay },
-        bindings: { values, grads, blocks, partials },
+        bindings: { values, grads, blocks, partials, ...clip },
         workgroups: workgroupRow(n),
       });
       graph.dispatch({
@@ -88,16 +91,22 @@ export class Lars {
       });
       graph.dispatch({
         kernel: kernels.larsUpdate,
+        params: { CLIPPED, SCALED: CLIPPED && this.scaling !== undefined, HALF: arena.halves !== undefined },
         uniforms: { count, decay, momentum },
-        bindings: { grads, segments, tensors, ratios, rate, values, mu },
+        bindings: {
+          ...{ grads, segments, tensors, ratios, rate, values, mu: moments.mu },
+          ...clip,
+          ...halvesOf(arena),
+        },
         workgroups: workgroupRow(Math.ceil(count / 64)),
       });
     }
   }
 
-  dispose(): void {
-    for (const { blocks, tensors, segments, mu } of this.states) {
-      for (const tensor of [blocks, tensors, segments, mu]) disposeTensor(this.engine, tensor);
+  override dispose(): void {
+    super.dispose();
+    for (const { blocks, tensors, segments } of this.tables) {
+      for (const tensor of [blocks, tensors, segments]) disposeTensor(this.engine, tensor);
     }
   }
 }

@@ -71,6 +71,8 @@ export class Graph implements Recorder {
   readonly precision: Precision;
   /** Whether it trains: dropout and the like ask. */
   readonly training: boolean;
+  /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
+  readonly addToParameters: boolean;
 
   constructor(
     readonly engine: GpuEngine,
@@ -78,6 +80,7 @@ export class Graph implements Recorder {
   ) {
     this.precision = precision;
     this.training = training;
+    this.addToParameters = addToParameters;
     this.recording = new GraphRecording(this);
     this.tape = new Tape(this, addToParameters);
   }
@@ -179,6 +182,11 @@ export class Graph implements Recorder {
   /** The gradient that `backward` found for an input of this graph, or a parameter. */
   gradientOf(tensor: Tensor): Tensor {
     return this.tape.gradientOf(tensor);
+  }
+
+  /** Whether `backward` found a gradient for a tensor. */
+  hasGradient(tensor: Tensor): boolean {
+    return this.tape.hasGradient(tensor);
   }
 
   /** Declares tensors that are read after runs. */

@@ -1,10 +1,19 @@
 import { EngineError } from '../gpu/errors';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import type { Slice, ValueOwner } from '../gpu/storage';
 import { formatShape, type Shape } from './shape';
 import { Tensor } from './tensor';
 
+/** Whoever allocated a parameter. */
+export interface ParameterOwner {
+  readonly engine: GpuEngine;
+  /** Is told that the host wrote values: brings what depends on them up to date. */
+  written(): Promise<void>;
+}
+
 /** Where the elements of a parameter lie. */
 export interface ParameterMemory {
+  readonly owner: ParameterOwner;
   readonly values: Slice;
   /** Absent where it is frozen. */
   readonly gradient?: Tensor<'f32'>;
@@ -15,6 +24,8 @@ export interface ParameterMemory {
 /** What the views of a parameter share. */
 interface Place {
   name: string;
+  /** Whether it is to be trained. */
+  trained: boolean;
   memory?: ParameterMemory;
 }
 
@@ -26,13 +37,14 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   private readonly place: Place;
 
   /** @param trained false for a table that is computed, takes no gradient and is never updated */
-  constructor(
-    shape: S,
-    readonly trained = true,
-    place?: Place,
-  ) {
+  constructor(shape: S, trained = true, place?: Place) {
     super(shape, 'f32', undefined, trained);
-    this.place = place ?? { name: `parameter ${formatShape(shape)}` };
+    this.place = place ?? { name: `parameter ${formatShape(shape)}`, trained };
+  }
+
+  /** Whether it is trained, once it has memory. */
+  get trained(): boolean {
+    return this.place.trained;
   }
 
   /** As published checkpoints name it; until it has memory, its shape. */
@@ -53,6 +65,11 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
     this.place.name = name;
     if (memory) this.place.memory = memory;
     else delete this.place.memory;
+  }
+
+  /** @throws EngineError `bad-program` where it has no memory */
+  get owner(): ParameterOwner {
+    return this.memoryOf.owner;
   }
 
   private get memoryOf(): ParameterMemory {
@@ -76,6 +93,19 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   /** Whether gradients flow to it: not where its model is frozen. */
   override get requiresGrad(): boolean {
     return this.trained && (!this.place.memory || this.place.memory.gradient !== undefined);
+  }
+
+  /**
+   * Freezes it, or has it trained: without gradients it takes no memory for them, nor for an optimizer's moments.
+   *
+   * @throws EngineError `bad-program` once it has memory
+   */
+  override set requiresGrad(trained: boolean) {
+    if (this.hasMemory) {
+      const what = `Parameter '${this.name}' has memory already, with or without gradients.`;
+      throw new EngineError('bad-program', what, 'Set requiresGrad before engine.init.');
+    }
+    this.place.trained = trained;
   }
 
   /** @throws EngineError `bad-program` where it is frozen */

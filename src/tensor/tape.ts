@@ -108,6 +108,10 @@ export class Tape {
     );
   }
 
+  hasGradient({ storage }: Tensor): boolean {
+    return this.gradients.has(storage);
+  }
+
   private find(tensor: Tensor): Tensor | undefined {
     return this.gradients.get(tensor.storage)?.tensor.reshape(tensor.shape);
   }

@@ -103,7 +103,8 @@ export function tapeFixture(open: () => Promise<Engine>): TapeFixture {
       const grad = createTensor(engine, `${name} gradient`, [COUNT], 'f32');
       lasting.push(value, grad);
       const made = new Parameter([COUNT]);
-      made.bind(name, { values: value.storage, gradient: grad });
+      const owner = { engine, written: async (): Promise<void> => undefined };
+      made.bind(name, { owner, values: value.storage, gradient: grad });
       return made;
     },
     release,
