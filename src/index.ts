@@ -11,14 +11,18 @@ export { add } from './ops/add';
 export { attention } from './ops/attention';
 export { batchNorm } from './ops/batchNorm';
 export { div, maximum, minimum, mul, pow, sub } from './ops/binary';
-export { concat } from './ops/concat';
+export { concat, stack } from './ops/concat';
 export { crossEntropy } from './ops/crossEntropy';
+export { expand, repeat } from './ops/expand';
 export { gelu } from './ops/gelu';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { matmul } from './ops/matmul';
 export { mse } from './ops/mse';
+export { flip, permute, transpose } from './ops/permute';
 export { mean, sum } from './ops/reduce';
+export { flatten, reshape, squeeze, unsqueeze } from './ops/reshape';
+export { pad, slice, split } from './ops/slice';
 export {
   abs,
   ceil,

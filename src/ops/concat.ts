@@ -2,58 +2,120 @@ import source from '../../shaders/concat.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { graphOf } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, sizeOf } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import { takesGradients, type DType, type Tensor } from '../tensor/tensor';
+import { assertType } from './patchIndices';
+import { assertWords, axisOf, stepsOf, type Word } from './axes';
+import { unsqueeze } from './reshape';
+import { recordCopy, reversed } from './stridedCopy';
 
 const kernels = kernelsOf('concat', source, ['concat', 'concatBackward']);
 
+/** A part of what is put together: appends the copy to its place, and the way back. */
+interface Placed {
+  readonly forward: (out: Tensor<DType>) => void;
+  readonly backward: (dOut: Tensor, dPart: { readonly out: Tensor; readonly accumulate: boolean }) => void;
+}
+
 /**
- * Puts tensors one after the other along their first axis.
+ * Puts tensors one after the other along an axis, as `torch.cat`.
  *
- * @param parts [Ni, ...] f32, at least one, alike but for Ni
- * @returns [ΣNi, ...]
+ * @param parts f32, i32 or u32, all of one type, at least one, alike but for the extent of that axis
  * @throws EngineError `bad-shape`
  */
-export function concat(parts: readonly Tensor[]): Tensor {
+export function concat<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
   const [first] = parts;
   if (!first) throw new EngineError('bad-shape', 'concat: no parts.', 'Give at least one tensor.');
+  const along = axisOf('concat', axis, first.shape);
   if (parts.length === 1) return first;
   const graph = graphOf('concat', ...parts);
-  const [, ...inner] = first.shape;
-  for (const [index, part] of parts.entries()) matchShape('concat', `part ${index}`, part.shape, ['N', ...inner]);
-  const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
-  const out = graph.empty(
-    'concat',
-    [rows, ...inner],
-    'f32',
-    parts.some((part) => part.requiresGrad),
-  );
-  const cell = sizeOf(inner) % 4 === 0 ? 4 : 1;
-  let offset = 0;
-  const placed = parts.map((part) => {
-    const count = part.size / cell;
-    const place = { uniforms: { count, offset }, workgroups: workgroupRow(Math.ceil(count / 256)) };
-    offset += count;
-    return { part, place };
-  });
-  const VEC = cell === 4;
-  for (const { part, place } of placed) {
-    graph.dispatch({ ...place, kernel: kernels.concat, params: { VEC }, bindings: { part, out } });
+  assertWords('concat', 'part 0', first);
+  const pattern = first.shape.map((extent, at) => (at === along ? 'N' : extent));
+  for (const [index, part] of parts.entries()) {
+    matchShape('concat', `part ${index}`, part.shape, pattern);
+    assertType('concat', `part ${index}`, part, first.dtype);
   }
-  graph.record('concat', [out], (gradients) => {
-    const dOut = gradients.of(out);
-    if (!dOut) return;
-    for (const { part, place } of placed) {
-      const dPart = gradients.into(part);
-      if (!dPart) continue;
+  const extentOf = (part: Tensor<D>): number => part.shape[along] ?? 0;
+  const shape = first.shape.with(
+    along,
+    parts.reduce((sum, part) => sum + extentOf(part), 0),
+  );
+  const requiresGrad = parts.some((part) => part.requiresGrad);
+  const out = graph.empty('concat', shape, first.dtype, requiresGrad);
+  let before = 0;
+  const placed = parts.map((part) => {
+    const place =
+      along === 0 && part.dtype === 'f32'
+        ? placeRows(graph, part, before)
+        : placeAlong(graph, part, { shape, along, before });
+    before += extentOf(part);
+    return place;
+  });
+  for (const { forward } of placed) forward(out);
+  if (takesGradients(out)) {
+    graph.record('concat', [out], (gradients) => {
+      const dOut = gradients.of(out);
+      if (!dOut) return;
+      for (const [index, { backward }] of placed.entries()) {
+        const part = parts[index] as Tensor<DType>;
+        const dPart = takesGradients(part) && gradients.into(part);
+        if (dPart) backward(dOut, dPart);
+      }
+    });
+  }
+  return out;
+}
+
+/** Along the first axis, f32: one run of elements. */
+function placeRows(graph: Graph, part: Tensor<DType>, before: number): Placed {
+  const inner = sizeOf(part.shape.slice(1));
+  const cell = inner % 4 === 0 && part.size > 0 ? 4 : 1; // memory without elements holds no cell
+  const VEC = cell === 4;
+  const count = part.size / cell;
+  const place = {
+    uniforms: { count, offset: (before * inner) / cell },
+    workgroups: workgroupRow(Math.ceil(count / 256)),
+  };
+  return {
+    forward: (out) => graph.dispatch({ ...place, kernel: kernels.concat, params: { VEC }, bindings: { part, out } }),
+    backward: (dOut, dPart) =>
       graph.dispatch({
         ...place,
         kernel: kernels.concatBackward,
         params: { VEC, ACCUMULATE: dPart.accumulate },
         bindings: { dOut, dPart: dPart.out },
-      });
-    }
-  });
-  return out;
+      }),
+  };
+}
+
+function placeAlong(
+  graph: Graph,
+  part: Tensor<DType>,
+  { shape, along, before }: { readonly shape: readonly number[]; readonly along: number; readonly before: number },
+): Placed {
+  const [from, to] = [stepsOf(part.shape), stepsOf(shape)];
+  const axes = part.shape.map((size, axis) => ({ size, from: from[axis] ?? 1, to: to[axis] ?? 1 }));
+  const copy = { axes, toFirst: before * (to[along] ?? 1) };
+  return {
+    forward: (out) => recordCopy(graph, part, out, copy),
+    backward: (dOut, { out, accumulate }) => recordCopy(graph, dOut, out, reversed(copy), accumulate),
+  };
+}
+
+/**
+ * Puts tensors of one shape side by side along a new axis, as `torch.stack`.
+ *
+ * @param parts f32, i32 or u32, all of one type, at least one
+ * @param axis of the result
+ * @throws EngineError `bad-shape`
+ */
+export function stack<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  const [first] = parts;
+  if (!first) throw new EngineError('bad-shape', 'stack: no parts.', 'Give at least one tensor.');
+  for (const [index, part] of parts.entries()) matchShape('stack', `part ${index}`, part.shape, first.shape);
+  return concat(
+    parts.map((part) => unsqueeze(part, axis)),
+    axis,
+  );
 }
