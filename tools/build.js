@@ -3,11 +3,12 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { importGlob } from './importGlob.js';
+import { keepEffects } from './keepEffects.js';
 
 const root = dirname(import.meta.dirname);
 
 /** Each program: dist/NAME.js from its source, which exports `main(argv)`. */
-const PROGRAMS = {
+export const PROGRAMS = {
   train: 'src/cli/main.ts',
   compare: 'src/cli/compareMain.ts',
   bench: 'src/cli/benchMain.ts',
@@ -30,10 +31,21 @@ const WEB_SCRIPTS = [
 const WEB_FILES = ['src/web/page/index.html', 'src/web/page/demo.safetensors'];
 
 /** What programs and page are made from; a change in any of these makes them stale. */
-const SOURCES = ['src', 'shaders', 'bench', 'kernels-test', 'tools/build.js', 'tools/importGlob.js', 'package.json'];
+const SOURCES = [
+  'src',
+  'shaders',
+  'bench',
+  'kernels-test',
+  'tools/build.js',
+  'tools/importGlob.js',
+  'tools/keepEffects.js',
+  'package.json',
+];
 
 /** What the user has to do before anything can be built: shown without a stack trace. */
-export class SetupError extends Error {}
+export class SetupError extends Error {
+  name = 'SetupError';
+}
 
 /** The path of a program in dist/. */
 export function programPath(name) {
@@ -68,7 +80,7 @@ export async function build() {
     packages: 'external',
     sourcemap: true,
   });
-  const forBrowsers = { ...shared, minify: true, charset: 'utf8' };
+  const forBrowsers = { ...shared, plugins: [importGlob, keepEffects], minify: true, charset: 'utf8' };
   const templates = await bundle({
     ...forBrowsers,
     entryPoints: Object.fromEntries(Object.entries(TEMPLATES).map(([name, folder]) => [name, `${folder}/main.ts`])),
@@ -137,7 +149,7 @@ function inOneFile(name, outputFiles) {
     .replace('/* script */', () => textOf('.js'));
 }
 
-/** Bundles all if a part is absent or older than any of its sources. A package without sources is never stale. */
+/** Bundles all if a part is absent or older than any of its sources. */
 export async function buildIfStale() {
   const made = [
     ...Object.keys(PROGRAMS).map(programPath),

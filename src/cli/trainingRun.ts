@@ -7,7 +7,7 @@ import { nameAdapter } from '../gpu/adapter';
 import { EngineError } from '../gpu/errors';
 import type { Config, Phase, PhasePlan } from '../imae/config/config';
 import { describePlan, PHASE_TITLES } from '../imae/config/describe';
-import { runTraining } from '../imae/train/run';
+import { train } from '../imae/train/train';
 import type { RunOptions, RunResult, RunWatcher } from '../imae/train/runStore';
 import { BROKEN_IMAGES, KERNELS, type RunPosition } from '../imae/train/runFiles';
 import { StorageError } from '../node/durableFile';
@@ -54,14 +54,14 @@ export class TrainingRun implements RunWatcher {
    * Trains to the end, or until it is interrupted.
    *
    * @returns the process's exit code
-   * @throws UserError, EngineError as `runTraining`
+   * @throws UserError, EngineError as `train` of src/imae
    */
   async train(options: RunOptions): Promise<number> {
     const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
     try {
       this.listBroken(data);
       const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
-      const result = await runTraining(engine, config, data, { store, watcher: this }, options);
+      const result = await train(engine, config, data, { ...options, store, watcher: this });
       await this.leave(result.stopped ? 'stopped' : 'finished');
       progress.stop();
       this.report(result);

@@ -1,4 +1,5 @@
 import { digest } from '../common/digest';
+import { UserError } from '../common/userError';
 import { squared } from '../tensor/exactMath';
 import { purposes, RandomStream } from './philox';
 
@@ -163,4 +164,46 @@ export function imageRgba(set: ImageSet, index: number): Uint8ClampedArray<Array
 /** `most` of `count` indices, drawn without replacement by the seed, in ascending order; all of them where there are no more. */
 export function someIndices(count: number, most: number, seed: number): Uint32Array {
   return RandomStream.at(seed, purposes.subset, 0).permutation(count).slice(0, most).sort();
+}
+
+/** Images as bytes, with a class each. */
+export interface RawImages {
+  /** count × channels × height × width: one plane a channel. */
+  readonly images: Uint8Array;
+  /** A class an image; without, all are of one. */
+  readonly labels?: ArrayLike<number>;
+}
+
+/**
+ * Image sets of bytes, with the statistics of the training images.
+ *
+ * @param facts.classes names of the classes; one, without a name, by default
+ * @throws UserError where bytes and labels are of other numbers of images, or a label is no class
+ */
+export function makeImageSets(
+  facts: ImageShape & { readonly name: string; readonly classes?: readonly string[] },
+  train: RawImages,
+  test: RawImages,
+): TrainTest<ImageSet> {
+  const { name, width, height, channels, classes = ['images'] } = facts;
+  const shape = { width, height, channels };
+  const statistics = channelStatistics(train.images, shape);
+  const [ofTrain, ofTest] = [train, test].map(({ images, labels }, part): ImageSet => {
+    const which = `${name} (${part === 0 ? 'training' : 'held out'})`;
+    const count = images.length / imageBytes(shape);
+    if (!Number.isInteger(count) || count === 0) {
+      throw new UserError(
+        `${which}: ${images.length} bytes are no whole images of ${channels} × ${height} × ${width}. Give one plane a channel.`,
+      );
+    }
+    const own = Uint16Array.from(labels ?? { length: count });
+    if (own.length !== count)
+      throw new UserError(`${which}: ${own.length} labels for ${count} images. Give one an image.`);
+    const wrong = own.find((label) => label >= classes.length);
+    if (wrong !== undefined) {
+      throw new UserError(`${which}: the label ${wrong} is none of ${classes.length} classes. Labels count from 0.`);
+    }
+    return { name, ...shape, count, classes, labels: own, images, ...statistics };
+  }) as [ImageSet, ImageSet]; // two are mapped
+  return { train: ofTrain, test: ofTest };
 }

@@ -37,9 +37,12 @@ export async function gather(): Promise<Omit<Facts, 'adapters'>> {
 
 interface Manifest {
   readonly engines: { readonly node: string };
-  readonly dependencies: Readonly<Record<string, string>>;
-  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 }
+
+/** Peers that training can do without: SwiftShader's, and what only users of the library call. */
+const OPTIONAL = '@sparticuz/chromium';
+const OF_LIBRARY = 'ndarray';
 
 /** The package.json of this program, which runs from dist/ or from src/. */
 function readManifest(): Manifest {
@@ -99,19 +102,18 @@ export function readContainer(place: VulkanPlace = {}): string | undefined {
   return env['container'] ?? /docker|kubepods|containerd|lxc/.exec(groups)?.[0];
 }
 
-function gatherPackages({ dependencies, optionalDependencies }: Manifest): PackageFacts[] {
+function gatherPackages({ peerDependencies }: Manifest): PackageFacts[] {
   const require = createRequire(import.meta.url);
-  const find = (name: string, optional: boolean): PackageFacts => {
+  const find = (name: string): PackageFacts => {
     // Not resolved by name: a package need not export its package.json.
     const paths = (require.resolve.paths(name) ?? []).map((folder) => join(folder, name, 'package.json'));
     const path = paths.find((candidate) => existsSync(candidate));
     const version = path && (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
-    return { name, optional, ...(version ? { version } : {}) };
+    return { name, optional: name === OPTIONAL, ...(version ? { version } : {}) };
   };
-  return [
-    ...Object.keys(dependencies).map((name) => find(name, false)),
-    ...Object.keys(optionalDependencies).map((name) => find(name, true)),
-  ];
+  return Object.keys(peerDependencies)
+    .filter((name) => name !== OF_LIBRARY)
+    .map(find);
 }
 
 async function gatherSwiftShader(): Promise<SwiftShaderFacts> {

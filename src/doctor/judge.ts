@@ -121,7 +121,7 @@ function judgePackages({ packages, swiftshader, adapters, system }: Facts): Doct
       const needed = !examined(adapters).some(isRight);
       findings.push({ mark: needed ? 'missing' : 'warning', text: `${name}, which ${brings}, is not installed` });
       if (missing.length === 0 && !examined(adapters).some((each) => isHardware(each) && isRight(each))) {
-        fixes.push({ title: 'SwiftShader, for where there is no driver:', commands: ['npm ci --include=optional'] });
+        fixes.push({ title: 'SwiftShader, for where there is no driver:', commands: ['npm ci'] });
       }
     } else if (unpacked !== undefined || cache !== undefined) {
       const state = unpacked === undefined ? `will be unpacked in ${cache}` : `unpacked in ${dirname(unpacked)}`;

@@ -109,6 +109,8 @@ export function parseShader(
  * @param source its text, or the text of each of its files: `//#use FAMILY/FILE` includes the head of one in another
  * @throws EngineError `bad-kernel` where there is no such kernel, or the same in two files
  */
+// So that bundlers drop the shaders of what nobody imports.
+/* @__NO_SIDE_EFFECTS__ */
 export function kernelsOf<const Name extends string>(
   name: string,
   source: string | Readonly<Record<string, string>>,

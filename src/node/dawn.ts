@@ -1,5 +1,5 @@
 import { Engine } from '../engine/engine';
-import { isSoftware } from '../gpu/adapter';
+import { everythingOf, isSoftware } from '../gpu/adapter';
 import type { EngineOptions, Wait } from '../gpu/gpuEngine';
 import { MATRIX_TOGGLES } from '../gpu/subgroupMatrix';
 import { requestAdapter, type OpenAdapter } from './adapter';
@@ -57,6 +57,20 @@ export async function openEngine({ adapterName = 'any', half = false, ...options
   return await openEngineOn(chosen, options);
 }
 
+/**
+ * Opens a device on an adapter of this machine, with all features and limits that it has for the engine: for
+ * `Engine.borrow(device, { wait: quietWait })`. Whoever opened it destroys it.
+ *
+ * @param adapterName as `openEngine`
+ * @throws UserError where there is no such adapter, or the package webgpu is missing
+ */
+export async function openDevice({ adapterName = 'any' }: { readonly adapterName?: string } = {}): Promise<GPUDevice> {
+  const { adapter, gpu } = await requestAdapter(adapterName);
+  const device = await adapter.requestDevice(everythingOf(adapter, {}));
+  dawnInstances.set(device, gpu);
+  return device;
+}
+
 /** Opens an engine on an adapter that was found. */
 export async function openEngineOn({ adapter, gpu }: OpenAdapter, options: EngineOptions = {}): Promise<Engine> {
   const budget = isSoftware(adapter.info) ? { budget: freeMemory() * SHARE_OF_MEMORY } : {};
@@ -78,4 +92,4 @@ export type DawnOptions = EngineOptions & {
 };
 
 /** Dawn's instance must outlive its devices. */
-const dawnInstances = new WeakMap<Engine, GPU>();
+const dawnInstances = new WeakMap<Engine | GPUDevice, GPU>();

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { ARCHIVE, EXPECTED, detectDataset, type DetectedDataset } from '../data/sources/datasetDetection';
 import { findImageTree } from '../data/sources/imageTree';
+import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../common/userError';
 import { errorCode, reason } from './failure';
 import { foldersInArchive, foldersOnDisk } from './images/cifarFiles';
 import { TreeOnDisk } from './images/fileTree';
+import { loadTree } from './images/loadTree';
 
 /**
  * Finds the image set at a path: CIFAR-10 or CIFAR-100, its folder, a folder that holds that folder, or its archive
@@ -24,4 +26,24 @@ export async function findImageSet(path: string): Promise<DetectedDataset> {
   if (!status.isDirectory())
     return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
   return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path)));
+}
+
+/** How image files become a set. */
+export interface ImageSetOptions {
+  /** Side of the model's images, in pixels. */
+  readonly image: number;
+  /** What becomes of files that cannot be decoded; `stop` by default. */
+  readonly broken?: 'stop' | 'skip';
+}
+
+/**
+ * Loads the image set at a path, as `node train.js --data` does. Image files are decoded by the package sharp.
+ *
+ * @throws UserError as `findImageSet`, where a file is broken, or sharp is missing
+ */
+export async function loadImageSets(path: string, { image, broken = 'stop' }: ImageSetOptions): Promise<TrainTest> {
+  const found = await findImageSet(path);
+  if (found.kind === 'cifar') return await found.load();
+  const options = { image, broken, decodeSize: 'auto', stream: 'auto', workers: 'auto', ownStatistics: true } as const;
+  return await loadTree(found.tree, options);
 }

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { createCanvas, GlobalFonts, type Canvas } from '@napi-rs/canvas';
 import { drawPanels, layoutPanels, SHEET_FONT, type ImageGrid } from '../report/imageGrid';
 import { UserError } from '../common/userError';
@@ -8,17 +10,22 @@ const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 /** Registers the fonts that come with the project, so that pictures look the same whatever a machine has installed. */
 function registerFonts(): void {
   if (GlobalFonts.has(SHEET_FONT)) return;
-  const { resolve } = createRequire(import.meta.url);
   for (const file of FONT_FILES) {
-    let path: string;
-    try {
-      path = resolve(`dejavu-fonts-ttf/ttf/${file}`);
-    } catch {
-      throw new UserError(`The font ${file} of the package dejavu-fonts-ttf is missing. Run npm install.`);
-    }
+    const path = fontPath(file);
     if (!GlobalFonts.registerFromPath(path, SHEET_FONT)) {
       throw new UserError(`The font ${path} cannot be read. Run npm install again.`);
     }
+  }
+}
+
+/** Beside the program, where the package has them; else in the package that they come from. */
+function fontPath(file: string): string {
+  const beside = join(import.meta.dirname, file);
+  if (existsSync(beside)) return beside;
+  try {
+    return createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${file}`);
+  } catch {
+    throw new UserError(`The font ${file} of the package dejavu-fonts-ttf is missing. Run npm install.`);
   }
 }
 

@@ -2,9 +2,11 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { brotliDecompressSync } from 'node:zlib';
 import { UserError } from '../common/userError';
 import { cacheFolders, claim, exists } from './cacheFolders';
+import { readTar } from './tar';
 
 // SwiftShader is a Vulkan driver that runs on any CPU. npm has it inside @sparticuz/chromium, a browser for servers.
 //
@@ -77,19 +79,9 @@ async function unpack(archive: string, webgpu: string, folder: string): Promise<
   }
 }
 
-async function readLibrary(archive: string): Promise<Buffer> {
-  const { extract } = await import('tar-stream'); // only the first process on a machine needs it
-  const files = extract();
-  files.end(brotliDecompressSync(await readFile(archive)));
-  for await (const file of files) {
-    if (file.header.name !== LIBRARY) {
-      file.resume();
-      continue;
-    }
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of file) chunks.push(chunk as Uint8Array);
-    return Buffer.concat(chunks);
-  }
+async function readLibrary(archive: string): Promise<Uint8Array> {
+  const unpacked = Readable.from([brotliDecompressSync(await readFile(archive))]);
+  for await (const { path, bytes } of readTar(unpacked, (name) => name === LIBRARY)) if (path === LIBRARY) return bytes;
   throw new Error(`${archive} holds no ${LIBRARY}.`);
 }
 

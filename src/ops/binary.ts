@@ -63,6 +63,7 @@ function axesOf(shape: Shape, a: Shape, b: Shape): Axis[] {
   return axes;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function binary(name: Name): Binary {
   const FUNCTION = FUNCTIONS.indexOf(name);
   return (a, b) => {

@@ -24,6 +24,7 @@ export const MATMUL_KERNELS = [
  *
  * @param subgroupMatrix the head of what runs on matrix units
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function matmulKernels(subgroupMatrix: string): Readonly<Record<(typeof MATMUL_KERNELS)[number], Kernel>> {
   return kernelsOf('matmul', FILES, MATMUL_KERNELS, { gelu, subgroupMatrix });
 }

@@ -4,7 +4,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 
-const { splitKReduce } = kernelsOf('splitKReduce', source, ['splitKReduce']);
+const kernels = kernelsOf('splitKReduce', source, ['splitKReduce']);
 
 /** Where a sum goes: in place of what is there, or on top of it. */
 export interface Target {
@@ -23,7 +23,7 @@ export function recordSplitKReduce(splits: number, first: PartialSums, second?: 
   const graph = graphOf('splitKReduce', first.partials, first.out, second?.partials, second?.out);
   const [count, countSecond] = [first.out.size, second?.out.size ?? 0];
   graph.dispatch({
-    kernel: splitKReduce,
+    kernel: kernels.splitKReduce,
     params: {
       SECOND: second !== undefined,
       OUT16: first.out.dtype === 'f16',

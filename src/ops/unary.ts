@@ -46,6 +46,7 @@ function apply<S extends Shape>(name: Name, x: Tensor<Float, S>, p = 0, q = 0): 
   return y;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function unary(name: Name): Unary {
   return (x) => apply(name, x);
 }

@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { cifarIn, mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
 import { UserError } from '../../common/userError';
 import { reason } from '../failure';
+import { readTar } from '../tar';
 
 /** The folder and the folders in it. */
 export async function foldersOnDisk(path: string): Promise<Folder[]> {
@@ -40,27 +40,18 @@ async function readWhole(path: string): Promise<Uint8Array> {
 /** The folders of an archive, with the files that a set may need held in memory. */
 export async function foldersInArchive(path: string): Promise<Folder[]> {
   const contents = new Map<string, Map<string, Uint8Array>>();
-  const unpack = extract();
-  unpack.on('entry', (header, stream, next) => {
-    const parts = header.name.split('/').filter((part) => part !== '.' && part !== '');
-    const name = parts.pop() ?? '';
-    const chunks: Uint8Array[] = [];
-    const wanted = header.type === 'file' && mayBeOfCifar(name);
-    stream.on('data', (chunk: unknown) => {
-      if (wanted) chunks.push(chunk as Uint8Array);
-    });
-    stream.on('error', () => undefined); // the pipeline below reports it
-    stream.on('end', () => {
+  try {
+    const file = createReadStream(path);
+    // The pipeline ends the archive's stream with what is wrong with its file, which reading then throws.
+    const archive = /\.tar$/i.test(path) ? file : pipeline(file, createGunzip(), () => undefined);
+    for await (const { path: inside, bytes } of readTar(archive, mayBeOfCifar)) {
+      const parts = inside.split('/').filter((part) => part !== '.' && part !== '');
+      const name = parts.pop() ?? '';
       const folder = join(path, ...parts);
       const files = contents.get(folder) ?? new Map<string, Uint8Array>();
       contents.set(folder, files);
-      if (header.type === 'file') files.set(name, Buffer.concat(chunks));
-      next();
-    });
-  });
-  try {
-    const file = createReadStream(path);
-    await (/\.tar$/i.test(path) ? pipeline(file, unpack) : pipeline(file, createGunzip(), unpack));
+      files.set(name, bytes);
+    }
   } catch (error) {
     throw new UserError(
       `--data: ${path} cannot be unpacked: ${reason(error)}. It is damaged or was cut short: download it again.`,

@@ -1,5 +1,6 @@
-import sharp from 'sharp';
+import type Sharp from 'sharp';
 import { BrokenImageError } from '../../data/sources/brokenFiles';
+import { UserError } from '../../common/userError';
 import { errorCode, reason } from '../failure';
 
 /*
@@ -11,9 +12,25 @@ import { errorCode, reason } from '../failure';
  * whole one with a black part, and knows no colour profiles.
  */
 
-// Each file is read once, and there are more of them than threads.
-sharp.cache(false);
-sharp.concurrency(1);
+let loading: Promise<typeof Sharp> | undefined;
+
+/** It is loaded when the first file is decoded: who has none need not have it. @throws UserError where it is missing */
+function loadSharp(): Promise<typeof Sharp> {
+  loading ??= import('sharp').then(
+    ({ default: sharp }) => {
+      // Each file is read once, and there are more of them than threads.
+      sharp.cache(false);
+      sharp.concurrency(1);
+      return sharp;
+    },
+    (error: unknown) => {
+      throw new UserError(
+        `The npm package sharp, which decodes image files, cannot be loaded: ${reason(error)}. \`npm run doctor\` names the command that brings it.`,
+      );
+    },
+  );
+  return loading;
+}
 
 /**
  * An image file in the stored form: 3 × `side` × `side` bytes.
@@ -23,6 +40,7 @@ sharp.concurrency(1);
  * @throws BrokenImageError
  */
 export async function decodeImage(file: string | Uint8Array, side: number, name = String(file)): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   try {
     const { data, info } = await sharp(file, { failOn: 'error' })
       .autoOrient()
@@ -40,6 +58,7 @@ export async function decodeImage(file: string | Uint8Array, side: number, name 
 
 /** Width and height of an image file as it is seen, upright, from its head alone. @throws BrokenImageError */
 export async function imageSize(path: string): Promise<{ readonly width: number; readonly height: number }> {
+  const sharp = await loadSharp();
   try {
     return (await sharp(path).metadata()).autoOrient;
   } catch (error) {

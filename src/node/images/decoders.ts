@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BrokenImageError } from '../../data/sources/brokenFiles';
@@ -56,7 +57,7 @@ class DecoderProcess {
     });
 
   private start(): ChildProcess {
-    const child = fork(PROGRAM, {
+    const child = fork(programPath(), {
       serialization: 'advanced',
       execArgv: [],
       env: { ...process.env, UV_THREADPOOL_SIZE: String(this.threads) },
@@ -85,10 +86,11 @@ class DecoderProcess {
   }
 }
 
-/** The bundled program, from dist/ or from src/node/images. */
-const PROGRAM = import.meta.dirname.endsWith('dist')
-  ? join(import.meta.dirname, 'decoder.js')
-  : join(import.meta.dirname, '..', '..', '..', 'dist', 'decoder.js');
+/** The bundled program: beside this one, or in dist/ where this runs from src/node/images. */
+function programPath(): string {
+  const beside = join(import.meta.dirname, 'decoder.js');
+  return existsSync(beside) ? beside : join(import.meta.dirname, '..', '..', '..', 'dist', 'decoder.js');
+}
 
 /** What the process does. */
 export function answerQuestions(): void {

@@ -3,7 +3,7 @@ import type { ImageGrid } from '../../report/imageGrid';
 import { readSafetensors } from '../../formats/safetensors';
 import type { Engine } from '../../engine/engine';
 import type { Config, Phase, PhasePlan } from '../../imae/config/config';
-import { runTraining } from '../../imae/train/run';
+import { train } from '../../imae/train/train';
 import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '../../imae/train/runStore';
 import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { checkpointFiles, CHECKPOINTS, type MetricsLine, type RunPosition } from '../../imae/train/runFiles';
@@ -57,9 +57,9 @@ export interface Surroundings {
 const INTERVAL = 200;
 
 /**
- * Trains a leg of a run by the same `runTraining` as Node, and tells all that it makes and measures.
+ * Trains a leg of a run by the same `train` as Node, and tells all that it makes and measures.
  *
- * @throws UserError, EngineError as `runTraining`
+ * @throws UserError, EngineError as `train`
  */
 export async function trainSession(
   engine: Engine,
@@ -69,7 +69,7 @@ export async function trainSession(
 ): Promise<RunResult> {
   const reporter = new Reporter(engine, leg, surroundings);
   try {
-    return await runTraining(engine, leg.config, data, { store: reporter, watcher: reporter }, runOptions(leg));
+    return await train(engine, leg.config, data, { ...runOptions(leg), store: reporter, watcher: reporter });
   } finally {
     await reporter.close();
   }

@@ -1,0 +1,177 @@
+// node tools/package.js: makes dist/package/, what `npm pack` takes: the library, its types, one file for a script tag, and
+// the programs. npm runs it by itself before it packs.
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { build as bundle } from 'esbuild';
+import ts from 'typescript';
+import { buildIfStale, PROGRAMS } from './build.js';
+import { importGlob } from './importGlob.js';
+import { installCommand } from './run.js';
+import { wgslText } from './wgslText.js';
+
+const root = dirname(import.meta.dirname);
+const OUT = join(root, 'dist', 'package');
+const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** What package.json exports: each sub-path from its source. */
+export const ENTRIES = {
+  index: 'src/index.ts',
+  imae: 'src/imae/index.ts',
+  formats: 'src/formats/index.ts',
+  ndarray: 'src/ndarray.ts',
+  node: 'src/node/index.ts',
+};
+
+/** The programs that users of the package run; the others measure the repository. */
+const SHIPPED = ['train', 'doctor', 'decoder'];
+/** What the programs read beside them. */
+const PAGES = ['report.html', 'figures.html'];
+const FONTS = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
+
+/** What commands are called where the package is installed, in help and messages. */
+const COMMANDS = [
+  ['npm ci && npm run doctor', `${installCommand(peerDependencies)} && npx palimpsest doctor`],
+  ['node train.js', 'npx palimpsest'],
+  ['npm run doctor', 'npx palimpsest doctor'],
+  ['npm ci', installCommand(peerDependencies)],
+  ['bash tools/install-lavapipe.sh', 'bash node_modules/palimpsest/tools/install-lavapipe.sh'],
+];
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  write: false,
+  metafile: true,
+  logLevel: 'warning',
+  plugins: [importGlob, wgslText],
+  target: 'es2022',
+  external: Object.keys(peerDependencies),
+};
+
+/** Makes dist/package/ anew. */
+export async function buildPackage() {
+  await buildIfStale();
+  rmSync(OUT, { recursive: true, force: true });
+  mkdirSync(OUT, { recursive: true });
+  const built = await Promise.all([library(), scriptTag(), programs()]);
+  for (const { outputFiles } of built) for (const { path, text } of outputFiles) writeFileSync(path, text);
+  types();
+  for (const page of PAGES) {
+    writeFileSync(join(OUT, page), withCommands(readFileSync(join(root, 'dist', page), 'utf8')));
+  }
+  for (const font of FONTS) cpSync(join(root, 'node_modules/dejavu-fonts-ttf/ttf', font), join(OUT, font));
+  writeFileSync(join(OUT, 'LICENSES.txt'), licences(built.flatMap(({ metafile }) => Object.keys(metafile.inputs))));
+}
+
+/** ES modules that share what they have in common, so that a class is the same in all of them. */
+async function library() {
+  const made = await bundle({
+    ...shared,
+    entryPoints: ENTRIES,
+    outdir: OUT,
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'shared-[hash]',
+    // `palimpsest/node` names Node's modules; no other entry may.
+    external: [...shared.external, 'node:*'],
+  });
+  return { ...made, outputFiles: markPure(made.outputFiles) };
+}
+
+/**
+ * Marks calls at the top level of functions without effects, for bundlers that do not read the mark of the function itself:
+ * shaders of operations that nobody imports are dropped.
+ */
+function markPure(files) {
+  const marked = files.flatMap(({ text }) => [...text.matchAll(/@__NO_SIDE_EFFECTS__\s*function (\w+)/g)]);
+  const names = [...new Set(marked.map(([, name]) => name))].join('|');
+  const call = new RegExp(`^(var \\w+ = )((?:${names})\\()`, 'gm');
+  return files.map(({ path, text }) => ({ path, text: text.replace(call, '$1/* @__PURE__ */ $2') }));
+}
+
+/** All of `palimpsest` as the global of that name. */
+function scriptTag() {
+  return bundle({
+    ...shared,
+    entryPoints: { 'palimpsest.global': ENTRIES.index },
+    outdir: OUT,
+    format: 'iife',
+    globalName: 'palimpsest',
+    minify: true,
+  });
+}
+
+/** The programs with the packages that they need, but for the peers, which have parts for each platform. */
+async function programs() {
+  const made = await bundle({
+    ...shared,
+    entryPoints: Object.fromEntries(SHIPPED.map((name) => [name, PROGRAMS[name]])),
+    outdir: OUT,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    // CommonJS in them asks for Node's modules by `require`.
+    banner: {
+      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+    },
+  });
+  return { ...made, outputFiles: made.outputFiles.map(({ path, text }) => ({ path, text: withCommands(text) })) };
+}
+
+function withCommands(text) {
+  return COMMANDS.reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
+}
+
+/** Declarations of the entries and of what they name, a file each, with the endings that Node asks for. */
+function types() {
+  const { options } = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config,
+    ts.sys,
+    root,
+  );
+  const source = join(root, 'src');
+  const program = ts.createProgram(
+    [...Object.values(ENTRIES), 'src/wgsl.d.ts'].map((path) => join(root, path)),
+    {
+      ...options,
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      outDir: join(OUT, 'types'),
+      rootDir: source,
+    },
+  );
+  const { diagnostics } = program.emit(undefined, (path, text, _, __, sources = []) => {
+    const from = dirname(sources[0]?.fileName ?? join(source, 'x.ts'));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, withEndings(text, from));
+  });
+  const wrong = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
+}
+
+function withEndings(text, folder) {
+  return text.replace(/(\bfrom |\bimport\()(['"])(\.{1,2}\/[^'"]+)\2/g, (_, before, quote, path) => {
+    const ending = existsSync(resolve(folder, `${path}.ts`)) ? '.js' : '/index.js';
+    return `${before}${quote}${path}${ending}${quote}`;
+  });
+}
+
+/** The licences of packages of which files are in the bundles, in the report's page and beside them. */
+function licences(inputs) {
+  const folders = [
+    ...inputs.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+    ...['uplot', 'dejavu-fonts-ttf'].map((name) => `node_modules/${name}`),
+  ];
+  return [...new Set(folders)]
+    .sort()
+    .map((folder) => {
+      const file = readdirSync(join(root, folder)).find((name) => /^licen[cs]e/i.test(name));
+      const text = file === undefined ? '' : readFileSync(join(root, folder, file), 'utf8').trim();
+      const { license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+      return `${relative('node_modules', folder)} (${license})\n\n${text}\n`;
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+if (process.argv[1] === import.meta.filename) await buildPackage();
