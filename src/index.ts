@@ -1,11 +1,24 @@
 /** The engine's public names. Everything else may change without a word. */
-export { Engine, type InitOptions, type RecordedProgram } from './engine/engine';
+export { Engine, type CompileOptions, type InitOptions, type RecordedProgram } from './engine/engine';
 export type { CompiledProgram } from './engine/compiledProgram';
-export { f32, i32, u32, u8, type Input, type Inputs, type TensorsOf, type ValuesOf } from './engine/inputs';
+export {
+  f32,
+  i32,
+  u32,
+  u8,
+  type Input,
+  type Inputs,
+  type InputValue,
+  type TensorsOf,
+  type ValuesOf,
+} from './engine/inputs';
 export type { Output, OutputsOf } from './engine/outputs';
 export { pipeline } from './engine/pipeline';
+export { requirements } from './gpu/adapter';
 export { EngineError } from './gpu/errors';
 export type { EngineOptions } from './gpu/gpuEngine';
+export type { BufferPlace } from './gpu/lentBuffer';
+export type { PictureSource } from './gpu/pictures';
 
 export { add } from './ops/add';
 export { attention } from './ops/attention';
@@ -72,4 +85,5 @@ export type { Schedule } from './optim/schedule';
 export type { Graph } from './tensor/graph';
 export type { Shape } from './tensor/shape';
 export { load, type LoadOptions, type StateDict, type StateEntry, type Stateful } from './tensor/state';
+export type { StridedArray } from './tensor/stridedArray';
 export { createTensor, disposeTensor, readTensor, type DType, type Scalar, type Tensor } from './tensor/tensor';

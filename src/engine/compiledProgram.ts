@@ -1,14 +1,16 @@
 import { EngineError } from '../gpu/errors';
+import { Pictures, pictureSize } from '../gpu/pictures';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { HostTimes, TimedDispatch } from '../gpu/program';
 import type { TensorProgram } from '../tensor/graph';
-import { assertHolds, type DType, type Tensor, type TensorData } from '../tensor/tensor';
-import type { Inputs, ValuesOf } from './inputs';
+import { isStridedArray } from '../tensor/stridedArray';
+import { denseArray, type DType, type Tensor } from '../tensor/tensor';
+import type { InputValue, Inputs, ValuesOf } from './inputs';
 import { outputsOf, type OutputsOf } from './outputs';
 
-/** Runs that may be under way on the GPU: one that it works on, one that waits. */
-const MAX_UNDER_WAY = 2;
+/** Runs that may be under way on the GPU, unless a program is told otherwise: one that it works on, one that waits. */
+const RUNS_AHEAD = 2;
 /** Runs that are waited for one by one at first, so that a program learns how long one takes, and sizes its submits. */
 const SINGLE_RUNS = 3;
 
@@ -16,22 +18,31 @@ const SINGLE_RUNS = 3;
 export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
   private readonly underWay: Promise<void>[] = [];
   private runs = 0;
+  private pictures: Pictures | undefined;
   /** Inputs that nobody gave a value yet. */
   private readonly missing: Set<string>;
 
   /** What the body returned, to be read after a run. */
   readonly outputs: OutputsOf<O>;
 
-  /** @param result what the body returned */
+  /**
+   * @param result what the body returned
+   * @param runsAhead runs that may be under way
+   */
   constructor(
     private readonly engine: GpuEngine,
     private readonly program: TensorProgram,
     private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor<DType>; readonly isGiven: boolean }>,
     result: O,
+    private readonly runsAhead = RUNS_AHEAD,
   ) {
-    this.outputs = outputsOf(result, async (tensor) => {
-      if (this.runs > 0) return await this.program.read(tensor);
-      throw new EngineError('bad-program', `'${tensor.label}': the program did not run yet.`, 'Run it first.');
+    this.outputs = outputsOf(result, {
+      read: async (tensor) => {
+        if (this.runs > 0) return await this.program.read(tensor);
+        throw new EngineError('bad-program', `'${tensor.label}': the program did not run yet.`, 'Run it first.');
+      },
+      bufferOf: (tensor) => this.program.bufferOf(tensor),
+      draw: (tensor, texture, encoder) => this.draw(tensor, texture, encoder),
     });
     this.missing = new Set([...inputs].filter(([, { isGiven }]) => !isGiven).map(([name]) => name));
   }
@@ -49,7 +60,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * Submits one run, at once; reading an output then waits for it.
    *
    * @param values as of `write`
-   * @returns when another run may be submitted: at most two are under way, if it is waited for; the first three runs are
+   * @returns when another run may be submitted: at most two (`runsAhead`) are under way, if it is waited for; the first three runs are
    *   waited for to their end, which tells how long one takes, and what is wrong with it
    * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`
    */
@@ -58,7 +69,7 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     this.program.run();
     if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
     this.underWay.push(this.engine.submittedWorkDone());
-    while (this.underWay.length > MAX_UNDER_WAY) await this.underWay.shift();
+    while (this.underWay.length > this.runsAhead) await this.underWay.shift();
     this.engine.throwFailure();
   }
 
@@ -77,28 +88,55 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
   }
 
   /**
+   * Writes one run into commands of the app's: no submit, no wait. Inputs are given once a submit, since what the host writes
+   * reaches the queue before the commands do.
+   *
+   * @param target an encoder, or a compute pass, where inputs are typed arrays, or buffers with usage STORAGE only
+   * @param values as of `write`
+   * @throws EngineError as `write`; `bad-program` where an input was never given, or can't be converted in a pass; `disposed`
+   */
+  encode(target: GPUCommandEncoder | GPUComputePassEncoder, values: ValuesOf<I> = {}): void {
+    this.prepare(values);
+    this.program.encode(target);
+    this.runs++;
+  }
+
+  /**
    * Sets what inputs hold from the next run on.
    *
-   * @param values elements in row-major order; inputs that are left out hold what they held
-   * @throws EngineError `bad-program` where an input is unknown, `bad-shape` where it has other elements
+   * @param values by name; inputs that are left out hold what they held. A buffer of the app's is read where it lies, run by
+   *   run, until the input is given something else; a texture is read once
+   * @throws EngineError `bad-program` where an input is unknown, `bad-shape` where it has other elements; then nothing is written
    */
   write(values: ValuesOf<I>): void {
-    const given: { readonly tensor: Tensor<DType>; readonly data: TensorData; readonly name: string }[] = [];
-    for (const [name, data] of Object.entries<TensorData | undefined>(values)) {
-      if (data === undefined) continue;
+    const checked: { readonly name: string; readonly write: () => void }[] = [];
+    for (const [name, value] of Object.entries<InputValue | undefined>(values)) {
+      if (value === undefined) continue;
       const input = this.inputs.get(name);
       if (!input) {
         const known = [...this.inputs.keys()].join(', ') || 'none';
         throw new EngineError('bad-program', `This program has no input '${name}'.`, `Its inputs: ${known}.`);
       }
-      const { label, shape, dtype } = input.tensor;
-      assertHolds(label, shape, dtype, data); // all are right, or none is written
-      given.push({ name, tensor: input.tensor, data });
+      checked.push({ name, write: this.writing(input.tensor, value) });
     }
-    for (const { name, tensor, data } of given) {
-      this.program.write(tensor, data);
+    for (const { name, write } of checked) {
+      write();
       this.missing.delete(name);
     }
+  }
+
+  /** Checks a value for an input. @returns gives it */
+  private writing(tensor: Tensor<DType>, value: InputValue): () => void {
+    const { label, shape, dtype } = tensor;
+    if (ArrayBuffer.isView(value) || isStridedArray(value)) {
+      const dense = denseArray(label, shape, dtype, value);
+      return () => this.program.write(tensor, dense);
+    }
+    if ('mapAsync' in value) return this.program.lending(tensor, { buffer: value });
+    if ('buffer' in value) return this.program.lending(tensor, value);
+    const size = pictureSize(`Input '${label}'`, shape, dtype);
+    this.pictures ??= new Pictures(this.engine);
+    return this.program.showing(tensor, this.pictures, size, value);
   }
 
   /** Writes what a run is given. @throws EngineError as `write`, `bad-program` where an input was never given */
@@ -109,8 +147,19 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     throw new EngineError('bad-program', `Input '${missing}' was never given.`, 'Give it to run, with the first run.');
   }
 
+  private draw(tensor: Tensor<DType>, texture: GPUTexture, given?: GPUCommandEncoder): void {
+    const { device } = this.engine;
+    const size = pictureSize(`Output '${tensor.label}'`, tensor.shape, tensor.dtype);
+    const buffer = this.program.bufferOf(tensor);
+    this.pictures ??= new Pictures(this.engine);
+    const encoder = given ?? device.createCommandEncoder({ label: 'palimpsest' });
+    this.pictures.encodeDraw(encoder, { buffer }, size, texture);
+    if (!given) this.engine.guarded('drawing', () => device.queue.submit([encoder.finish()]));
+  }
+
   /** Frees its memory; lasting tensors that it works on stay. Twice is harmless. */
   dispose(): void {
+    this.pictures?.dispose();
     this.program.dispose();
   }
 }

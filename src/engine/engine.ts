@@ -1,5 +1,5 @@
 import { purposes, RandomStream } from '../data/philox';
-import { everythingOf } from '../gpu/adapter';
+import { requirements } from '../gpu/adapter';
 import { GpuEngine, type EngineOptions } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { Module } from '../nn/module';
@@ -20,6 +20,11 @@ export interface RecordedProgram<I extends Inputs, O> {
   compile(): Promise<CompiledProgram<I, O>>;
 }
 
+export interface CompileOptions extends GraphOptions {
+  /** Runs that may be under way on the GPU before `run` waits; 2 by default. */
+  readonly runsAhead?: number;
+}
+
 export interface InitOptions {
   readonly seed?: number;
   readonly frozen?: boolean;
@@ -30,7 +35,9 @@ export interface InitOptions {
 export class Engine extends GpuEngine {
   /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
   static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
-    const device = await adapter.requestDevice(options.baseline ? {} : everythingOf(adapter, options));
+    const { timestamps = false, baseline = false } = options;
+    const clock = timestamps && adapter.features.has('timestamp-query') ? ['timestamp-query' as const] : [];
+    const device = await adapter.requestDevice(baseline ? {} : requirements(adapter, { requiredFeatures: clock }));
     return new Engine(device, { ...options, info: adapter.info, ownsDevice: true });
   }
 
@@ -77,7 +84,7 @@ export class Engine extends GpuEngine {
    * @param body what is computed of them; tensors that it returns, in whatever arrays and objects, can be read after runs
    * @throws EngineError where an operation does not fit its operands
    */
-  record<const I extends Inputs, O>(inputs: I, body: Body<I, O>, options?: GraphOptions): RecordedProgram<I, O> {
+  record<const I extends Inputs, O>(inputs: I, body: Body<I, O>, options: CompileOptions = {}): RecordedProgram<I, O> {
     const graph = new Graph(this, options);
     const given = new Map<string, { tensor: Tensor<DType>; isGiven: boolean }>();
     for (const [name, input] of Object.entries(inputs)) {
@@ -95,7 +102,7 @@ export class Engine extends GpuEngine {
       },
       compile: async () => {
         const program = await graph.compile();
-        return new CompiledProgram<I, O>(this, program, given, result);
+        return new CompiledProgram<I, O>(this, program, given, result, options.runsAhead);
       },
     };
   }
@@ -104,7 +111,7 @@ export class Engine extends GpuEngine {
   async compile<const I extends Inputs, O>(
     inputs: I,
     body: Body<I, O>,
-    options?: GraphOptions,
+    options?: CompileOptions,
   ): Promise<CompiledProgram<I, O>> {
     return await this.record(inputs, body, options).compile();
   }

@@ -1,4 +1,7 @@
 import type { Shape } from '../tensor/shape';
+import type { BufferPlace } from '../gpu/lentBuffer';
+import type { PictureSource } from '../gpu/pictures';
+import type { StridedArray } from '../tensor/stridedArray';
 import type { ArrayOf, DType, Tensor } from '../tensor/tensor';
 
 /** An input of a program: what the host may give it before each run. */
@@ -6,7 +9,7 @@ export interface Input<D extends DType = DType, S extends Shape = Shape> {
   readonly dtype: D;
   readonly shape: S;
   /** What it holds until it is given; without it, the first run must give it. */
-  readonly initial?: ArrayOf[D];
+  readonly initial?: ArrayOf[D] | StridedArray;
   /** Whether gradients flow back to it. */
   readonly requiresGrad?: boolean;
 }
@@ -23,12 +26,19 @@ export type TensorsOf<I extends Inputs> = {
       : never;
 };
 
-/** What the host gives a run. An input that is left out holds what it held before. */
+/**
+ * What an input may be given: a typed array in row-major order, an ndarray, a buffer of the app's or a place in one, and
+ * where it is f32 [C, H, W], a picture: a texture, or what a browser can copy into one.
+ */
+export type InputValue<D extends DType = DType> =
+  ArrayOf[D] | StridedArray | GPUBuffer | BufferPlace | (D extends 'f32' ? GPUTexture | PictureSource : never);
+
+/** What a run is given. An input that is left out holds what it held before. */
 export type ValuesOf<I extends Inputs> = {
   readonly [K in keyof I]?: I[K] extends Input<infer D>
-    ? ArrayOf[D]
+    ? InputValue<D>
     : I[K] extends Input<infer D> | undefined
-      ? ArrayOf[D] | undefined
+      ? InputValue<D> | undefined
       : never;
 };
 

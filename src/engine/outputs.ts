@@ -2,13 +2,20 @@ import { EngineError } from '../gpu/errors';
 import type { Shape } from '../tensor/shape';
 import { Tensor, type ArrayOf, type DType, type Float } from '../tensor/tensor';
 
-/** Reads a tensor after the latest run. */
-type Read = <D extends DType>(tensor: Tensor<D>) => Promise<ArrayOf[D]>;
+/** Where outputs come from: a program. */
+export interface OutputSource {
+  /** Reads a tensor after the latest run. */
+  read<D extends DType>(tensor: Tensor<D>): Promise<ArrayOf[D]>;
+  /** The buffer of a tensor's own. */
+  bufferOf(tensor: Tensor<DType>): GPUBuffer;
+  /** Draws a tensor over all of a texture. */
+  draw(tensor: Tensor<DType>, texture: GPUTexture, encoder?: GPUCommandEncoder): void;
+}
 
 /** What a program leaves after a run. */
 export class Output<D extends DType = Float, S extends Shape = Shape> {
   constructor(
-    private readonly read: Read,
+    private readonly source: OutputSource,
     private readonly tensor: Tensor<D, S>,
   ) {}
 
@@ -31,7 +38,29 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
    * @throws EngineError `bad-program` before the first run, what went wrong in the run, `disposed`
    */
   data(): Promise<ArrayOf[D]> {
-    return this.read(this.tensor);
+    return this.source.read(this.tensor);
+  }
+
+  /**
+   * Its memory on the GPU, which holds nothing else: elements in row-major order. Usage: STORAGE, VERTEX, COPY_SRC, COPY_DST.
+   * It stays the same until the program is disposed of.
+   *
+   * @throws EngineError `bad-program` where it is an input or a lasting tensor, `disposed`
+   */
+  get buffer(): GPUBuffer {
+    return this.source.bufferOf(this.tensor);
+  }
+
+  /**
+   * Draws it over all of a texture, or of a canvas's current one: f32 [C, H, W] with C = 1 (grey), 3 or 4, values from 0 to 1
+   * in a `unorm` format. An element covers as many pixels as it takes.
+   *
+   * @param texture with usage RENDER_ATTACHMENT, of any format that can be drawn into as floats
+   * @param encoder commands of the app's; without it, they are submitted at once
+   * @throws EngineError `bad-shape` where it is no picture, `bad-program` where the texture can't be drawn into, or as `buffer`
+   */
+  drawInto(texture: GPUTexture, encoder?: GPUCommandEncoder): void {
+    this.source.draw(this.tensor, texture, encoder);
   }
 
   /** The one number that it is. @throws EngineError as `data` */
@@ -64,9 +93,9 @@ export function tensorsIn(value: unknown, around: readonly unknown[] = []): Tens
 }
 
 /** The same with outputs in the place of tensors. */
-export function outputsOf<O>(value: O, read: Read): OutputsOf<O> {
+export function outputsOf<O>(value: O, source: OutputSource): OutputsOf<O> {
   const mapped = (each: unknown): unknown => {
-    if (isTensor(each)) return new Output(read, each);
+    if (isTensor(each)) return new Output(source, each);
     if (Array.isArray(each)) return each.map(mapped);
     return isNested(each) ? Object.fromEntries(Object.entries(each).map(([key, part]) => [key, mapped(part)])) : each;
   };

@@ -25,21 +25,26 @@ export function isSoftwareName(name: string): boolean {
   return SOFTWARE.test(name);
 }
 
-/** What an engine asks an adapter for: its largest limits, and the optional features that it has and kernels use. */
-export function everythingOf(
-  { features, limits }: GPUAdapter,
-  { timestamps = false }: { readonly timestamps?: boolean },
-): GPUDeviceDescriptor {
-  const wanted: readonly GPUFeatureName[] = timestamps ? [...OPTIONAL_FEATURES, 'timestamp-query'] : OPTIONAL_FEATURES;
-  return {
-    requiredFeatures: wanted.filter((feature) => features.has(feature)),
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
-  };
+/** Limits of which kernels and memory can use all that there is. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/**
+ * What to ask an adapter for, so that an engine can use all that it has, beside what an app needs itself:
+ * `adapter.requestDevice(requirements(adapter, { requiredFeatures: ['float32-filterable'] }))`. An engine also works on a
+ * device with less.
+ *
+ * @param app what the app asks for; of a limit that both name, the better one is asked for
+ */
+export function requirements({ features, limits }: GPUAdapter, app: GPUDeviceDescriptor = {}): GPUDeviceDescriptor {
+  const requiredLimits: Record<string, GPUSize64 | undefined> = { ...app.requiredLimits };
+  for (const name of LIMITS) requiredLimits[name] = Math.max(limits[name], requiredLimits[name] ?? 0);
+  const own = OPTIONAL_FEATURES.filter((feature) => features.has(feature));
+  return { ...app, requiredFeatures: [...new Set([...(app.requiredFeatures ?? []), ...own])], requiredLimits };
 }

@@ -3,6 +3,7 @@ import type { CompiledKernel, GpuEngine } from './gpuEngine';
 import { planMemory, type MemoryPlan } from './memoryPlan';
 import type { DeviceBuffer } from './pool';
 import { Program, type Step } from './program';
+import { ProgramInputs } from './programInputs';
 import type { UniformField } from './shader';
 import { Slice, type Storage, type Value } from './storage';
 
@@ -108,6 +109,9 @@ export async function compileProgram(
       uniforms.write(uniformBuffer);
 
       const slices = placeSlices(plan, arenas);
+      for (const output of plan.outputs) {
+        slices.set(output, new Slice(keep(engine.allocateOutput(output.size, output.label)), 0, output.size));
+      }
       const mirror = new Uint8Array(inputPacking.size);
       for (const [index, input] of recording.inputs.entries()) {
         const offset = inputOffsets[index] ?? 0;
@@ -120,7 +124,8 @@ export async function compileProgram(
         return {
           dispatch,
           pipeline: pipelines[index] as GPUComputePipeline,
-          bindGroup: makeBindGroup(engine, each, slices, uniformBuffer),
+          bindGroup: (lent) =>
+            makeBindGroup(engine, each, (value) => lent.get(value) ?? bound(slices.get(value) as Slice), uniformBuffer),
           workgroups: [x, y, z],
         };
       });
@@ -128,7 +133,7 @@ export async function compileProgram(
         steps,
         slices,
         outputs,
-        inputs: { buffer: inputBuffer, mirror },
+        inputs: new ProgramInputs(engine, inputBuffer, mirror, slices),
         buffers,
         lasting: lastingBuffers(plan.dispatches),
         statistics: plan.statistics,
@@ -143,13 +148,11 @@ export async function compileProgram(
 function makeBindGroup(
   { device }: GpuEngine,
   { dispatch, kernel, uniform }: CompiledDispatch,
-  slices: ReadonlyMap<Value, Slice>,
+  placeOf: (value: Value) => GPUBufferBinding,
   uniformBuffer: DeviceBuffer,
 ): GPUBindGroup {
-  const resource = (storage: Storage): GPUBufferBinding => {
-    const slice = storage instanceof Slice ? storage : (slices.get(storage) as Slice);
-    return { buffer: slice.buffer.gpu, offset: slice.offset, size: slice.size };
-  };
+  const resource = (storage: Storage): GPUBufferBinding =>
+    storage instanceof Slice ? bound(storage) : placeOf(storage);
   const entries = kernel.specialized.bindings.map(({ index: binding, name, access }) => ({
     binding,
     resource:
@@ -158,6 +161,10 @@ function makeBindGroup(
         : resource(dispatch.bindings[name] as Storage),
   }));
   return device.createBindGroup({ label: dispatch.kernel.name, layout: kernel.layout, entries });
+}
+
+function bound({ buffer, offset, size }: Slice): GPUBufferBinding {
+  return { buffer: buffer.gpu, offset, size };
 }
 
 /** The buffers that a program works on without owning them. */

@@ -88,14 +88,17 @@ export class GpuEngine {
     };
     const matrixUnit = matrixUnitOf(device.features, info);
     if (matrixUnit && !planFor) this.traits = { ...this.traits, matrixUnit };
-    void device.lost.then((lost) => {
-      if (this.disposed) return;
-      this.failure = new EngineError(
-        'device-lost',
-        `The GPU device was lost: ${(lost.message || lost.reason).trim().replace(/\.$/, '')}.`,
-        'Resume from the last checkpoint; a smaller batch helps where it ran out of memory or time.',
-      );
-    });
+    const self = new WeakRef(this); // a device that an app keeps for long keeps no engine that it is done with
+    void device.lost.then((lost) => self.deref()?.lose(lost));
+  }
+
+  private lose({ message, reason }: GPUDeviceLostInfo): void {
+    if (this.disposed) return;
+    this.failure = new EngineError(
+      'device-lost',
+      `The GPU device was lost: ${(message || reason).trim().replace(/\.$/, '')}.`,
+      'Resume from the last checkpoint; a smaller batch helps where it ran out of memory or time.',
+    );
   }
 
   /** Whether programs are timed on the GPU's own clock, and not on the host's. */
@@ -213,7 +216,7 @@ export class GpuEngine {
       const pipeline = device
         .createComputePipelineAsync({
           label: name,
-          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          layout: device.createPipelineLayout({ label: name, bindGroupLayouts: [layout] }),
           compute: { module, entryPoint: 'main' },
         })
         .catch(async (error: unknown) => {
@@ -242,6 +245,14 @@ export class GpuEngine {
       if (data) this.write(new Slice(buffer, 0, buffer.size), data);
       return buffer;
     });
+  }
+
+  /** Makes a buffer for what a program leaves, which an app may read, copy, or draw vertices from. Size in bytes. */
+  allocateOutput(bytes: number, label: string): DeviceBuffer {
+    const { STORAGE, COPY_SRC, COPY_DST, VERTEX } = GPUBufferUsage;
+    return this.guarded(`buffer '${label}'`, () =>
+      this.pool.allocate(bytes, STORAGE | COPY_SRC | COPY_DST | VERTEX, label),
+    );
   }
 
   /** Writes `data` to the start of a slice, in order with submitted work. */
@@ -273,7 +284,7 @@ export class GpuEngine {
   /** Zeroes buffers, in order with submitted work. */
   clear(buffers: readonly DeviceBuffer[]): void {
     this.guarded('clearing memory', () => {
-      const encoder = this.device.createCommandEncoder();
+      const encoder = this.device.createCommandEncoder({ label: 'palimpsest' });
       for (const buffer of buffers) {
         assertLive({ buffer });
         encoder.clearBuffer(buffer.gpu);
@@ -288,7 +299,7 @@ export class GpuEngine {
     const { gpu: source } = slice.buffer; // before anything is made: it may be planned only
     const staging = this.guarded(`read of '${slice.label}'`, () => {
       const buffer = this.pool.takeStaging(slice.size);
-      const encoder = this.device.createCommandEncoder();
+      const encoder = this.device.createCommandEncoder({ label: 'palimpsest' });
       encoder.copyBufferToBuffer(source, slice.offset, buffer.gpu, 0, slice.size);
       this.device.queue.submit([encoder.finish()]);
       return buffer;

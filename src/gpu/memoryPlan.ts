@@ -5,7 +5,7 @@ import { overlap, Slice, type Storage, type Value } from './storage';
 
 export interface ProgramStatistics {
   readonly dispatches: number;
-  /** Bytes of the arenas that hold intermediate values. */
+  /** Bytes of the arenas that hold intermediate values, and of outputs, which have buffers of their own. */
   readonly arenaBytes: number;
   /** Bytes of the largest set of values alive at once: `arenaBytes` can't be less. */
   readonly largestLiveSet: number;
@@ -13,7 +13,10 @@ export interface ProgramStatistics {
 
 export interface MemoryPlan {
   readonly dispatches: readonly RecordedDispatch[];
+  /** Those that share arenas. */
   readonly values: readonly Value[];
+  /** Those that have a buffer each: what somebody may work on between runs. */
+  readonly outputs: readonly Value[];
   readonly alignment: number;
   readonly placement: Placement;
   readonly statistics: ProgramStatistics;
@@ -27,17 +30,21 @@ export function planMemory(
   effects: boolean,
 ): MemoryPlan {
   const dispatches = neededDispatches(recording.dispatches, outputs, effects);
+  const made = new Set(dispatches.flatMap(({ writes }) => writes));
+  const own = [...outputs].filter((output) => made.has(output));
   const { values, spans } = lifetimes(dispatches, outputs);
   const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 256);
   const placement = placeValues(spans, alignment, limits.maxBufferSize);
   const { arenaSizes, largestLiveSet } = placement;
-  const arenaBytes = arenaSizes.reduce((sum, size) => sum + size, 0);
+  const ownBytes = own.reduce((sum, { size }) => sum + Math.ceil(size / alignment) * alignment, 0);
+  const arenaBytes = arenaSizes.reduce((sum, size) => sum + size, ownBytes);
   return {
     dispatches,
     values,
+    outputs: own,
     alignment,
     placement,
-    statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet },
+    statistics: { dispatches: dispatches.length, arenaBytes, largestLiveSet: largestLiveSet + ownBytes },
   };
 }
 
@@ -59,6 +66,7 @@ function neededDispatches(
   return kept.reverse();
 }
 
+/** Of what shares arenas. */
 function lifetimes(
   dispatches: readonly RecordedDispatch[],
   outputs: ReadonlySet<Value>,
@@ -67,7 +75,7 @@ function lifetimes(
   const spans: { size: number; first: number; last: number; conflicts: Set<number> }[] = [];
   const indices = new Map<Value, number>();
   const touch = (storage: Storage, time: number): number | undefined => {
-    if (storage instanceof Slice || storage.initial) return undefined;
+    if (storage instanceof Slice || storage.initial || outputs.has(storage)) return undefined;
     let index = indices.get(storage);
     if (index === undefined) {
       index = values.push(storage) - 1;
@@ -75,7 +83,7 @@ function lifetimes(
       spans.push({ size: storage.size, first: time, last: time, conflicts: new Set() });
     }
     const span = spans[index];
-    if (span) span.last = outputs.has(storage) ? dispatches.length : time;
+    if (span) span.last = time;
     return index;
   };
   for (const [time, { reads, writes }] of dispatches.entries()) {

@@ -106,7 +106,7 @@ describe('Program', () => {
     for (let i = 0; i < 20; i++) value = scaled(recording, value, i % 2 === 0 ? 2 : 0.5, `link ${i}`);
     recording.output(value);
     const program = await recording.compile();
-    expect(program.statistics).toEqual({ dispatches: 20, arenaBytes: 512, largestLiveSet: 2 * BYTES });
+    expect(program.statistics).toEqual({ dispatches: 20, arenaBytes: 3 * 256, largestLiveSet: 2 * BYTES + 256 });
     program.run();
     expect(floats(await program.read(value))).toEqual(ramp(1));
     program.dispose();

@@ -3,6 +3,7 @@ import { assertLive, type GpuEngine } from './gpuEngine';
 import { EngineError } from './errors';
 import type { ProgramStatistics } from './memoryPlan';
 import type { DeviceBuffer } from './pool';
+import type { Fill, Lent, ProgramInputs } from './programInputs';
 import type { Slice, Value } from './storage';
 import { MOST_PASSES, PassTimer, type PassTime } from './timing';
 
@@ -10,7 +11,8 @@ import { MOST_PASSES, PassTimer, type PassTime } from './timing';
 export interface Step {
   readonly dispatch: RecordedDispatch;
   readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
+  /** What it binds; `lent` says which values lie in memory of the app's. */
+  readonly bindGroup: (lent: Lent) => GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -20,13 +22,18 @@ export interface ProgramParts {
   /** Where values lie. */
   readonly slices: ReadonlyMap<Value, Slice>;
   readonly outputs: ReadonlySet<Value>;
-  /** The inputs' memory, and what the host has written to it. */
-  readonly inputs: { readonly buffer: DeviceBuffer; readonly mirror: Uint8Array };
+  readonly inputs: ProgramInputs;
   /** What it owns. */
   readonly buffers: readonly DeviceBuffer[];
   /** What it works on without owning it. */
   readonly lasting: ReadonlySet<DeviceBuffer>;
   readonly statistics: ProgramStatistics;
+}
+
+/** Steps that make a pass: the first, and the one after the last. */
+interface PassRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A dispatch of a program, and when it ran. */
@@ -57,7 +64,8 @@ const TIMED_RUNS = 3;
  */
 export class Program {
   private disposed = false;
-  private inputsChanged = true;
+  /** Of each step, as inputs lie now. */
+  private bindGroups: GPUBindGroup[];
   private dispatchesASubmit = CAREFUL;
   private timedRuns = 0;
   /** Seconds of the shortest run so far that was timed. */
@@ -67,7 +75,9 @@ export class Program {
   constructor(
     private readonly engine: GpuEngine,
     private readonly parts: ProgramParts,
-  ) {}
+  ) {
+    this.bindGroups = parts.steps.map(({ bindGroup }) => bindGroup(parts.inputs.lent));
+  }
 
   get statistics(): ProgramStatistics {
     return this.parts.statistics;
@@ -76,19 +86,63 @@ export class Program {
   /** Sets what an input holds from the next run on. */
   write(input: Value, data: ArrayBufferView): void {
     this.assertUsable();
-    const slice = this.parts.slices.get(input);
-    if (slice?.buffer !== this.parts.inputs.buffer) {
-      throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
+    const wasLent = this.parts.inputs.lent.has(input);
+    this.parts.inputs.write(input, data);
+    if (wasLent) this.rebind(input);
+  }
+
+  /** Lets an input be read where it lies in a buffer of the app's, from the next run on. */
+  lend(input: Value, place: GPUBufferBinding): void {
+    this.assertUsable();
+    if (this.parts.inputs.lend(input, place)) this.rebind(input);
+  }
+
+  /** Lets commands of the next run write an input before its first dispatch. */
+  fill(input: Value, fill: Fill): void {
+    this.assertUsable();
+    const wasLent = this.parts.inputs.lent.has(input);
+    this.parts.inputs.fill(input, fill);
+    if (wasLent) this.rebind(input);
+  }
+
+  /** Whether a buffer is memory of this program. */
+  owns(buffer: GPUBuffer): boolean {
+    return this.parts.buffers.some((own) => !own.isPlanned && own.gpu === buffer);
+  }
+
+  /** Offsets in buffers that are bound are multiples of so many bytes. */
+  get bindingAlignment(): number {
+    return this.engine.device.limits.minStorageBufferOffsetAlignment;
+  }
+
+  private rebind(input: Value): void {
+    const { steps, inputs } = this.parts;
+    this.engine.guarded('binding inputs', () => {
+      for (const [index, { dispatch, bindGroup }] of steps.entries()) {
+        if (dispatch.reads.includes(input)) this.bindGroups[index] = bindGroup(inputs.lent);
+      }
+    });
+  }
+
+  /**
+   * Writes one run into commands of the app's. Whatever was written to inputs is handed to the queue at once: commands that
+   * are submitted later see it.
+   *
+   * @throws EngineError as `run`; `bad-program` where a pass is given, and commands have to write an input first
+   */
+  encode(target: GPUCommandEncoder | GPUComputePassEncoder): void {
+    this.assertRunnable();
+    const { steps, inputs } = this.parts;
+    this.engine.guarded('a program', () => inputs.upload());
+    if ('beginComputePass' in target) {
+      inputs.encodeFills(target);
+      this.encodePass(target, 0, steps.length);
+      return;
     }
-    if (Math.max(4, Math.ceil(data.byteLength / 4) * 4) !== input.size) {
-      throw new EngineError(
-        'bad-shape',
-        `Input '${input.label}' holds ${input.size} bytes, not ${data.byteLength}.`,
-        'Write all of it.',
-      );
-    }
-    this.parts.inputs.mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
-    this.inputsChanged = true;
+    inputs.assertNoFills();
+    target.pushDebugGroup('palimpsest');
+    this.encodeSteps(target, 0, steps.length);
+    target.popDebugGroup();
   }
 
   /**
@@ -106,10 +160,10 @@ export class Program {
       since = now;
     };
     this.engine.guarded('a program', () => {
-      this.writeInputs();
+      this.parts.inputs.upload();
       count('inputs');
       for (let from = 0; from < this.parts.steps.length; from += this.dispatchesASubmit) {
-        const commands = this.encode(this.parts.steps.slice(from, from + this.dispatchesASubmit));
+        const commands = this.commands(from, from + this.dispatchesASubmit);
         count('encode');
         queue.submit([commands]);
         count('submit');
@@ -118,20 +172,31 @@ export class Program {
     if (this.timedRuns++ < TIMED_RUNS) this.timeRun();
   }
 
-  private writeInputs(): void {
-    if (!this.inputsChanged) return;
-    this.engine.device.queue.writeBuffer(
-      this.parts.inputs.buffer.gpu,
-      0,
-      this.parts.inputs.mirror as Uint8Array<ArrayBuffer>,
-    );
-    this.inputsChanged = false;
+  /** Commands of the steps from `from` to before `to`; those of the first begin with what fills inputs. */
+  private commands(from: number, to: number): GPUCommandBuffer {
+    const encoder = this.engine.device.createCommandEncoder({ label: 'palimpsest' });
+    if (from === 0) this.parts.inputs.encodeFills(encoder);
+    this.encodePass(encoder, from, to);
+    return encoder.finish();
   }
 
-  private encode(steps: readonly Step[]): GPUCommandBuffer {
-    const encoder = this.engine.device.createCommandEncoder();
-    encodePass(encoder, steps);
-    return encoder.finish();
+  private encodePass(
+    encoder: GPUCommandEncoder,
+    from: number,
+    to: number,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): void {
+    const pass = encoder.beginComputePass({ label: 'palimpsest', ...(timestampWrites && { timestampWrites }) });
+    this.encodeSteps(pass, from, to);
+    pass.end();
+  }
+
+  private encodeSteps(pass: GPUComputePassEncoder, from: number, to: number): void {
+    for (const [index, { pipeline, workgroups }] of this.parts.steps.slice(from, to).entries()) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, this.bindGroups[from + index]);
+      pass.dispatchWorkgroups(...workgroups);
+    }
   }
 
   /**
@@ -142,7 +207,7 @@ export class Program {
    * @throws EngineError as `run`, and what went wrong in the run
    */
   async runTimed(): Promise<number> {
-    const times = await this.timePasses([this.parts.steps]);
+    const times = await this.timePasses([this.parts.steps.length]);
     return (times.at(-1)?.end ?? 0) - (times[0]?.begin ?? 0);
   }
 
@@ -153,25 +218,29 @@ export class Program {
    * @throws EngineError as `runTimed`
    */
   async profile(): Promise<readonly TimedDispatch[]> {
-    const times = await this.timePasses(this.parts.steps.map((step) => [step]));
+    const times = await this.timePasses(this.parts.steps.map(() => 1));
     return this.parts.steps.map(({ dispatch }, index) => ({ dispatch, ...(times[index] as PassTime) }));
   }
 
-  private async timePasses(passes: readonly (readonly Step[])[]): Promise<PassTime[]> {
+  /** @param counts of the dispatches of each pass */
+  private async timePasses(counts: readonly number[]): Promise<PassTime[]> {
     this.assertRunnable();
     await this.engine.settle();
     this.assertRunnable(); // it may have been disposed meanwhile
-    this.engine.guarded('a program', () => this.writeInputs());
+    this.engine.guarded('a program', () => this.parts.inputs.upload());
+    let end = 0;
+    const passes = counts.map((count): PassRange => ({ from: end, to: (end += count) }));
     const times: PassTime[] = [];
     const origin = performance.now();
-    for (let from = 0; from < passes.length; from += this.engine.hasTimestamps ? MOST_PASSES : 1) {
+    for (let first = 0; first < passes.length; first += this.engine.hasTimestamps ? MOST_PASSES : 1) {
       const begin = (performance.now() - origin) / 1000;
       if (this.engine.hasTimestamps) {
-        for (const time of await this.submitTimed(passes.slice(from, from + MOST_PASSES))) {
+        for (const time of await this.submitTimed(passes.slice(first, first + MOST_PASSES))) {
           times.push({ begin: begin + time.begin, end: begin + time.end });
         }
       } else {
-        this.engine.guarded('a program', () => this.engine.device.queue.submit([this.encode(passes[from] ?? [])]));
+        const { from, to } = passes[first] as PassRange;
+        this.engine.guarded('a program', () => this.engine.device.queue.submit([this.commands(from, to)]));
         await this.engine.settle();
         times.push({ begin, end: (performance.now() - origin) / 1000 });
       }
@@ -179,13 +248,14 @@ export class Program {
     return times;
   }
 
-  private async submitTimed(passes: readonly (readonly Step[])[]): Promise<readonly PassTime[]> {
+  private async submitTimed(passes: readonly PassRange[]): Promise<readonly PassTime[]> {
     const { engine } = this;
     const timer = engine.guarded('timing a program', () => new PassTimer(engine, passes.length));
     try {
       engine.guarded('a program', () => {
-        const encoder = engine.device.createCommandEncoder();
-        for (const [index, steps] of passes.entries()) encodePass(encoder, steps, timer.writes(index));
+        const encoder = engine.device.createCommandEncoder({ label: 'palimpsest' });
+        if (passes[0]?.from === 0) this.parts.inputs.encodeFills(encoder);
+        for (const [index, { from, to }] of passes.entries()) this.encodePass(encoder, from, to, timer.writes(index));
         timer.resolve(encoder);
         engine.device.queue.submit([encoder.finish()]);
       });
@@ -206,6 +276,22 @@ export class Program {
         this.dispatchesASubmit = Math.ceil(this.parts.steps.length / submits);
       },
       () => undefined, // the device is gone; its loss is reported by itself
+    );
+  }
+
+  /**
+   * The buffer of an output, which holds nothing else.
+   *
+   * @throws EngineError `bad-program` where it has none: it is an input, or an intermediate
+   */
+  bufferOf(output: Value): GPUBuffer {
+    this.assertUsable();
+    const slice = this.parts.slices.get(output);
+    if (slice && this.parts.outputs.has(output) && !output.initial) return slice.buffer.gpu;
+    throw new EngineError(
+      'bad-program',
+      `'${output.label}' has no buffer of its own.`,
+      'Return what an operation makes: an input lies where it was given.',
     );
   }
 
@@ -236,18 +322,4 @@ export class Program {
     this.disposed = true;
     for (const buffer of this.parts.buffers) this.engine.pool.release(buffer);
   }
-}
-
-function encodePass(
-  encoder: GPUCommandEncoder,
-  steps: readonly Step[],
-  timestampWrites?: GPUComputePassTimestampWrites,
-): void {
-  const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
-  for (const { pipeline, bindGroup, workgroups } of steps) {
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...workgroups);
-  }
-  pass.end();
 }

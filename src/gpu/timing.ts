@@ -19,7 +19,7 @@ export class PassTimer {
   ) {
     const { device, pool } = engine;
     const size = 2 * passes * BYTES;
-    this.queries = device.createQuerySet({ type: 'timestamp', count: 2 * passes });
+    this.queries = device.createQuerySet({ label: 'palimpsest', type: 'timestamp', count: 2 * passes });
     this.resolved = pool.allocate(size, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, 'timestamps');
     this.staging = pool.allocate(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'timestamps read back');
   }

@@ -1,5 +1,7 @@
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
+import { lendBuffer, type BufferPlace } from '../gpu/lentBuffer';
+import type { Pictures, PictureSize, PictureSource } from '../gpu/pictures';
 import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { Slice, Value, type Storage } from '../gpu/storage';
@@ -12,8 +14,8 @@ import {
   typedArray,
   type ArrayOf,
   type DType,
+  type HostData,
   type Precision,
-  type TensorData,
 } from './tensor';
 import { Tape, type Backward } from './tape';
 
@@ -114,10 +116,10 @@ export class Graph implements Recorder {
     label: string,
     shape: S,
     dtype: D,
-    data?: TensorData,
+    data?: HostData,
     requiresGrad?: boolean,
   ): Tensor<D, S>;
-  input(label: string, shape: Shape, dtype: DType = 'f32', data?: TensorData, requiresGrad = false): Tensor<DType> {
+  input(label: string, shape: Shape, dtype: DType = 'f32', data?: HostData, requiresGrad = false): Tensor<DType> {
     assertShape(label, shape);
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
@@ -221,15 +223,50 @@ export class TensorProgram {
   }
 
   /** Sets an input's elements from the next run on. */
-  write(input: Tensor<DType>, data: TensorData): void {
-    if (!(input.storage instanceof Value)) {
-      throw new EngineError('bad-program', `'${input.label}' is no input of a program.`, 'Declare it with input().');
-    }
-    this.program.write(input.storage, storedBytes(input.label, input.shape, input.dtype, data));
+  write(input: Tensor<DType>, data: HostData): void {
+    this.program.write(this.inputValue(input), storedBytes(input.label, input.shape, input.dtype, data));
+  }
+
+  private inputValue({ storage, label }: Tensor<DType>): Value {
+    if (storage instanceof Value) return storage;
+    throw new EngineError('bad-program', `'${label}' is no input of a program.`, 'Declare it with input().');
+  }
+
+  /** Checks that an input can be read from a buffer of the app's: see `lendBuffer`. @returns lets it be read there */
+  lending(input: Tensor<DType>, place: BufferPlace): () => void {
+    return lendBuffer(this.program, this.inputValue(input), place);
+  }
+
+  /** Checks that an input can be what a picture shows: see `Pictures`. @returns lets it be so in the next run */
+  showing(
+    input: Tensor<DType>,
+    pictures: Pictures,
+    size: PictureSize,
+    picture: GPUTexture | PictureSource,
+  ): () => void {
+    const value = this.inputValue(input);
+    return 'createView' in picture
+      ? pictures.readTexture(this.program, value, size, picture)
+      : pictures.readSource(this.program, value, size, picture);
+  }
+
+  /** The buffer of a declared output's own: see `Program.bufferOf`. */
+  bufferOf({ storage, label }: Tensor<DType>): GPUBuffer {
+    if (storage instanceof Value) return this.program.bufferOf(storage);
+    throw new EngineError(
+      'bad-program',
+      `'${label}' shares a buffer with others.`,
+      'Return what an operation makes of it.',
+    );
   }
 
   run(): void {
     this.program.run();
+  }
+
+  /** Writes one run into commands of the app's: see `Program.encode`. */
+  encode(target: GPUCommandEncoder | GPUComputePassEncoder): void {
+    this.program.encode(target);
   }
 
   /** One run, timed, in seconds: see `Program.runTimed`. */

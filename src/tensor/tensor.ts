@@ -3,6 +3,7 @@ import { EngineError } from '../gpu/errors';
 import { Slice, Value, type Storage, type ValueOwner } from '../gpu/storage';
 import { fromHalf, toHalf } from './half';
 import { assertShape, formatShape, sizeOf, type Shape } from './shape';
+import { isStridedArray, packInto, type StridedArray } from './stridedArray';
 
 /**
  * u8 elements lie four to a 32-bit word, f16 two, the first in the lowest bytes. The host writes and reads f16 as f32: a
@@ -28,6 +29,9 @@ export interface ArrayOf {
 /** Elements as the host gives them. */
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array;
 
+/** The same, or elements with strides, such as an ndarray. */
+export type HostData = TensorData | StridedArray;
+
 const BYTES = { f32: 4, f16: 2, i32: 4, u32: 4, u8: 1 } as const;
 const VIEWS: { readonly [D in DType]: (buffer: ArrayBuffer, size: number) => ArrayOf[D] } = {
   f32: (buffer, size) => new Float32Array(buffer, 0, size),
@@ -50,27 +54,48 @@ export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer, size:
 /** What the host gives for each type. */
 const ARRAYS = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
-/** @throws EngineError `bad-shape` that names the tensor, where elements of the host's are of another number or type */
-export function assertHolds(label: string, shape: Shape, dtype: DType, data: TensorData): void {
+/**
+ * Elements of the host's in row-major order, as an array of the tensor's type.
+ *
+ * @param data such an array, which is returned itself; or a strided one of the same shape, whose data is such an array, or of
+ *   float64, or a plain one where the tensor holds floating-point numbers
+ * @throws EngineError `bad-shape` that names the tensor, where elements are of another number, shape or type
+ */
+export function denseArray(label: string, shape: Shape, dtype: DType, data: HostData): TensorData {
   const wanted = ARRAYS[dtype];
+  const fail = (what: string, fix: string): never => {
+    throw new EngineError('bad-shape', `'${label}' ${what}.`, fix);
+  };
+  const fits = (array: ArrayLike<number>): boolean =>
+    array instanceof wanted ||
+    (dtype === 'u8' && array instanceof Uint8ClampedArray) ||
+    (wanted === Float32Array && (array instanceof Float64Array || Array.isArray(array)));
+  if (isStridedArray(data)) {
+    if (!fits(data.data)) {
+      fail(`holds ${dtype}, which an ndarray of ${className(data.data)} does not`, `Make it of a ${wanted.name}.`);
+    }
+    if (formatShape(data.shape) !== formatShape(shape)) {
+      fail(`has shape ${formatShape(shape)}, the ndarray ${formatShape(data.shape)}`, 'Give one of the same shape.');
+    }
+    return packInto(data, new wanted(sizeOf(shape)));
+  }
   if (!(data instanceof wanted)) {
-    const given = Object.prototype.toString.call(data).slice(8, -1);
-    const fix = `Give it a ${wanted.name}.`;
-    throw new EngineError('bad-shape', `'${label}' holds ${dtype}, which a ${given} is not.`, fix);
+    fail(`holds ${dtype}, which a ${className(data)} is not`, `Give it a ${wanted.name}.`);
   }
   if (data.length !== sizeOf(shape)) {
-    throw new EngineError(
-      'bad-shape',
-      `'${label}' ${formatShape(shape)} holds ${sizeOf(shape)} elements, not ${data.length}.`,
-      'Give data of the same size.',
-    );
+    fail(`${formatShape(shape)} holds ${sizeOf(shape)} elements, not ${data.length}`, 'Give data of the same size.');
   }
+  return data;
 }
 
-/** Elements of the host's as the GPU holds them. @throws EngineError as `assertHolds` */
-export function storedBytes(label: string, shape: Shape, dtype: DType, data: TensorData): Uint8Array {
-  assertHolds(label, shape, dtype, data);
-  const stored = dtype === 'f16' ? toHalf(data) : data;
+function className(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+/** Elements of the host's as the GPU holds them. @throws EngineError as `denseArray` */
+export function storedBytes(label: string, shape: Shape, dtype: DType, data: HostData): Uint8Array {
+  const dense = denseArray(label, shape, dtype, data);
+  const stored = dtype === 'f16' ? toHalf(dense) : dense;
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
@@ -185,7 +210,7 @@ export function createTensor<D extends DType, const S extends Shape>(
   label: string,
   shape: S,
   dtype: D,
-  data?: TensorData,
+  data?: HostData,
 ): LastingTensor<D, S> {
   assertShape(label, shape);
   const bytes = byteSize(shape, dtype);
