@@ -1,5 +1,5 @@
 import { Engine } from '../engine/engine';
-import { everythingOf, isSoftware } from '../gpu/adapter';
+import { isSoftware, requirements } from '../gpu/adapter';
 import type { EngineOptions, Wait } from '../gpu/gpuEngine';
 import { MATRIX_TOGGLES } from '../gpu/subgroupMatrix';
 import { requestAdapter, type OpenAdapter } from './adapter';
@@ -66,7 +66,7 @@ export async function openEngine({ adapterName = 'any', half = false, ...options
  */
 export async function openDevice({ adapterName = 'any' }: { readonly adapterName?: string } = {}): Promise<GPUDevice> {
   const { adapter, gpu } = await requestAdapter(adapterName);
-  const device = await adapter.requestDevice(everythingOf(adapter, {}));
+  const device = await adapter.requestDevice(requirements(adapter));
   dawnInstances.set(device, gpu);
   return device;
 }
