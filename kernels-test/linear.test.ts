@@ -1,5 +1,5 @@
 import { linear } from '../src/ops/linear';
-import { operationTest, random, randomHalf, type Reference } from './allclose';
+import { operationTest, random, randomHalf, zeros, type Reference } from './allclose';
 import { backward, forward, type Inputs, type InputsWithResidual } from './linear.reference';
 import { refusalTest } from './expectBadShape';
 import { suite, thorough, type KernelTest } from './suite';
@@ -34,6 +34,19 @@ function withResidual(leading: readonly number[], n: number, k: number): KernelT
     operation: ({ x, weight, bias, residual }) => ({ y: linear(x, weight, bias, residual) }),
     forward,
     backward,
+  });
+}
+
+/** Without a bias. */
+function withoutBias(leading: readonly number[], n: number, k: number): KernelTest {
+  const { x, weight } = operandsOf(leading, n, k);
+  const bias = zeros([n]);
+  return operationTest<Omit<Inputs, 'bias'>>({
+    name: `${nameOf(leading, n, k)}, no bias`,
+    inputs: { x, weight },
+    operation: (inputs) => ({ y: linear(inputs.x, inputs.weight) }),
+    forward: (inputs) => forward({ ...inputs, bias }),
+    backward: (inputs, dOutputs) => backward({ ...inputs, bias }, dOutputs),
   });
 }
 
@@ -83,6 +96,7 @@ const EVEN_SHAPES = [
 
 export default suite('linear', [
   ...SHAPES.flatMap(([leading, n, k]) => [plain(leading, n, k), withResidual(leading, n, k)]),
+  withoutBias([5, 17], 65, 3),
   inHalf(...SHAPES[1]),
   ontoItself([3], 17),
   ...thorough([

@@ -46,7 +46,7 @@ export function broadcastShape(operation: string, a: Shape, b: Shape): number[] 
 }
 
 /** The axes of the result, those of extent 1 left out, neighbours that are stretched alike taken as one. */
-function axesOf(shape: Shape, a: Shape, b: Shape): Axis[] {
+export function axesOf(shape: Shape, a: Shape, b: Shape): Axis[] {
   const axes: Axis[] = [];
   const step = { a: 1, b: 1 };
   for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -5,7 +5,7 @@ import type { Precision, Tensor } from '../tensor/tensor';
 import { recordMatmul } from './matmul';
 
 /**
- * x·Wᵀ + b, plus a residual where given, in one kernel.
+ * x·Wᵀ, plus a bias and a residual where given, in one kernel.
  *
  * @param x [..., K]
  * @param weight [N, K]
@@ -18,36 +18,44 @@ import { recordMatmul } from './matmul';
 export function linear(
   x: Tensor,
   weight: Tensor,
-  bias: Tensor,
+  bias?: Tensor,
   residual?: Tensor,
   precision: Precision = 'f32',
 ): Tensor {
   const graph = graphOf('linear', x, weight, bias, residual);
   const { rows: m, width: k } = rowsOf(x.shape);
   const { n } = matchShape('linear', 'weight', weight.shape, ['n', 'k'], { k });
-  matchShape('linear', 'bias', bias.shape, [n]);
+  if (bias) matchShape('linear', 'bias', bias.shape, [n]);
   const shape = [...x.shape.slice(0, -1), n];
   if (residual) matchShape('linear', 'residual', residual.shape, shape);
   const requiresGrad = [x, weight, bias, residual].some((input) => input?.requiresGrad);
   const out = graph.empty('linear', shape, precision, requiresGrad);
   recordMatmul(graph, { layout: 'nt', m, n, k }, { a: x, b: weight, out }, false, {
-    bias,
+    ...(bias ? { bias } : {}),
     ...(residual ? { residual } : {}),
   });
   graph.record('linear', [out], (gradients) => {
     const dOut = gradients.of(out);
     if (!dOut) return;
-    recordLinearBackward(graph, { m, n, k }, { x, weight, bias, dOut }, gradients);
+    recordLinearBackward(graph, { m, n, k }, { x, weight, ...(bias ? { bias } : {}), dOut }, gradients);
     if (residual) gradients.pass(residual, dOut);
   });
   return out;
+}
+
+/** What the gradients of x·Wᵀ + b are made of; b may be absent. */
+interface LinearOperands {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+  readonly dOut: Tensor;
 }
 
 /** Appends the gradients of x·Wᵀ + b with respect to x [M, K], W [N, K] and b [N], given dOut [M, N]. */
 export function recordLinearBackward(
   graph: Graph,
   { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
-  operands: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
+  operands: LinearOperands,
   gradients: Gradients,
 ): void {
   const { x, weight, dOut } = operands;
@@ -60,16 +68,11 @@ export function recordLinearBackward(
 export function recordParameterGradients(
   graph: Graph,
   { m, n, k }: { readonly m: number; readonly n: number; readonly k: number },
-  {
-    x,
-    weight,
-    bias,
-    dOut,
-  }: { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor; readonly dOut: Tensor },
+  { x, weight, bias, dOut }: LinearOperands,
   gradients: Gradients,
 ): void {
   const dWeight = gradients.into(weight);
-  const dBias = gradients.into(bias);
+  const dBias = bias && gradients.into(bias);
   if (!dWeight && !dBias) return;
   const out = dWeight?.out ?? graph.empty('unused gradient', [n, k]);
   const shape = { layout: 'tn', m: n, n: k, k: m } as const;

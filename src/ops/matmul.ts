@@ -1,8 +1,11 @@
 import type { KernelVariant } from '../gpu/autotune';
+import { EngineError } from '../gpu/errors';
 import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import { graphOf, type Graph } from '../tensor/graph';
-import { matchShape } from '../tensor/shape';
+import { matchShape, rowsOf, sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
+import { batchedMatmul } from './batchedMatmul';
+import { broadcastShape } from './binary';
 import { matmulKernels } from './matmulKernels';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
 import { recordSplitKReduce, type Target } from './splitKReduce';
@@ -117,12 +120,53 @@ export function recordMatmulBackward(
 }
 
 /**
- * The product of two matrices: nn is A·B of [M, K] and [K, N]; nt is A·Bᵀ with B [N, K]; tn is Aᵀ·B with A [K, M].
+ * The product of matrices as `torch.matmul` has it: of the last two axes, in stacks along the axes before, which are stretched
+ * to one shape. A vector is a row on the left and a column on the right, and the result goes without that axis.
  *
- * @returns [M, N]
- * @throws EngineError `bad-shape`
+ * @param a [..., M, K] or [K]; with the layout `tn`, [..., K, M]
+ * @param b [..., K, N] or [K]; with the layout `nt`, [..., N, K]
+ * @param layout nn is A·B, nt is A·Bᵀ, tn is Aᵀ·B, of matrices as they are stored
+ * @returns [..., M, N]
+ * @throws EngineError `bad-shape`, also for a single number, and for stacks of another type than f32
  */
-export function matmul(a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tensor {
+export function matmul(a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tensor<'f32'> {
+  const [left, right] = [asMatrix('a', a, (k) => [1, k]), asMatrix('b', b, (k) => [k, 1])];
+  if ((a.shape.length === 1 || b.shape.length === 1) && layout !== 'nn') {
+    throw new EngineError(
+      'bad-shape',
+      `matmul: a vector in the layout ${layout}.`,
+      'Vectors are not turned: leave the layout out.',
+    );
+  }
+  const { k } = matchShape('matmul', 'a', left.shape.slice(-2), layout === 'tn' ? ['k', 'm'] : ['m', 'k']);
+  const { n } = matchShape('matmul', 'b', right.shape.slice(-2), layout === 'nt' ? ['n', 'k'] : ['k', 'n'], { k });
+  const c = product(left, right, layout, n);
+  const shape = [...c.shape.slice(0, -2), ...c.shape.slice(-2).filter((_, i) => (i === 0 ? a : b).shape.length > 1)];
+  return shape.length === c.shape.length ? c : c.reshape(shape);
+}
+
+/** At least a matrix. */
+function asMatrix(operand: string, x: Tensor, shapeOf: (k: number) => Shape): Tensor {
+  const [k] = x.shape;
+  if (k === undefined) {
+    throw new EngineError('bad-shape', `matmul: ${operand} is a single number.`, 'Multiply by it: mul.');
+  }
+  return x.shape.length > 1 ? x : x.reshape(shapeOf(k));
+}
+
+/** Where a stack meets one matrix, all its rows are one product. */
+function product(a: Tensor, b: Tensor, layout: MatmulLayout, n: number): Tensor<'f32'> {
+  const [stackA, stackB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  if (stackA.length + stackB.length === 0) return matrixProduct(a, b, layout);
+  const isOne = (stack: Shape): boolean => sizeOf(stack) === 1;
+  if (!isOne(stackB) || (layout === 'tn' && !isOne(stackA))) return batchedMatmul('matmul', a, b, { layout });
+  const shape = broadcastShape('matmul', stackA, stackB);
+  const { rows, width } = rowsOf(a.shape);
+  const c = matrixProduct(a.reshape([rows, width]), b.reshape(b.shape.slice(-2)), layout);
+  return c.reshape([...shape, layout === 'tn' ? width : (a.shape.at(-2) ?? 1), n]);
+}
+
+function matrixProduct(a: Tensor, b: Tensor, layout: MatmulLayout): Tensor<'f32'> {
   const graph = graphOf('matmul', a, b);
   const { m, k } = matchShape('matmul', 'a', a.shape, layout === 'tn' ? ['k', 'm'] : ['m', 'k']);
   const { n } = matchShape('matmul', 'b', b.shape, layout === 'nt' ? ['n', 'k'] : ['k', 'n'], { k });

@@ -50,7 +50,7 @@ const K_STEP = 16;
 
 /** How many consecutive k form one chain of the sum. It decides bits, so it depends on nothing but the shape. */
 function splitLength({ layout, m, n, k }: MatmulShape): number {
-  if (layout !== 'tn') return k;
+  if (layout !== 'tn' || k === 0) return Math.max(1, k); // a sum of no terms is one split, too
   const tiles = Math.ceil(m / 64) * Math.ceil(n / 64);
   const splits = Math.max(1, Math.min(Math.floor(FILL / tiles), Math.floor(k / SHORTEST_SPLIT)));
   return splits === 1 ? k : Math.ceil(k / splits / K_STEP) * K_STEP;
