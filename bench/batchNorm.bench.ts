@@ -5,15 +5,18 @@ import type { BenchCase, BenchSuite } from './bench';
 
 /** Training, forward and backward. */
 function batchNormCase(rows: number, width: number): BenchCase {
-  const running = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
   return {
     name: `${rows}×${width}`,
     inputs: { x: [rows, width] },
     operation: ({ x }, graph) => {
       if (!x) return {};
-      const statistics = graph.empty('running', [2, width]);
-      addInPlace(graph, statistics, graph.input('given', [2, width], 'f32', running), false);
-      return { y: batchNorm(x, statistics, { training: true, eps: EPS }) };
+      const [runningMean, runningVar] = [0, 1].map((value) => {
+        const statistics = graph.empty('running', [width]);
+        addInPlace(graph, statistics, graph.input('given', [width], 'f32', new Float32Array(width).fill(value)), false);
+        return statistics;
+      });
+      if (!runningMean || !runningVar) return {};
+      return { y: batchNorm(x, { runningMean, runningVar }, { training: true, eps: EPS }) };
     },
     forward,
     backward,

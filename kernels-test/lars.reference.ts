@@ -14,7 +14,12 @@ const norm = (values: Float64Array): number => Math.sqrt(values.reduce((sum, x) 
 export function larsStep(
   parameters: readonly LarsReference[],
   gradients: readonly Float64Array[],
-  { momentum, trust, weightDecay, learningRate }: Required<Pick<LarsOptions, 'momentum' | 'trust' | 'weightDecay'>> & { learningRate: number },
+  {
+    momentum,
+    trust,
+    weightDecay,
+    learningRate,
+  }: Required<Pick<LarsOptions, 'momentum' | 'trust' | 'weightDecay'>> & { learningRate: number },
 ): void {
   for (const [index, { value, mu, scaled }] of parameters.entries()) {
     const raw = gradients[index] ?? new Float64Array(value.length);

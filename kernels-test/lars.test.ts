@@ -85,7 +85,10 @@ export default suite('lars', [
       parameters.write('head.weight', Float32Array.from(weight));
       parameters.write('head.bias', Float32Array.from(bias));
       const optimizer = new Lars(parameters, { ...LARS_DEFAULTS, weightDecay: 0.01 });
-      const running = createTensor(engine, 'running', [2, 3], 'f32', Float32Array.of(0, 0, 0, 1, 1, 1));
+      const running = {
+        runningMean: createTensor(engine, 'running mean', [3], 'f32'),
+        runningVar: createTensor(engine, 'running variance', [3], 'f32', Float32Array.of(1, 1, 1)),
+      };
       const graph = new Graph(engine);
       const x = graph.input('x', [4, 3]);
       const rate = graph.input('rate', [1]);
@@ -119,7 +122,7 @@ export default suite('lars', [
       program.dispose();
       optimizer.dispose();
       parameters.dispose();
-      disposeTensor(engine, running);
+      for (const tensor of Object.values(running)) disposeTensor(engine, tensor);
     },
   },
 ]);

@@ -46,3 +46,38 @@ export function backward(inputs: Inputs, { y: dy }: Readonly<Record<string, Refe
   });
   return { x: dx, gamma: dGamma, beta: dBeta };
 }
+
+type RmsInputs = { x: Reference; gamma: Reference };
+
+/** RMSNorm: x / √(mean(x²) + ε) · γ. */
+export const rms = {
+  forward({ x, gamma }: RmsInputs): { y: Reference } {
+    const y = zeros(x.shape);
+    eachRmsRow({ x, gamma }, (at, rstd) => {
+      gamma.data.forEach((scale, i) => (y.data[at + i] = (x.data[at + i] as number) * rstd * scale));
+    });
+    return { y };
+  },
+  backward({ x, gamma }: RmsInputs, { y: dy }: Readonly<Record<string, Reference>>): RmsInputs {
+    const [dx, dGamma] = [zeros(x.shape), zeros(gamma.shape)];
+    const width = gamma.data.length;
+    eachRmsRow({ x, gamma }, (at, rstd) => {
+      const normal = Array.from(gamma.data, (_, i) => (x.data[at + i] as number) * rstd);
+      const g = normal.map((_, i) => (dy?.data[at + i] as number) * (gamma.data[i] as number));
+      const meanGX = g.reduce((sum, value, i) => sum + value * (normal[i] as number), 0) / width;
+      normal.forEach((value, i) => {
+        dx.data[at + i] = rstd * ((g[i] as number) - value * meanGX);
+        dGamma.data[i] = (dGamma.data[i] as number) + (dy?.data[at + i] as number) * value;
+      });
+    });
+    return { x: dx, gamma: dGamma };
+  },
+};
+
+function eachRmsRow({ x, gamma }: RmsInputs, visit: (at: number, rstd: number) => void): void {
+  const width = gamma.data.length;
+  for (let at = 0; at < x.data.length; at += width) {
+    const squares = x.data.subarray(at, at + width).reduce((sum, value) => sum + value * value, 0);
+    visit(at, 1 / Math.sqrt(squares / width + EPS));
+  }
+}

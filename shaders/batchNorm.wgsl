@@ -1,4 +1,5 @@
-// batchNorm: normalises each column over the batch, without scale and shift: BatchNorm1d(affine=False).
+// batchNorm: normalises each column over the batch, without scale and shift: BatchNorm1d(affine=False). Images, and what is
+// scaled and shifted, are groupNorm's.
 //
 //   training        mean, var (÷ B) of the batch, in two passes;  rstd = 1 / sqrt(var + ε);  y = (x − mean) · rstd
 //                   running mean ← (1 − momentum) · it + momentum · mean;  running var likewise with var · B / (B − 1)
@@ -6,7 +7,7 @@
 //   backward        training:   dx = rstd · (dy − mean(dy) − x̂ · mean(dy · x̂)),  x̂ = (x − mean) · rstd
 //                   evaluation: dx = rstd · dy
 //
-// Shapes   x, y, dy, dx: [B, D];  running: [2, D] (mean, then variance);  statistics: [2, D] (mean, then rstd);
+// Shapes   x, y, dy, dx: [B, D];  runningMean, runningVar: [D];  statistics: [2, D] (mean, then rstd);
 //          sums: [2, D] (mean(dy), then mean(dy · x̂)).
 // Mapping  statistics and sums: LANES invocations share a column, a lane takes every LANES-th row, and the lanes' sums
 //          meet in workgroup memory, as a tree. apply and backward: one invocation an element.
@@ -17,10 +18,11 @@
 //#kernel batchNormStatistics
 //#param LANES: u32
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> running: array<f32>;
-@group(0) @binding(2) var<storage, read_write> statistics: array<f32>;
+@group(0) @binding(1) var<storage, read_write> runningMean: array<f32>;
+@group(0) @binding(2) var<storage, read_write> runningVar: array<f32>;
+@group(0) @binding(3) var<storage, read_write> statistics: array<f32>;
 struct Sizes { rows: u32, width: u32, eps: f32, momentum: f32 }
-@group(0) @binding(3) var<uniform> sizes: Sizes;
+@group(0) @binding(4) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(
@@ -47,23 +49,24 @@ fn main(
     let at = sizes.width + column;
     statistics[column] = mean;
     statistics[at] = 1.0 / sqrt(total / f32(sizes.rows) + sizes.eps);
-    running[column] += sizes.momentum * (mean - running[column]);
-    running[at] += sizes.momentum * (total / f32(sizes.rows - 1u) - running[at]);
+    runningMean[column] += sizes.momentum * (mean - runningMean[column]);
+    runningVar[column] += sizes.momentum * (total / f32(sizes.rows - 1u) - runningVar[column]);
   }
 }
 
 //#kernel batchNormRunning
-@group(0) @binding(0) var<storage, read> running: array<f32>;
-@group(0) @binding(1) var<storage, read_write> statistics: array<f32>;
+@group(0) @binding(0) var<storage, read> runningMean: array<f32>;
+@group(0) @binding(1) var<storage, read> runningVar: array<f32>;
+@group(0) @binding(2) var<storage, read_write> statistics: array<f32>;
 struct Sizes { width: u32, eps: f32 }
-@group(0) @binding(2) var<uniform> sizes: Sizes;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let column = id.x;
   if (column >= sizes.width) { return; }
-  statistics[column] = running[column];
-  statistics[sizes.width + column] = 1.0 / sqrt(running[sizes.width + column] + sizes.eps);
+  statistics[column] = runningMean[column];
+  statistics[sizes.width + column] = 1.0 / sqrt(runningVar[column] + sizes.eps);
 }
 
 //#kernel batchNormApply

@@ -5,6 +5,8 @@
 //                   dx = rstd · (g − mean(g) − x̂ · mean(g · x̂))
 //   parameters      dγ = Σ_rows dy · x̂,   dβ = Σ_rows dy
 //
+// RMS      RMSNorm: as if mean were 0, so that var is the mean square, and mean(g) is left out. WEIGHT, BIAS: whether there
+//          is a γ, a β; else 1 and 0.
 // HALF     y and dy are f16: what a matrix product reads, and what it gives back. All that is computed is f32.
 // Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partials: [blocks, 2, D].
 // Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
@@ -12,11 +14,15 @@
 //          invocation's: there, barriers cost more than anything they save.
 //          parameters: an invocation sums one column over a block of rows (layerNormParameters), then one sums the
 //          blocks in order (layerNormReduce): the order is fixed by the shape, no atomics.
-// Source   Ba, Kiros, Hinton: Layer Normalization (2016); two-pass variance, as E[x²] − E[x]² cancels.
+// Source   Ba, Kiros, Hinton: Layer Normalization (2016); Zhang and Sennrich: Root Mean Square Layer
+//          Normalization (2019); two-pass variance, as E[x²] − E[x]² cancels.
 
 //#use reduce
 
 //#kernel layerNormForward
+//#param WEIGHT: bool
+//#param BIAS: bool
+//#param RMS: bool
 //#param HALF: bool
 //#if HALF
 //#enable f16
@@ -26,10 +32,16 @@ alias Element = f32;
 //#end
 //#param LANES: u32
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+//#if WEIGHT
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
+//#end
+//#if BIAS
 @group(0) @binding(2) var<storage, read> beta: array<f32>;
+//#end
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
+//#if !RMS
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
+//#end
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
 struct Sizes { rows: u32, width: u32, eps: f32 }
 @group(0) @binding(6) var<uniform> sizes: Sizes;
@@ -45,9 +57,13 @@ fn main(
   let width = select(0u, sizes.width, row < sizes.rows);
   let base = row * width;
 
+  //#if RMS
+  let rowMean = 0.0;
+  //#else
   var sum = 0.0;
   for (var i = lane; i < width; i += LANES) { sum += x[base + i]; }
   let rowMean = laneSum(local, LANES, sum) / f32(sizes.width);
+  //#end
 
   var squares = 0.0;
   for (var i = lane; i < width; i += LANES) {
@@ -57,15 +73,30 @@ fn main(
   let rowRstd = 1.0 / sqrt(laneSum(local, LANES, squares) / f32(sizes.width) + sizes.eps);
 
   for (var i = lane; i < width; i += LANES) {
+    //#if WEIGHT && BIAS
     y[base + i] = Element((x[base + i] - rowMean) * rowRstd * gamma[i] + beta[i]);
+    //#else
+    var value = (x[base + i] - rowMean) * rowRstd;
+    //#if WEIGHT
+    value *= gamma[i];
+    //#end
+    //#if BIAS
+    value += beta[i];
+    //#end
+    y[base + i] = Element(value);
+    //#end if WEIGHT && BIAS
   }
   if (lane == 0u && row < sizes.rows) {
+    //#if !RMS
     mean[row] = rowMean;
+    //#end
     rstd[row] = rowRstd;
   }
 }
 
 //#kernel layerNormBackward
+//#param WEIGHT: bool
+//#param RMS: bool
 //#param HALF: bool
 //#if HALF
 //#enable f16
@@ -76,8 +107,12 @@ alias Element = f32;
 //#param LANES: u32
 //#param ACCUMULATE: bool
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+//#if WEIGHT
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
+//#end
+//#if !RMS
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
+//#end
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
 @group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read_write> dx: array<f32>;
@@ -98,23 +133,37 @@ fn main(
   var rowMean = 0.0;
   var rowRstd = 0.0;
   if (inside) {
+    //#if !RMS
     rowMean = mean[row];
+    //#end
     rowRstd = rstd[row];
   }
 
   var sum = 0.0;
   var products = 0.0;
   for (var i = lane; i < width; i += LANES) {
+    //#if WEIGHT
     let g = f32(dy[base + i]) * gamma[i];
+    //#else
+    let g = f32(dy[base + i]);
+    //#end
     sum += g;
     products += g * (x[base + i] - rowMean) * rowRstd;
   }
+  //#if RMS
+  let meanG = 0.0;
+  //#else
   let meanG = laneSum(local, LANES, sum) / f32(sizes.width);
+  //#end
   let meanGX = laneSum(local, LANES, products) / f32(sizes.width);
 
   for (var i = lane; i < width; i += LANES) {
     let centred = (x[base + i] - rowMean) * rowRstd;
+    //#if WEIGHT
     let value = rowRstd * (f32(dy[base + i]) * gamma[i] - meanG - centred * meanGX);
+    //#else
+    let value = rowRstd * (f32(dy[base + i]) - meanG - centred * meanGX);
+    //#end
     //#if ACCUMULATE
     dx[base + i] += value;
     //#else
@@ -124,6 +173,7 @@ fn main(
 }
 
 //#kernel layerNormParameters
+//#param RMS: bool
 //#param HALF: bool
 //#if HALF
 //#enable f16
@@ -132,7 +182,9 @@ alias Element = f16;
 alias Element = f32;
 //#end
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+//#if !RMS
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
+//#end
 @group(0) @binding(2) var<storage, read> rstd: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<Element>;
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
@@ -149,7 +201,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let end = min(sizes.rows, (block + 1u) * sizes.rowsPerBlock);
   for (var row = block * sizes.rowsPerBlock; row < end; row++) {
     let g = f32(dy[row * sizes.width + column]);
+    //#if RMS
+    dGamma += g * x[row * sizes.width + column] * rstd[row];
+    //#else
     dGamma += g * (x[row * sizes.width + column] - mean[row]) * rstd[row];
+    //#end
     dBeta += g;
   }
   partials[(2u * block) * sizes.width + column] = dGamma;
@@ -158,6 +214,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 //#kernel layerNormReduce
 //#param ACCUMULATE: bool
+//#param ACCUMULATE_BETA: bool
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dGamma: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dBeta: array<f32>;
@@ -176,9 +233,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   //#if ACCUMULATE
   dGamma[column] += gammaSum;
-  dBeta[column] += betaSum;
   //#else
   dGamma[column] = gammaSum;
+  //#end
+  //#if ACCUMULATE_BETA
+  dBeta[column] += betaSum;
+  //#else
   dBeta[column] = betaSum;
   //#end
 }

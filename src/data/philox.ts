@@ -28,6 +28,7 @@ export const purposes = {
   bootstrap: 16,
   randAugment: 17,
   baseline: 18,
+  dropout: 19,
 } as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];

@@ -118,6 +118,10 @@ export async function compileProgram(
         slices.set(input, new Slice(inputBuffer, offset, input.size));
         mirror.set(input.initial ?? [], offset);
       }
+      for (const state of recording.states) {
+        const buffer = keep(engine.allocate(state.size, state.label, state.initial));
+        slices.set(state, new Slice(buffer, 0, state.size));
+      }
       const steps = (engine.isPlanning ? [] : compiled).map((each, index): Step => {
         const { dispatch } = each;
         const [x, y = 1, z = 1] = dispatch.workgroups;

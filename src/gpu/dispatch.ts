@@ -18,4 +18,6 @@ export interface RecordedDispatch extends Dispatch {
 export interface RecordedWork {
   readonly dispatches: readonly RecordedDispatch[];
   readonly inputs: readonly Value[];
+  /** What holds from run to run. */
+  readonly states: readonly Value[];
 }

@@ -32,6 +32,7 @@ function wordBytes(size: number): number {
 export class Recording implements RecordedWork, ValueOwner {
   readonly dispatches: RecordedDispatch[] = [];
   readonly inputs: Value[] = [];
+  readonly states: Value[] = [];
   readonly outputs = new Set<Value>();
   private readonly written = new Set<Value>();
 
@@ -48,6 +49,14 @@ export class Recording implements RecordedWork, ValueOwner {
     this.assertBindable(size, label);
     const value = new Value(this, wordBytes(size), label, initial ?? new Uint8Array(wordBytes(size)));
     this.inputs.push(value);
+    this.written.add(value);
+    return value;
+  }
+
+  /** Memory of the program's own that dispatches write, and that holds from run to run; `initial` is what it holds at first. */
+  state(label: string, initial: Uint8Array): Value {
+    const value = new Value(this, wordBytes(initial.byteLength), label, initial, true);
+    this.states.push(value);
     this.written.add(value);
     return value;
   }
@@ -115,7 +124,7 @@ export class Recording implements RecordedWork, ValueOwner {
       if (access === 'read' && storage instanceof Value && !this.written.has(storage)) {
         fail(`'${name}' reads '${storage.label}', which nothing has written yet`, 'Record what makes it first.');
       }
-      if (access === 'read_write' && storage instanceof Value && storage.initial) {
+      if (access === 'read_write' && storage instanceof Value && storage.initial && !storage.isState) {
         fail(`'${name}' writes the input '${storage.label}'`, 'Write to a value of its own.');
       }
       (access === 'read' ? reads : writes).push(storage);

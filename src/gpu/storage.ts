@@ -28,8 +28,10 @@ export class Value {
     /** In bytes; a multiple of 4. */
     readonly size: number,
     readonly label: string,
-    /** What an input holds until it is written; absent for what dispatches produce. */
+    /** What an input holds until it is written, or a state before the first run; absent for what dispatches produce. */
     readonly initial?: Uint8Array,
+    /** Whether it is a state: memory that dispatches write, and that holds from run to run. */
+    readonly isState = false,
   ) {}
 }
 

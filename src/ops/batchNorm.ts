@@ -3,9 +3,11 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { graphOf } from '../tensor/graph';
-import { matchShape } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import { graphOf, type Graph } from '../tensor/graph';
+import { matchShape, type Shape } from '../tensor/shape';
+import type { Float, Tensor } from '../tensor/tensor';
+import { assertAffine, channelsOf, recordNormalized, recordStatistics, type Affine, type Sets } from './groupNorm';
+import { assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf(
@@ -15,50 +17,90 @@ const kernels = kernelsOf(
   { reduce },
 );
 
-export interface BatchNormOptions {
-  /** Whether to normalise by the batch, and let it move the running statistics; else by those. */
-  readonly training: boolean;
-  /** How far a batch moves the running statistics. */
+/** Mean and unbiased variance of each channel, [C] each, over the batches so far. */
+export interface RunningStatistics {
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+}
+
+export interface BatchNormOptions extends Affine {
+  /**
+   * Whether to normalise by the batch, and let it move the running statistics; else by those. By default whether the program
+   * trains.
+   */
+  readonly training?: boolean | undefined;
+  /** How far a batch moves the running statistics; 0.1 by default. */
   readonly momentum?: number;
+  /** 1e-5 by default. */
   readonly eps?: number;
 }
 
 /**
- * BatchNorm without scale and shift (Ioffe and Szegedy 2015), as PyTorch's `BatchNorm1d(affine=False)`.
+ * BatchNorm (Ioffe and Szegedy 2015): each channel is normalised over batch and space, then scaled and shifted.
  *
- * @param x [B, D] f32
- * @param running [2, D]: mean and unbiased variance; in training, each run of the program changes it in place
- * @throws EngineError `bad-shape`, also for a training batch of one, which has no variance
+ * @param x [B, C, ...] f32
+ * @param running in training, each run of the program changes them in place
+ * @throws EngineError `bad-shape`, also for a training batch of one number a channel, which has no variance
  */
-export function batchNorm(
-  x: Tensor,
-  running: Tensor,
-  { training, momentum = 0.1, eps = 1e-5 }: BatchNormOptions,
-): Tensor {
-  const graph = graphOf('batchNorm', x, running);
-  const { B: rows, D: width } = matchShape('batchNorm', 'x', x.shape, ['B', 'D']);
-  matchShape('batchNorm', 'running', running.shape, [2, width]);
-  if (training && rows < 2) {
-    throw new EngineError('bad-shape', 'batchNorm: a batch of 1 has no variance.', 'Train with a batch of 2 or more.');
+export function batchNorm<S extends Shape>(
+  x: Tensor<Float, S>,
+  running: RunningStatistics,
+  { weight, bias, training, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {},
+): Tensor<'f32', S> {
+  const { runningMean, runningVar } = running;
+  const graph = graphOf('batchNorm', x, runningMean, runningVar, weight, bias);
+  assertType('batchNorm', 'x', x, 'f32');
+  const { samples, channels, width } = channelsOf('batchNorm', x.shape);
+  matchShape('batchNorm', 'runningMean', runningMean.shape, [channels]);
+  matchShape('batchNorm', 'runningVar', runningVar.shape, [channels]);
+  assertAffine('batchNorm', { weight, bias }, channels);
+  const isTraining = training ?? graph.training;
+  if (isTraining && samples * width < 2) {
+    const what = 'batchNorm: a batch of 1 has no variance.';
+    throw new EngineError('bad-shape', what, 'Train with a batch of 2 or more.');
   }
+  if (x.shape.length === 2 && !weight && !bias) return columnNorm(graph, x, running, { isTraining, momentum, eps });
+  const form = { sets: channels, count: samples, setStride: 1, rowStride: channels, perSet: 1 };
+  const sets: Sets = { samples, channels, width, ...form };
+  const statistics = isTraining
+    ? recordStatistics(graph, x, sets, { eps, momentum, running })
+    : recordRunning(graph, running, channels, eps);
+  return recordNormalized(graph, 'batchNorm', { x, weight, bias, statistics }, sets, !isTraining);
+}
+
+/** Appends mean and 1/σ as the running statistics say them: [2, C]. */
+function recordRunning(graph: Graph, running: RunningStatistics, width: number, eps: number): Tensor {
+  const statistics = graph.empty('batchNorm statistics', [2, width]);
+  graph.dispatch({
+    kernel: kernels.batchNormRunning,
+    uniforms: { width, eps },
+    bindings: { ...running, statistics },
+    workgroups: [Math.ceil(width / 64)],
+  });
+  return statistics;
+}
+
+/** That of [B, D] without scale and shift, by kernels of its own: PyTorch's `BatchNorm1d(affine=False)`. */
+function columnNorm<S extends Shape>(
+  graph: Graph,
+  x: Tensor<Float, S>,
+  running: RunningStatistics,
+  { isTraining, momentum, eps }: { readonly isTraining: boolean; readonly momentum: number; readonly eps: number },
+): Tensor<'f32', S> {
+  const [rows = 0, width = 0] = x.shape;
   const LANES = lanesFor(rows, graph.engine.traits);
   const columns = workgroupRow(Math.ceil((width * LANES) / 64));
   const elements = workgroupRow(Math.ceil(x.size / 64));
-  const statistics = graph.empty('batchNorm statistics', [2, width]);
-  if (training) {
+  const statistics = isTraining
+    ? graph.empty('batchNorm statistics', [2, width])
+    : recordRunning(graph, running, width, eps);
+  if (isTraining) {
     graph.dispatch({
       kernel: kernels.batchNormStatistics,
       params: { LANES },
       uniforms: { rows, width, eps, momentum },
-      bindings: { x, running, statistics },
+      bindings: { x, ...running, statistics },
       workgroups: columns,
-    });
-  } else {
-    graph.dispatch({
-      kernel: kernels.batchNormRunning,
-      uniforms: { width, eps },
-      bindings: { running, statistics },
-      workgroups: [Math.ceil(width / 64)],
     });
   }
   const y = graph.empty('batchNorm', x.shape, 'f32', x.requiresGrad);
@@ -73,7 +115,7 @@ export function batchNorm(
     const dx = gradients.into(x);
     if (!dy || !dx) return;
     const sums = graph.empty('batchNorm sums', [2, width]);
-    if (training) {
+    if (isTraining) {
       graph.dispatch({
         kernel: kernels.batchNormSums,
         params: { LANES },
@@ -84,9 +126,9 @@ export function batchNorm(
     }
     graph.dispatch({
       kernel: kernels.batchNormBackward,
-      params: { TRAINING: training, ACCUMULATE: dx.accumulate },
+      params: { TRAINING: isTraining, ACCUMULATE: dx.accumulate },
       uniforms: { count: x.size, width },
-      bindings: { statistics, dy, dx: dx.out, ...(training ? { x, sums } : {}) },
+      bindings: { statistics, dy, dx: dx.out, ...(isTraining ? { x, sums } : {}) },
       workgroups: elements,
     });
   });

@@ -2,9 +2,10 @@ import source from '../../shaders/layerNorm.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { graphOf } from '../tensor/graph';
-import { matchShape, rowsOf } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import { graphOf, type Graph } from '../tensor/graph';
+import { matchShape, rowsOf, type Shape } from '../tensor/shape';
+import type { Gradients } from '../tensor/tape';
+import type { Float, Tensor } from '../tensor/tensor';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf(
@@ -14,72 +15,114 @@ const kernels = kernelsOf(
   { reduce },
 );
 
+/** Whether the mean is taken off, and what names it in messages. */
+interface RowNorm {
+  readonly label: string;
+  readonly RMS: boolean;
+  readonly eps: number;
+}
+
 /**
  * LayerNorm over the last axis (Ba et al. 2016).
  *
  * @param x [..., D] f32
- * @param gamma scale [D]
- * @param beta shift [D]
+ * @param weight scale [D]; without it 1
+ * @param bias shift [D]; without it 0
  * @returns of the graph's precision: it is what products read
  * @throws EngineError `bad-shape`
  */
-export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-6): Tensor {
-  const graph = graphOf('layerNorm', x, gamma, beta);
+export function layerNorm<S extends Shape>(
+  x: Tensor<Float, S>,
+  weight?: Tensor,
+  bias?: Tensor,
+  eps = 1e-6,
+): Tensor<Float, S> {
+  return rowNorm(x, weight, bias, { label: 'layerNorm', RMS: false, eps });
+}
+
+/**
+ * RMSNorm over the last axis (Zhang and Sennrich 2019): x / √(mean(x²) + eps) · weight.
+ *
+ * @param x [..., D] f32
+ * @param weight scale [D]; without it 1
+ * @returns of the graph's precision: it is what products read
+ * @throws EngineError `bad-shape`
+ */
+export function rmsNorm<S extends Shape>(x: Tensor<Float, S>, weight?: Tensor, eps = 1e-6): Tensor<Float, S> {
+  return rowNorm(x, weight, undefined, { label: 'rmsNorm', RMS: true, eps });
+}
+
+function rowNorm<S extends Shape>(
+  x: Tensor<Float, S>,
+  gamma: Tensor | undefined,
+  beta: Tensor | undefined,
+  { label, RMS, eps }: RowNorm,
+): Tensor<Float, S> {
+  const graph = graphOf(label, x, gamma, beta);
   const { rows, width } = rowsOf(x.shape);
-  matchShape('layerNorm', 'gamma', gamma.shape, [width]);
-  matchShape('layerNorm', 'beta', beta.shape, [width]);
-  const y = graph.empty(
-    'layerNorm',
-    x.shape,
-    graph.precision,
-    [x, gamma, beta].some((input) => input.requiresGrad),
-  );
-  const mean = graph.empty('layerNorm mean', [rows]);
+  if (gamma) matchShape(label, 'weight', gamma.shape, [width]);
+  if (beta) matchShape(label, 'bias', beta.shape, [width]);
+  const requiresGrad = [x, gamma, beta].some((input) => input?.requiresGrad);
+  const y = graph.empty(label, x.shape, graph.precision, requiresGrad);
+  const mean = RMS ? {} : { mean: graph.empty('layerNorm mean', [rows]) };
   const rstd = graph.empty('layerNorm rstd', [rows]);
   const LANES = lanesFor(width, graph.engine.traits);
   const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
+  const WEIGHT = gamma !== undefined;
+  const scale = gamma ? { gamma } : {};
   graph.dispatch({
     kernel: kernels.layerNormForward,
-    params: { LANES, HALF: y.dtype === 'f16' },
+    params: { LANES, HALF: y.dtype === 'f16', RMS, WEIGHT, BIAS: beta !== undefined },
     uniforms: { rows, width, eps },
-    bindings: { x, gamma, beta, y, mean, rstd },
+    bindings: { x, ...scale, ...(beta ? { beta } : {}), y, ...mean, rstd },
     workgroups,
   });
-  graph.record('layerNorm', [y], (gradients) => {
+  graph.record(label, [y], (gradients) => {
     const dy = gradients.of(y);
     if (!dy) return;
     const HALF = dy.dtype === 'f16';
-    const dGamma = gradients.into(gamma);
-    const dBeta = gradients.into(beta);
-    if (dGamma && dBeta) {
-      // About √rows blocks of about √rows rows: both passes have work for many invocations.
-      const blocks = Math.min(256, Math.ceil(Math.sqrt(rows)));
-      const partials = graph.empty('layerNorm partials', [blocks, 2, width]);
-      graph.dispatch({
-        kernel: kernels.layerNormParameters,
-        params: { HALF },
-        uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
-        bindings: { x, mean, rstd, dy, partials },
-        workgroups: [Math.ceil(width / 64), blocks],
-      });
-      graph.dispatch({
-        kernel: kernels.layerNormReduce,
-        params: { ACCUMULATE: dGamma.accumulate },
-        uniforms: { width, blocks },
-        bindings: { partials, dGamma: dGamma.out, dBeta: dBeta.out },
-        workgroups: [Math.ceil(width / 64)],
-      });
-    }
+    recordParameters(graph, { x, rstd, dy, ...mean }, { gamma, beta }, gradients);
     const dx = gradients.into(x);
     if (dx) {
       graph.dispatch({
         kernel: kernels.layerNormBackward,
-        params: { LANES, HALF, ACCUMULATE: dx.accumulate },
+        params: { LANES, HALF, RMS, WEIGHT, ACCUMULATE: dx.accumulate },
         uniforms: { rows, width },
-        bindings: { x, gamma, mean, rstd, dy, dx: dx.out },
+        bindings: { x, ...scale, ...mean, rstd, dy, dx: dx.out },
         workgroups,
       });
     }
   });
   return y;
+}
+
+/** Appends the gradients of scale and shift. */
+function recordParameters(
+  graph: Graph,
+  operands: { readonly x: Tensor; readonly rstd: Tensor; readonly dy: Tensor; readonly mean?: Tensor },
+  { gamma, beta }: { readonly gamma: Tensor | undefined; readonly beta: Tensor | undefined },
+  gradients: Gradients,
+): void {
+  const dGamma = gamma && gradients.into(gamma);
+  const dBeta = beta && gradients.into(beta);
+  if (!dGamma && !dBeta) return;
+  const { rows, width } = rowsOf(operands.x.shape);
+  // About √rows blocks of about √rows rows: both passes have work for many invocations.
+  const blocks = Math.min(256, Math.ceil(Math.sqrt(rows)));
+  const partials = graph.empty('layerNorm partials', [blocks, 2, width]);
+  graph.dispatch({
+    kernel: kernels.layerNormParameters,
+    params: { HALF: operands.dy.dtype === 'f16', RMS: operands.mean === undefined },
+    uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
+    bindings: { ...operands, partials },
+    workgroups: [Math.ceil(width / 64), blocks],
+  });
+  const unused = (): Tensor => graph.empty('unused gradient', [width]);
+  graph.dispatch({
+    kernel: kernels.layerNormReduce,
+    params: { ACCUMULATE: dGamma?.accumulate ?? false, ACCUMULATE_BETA: dBeta?.accumulate ?? false },
+    uniforms: { width, blocks },
+    bindings: { partials, dGamma: dGamma?.out ?? unused(), dBeta: dBeta?.out ?? unused() },
+    workgroups: [Math.ceil(width / 64)],
+  });
 }

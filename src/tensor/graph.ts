@@ -1,9 +1,11 @@
+import source from '../../shaders/philox.wgsl';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import { lendBuffer, type BufferPlace } from '../gpu/lentBuffer';
 import type { Pictures, PictureSize, PictureSource } from '../gpu/pictures';
 import type { Program, TimedDispatch } from '../gpu/program';
 import { Recording } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
 import { Slice, Value, type Storage } from '../gpu/storage';
 import type { Recorder, TensorDispatch } from './recorder';
 import { assertShape, formatShape, type Shape } from './shape';
@@ -18,6 +20,14 @@ import {
   type Precision,
 } from './tensor';
 import { Tape, type Backward } from './tape';
+
+const kernels = kernelsOf('philox', source, ['philoxStep']);
+
+/** @throws EngineError `bad-program` unless an option is a whole number from 0 to a largest one */
+function wholeNumber(option: string, value: number, largest: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= largest) return value;
+  throw new EngineError('bad-program', `${option} is ${value}.`, `Give a whole number from 0 to ${largest}.`);
+}
 
 /** The recording of a graph, by which tensors find it. */
 class GraphRecording extends Recording {
@@ -61,6 +71,20 @@ export interface GraphOptions {
   readonly training?: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters?: boolean;
+  /** Of what is drawn at random, such as dropout: an integer from 0 to 2⁵³ − 1; 0 by default. */
+  readonly seed?: number;
+  /** The step that the first run draws for, counted from 0: a training that goes on after n runs gives n. */
+  readonly firstStep?: number;
+}
+
+/** Where the random numbers of one draw lie: see docs/randomness.md. */
+export interface Draw {
+  /** The low and the high 32 bits of the seed. */
+  readonly key: readonly [number, number];
+  /** Which draw of the program it is. */
+  readonly index: number;
+  /** [1]: the step that a run draws for; each run takes the next. */
+  readonly step: Tensor<'u32'>;
 }
 
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
@@ -68,6 +92,10 @@ export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
   private isCompiled = false;
+  private readonly seed: number;
+  private readonly firstStep: number;
+  private drawStep: Tensor<'u32'> | undefined;
+  private draws = 0;
 
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
@@ -78,11 +106,13 @@ export class Graph implements Recorder {
 
   constructor(
     readonly engine: GpuEngine,
-    { precision = 'f32', training = true, addToParameters = false }: GraphOptions = {},
+    { precision = 'f32', training = true, addToParameters = false, seed = 0, firstStep = 0 }: GraphOptions = {},
   ) {
     this.precision = precision;
     this.training = training;
     this.addToParameters = addToParameters;
+    this.seed = wholeNumber('seed', seed, Number.MAX_SAFE_INTEGER);
+    this.firstStep = wholeNumber('firstStep', firstStep, 2 ** 32 - 1);
     this.recording = new GraphRecording(this);
     this.tape = new Tape(this, addToParameters);
   }
@@ -157,7 +187,33 @@ export class Graph implements Recorder {
    * @throws EngineError `bad-program` in `backward`, where something outside depends on what was made inside
    */
   checkpoint(name: string, make: () => Tensor): Tensor {
-    return this.tape.checkpoint(name, make);
+    const first = this.draws;
+    let isAgain = false;
+    return this.tape.checkpoint(name, () => {
+      const after = this.draws;
+      if (isAgain) this.draws = first; // what is made again is made of the same numbers
+      try {
+        return make();
+      } finally {
+        if (isAgain) this.draws = after;
+        isAgain = true;
+      }
+    });
+  }
+
+  /** The place of random numbers that nothing else of this program draws; each run draws others. */
+  draw(): Draw {
+    this.drawStep ??= this.takeStep();
+    return { key: [this.seed >>> 0, Math.floor(this.seed / 2 ** 32)], index: this.draws++, step: this.drawStep };
+  }
+
+  /** Appends the count of a run. */
+  private takeStep(): Tensor<'u32'> {
+    const initial = Uint32Array.of(this.firstStep);
+    const counter = new Tensor([1], 'u32', this.recording.state('run counter', new Uint8Array(initial.buffer)));
+    const step = this.empty('step', [1], 'u32');
+    this.dispatch({ kernel: kernels.philoxStep, bindings: { counter, step }, workgroups: [1] });
+    return step;
   }
 
   /**

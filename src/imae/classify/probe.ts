@@ -96,9 +96,11 @@ export async function runProbe(engine: Engine, { model, probed, data, settings, 
     const net = new Head(width, classes);
     const parameters = owned.own(new Parameters(engine, 'probe', net));
     parameters.initialize((index) => RandomStream.at(seed, purposes.probe, index));
-    const start = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
-    const running = createTensor(engine, 'running statistics', [2, width], 'f32', start);
-    owned.own({ dispose: () => disposeTensor(engine, running) });
+    const running = {
+      runningMean: createTensor(engine, 'running mean', [width], 'f32'),
+      runningVar: createTensor(engine, 'running variance', [width], 'f32', new Float32Array(width).fill(1)),
+    };
+    for (const tensor of Object.values(running)) owned.own({ dispose: () => disposeTensor(engine, tensor) });
     const logits = (features: Tensor, training: boolean): Tensor =>
       net.head.forward(batchNorm(features, running, { training, eps: EPS }));
 
