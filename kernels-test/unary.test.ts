@@ -185,6 +185,7 @@ export default suite('unary', [
       [2, 33, 4],
     ].map((shape) => shapedTest(name, shape, operation, reference)),
   ),
+  shapedTest('relu', [0, 4], operations.relu, unaryReferences.relu),
   ...ends,
   ...special,
   refusalTest(

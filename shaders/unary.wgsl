@@ -14,9 +14,8 @@
 //  10 tanh                          21 sign     slope 0
 //
 // What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu, softplus, mish and logSigmoid go by
-// e^(−|x|) ≤ 1; near 0, where tanh and expm1 would cancel, series stand in their place; erf is that of gelu.wgsl. WGSL's log is
-// exact to 2⁻²¹ only where it is near 0, and its sin and cos to 2⁻¹¹: here log takes the exponent apart by its bits, and sin and
-// cos bring x to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first two products are exact (Cody and Waite
+// e^(−|x|) ≤ 1; near 0, where tanh and expm1 would cancel, series stand in their place; erf is that of gelu.wgsl,
+// log that of binary.wgsl. WGSL's sin and cos are exact to 2⁻¹¹ only: here x is brought to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first two products are exact (Cody and Waite
 // 1980); the polynomials are those of Cephes' logf, sinf and cosf (Moshier 1992). Sine, cosine and tangent are exact to f32 for
 // |x| ≤ 8192; beyond, the multiple is no longer exact. WGSL's functions may drop a NaN: it is told by its bits,
 // and stays.
@@ -24,6 +23,7 @@
 // Elementwise on arrays of any shape. One invocation a cell: four elements (VEC, where their number is a multiple of four)
 // or one.
 
+//#use binary
 //#use gelu
 
 //#if VEC
@@ -39,10 +39,6 @@ struct Sizes {
   q: f32,
 }
 
-fn isNan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffff)) > vec4u(0x7f800000);
-}
-
 /// 0 of NaN, as PyTorch has it.
 fn signOf(x: vec4f) -> vec4f {
   return select(vec4f(), vec4f(1), x > vec4f()) - select(vec4f(), vec4f(1), x < vec4f());
@@ -52,25 +48,6 @@ fn sigmoid(x: vec4f) -> vec4f {
   let e = exp(-abs(x));
   return select(e, vec4f(1), x >= vec4f()) / (1 + e);
 }
-
-/// ln(1 + f) for √½ ≤ 1 + f ≤ √2.
-fn logNear(f: vec4f) -> vec4f {
-  let tail = 0.2000071477 + f * (-0.1666805767 + f * (0.1424932279 + f * (-0.1242014085 + f * (0.1167699874 +
-    f * (-0.1151461031 + f * 0.0703768363)))));
-  return f + f * f * (-0.5 + f * (0.3333333117 + f * (-0.2499999399 + f * tail)));
-}
-
-/// ln x in units of 1/scale = ln 2 in its two parts: the exponent, and what is left of x.
-fn logIn(x: vec4f, high: f32, low: f32, scale: f32) -> vec4f {
-  let bits = bitcast<vec4u>(x);
-  let exponent = bitcast<vec4i>(bits - 0x3f3504f3) >> vec4u(23); // that of √½
-  let rest = scale * logNear(bitcast<vec4f>(bits - (bitcast<vec4u>(exponent) << vec4u(23))) - 1);
-  let ordinary = bits - 0x00800000 < vec4u(0x7f000000); // neither 0 nor below, nor infinite, nor NaN
-  let whole = fma(vec4f(exponent), vec4f(high), fma(vec4f(exponent), vec4f(low), rest));
-  return select(select(log(x), whole, ordinary), bitcast<vec4f>(bits | vec4u(0x7fc00000)), x < vec4f()); // NaN below 0
-}
-
-fn logOf(x: vec4f) -> vec4f { return logIn(x, 0.693359375, -2.1219444e-4, 1); }
 
 fn logOnePlus(x: vec4f) -> vec4f {
   return select(logOf(1 + x), logNear(x), (x > vec4f(-0.29)) & (x < vec4f(0.41)));

@@ -24,7 +24,23 @@ export { add } from './ops/add';
 export { attention } from './ops/attention';
 export { batchNorm } from './ops/batchNorm';
 export type { BatchNormOptions, RunningStatistics } from './ops/batchNorm';
-export { div, maximum, minimum, mul, pow, sub } from './ops/binary';
+export {
+  div,
+  eq,
+  ge,
+  gt,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  lt,
+  maximum,
+  minimum,
+  mul,
+  ne,
+  pow,
+  sub,
+} from './ops/binary';
 export { concat, stack } from './ops/concat';
 export { conv1d, conv2d } from './ops/conv2d';
 export type { ConvOptions, Pair } from './ops/conv2d';

@@ -77,7 +77,7 @@ describe('a compiled program', () => {
     expect(await layers[1].y.data()).toEqual(ramp(3, 3));
     expect(missing).toBeUndefined();
     expectTypeOf(loss).toEqualTypeOf<Output<'f32', readonly []>>();
-    expectTypeOf(layers[0].y).toEqualTypeOf<Output<'f32'>>();
+    expectTypeOf(layers[0].y).toEqualTypeOf<Output<'f32', readonly [3]>>();
     program.dispose();
   });
 

@@ -4,7 +4,7 @@ import { kernelsOf, type Kernel } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import { sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { axesOf, broadcastShape } from './binary';
+import { axesOf, broadcastShape } from './broadcast';
 import type { MatmulLayout } from './matmulPlan';
 import { assertType } from './patchIndices';
 import { recordSplitKReduce, type Target } from './splitKReduce';

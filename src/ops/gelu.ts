@@ -23,7 +23,7 @@ export function gelu<S extends Shape>(
   assertType('gelu', 'x', x, 'f32');
   const graph = graphOf('gelu', x);
   const y = graph.empty('gelu', x.shape, 'f32', x.requiresGrad);
-  const VEC = x.size % 4 === 0;
+  const VEC = x.size > 0 && x.size % 4 === 0;
   const cells = VEC ? x.size / 4 : x.size;
   const uniforms = { cells };
   const workgroups = workgroupRow(Math.ceil(cells / 64));

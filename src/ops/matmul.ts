@@ -5,7 +5,7 @@ import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, rowsOf, sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { batchedMatmul } from './batchedMatmul';
-import { broadcastShape } from './binary';
+import { broadcastShape } from './broadcast';
 import { matmulKernels } from './matmulKernels';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
 import { recordSplitKReduce, type Target } from './splitKReduce';

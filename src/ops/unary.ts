@@ -1,3 +1,4 @@
+import binary from '../../shaders/binary.wgsl';
 import gelu from '../../shaders/gelu.wgsl';
 import source from '../../shaders/unary.wgsl';
 import { EngineError } from '../gpu/errors';
@@ -8,7 +9,7 @@ import type { Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
 import { assertType } from './patchIndices';
 
-const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { gelu });
+const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { binary, gelu });
 
 /** In the order of their numbers in the shader. */
 const FUNCTIONS = [
@@ -26,7 +27,7 @@ function apply<S extends Shape>(name: Name, x: Tensor<Float, S>, p = 0, q = 0): 
   const graph = graphOf(name, x);
   assertType(name, 'x', x, 'f32');
   const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
-  const VEC = x.size % 4 === 0;
+  const VEC = x.size > 0 && x.size % 4 === 0;
   const uniforms = { cells: VEC ? x.size / 4 : x.size, p, q };
   const workgroups = workgroupRow(Math.ceil(uniforms.cells / 64));
   const params = { FUNCTION: FUNCTIONS.indexOf(name), VEC };

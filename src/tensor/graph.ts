@@ -10,6 +10,7 @@ import { Slice, Value, type Storage } from '../gpu/storage';
 import type { Recorder, TensorDispatch } from './recorder';
 import { assertShape, formatShape, type Shape } from './shape';
 import {
+  arrayOf,
   byteSize,
   storedBytes,
   Tensor,
@@ -91,6 +92,7 @@ export interface Draw {
 export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
+  private readonly constants = new Map<string, Tensor<DType, readonly []>>();
   private isCompiled = false;
   private readonly seed: number;
   private readonly firstStep: number;
@@ -154,6 +156,16 @@ export class Graph implements Recorder {
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
     return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
+  }
+
+  /** A number as a tensor, made once for all that use it. */
+  constant<D extends 'f32' | 'i32' | 'u32'>(value: number, dtype: D): Tensor<D, readonly []>;
+  constant(value: number, dtype: DType): Tensor<DType, readonly []>;
+  constant(value: number, dtype: DType): Tensor<DType, readonly []> {
+    const key = `${Object.is(value, -0) ? '-0' : value} ${dtype}`;
+    const known = this.constants.get(key) ?? this.input(key, [], dtype, arrayOf(dtype, [value]));
+    this.constants.set(key, known);
+    return known;
   }
 
   dispatch(dispatch: TensorDispatch): void {

@@ -54,6 +54,11 @@ export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer, size:
 /** What the host gives for each type. */
 const ARRAYS = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array } as const;
 
+/** Numbers in the host's array of a type. */
+export function arrayOf(dtype: DType, values: readonly number[]): TensorData {
+  return ARRAYS[dtype].from(values);
+}
+
 /**
  * Elements of the host's in row-major order, as an array of the tensor's type.
  *
