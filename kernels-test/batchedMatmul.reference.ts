@@ -14,7 +14,7 @@ function asMatrices({ a, b }: Inputs): Inputs {
 }
 
 /** For each matrix of the result, which one of an operand it is made of. */
-function placesOf(stack: Shape, shape: Shape): number[] {
+export function placesOf(stack: Shape, shape: Shape): number[] {
   let places = [0];
   shape.forEach((extent, axis) => {
     const own = stack[axis - shape.length + stack.length] ?? 1;

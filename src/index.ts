@@ -61,6 +61,8 @@ export { avgPool2d, maxPool2d } from './ops/pool2d';
 export type { AvgPoolOptions, MaxPoolOptions } from './ops/pool2d';
 export { mean, sum } from './ops/reduce';
 export { flatten, reshape, squeeze, unsqueeze } from './ops/reshape';
+export { scaledDotProductAttention } from './ops/scaledDotProductAttention';
+export type { AttentionOptions } from './ops/scaledDotProductAttention';
 export { pad, slice, split } from './ops/slice';
 export {
   abs,
