@@ -100,9 +100,13 @@ export {
 export { softmax } from './ops/softmax';
 export { weightedSum } from './ops/weightedSum';
 
-export { Attention, Block, LayerNorm, Linear, Mlp } from './nn/layers';
+export { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './nn/convolution';
+export { Attention, Block, Mlp } from './nn/layers';
+export { Linear, type LinearOptions } from './nn/linear';
 export { Module, ModuleBuffer, ModuleParameter } from './nn/module';
+export { BatchNorm2d, GroupNorm, LayerNorm, RmsNorm, type NormOptions } from './nn/norms';
 export { Parameters } from './nn/parameters';
+export { Dropout, Sequential, type Layer } from './nn/sequential';
 export { Adam, AdamW, type AdamOptions, type AdamWOptions } from './optim/adamw';
 export { Ema, type EmaOptions } from './optim/ema';
 export { gradientNorm } from './optim/gradientNorm';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { requirements } from '../gpu/adapter';
 import { requestAdapter, type OpenAdapter } from '../node/adapter';
 import { quietWait } from '../node/dawn';
-import { Linear } from '../nn/layers';
+import { Linear } from '../nn/linear';
 import { add } from '../ops/add';
 import { mse } from '../ops/mse';
 import { square } from '../ops/unary';

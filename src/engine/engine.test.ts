@@ -5,7 +5,7 @@ import { sum } from '../ops/reduce';
 import { matmul } from '../ops/matmul';
 import { weightedSum } from '../ops/weightedSum';
 import { testEngine } from '../testing/testEngine';
-import { Linear } from '../nn/layers';
+import { Linear } from '../nn/linear';
 import { mse } from '../ops/mse';
 import { AdamW } from '../optim/adamw';
 import { readTensor, type Tensor } from '../tensor/tensor';
@@ -175,7 +175,7 @@ describe('a compiled program', () => {
     expect(losses.toSorted((a, b) => b - a)).toEqual(losses);
     expect(losses.at(-1)).toBeLessThan(1e-3);
     expect((await readTensor(engine, model.weight))[0]).toBeCloseTo(3, 1);
-    expect((await readTensor(engine, model.bias))[0]).toBeCloseTo(1, 1);
+    expect((await readTensor(engine, model.bias as Tensor))[0]).toBeCloseTo(1, 1);
     expect((await adam.read()).get('step')).toEqual(Float32Array.of(200));
     step.dispose();
     adam.dispose();

@@ -10,6 +10,7 @@ export {
   type StoredTensor,
   type StoredType,
 } from './safetensors';
+export { readStateDict, writeStateDict, type StateTensor } from './stateDict';
 export { readTensorFile } from './tensorFile';
 export { isTorchFile, readTorchFile } from './torchFile';
 export { memorySource, type ByteSource } from './byteSource';

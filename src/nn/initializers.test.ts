@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { constant, convolutionBias, normal, ones, xavierUniform, zeros, type RandomSource } from './initializers';
+import { constant, fanInUniform, normal, ones, xavierUniform, zeros, type RandomSource } from './initializers';
 
 /** Goes through the given numbers, over and over. */
 function cycle(...numbers: readonly number[]): RandomSource {
@@ -33,8 +33,8 @@ describe('initializers', () => {
     expect(Math.max(...drawn.map(Math.abs))).toBeLessThanOrEqual(Math.fround(bound));
   });
 
-  it('convolutionBias spans ±1/√fanIn', () => {
-    const drawn = convolutionBias(48)([3], cycle(0, 0.5, ALMOST_ONE));
+  it('fanInUniform spans ±1/√fanIn', () => {
+    const drawn = fanInUniform(48)([3], cycle(0, 0.5, ALMOST_ONE));
     expect(drawn[0]).toBeCloseTo(-1 / Math.sqrt(48), 7);
     expect(drawn[1]).toBe(0);
     expect(drawn[2]).toBeCloseTo(1 / Math.sqrt(48), 6);

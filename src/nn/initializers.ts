@@ -34,8 +34,8 @@ export const xavierUniform: Initializer = (shape, random) => {
   return uniformWithin(Math.sqrt(6 / (outputs + sizeOf(inputs))))(shape, random);
 };
 
-/** U(±1/√fanIn): PyTorch's default for the bias of a convolution. */
-export function convolutionBias(fanIn: number): Initializer {
+/** U(±1/√fanIn): PyTorch's default for weight and bias of linear layers and convolutions (Kaiming's with a = √5). */
+export function fanInUniform(fanIn: number): Initializer {
   return uniformWithin(1 / Math.sqrt(fanIn));
 }
 

@@ -4,7 +4,8 @@ import type { Engine } from '../engine/engine';
 import { testEngine } from '../testing/testEngine';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
-import { Block, Linear } from './layers';
+import { Block } from './layers';
+import { Linear } from './linear';
 import { Module } from './module';
 import { Parameters } from './parameters';
 

@@ -1,55 +1,26 @@
 import { attention, type AttentionOptions } from '../ops/attention';
 import { dropPath, type PathScales } from '../ops/dropPath';
-import { layerNorm } from '../ops/layerNorm';
-import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
 import { graphOf } from '../tensor/graph';
-import type { Precision, Tensor } from '../tensor/tensor';
-import { ones, xavierUniform, zeros, type Initializer } from './initializers';
-import { Module, ModuleParameter } from './module';
+import type { Tensor } from '../tensor/tensor';
+import { xavierUniform, zeros, type Initializer } from './initializers';
+import { Linear } from './linear';
+import { Module } from './module';
+import { LayerNorm } from './norms';
 
 /* The layers of a Vision Transformer, with the parameters of published checkpoints. */
 
 const LAYERNORM_EPS = 1e-6;
 const MLP_RATIO = 4;
 
-/** x·Wᵀ + b: `weight` [outputs, inputs], `bias` [outputs]. */
-export class Linear extends Module {
-  readonly weight: ModuleParameter;
-  readonly bias: ModuleParameter;
-
-  constructor(inputs: number, outputs: number, initialize: Initializer = xavierUniform) {
-    super();
-    this.weight = new ModuleParameter([outputs, inputs], initialize);
-    this.bias = new ModuleParameter([outputs], zeros);
-  }
-
-  /**
-   * @param x [..., inputs]
-   * @param options.residual [..., outputs], added
-   * @param options.precision of the result: f32, unless it is for attention or a product alone
-   * @returns [..., outputs]
-   */
-  forward(x: Tensor, { residual, precision }: { residual?: Tensor | undefined; precision?: Precision } = {}): Tensor {
-    return linear(x, this.weight, this.bias, residual, precision);
-  }
+/** A linear layer as MAE's code begins it. */
+export function vitLinear(inputs: number, outputs: number, initialize: Initializer = xavierUniform): Linear {
+  return new Linear(inputs, outputs, { initialize, initializeBias: zeros });
 }
 
-/** Each row normalised over its last dimension, then scaled by `weight` [dim] and shifted by `bias` [dim]. */
-export class LayerNorm extends Module {
-  readonly weight: ModuleParameter;
-  readonly bias: ModuleParameter;
-
-  constructor(dim: number) {
-    super();
-    this.weight = new ModuleParameter([dim], ones);
-    this.bias = new ModuleParameter([dim], zeros);
-  }
-
-  /** @param x [..., dim] */
-  forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight, this.bias, LAYERNORM_EPS);
-  }
+/** A norm as Vision Transformers have it. */
+export function vitNorm(dim: number): LayerNorm {
+  return new LayerNorm(dim, { eps: LAYERNORM_EPS });
 }
 
 /** Multi-head self-attention without its residual: `proj`(attention(`qkv`(x))). */
@@ -62,8 +33,8 @@ export class Attention extends Module {
     private readonly heads: number,
   ) {
     super();
-    this.qkv = new Linear(dim, 3 * dim);
-    this.proj = new Linear(dim, dim);
+    this.qkv = vitLinear(dim, 3 * dim);
+    this.proj = vitLinear(dim, dim);
   }
 
   /**
@@ -90,15 +61,17 @@ export class Mlp extends Module {
 
   constructor(dim: number) {
     super();
-    this.fc1 = new Linear(dim, MLP_RATIO * dim);
-    this.fc2 = new Linear(MLP_RATIO * dim, dim);
+    this.fc1 = vitLinear(dim, MLP_RATIO * dim);
+    this.fc2 = vitLinear(MLP_RATIO * dim, dim);
   }
 
   /** @param residual added to what comes out */
   forward(x: Tensor, residual?: Tensor): Tensor {
     const { fc1, fc2 } = this;
-    const operands = { weight1: fc1.weight, bias1: fc1.bias, weight2: fc2.weight, bias2: fc2.bias };
-    return mlp(x, { ...operands, ...(residual ? { residual } : {}) });
+    return mlp(x, {
+      ...{ weight1: fc1.weight, bias1: fc1.bias as Tensor, weight2: fc2.weight, bias2: fc2.bias as Tensor }, // made with biases
+      ...(residual ? { residual } : {}),
+    });
   }
 }
 
@@ -122,9 +95,9 @@ export class Block extends Module {
 
   constructor(dim: number, heads: number) {
     super();
-    this.norm1 = new LayerNorm(dim);
+    this.norm1 = vitNorm(dim);
     this.attn = new Attention(dim, heads);
-    this.norm2 = new LayerNorm(dim);
+    this.norm2 = vitNorm(dim);
     this.mlp = new Mlp(dim);
   }
 

@@ -4,7 +4,7 @@ import { gelu } from '../ops/gelu';
 import { Graph } from '../tensor/graph';
 import { testEngine } from '../testing/testEngine';
 import { zeros } from './initializers';
-import { Linear } from './layers';
+import { Linear } from './linear';
 import { Module, ModuleParameter } from './module';
 import { Parameters } from './parameters';
 

@@ -39,15 +39,15 @@ export interface BatchNormOptions extends Affine {
  * BatchNorm (Ioffe and Szegedy 2015): each channel is normalised over batch and space, then scaled and shifted.
  *
  * @param x [B, C, ...] f32
- * @param running in training, each run of the program changes them in place
+ * @param running mean and variance: in training, each run of the program changes them in place
  * @throws EngineError `bad-shape`, also for a training batch of one number a channel, which has no variance
  */
 export function batchNorm<S extends Shape>(
   x: Tensor<Float, S>,
-  running: RunningStatistics,
+  { runningMean, runningVar }: RunningStatistics,
   { weight, bias, training, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {},
 ): Tensor<'f32', S> {
-  const { runningMean, runningVar } = running;
+  const running = { runningMean, runningVar }; // it may be a module, with more in it
   const graph = graphOf('batchNorm', x, runningMean, runningVar, weight, bias);
   assertType('batchNorm', 'x', x, 'f32');
   const { samples, channels, width } = channelsOf('batchNorm', x.shape);

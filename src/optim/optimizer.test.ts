@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { f32 } from '../engine/inputs';
 import type { Engine } from '../engine/engine';
-import { Linear } from '../nn/layers';
+import { Linear } from '../nn/linear';
 import { Module } from '../nn/module';
 import { mse } from '../ops/mse';
 import { relu } from '../ops/unary';

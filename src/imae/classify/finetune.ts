@@ -7,7 +7,9 @@ import { ResidentImages } from '../../data/upload/residentImages';
 import type { Engine } from '../../engine/engine';
 import { f32, u32, type TensorsOf } from '../../engine/inputs';
 import { normal } from '../../nn/initializers';
-import { LayerNorm, Linear } from '../../nn/layers';
+import { vitLinear, vitNorm } from '../../nn/layers';
+import type { Linear } from '../../nn/linear';
+import type { LayerNorm } from '../../nn/norms';
 import { Parameters } from '../../nn/parameters';
 import { crossEntropy } from '../../ops/crossEntropy';
 import { meanPool } from '../../ops/meanPool';
@@ -125,8 +127,8 @@ export class Classifier extends VisionTransformer {
     classes: number,
   ) {
     super(encoderSize, { hasNorm: pool === 'class', trainsPositions: true });
-    if (pool === 'mean') this.fcNorm = new LayerNorm(encoderSize.dim);
-    this.head = new Linear(encoderSize.dim, classes, normal(2e-5));
+    if (pool === 'mean') this.fcNorm = vitNorm(encoderSize.dim);
+    this.head = vitLinear(encoderSize.dim, classes, normal(2e-5));
   }
 
   /** Normalised images [B, C, H, W] → scores [B, classes]. @param dropPaths as of `EncodeOptions` */

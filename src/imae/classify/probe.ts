@@ -7,7 +7,8 @@ import type { Engine } from '../../engine/engine';
 import { f32, u32, type TensorsOf, type ValuesOf } from '../../engine/inputs';
 import type { Output } from '../../engine/outputs';
 import { normal } from '../../nn/initializers';
-import { Linear } from '../../nn/layers';
+import { vitLinear } from '../../nn/layers';
+import type { Linear } from '../../nn/linear';
 import { Module } from '../../nn/module';
 import { Parameters } from '../../nn/parameters';
 import { batchNorm } from '../../ops/batchNorm';
@@ -145,7 +146,7 @@ class Head extends Module {
 
   constructor(width: number, classes: number) {
     super();
-    this.head = new Linear(width, classes, normal(0.01)); // as MAE's code draws a probe's
+    this.head = vitLinear(width, classes, normal(0.01)); // as MAE's code draws a probe's
   }
 }
 

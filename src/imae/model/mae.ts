@@ -1,6 +1,8 @@
 import type { Engine } from '../../engine/engine';
-import { constant, convolutionBias, normal, xavierUniform } from '../../nn/initializers';
-import { Block, LayerNorm, Linear, type BlockOptions } from '../../nn/layers';
+import { constant, fanInUniform, normal, xavierUniform } from '../../nn/initializers';
+import { Block, vitLinear, vitNorm, type BlockOptions } from '../../nn/layers';
+import type { Linear } from '../../nn/linear';
+import type { LayerNorm } from '../../nn/norms';
 import { Module, ModuleParameter, type NamedParameter } from '../../nn/module';
 import { Parameters } from '../../nn/parameters';
 import { sinCosPositions } from '../../nn/positions';
@@ -40,7 +42,7 @@ class PatchProjection extends Module {
   constructor({ dim, channels, patch }: EncoderSize) {
     super();
     this.weight = new ModuleParameter([dim, channels, patch, patch], xavierUniform);
-    this.bias = new ModuleParameter([dim], convolutionBias(patch * patch * channels));
+    this.bias = new ModuleParameter([dim], fanInUniform(patch * patch * channels));
   }
 }
 
@@ -131,7 +133,7 @@ export class VisionTransformer extends Module {
     this.posEmbed = positions(dim, size, trainsPositions);
     this.patchEmbed = new PatchEmbed(size);
     this.blocks = blocksOf(depth, dim, heads);
-    if (hasNorm) this.norm = new LayerNorm(dim);
+    if (hasNorm) this.norm = vitNorm(dim);
   }
 
   /**
@@ -193,16 +195,16 @@ export class MaskedAutoencoder extends Module {
     this.decoderPosEmbed = positions(decoderDim, size);
     this.patchEmbed = new PatchEmbed(size);
     this.blocks = blocksOf(depth, dim, heads);
-    this.norm = new LayerNorm(dim);
+    this.norm = vitNorm(dim);
     if (branches === 1) {
-      this.decoderEmbed = new Linear(dim, decoderDim);
+      this.decoderEmbed = vitLinear(dim, decoderDim);
     } else {
-      this.decoderEmbed1 = new Linear(dim, decoderDim);
-      this.decoderEmbed2 = new Linear(dim, decoderDim);
+      this.decoderEmbed1 = vitLinear(dim, decoderDim);
+      this.decoderEmbed2 = vitLinear(dim, decoderDim);
     }
     this.decoderBlocks = blocksOf(decoderDepth, decoderDim, decoderHeads);
-    this.decoderNorm = new LayerNorm(decoderDim);
-    this.decoderPred = new Linear(decoderDim, patch * patch * channels);
+    this.decoderNorm = vitNorm(decoderDim);
+    this.decoderPred = vitLinear(decoderDim, patch * patch * channels);
   }
 
   /**

@@ -1,0 +1,40 @@
+import { dropout } from '../ops/dropout';
+import type { Tensor } from '../tensor/tensor';
+import { Module } from './module';
+
+/** A module that makes one tensor of another. */
+export interface Layer extends Module {
+  forward(x: Tensor): Tensor;
+}
+
+/**
+ * Layers and functions one after another: `new Sequential(new Linear(2, 8), relu, new Linear(8, 1))`. Their names are their
+ * places, functions counted too, as where PyTorch has a module: `0.weight`, `2.weight`.
+ */
+export class Sequential extends Module {
+  private readonly layers: readonly (Layer | ((x: Tensor) => Tensor))[];
+
+  constructor(...layers: readonly (Layer | ((x: Tensor) => Tensor))[]) {
+    super();
+    this.layers = layers;
+  }
+
+  protected override fields(): readonly (readonly [name: string, value: unknown])[] {
+    return this.layers.map((layer, index) => [String(index), layer]);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.layers.reduce((y, layer) => (typeof layer === 'function' ? layer(y) : layer.forward(y)), x);
+  }
+}
+
+/** Each element is 0 with probability p, else divided by 1 − p; in a program that does not train, x itself. */
+export class Dropout extends Module {
+  constructor(private readonly p = 0.5) {
+    super();
+  }
+
+  forward(x: Tensor): Tensor {
+    return dropout(x, this.p);
+  }
+}
