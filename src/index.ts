@@ -13,12 +13,23 @@ export {
   type ValuesOf,
 } from './engine/inputs';
 export type { Output, OutputsOf } from './engine/outputs';
+export { checkGradient, type CheckOptions, type ReferenceValues } from './engine/checkGradient';
 export { pipeline } from './engine/pipeline';
 export { requirements } from './gpu/adapter';
+export { workgroupRow } from './gpu/recording';
+export { kernelsOf, type Kernel } from './gpu/shader';
 export { EngineError } from './gpu/errors';
 export type { EngineOptions } from './gpu/gpuEngine';
 export type { BufferPlace } from './gpu/lentBuffer';
 export type { PictureSource } from './gpu/pictures';
+
+export {
+  defineOperation,
+  like,
+  type Operation,
+  type OperationDefinition,
+  type TensorSpec,
+} from './ops/defineOperation';
 
 export { add } from './ops/add';
 export { attention } from './ops/attention';
@@ -114,7 +125,7 @@ export { Lars, type LarsOptions } from './optim/lars';
 export { Lion, Sgd, type LionOptions, type SgdOptions } from './optim/momentum';
 export type { Schedule } from './optim/schedule';
 
-export type { Graph } from './tensor/graph';
+export { graphOf, type Graph } from './tensor/graph';
 export type { Shape } from './tensor/shape';
 export { load, type LoadOptions, type StateDict, type StateEntry, type Stateful } from './tensor/state';
 export type { StridedArray } from './tensor/stridedArray';

@@ -10,7 +10,9 @@ export type EngineErrorCode =
   | 'bad-dispatch'
   | 'bad-shape'
   | 'bad-program'
-  | 'validation';
+  | 'validation'
+  | 'wrong-value'
+  | 'wrong-gradient';
 
 /** An error of the engine: `what` is wrong, and the `fix`; `message` says both. */
 export class EngineError extends Error {
