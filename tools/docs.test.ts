@@ -200,7 +200,7 @@ function importsOf(code: string): Import[] {
 
 /** The operations that src/index.ts exports. */
 function publicOperations(): string[] {
-  const lists = textOf('src/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/ops\//gm);
+  const lists = textOf('src/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/ops\/(?!defineOperation)/gm);
   return [...lists].flatMap((match) => (match[1] ?? '').split(',').flatMap((name) => name.trim() || []));
 }
 

@@ -54,7 +54,7 @@ export type Operation<I extends string, O extends string, Options = undefined> =
 
 /**
  * Defines an operation of one kernel each way. What needs more (several kernels, variants, work of its own) is a function like
- * those of this package: `programOf` its operands, `dispatch`, `record`.
+ * those of this package: `graphOf` its operands, `dispatch`, `record`.
  *
  * @throws EngineError `bad-kernel` where the shader lacks a kernel
  */
