@@ -149,6 +149,12 @@ function inOneFile(name, outputFiles) {
     .replace('/* script */', () => textOf('.js'));
 }
 
+/** Whether a part is absent or older than any of the sources. */
+export function isStale(made, sources = SOURCES) {
+  const built = Math.min(...made.map(modified));
+  return Math.max(...sources.map((source) => newest(join(root, source)))) > built;
+}
+
 /** Bundles all if a part is absent or older than any of its sources. */
 export async function buildIfStale() {
   const made = [
@@ -156,8 +162,7 @@ export async function buildIfStale() {
     ...Object.keys(TEMPLATES).map(templatePath),
     join(WEB_FOLDER, 'index.html'),
   ];
-  const built = Math.min(...made.map(modified));
-  if (Math.max(...SOURCES.map((source) => newest(join(root, source)))) > built) await build();
+  if (isStale(made)) await build();
 }
 
 /** The latest modification of a file, or of a folder and everything in it (a deleted file changes its folder). */

@@ -4,13 +4,14 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join, relative, resolve } from 'node:path';
 import { build as bundle } from 'esbuild';
 import ts from 'typescript';
-import { buildIfStale, PROGRAMS } from './build.js';
+import { buildIfStale, isStale, PROGRAMS } from './build.js';
 import { importGlob } from './importGlob.js';
 import { installCommand } from './run.js';
 import { wgslText } from './wgslText.js';
 
 const root = dirname(import.meta.dirname);
 const OUT = join(root, 'dist', 'package');
+const LOCK = join(root, 'dist', 'package.lock');
 const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** What package.json exports: each sub-path from its source. */
@@ -26,6 +27,8 @@ export const ENTRIES = {
 const SHIPPED = ['train', 'doctor', 'decoder'];
 /** What the programs read beside them. */
 const PAGES = ['report.html', 'figures.html'];
+/** Written last. */
+const LAST = 'LICENSES.txt';
 const FONTS = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 
 /** What commands are called where the package is installed, in help and messages. */
@@ -60,7 +63,7 @@ export async function buildPackage() {
     writeFileSync(join(OUT, page), withCommands(readFileSync(join(root, 'dist', page), 'utf8')));
   }
   for (const font of FONTS) cpSync(join(root, 'node_modules/dejavu-fonts-ttf/ttf', font), join(OUT, font));
-  writeFileSync(join(OUT, 'LICENSES.txt'), licences(built.flatMap(({ metafile }) => Object.keys(metafile.inputs))));
+  writeFileSync(join(OUT, LAST), licences(built.flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 }
 
 /** ES modules that share what they have in common, so that a class is the same in all of them. */
@@ -172,6 +175,46 @@ function licences(inputs) {
       return `${relative('node_modules', folder)} (${license})\n\n${text}\n`;
     })
     .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+/** What the package is made from. */
+const SOURCES = [
+  'src',
+  'shaders',
+  'package.json',
+  ...['build', 'package', 'wgslText', 'run'].map((name) => `tools/${name}.js`),
+];
+
+/** Makes dist/package/ where it is older than any of its sources; of processes that want it at once, one does. */
+export async function buildPackageIfStale() {
+  while (!takeLock()) await new Promise((resolve) => setTimeout(resolve, 200));
+  try {
+    if (isStale([join(OUT, LAST)], SOURCES)) await buildPackage();
+  } finally {
+    rmSync(LOCK);
+  }
+}
+
+/** Whether no other process that is alive makes the package. */
+function takeLock() {
+  mkdirSync(dirname(LOCK), { recursive: true });
+  try {
+    writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    // A file that is gone meanwhile, or just begun, is looked at again.
+    const holder = existsSync(LOCK) ? readFileSync(LOCK, 'utf8') : '';
+    if (holder !== '' && !isAlive(Number(holder))) rmSync(LOCK, { force: true });
+    return false;
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 if (process.argv[1] === import.meta.filename) await buildPackage();
