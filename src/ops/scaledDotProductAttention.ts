@@ -9,7 +9,7 @@ import { formatShape, matchShape, rowsOf, type Shape } from '../tensor/shape';
 import type { DType, Tensor } from '../tensor/tensor';
 import { add } from './add';
 import { batchedMatmul } from './batchedMatmul';
-import { axesOf, broadcastShape } from './binary';
+import { axesOf, broadcastShape } from './broadcast';
 import { assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
