@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
 /** Σ c·p² over all parameters, whose gradient is 2·c·p. */
 function lossOf(parameters: Parameters, c: readonly Tensor[]): Tensor<'f32', readonly []> {
   const parts = parameters.entries.map(([, p], index) => sum(mul(mul(c[index] as Tensor, p), p)));
-  return parts.reduce((total, part) => add(total, part) as Tensor<'f32', readonly []>);
+  return parts.reduce((total, part) => add<readonly []>(total, part));
 }
 
 const start = (index: number): Float64Array => random(SHAPES[index] as number[], index + 1).data;

@@ -114,6 +114,7 @@ export { weightedSum } from './ops/weightedSum';
 export { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './nn/convolution';
 export { Attention, Block, Mlp } from './nn/layers';
 export { Linear, type LinearOptions } from './nn/linear';
+export { MultiheadAttention, type AttendOptions } from './nn/multiheadAttention';
 export { Module, ModuleBuffer, ModuleParameter } from './nn/module';
 export { BatchNorm2d, GroupNorm, LayerNorm, RmsNorm, type NormOptions } from './nn/norms';
 export { Parameters } from './nn/parameters';
