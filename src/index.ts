@@ -63,6 +63,8 @@ export { expand, repeat } from './ops/expand';
 export { gelu } from './ops/gelu';
 export { groupNorm } from './ops/groupNorm';
 export type { GroupNormOptions } from './ops/groupNorm';
+export { interpolate } from './ops/interpolate';
+export type { InterpolateOptions } from './ops/interpolate';
 export { layerNorm, rmsNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { matmul } from './ops/matmul';
