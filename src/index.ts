@@ -57,6 +57,7 @@ export { conv1d, conv2d } from './ops/conv2d';
 export type { ConvOptions, Pair } from './ops/conv2d';
 export { convTranspose2d } from './ops/convTranspose2d';
 export type { ConvTransposeOptions } from './ops/convTranspose2d';
+export { full, fullLike, isFinite, isNan, onesLike, to, zerosLike } from './ops/convert';
 export { crossEntropy } from './ops/crossEntropy';
 export { dropout } from './ops/dropout';
 export { expand, repeat } from './ops/expand';
@@ -112,6 +113,7 @@ export {
 } from './ops/unary';
 export { softmax } from './ops/softmax';
 export { weightedSum } from './ops/weightedSum';
+export { where } from './ops/where';
 
 export { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './nn/convolution';
 export { Attention, Block, Mlp } from './nn/layers';
