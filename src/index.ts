@@ -62,6 +62,7 @@ export { crossEntropy } from './ops/crossEntropy';
 export { dropout } from './ops/dropout';
 export { expand, repeat } from './ops/expand';
 export { gelu } from './ops/gelu';
+export { embedding, gather, indexSelect, oneHot, scatterAdd } from './ops/gather';
 export { groupNorm } from './ops/groupNorm';
 export type { GroupNormOptions } from './ops/groupNorm';
 export { interpolate } from './ops/interpolate';
@@ -112,6 +113,7 @@ export {
   trunc,
 } from './ops/unary';
 export { softmax } from './ops/softmax';
+export { tril, triu } from './ops/triangle';
 export { weightedSum } from './ops/weightedSum';
 export { where } from './ops/where';
 

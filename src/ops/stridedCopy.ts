@@ -235,7 +235,7 @@ export function stretch<D extends Word, const S extends Shape>(
 }
 
 /** Appends the sums over the reduced axes, for each element of the kept ones; `out` is dense. */
-function recordStridedSum(
+export function recordStridedSum(
   graph: Graph,
   x: Tensor,
   { kept, reduced }: { readonly kept: readonly SumAxis[]; readonly reduced: readonly SumAxis[] },
