@@ -41,9 +41,9 @@ const VIEWS: { readonly [D in DType]: (buffer: ArrayBuffer, size: number) => Arr
   u8: (buffer, size) => new Uint8Array(buffer, 0, size),
 };
 
-/** What a tensor takes in memory: whole words, one at least. */
+/** What a tensor takes in memory: whole words; of no elements, what a binding of four numbers at once needs at least. */
 export function byteSize(shape: Shape, dtype: DType): number {
-  return Math.max(4, Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4);
+  return Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4 || 16;
 }
 
 /** Elements as the GPU holds them, for the host. */
@@ -100,6 +100,7 @@ function className(value: unknown): string {
 /** Elements of the host's as the GPU holds them. @throws EngineError as `denseArray` */
 export function storedBytes(label: string, shape: Shape, dtype: DType, data: HostData): Uint8Array {
   const dense = denseArray(label, shape, dtype, data);
+  if (dense.length === 0) return new Uint8Array(byteSize(shape, dtype));
   const stored = dtype === 'f16' ? toHalf(dense) : dense;
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
