@@ -147,7 +147,7 @@ export default defineConfig(
   {
     // Kernel tests and benches also run in browsers and from bundles; what turns them into vitest's does not.
     files: ['kernels-test/**/*.ts', 'bench/**/*.ts'],
-    ignores: ['kernels-test/setup.ts', 'kernels-test/runSuites.test.ts'],
+    ignores: ['kernels-test/setup.ts', 'kernels-test/runSuites.test.ts', 'kernels-test/pytorch/pytorch.test.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
