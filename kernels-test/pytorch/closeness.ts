@@ -8,7 +8,7 @@ import type { Golden } from './goldens';
  * - `element`: each element by itself, within `relative` of it, `growth` · |ln of it| of it (what is exp(t) is off by as many
  *   last bits as t has units) and `absolute` (where terms of order 1 cancel, or a function goes through 0).
  * - `norm`: ‖found − wanted‖ within 2e-6 of ‖wanted‖, as for every kernel of the house, and four times the noise: how far
- *   PyTorch's own result moves where operands are changed in their last bit. Elements that are not finite must be the same.
+ *   PyTorch's own float32 is off where operands are changed in their last bit. Elements that are not finite must be the same.
  */
 export type Rule =
   'bits' | 'exact' | 'norm' | { readonly relative: number; readonly absolute?: number; readonly growth?: number };

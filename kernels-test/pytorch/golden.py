@@ -18,7 +18,7 @@ from operations import OPERATIONS
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# Sums whose terms cancel are known no better than their terms are. What follows from this is measured: see `noise`.
+# Sums whose terms cancel are known no better than their terms are. What follows from this is measured: see `noise_of`.
 NOISY = {
     *('sum', 'mean', 'prod', 'logSumExp', 'variance', 'std', 'norm', 'cumsum', 'softmax', 'logSoftmax'),
     *('mse', 'huber', 'smoothL1', 'bceWithLogits', 'klDiv', 'crossEntropy', 'nll', 'add', 'sub', 'mul', 'div', 'pow'),
@@ -53,24 +53,32 @@ class Family:
         """Whole numbers from `low` to `high` − 1; int64 stands for u32."""
         return torch.randint(low, high, shape, generator=self.random(), dtype=dtype)
 
-    def case(self, operation, *arguments, fixed=(), about=None):
-        """Adds a case. Operands whose numbers are in `fixed` take no gradients; `about` says what is special."""
+    def case(self, operation, *arguments, fixed=(), about=None, lasting=()):
+        """Adds a case.
+
+        Operands whose numbers are in `fixed` take no gradients, nor do those in `lasting`, which the operation changes, and
+        which are outputs behind its own. `about` says what is special.
+        """
         inputs = []
         references = replaced(arguments, inputs)
-        taking = [i for i, x in enumerate(inputs) if x.is_floating_point() and i not in fixed]
+        taking = [i for i, x in enumerate(inputs) if x.is_floating_point() and i not in (*fixed, *lasting)]
         wanted = compute(operation, references, inputs, taking, self.random())
         plain = compute(operation, references, inputs, taking, self.random(), torch.float32)
+        noise = noise_of(operation, references, inputs, taking, wanted, self.random)
+        own = {name: [distance(a, b) for a, b in zip(values, plain[name])] for name, values in wanted.items()}
+        noise = {name: [max(pair) for pair in zip(far, noise.get(name, far))] for name, far in own.items()}
         if about == 'denormals':  # which a device may take for 0
             flushed = [torch.where(x.abs() < 2.0**-126, x * 0, x) if x.is_floating_point() else x for x in inputs]
             plain = compute(operation, references, flushed, taking, self.random())
-        noise = noise_of(operation, references, inputs, taking, wanted, self.random)
         case = {'operation': operation, 'arguments': references, 'inputs': [stored(x) for x in inputs]}
         for name, values in wanted.items():
             case[name] = [
-                both(value, other, far, about) for value, other, far in zip(values, plain[name], noise.get(name) or [0] * len(values))
+                both(value, other, far, about) for value, other, far in zip(values, plain[name], noise[name])
             ]
         if taking:
             case['taking'] = taking
+        if lasting:
+            case['lasting'] = list(lasting)
         if about:
             case['about'] = about
         self.cases.append(case)
@@ -136,37 +144,43 @@ def compute(operation, references, inputs, taking, random, dtype=torch.float64, 
     found = {'outputs': [y.detach() for y in outputs]}
     if not taking or not all(y.is_floating_point() for y in outputs):
         return found
+    made = [y for y in outputs if y.requires_grad]
     # Halves and quarters among them are exact, so that gradients of what only moves are too.
-    found['dOutputs'] = [rounded(torch.randn(y.shape, generator=random), 2).to(dtype) for y in outputs]
+    found['dOutputs'] = [rounded(torch.randn(y.shape, generator=random), 2).to(dtype) for y in made or outputs]
     gradients = [None] * len(taking)
-    if any(y.requires_grad for y in outputs):
+    if made:
         dOutputs = [change(dy) for dy in found['dOutputs']]
-        gradients = torch.autograd.grad(outputs, [leaves[i] for i in taking], dOutputs, allow_unused=True)
+        gradients = torch.autograd.grad(made, [leaves[i] for i in taking], dOutputs, allow_unused=True)
     pairs = zip(taking, gradients)
     found['gradients'] = [torch.zeros_like(leaves[i]) if g is None else g for i, g in pairs]
     return found
 
 
 def noise_of(operation, references, inputs, taking, wanted, random):
-    """How far results move where each operand is changed in its last bit (by 2⁻²³ of it, up or down): norms, three times."""
+    """How far off float32 is, where each operand is changed in its last bit (by 2⁻²³ of it, up or down): norms, of six times."""
     if operation not in NOISY:
         return {}
     far = {name: [0.0] * len(values) for name, values in wanted.items()}
-    for turn in range(3):
+    for turn in range(6):
         generator = torch.Generator().manual_seed(turn)
 
         def shake(x):
             signs = torch.randint(0, 2, x.shape, generator=generator) * 2 - 1
             return x * (1 + signs * 2.0**-23)
 
-        moved = compute(operation, references, inputs, taking, random(), shake=shake)
+        moved = compute(operation, references, inputs, taking, random(), torch.float32, shake)
         for name, values in moved.items():
             for i, (value, still) in enumerate(zip(values, wanted[name])):
-                if value.is_floating_point():
-                    distance = (value - still)[torch.isfinite(value) & torch.isfinite(still)].norm().item()
-                    far[name][i] = max(far[name][i], distance)
-    far.pop('dOutputs', None)
+                far[name][i] = max(far[name][i], distance(value, still))
     return far
+
+
+def distance(a, b):
+    """The norm of the difference of what is finite."""
+    if not a.is_floating_point():
+        return 0.0
+    apart = a.double() - b.double()
+    return apart[torch.isfinite(apart)].norm().item()
 
 
 def dtype_of(x):

@@ -31,6 +31,8 @@ export interface StoredCase extends Call {
   readonly taking?: readonly number[];
   readonly dOutputs?: readonly StoredTensor[];
   readonly gradients?: readonly StoredTensor[];
+  /** Inputs that outlive the program, and that the operation changes: they are outputs behind its own. */
+  readonly lasting?: readonly number[];
   /** What is special about its numbers: `denormals`, `NaN` … */
   readonly about?: string;
 }

@@ -157,6 +157,13 @@ def group_norm(x, groups, options={}):
     return F.group_norm(x, groups, options.get('weight'), options.get('bias'), options.get('eps', 1e-5))
 
 
+def batch_norm(x, running, options={}):
+    """What comes out, and the running statistics after it."""
+    mean, variance = running['runningMean'], running['runningVar']
+    given = {'training': True, 'momentum': 0.1, 'eps': 1e-5, **options}
+    return [F.batch_norm(x, mean, variance, **given), mean, variance]
+
+
 DTYPES = {'f32': torch.float32, 'i32': torch.int32, 'u32': torch.int64}
 
 
@@ -297,4 +304,5 @@ OPERATIONS = {
     'layerNorm': layer_norm,
     'rmsNorm': rms_norm,
     'groupNorm': group_norm,
+    'batchNorm': batch_norm,
 }

@@ -152,6 +152,7 @@ def norms():
         family.case('groupNorm', family.normal(*shape), groups, given)
         family.case('groupNorm', family.normal(*shape), groups, {**given, 'eps': 0.1})
         family.case('groupNorm', family.normal(*shape), groups, {'weight': family.normal(channels)})
+    batches(family)
     family.refused('layerNorm', torch.ones(3, 5), torch.ones(4), torch.ones(5))
     family.refused('layerNorm', torch.ones(3, 5), torch.ones(5), torch.ones(3))
     family.refused('rmsNorm', torch.ones(3, 5), torch.ones(4))
@@ -161,3 +162,32 @@ def norms():
     family.refused('groupNorm', torch.ones(2, 4, 3), 2, {'bias': torch.ones(2)})
     family.refused('groupNorm', torch.ones(2, 4, 3), 0)
     return family
+
+
+def batches(family):
+    name = 'batchNorm'
+    for shape in ((2, 1), (5, 3), (17, 4), (2, 3, 4), (3, 2, 2, 3), (1, 3, 5, 5), (1, 1, 2), (2, 5, 1, 1, 3)):
+        channels = shape[1]
+
+        def running():
+            return {'runningMean': family.normal(channels), 'runningVar': family.uniform(channels, low=0.5, high=2)}
+
+        affine = {'weight': family.normal(channels), 'bias': family.uniform(channels)}
+        for options in ({}, affine, {**affine, 'momentum': 0.5, 'eps': 0.1}):
+            family.case(name, family.normal(*shape), running(), options, lasting=(1, 2))
+        family.case(name, family.normal(*shape), running(), {'training': False}, lasting=(1, 2))
+        family.case(name, family.normal(*shape), running(), {**affine, 'training': False, 'eps': 0.1}, lasting=(1, 2))
+    for fixed in ((0,), (3,), (4,), (3, 4)):
+        options = {'weight': family.normal(3), 'bias': family.uniform(3)}
+        family.case(name, family.normal(4, 3), running_of(family), options, lasting=(1, 2), fixed=fixed)
+    family.case(name, family.normal(9, 3, shift=50.0), running_of(family), {}, lasting=(1, 2))
+    family.case(name, torch.full((4, 3), 2.5), running_of(family), {}, lasting=(1, 2))
+    ones = {'runningMean': torch.ones(3), 'runningVar': torch.ones(3)}
+    family.refused(name, torch.ones(4, 2), ones)
+    family.refused(name, torch.ones(1, 3), ones)
+    family.refused(name, torch.ones(4, 3), ones, {'weight': torch.ones(2)})
+    family.refused(name, torch.ones(4, 3), ones, {'bias': torch.ones(4)})
+
+
+def running_of(family):
+    return {'runningMean': family.normal(3), 'runningVar': family.uniform(3, low=0.5, high=2)}

@@ -2,7 +2,7 @@ import type { Engine } from '../../src/engine/engine';
 import { EngineError } from '../../src/gpu/errors';
 import { add, mul, sum } from '../../src/index';
 import { Graph, type TensorProgram } from '../../src/tensor/graph';
-import { Tensor, type DType } from '../../src/tensor/tensor';
+import { createTensor, disposeTensor, LastingTensor, Tensor, type DType } from '../../src/tensor/tensor';
 import { difference } from './closeness';
 import { golden, nameOf, resolve, type StoredCase, type StoredRefusal } from './goldens';
 import { reasonAgainst, rulesOf } from './rules';
@@ -14,6 +14,7 @@ export type Operation = (...operands: readonly unknown[]) => unknown;
 interface RecordedCase {
   readonly stored: StoredCase;
   readonly outputs: readonly Tensor<DType>[];
+  readonly lasting: readonly LastingTensor<DType>[];
   readonly gradients: readonly (Tensor | undefined)[];
 }
 
@@ -40,36 +41,40 @@ export async function runCases(engine: Engine, operation: Operation, cases: read
     return [...wrong, ...found.flat()];
   } finally {
     program.dispose();
+    for (const { lasting } of recorded) for (const tensor of lasting) disposeTensor(engine, tensor);
   }
 }
 
 function recordCase(graph: Graph, operation: Operation, stored: StoredCase): RecordedCase {
   const inputs = stored.inputs.map((input, number) => {
     const { shape, dtype, data } = golden(input);
+    if (stored.lasting?.includes(number)) return createTensor(graph.engine, `input ${number}`, shape, dtype, data);
     const takes = stored.taking?.includes(number) ?? false;
     return graph.input(`input ${number}`, shape, dtype, data, takes);
   });
+  const lasting = inputs.filter((input) => input instanceof LastingTensor);
   const result = operation(...stored.arguments.map((argument) => resolve(argument, inputs, graph)));
-  const outputs = (Array.isArray(result) ? result : [result]) as readonly Tensor<DType>[];
-  for (const output of outputs) if (!(output instanceof Tensor)) throw new Error('it gave no tensor');
-  graph.output(...outputs);
-  if (!stored.dOutputs || !outputs.some(({ requiresGrad }) => requiresGrad)) {
-    return { stored, outputs, gradients: (stored.gradients ?? []).map(() => undefined) };
+  const made = (Array.isArray(result) ? result : [result]) as readonly Tensor<DType>[];
+  for (const output of made) if (!(output instanceof Tensor)) throw new Error('it gave no tensor');
+  graph.output(...made);
+  const outputs = [...made, ...lasting];
+  if (!stored.dOutputs || !made.some(({ requiresGrad }) => requiresGrad)) {
+    return { stored, outputs, lasting, gradients: (stored.gradients ?? []).map(() => undefined) };
   }
   const dOutputs = stored.dOutputs.map((given, number) => {
     const { shape, data } = golden(given);
     return graph.input(`d output ${number}`, shape, 'f32', data);
   });
-  const [output, ...others] = outputs as readonly Tensor[]; // what takes gradients is made of floats
+  const [output, ...others] = made as readonly Tensor[]; // what takes gradients is made of floats
   if (others.length === 0) graph.backward(output as Tensor, dOutputs[0]);
   else {
     // Σ y·dy has the gradients dy: a tape is walked from one loss.
-    const parts = outputs.map((y, number) => sum(mul(y as Tensor, dOutputs[number] as Tensor)) as Tensor);
+    const parts = made.map((y, number) => sum(mul(y as Tensor, dOutputs[number] as Tensor)) as Tensor);
     graph.backward(parts.reduce((total, part) => add(total, part)));
   }
   const gradients = (stored.taking ?? []).map((number) => gradientOf(graph, inputs[number] as Tensor));
   graph.output(...gradients.filter((gradient) => gradient !== undefined));
-  return { stored, outputs, gradients };
+  return { stored, outputs, lasting, gradients };
 }
 
 /** The gradient of an input; undefined where none reached it. */
