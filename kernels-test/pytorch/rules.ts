@@ -65,11 +65,8 @@ export function rulesOf(operation: string): Rules {
   return ELEMENTS[operation] ?? NORM;
 }
 
-/**
- * Cases that WGSL does not define as PyTorch does, by operation and what they are about; `*` is every operation. They are
- * computed, but not compared. docs/operations.md says so too.
- */
-const UNDEFINED: readonly {
+/** Cases that are computed, but not compared, and why. docs/operations.md says so too. */
+const DIFFERENT: readonly {
   readonly operations: readonly string[];
   readonly about: string;
   readonly reason: string;
@@ -84,6 +81,8 @@ const UNDEFINED: readonly {
     about: 'negative zero',
     reason: 'WGSL lets a device leave out the sign of a zero, which decides the sign of an infinity',
   },
+  { operations: ['gelu'], about: 'infinities', reason: 'gelu of −∞ is 0, its limit, where PyTorch has NaN' },
+  { operations: ['elu'], about: 'NaN', reason: 'the slope at NaN is NaN, where PyTorch has 1' },
 ];
 
 /** Why a case is not compared, if it is not. */
@@ -94,5 +93,5 @@ export function reasonAgainst({
   readonly operation: string;
   readonly about?: string;
 }): string | undefined {
-  return UNDEFINED.find((each) => each.about === about && each.operations.includes(operation))?.reason;
+  return DIFFERENT.find((each) => each.about === about && each.operations.includes(operation))?.reason;
 }

@@ -4,7 +4,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import type { Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
-import { assertType } from './patchIndices';
+import { assertChoice, assertType } from './patchIndices';
 import { geluTanh } from './unary';
 
 const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
@@ -13,13 +13,14 @@ const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
  * x·Φ(x), the GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape.
  *
  * @param options.approximate `tanh`: x·½(1 + tanh(√(2/π)·(x + 0.044715·x³))); `none`, by default: the exact one
- * @throws EngineError `bad-shape` for another type than f32
+ * @throws EngineError `bad-shape` for another type than f32, or another word
  */
 export function gelu<S extends Shape>(
   x: Tensor<Float, S>,
   { approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {},
 ): Tensor<'f32', S> {
   if (approximate === 'tanh') return geluTanh(x);
+  assertChoice('gelu', 'approximate', approximate, ['none', 'tanh']);
   assertType('gelu', 'x', x, 'f32');
   const graph = graphOf('gelu', x);
   const y = graph.empty('gelu', x.shape, 'f32', x.requiresGrad);

@@ -9,6 +9,12 @@ export function assertType(operation: string, operand: string, { dtype }: Tensor
   throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not ${wanted}.`, fix);
 }
 
+/** For callers whose types are not checked. @throws EngineError `bad-shape` unless an option is one of the words that there are */
+export function assertChoice(operation: string, option: string, given: string, words: readonly string[]): void {
+  if (words.includes(given)) return;
+  throw new EngineError('bad-shape', `${operation}: ${option} is '${given}'.`, `Give it ${words.join(', or ')}.`);
+}
+
 /**
  * Checks an operand of patch indices: [Bi, L] u32, of which sample s uses row s mod Bi. Returns Bi.
  *
