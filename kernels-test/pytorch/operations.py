@@ -135,7 +135,7 @@ def pool(function):
 
 def interpolate(x, size, options={}):
     given = camel(options)
-    mode = given.pop('mode', 'bilinear')
+    mode = given.pop('mode', 'nearest')
     if mode == 'nearest':
         return F.interpolate(x, size, mode='nearest')
     return F.interpolate(x, size, mode=mode, align_corners=given.get('align_corners', False))
