@@ -75,6 +75,9 @@ export { flip, permute, transpose } from './ops/permute';
 export { avgPool2d, maxPool2d } from './ops/pool2d';
 export type { AvgPoolOptions, MaxPoolOptions } from './ops/pool2d';
 export { mean, sum } from './ops/reduce';
+export type { Axes, ReduceOptions } from './ops/reduceAxes';
+export { argMax, argMin, logSumExp, max, min, norm, prod, std, variance } from './ops/reductions';
+export type { VarianceOptions } from './ops/reductions';
 export { flatten, reshape, squeeze, unsqueeze } from './ops/reshape';
 export { scaledDotProductAttention } from './ops/scaledDotProductAttention';
 export type { AttentionOptions } from './ops/scaledDotProductAttention';
@@ -112,7 +115,7 @@ export {
   tanh,
   trunc,
 } from './ops/unary';
-export { softmax } from './ops/softmax';
+export { logSoftmax, softmax } from './ops/softmax';
 export { tril, triu } from './ops/triangle';
 export { weightedSum } from './ops/weightedSum';
 export { where } from './ops/where';

@@ -4,6 +4,7 @@ import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import type { Scalar, Tensor } from '../tensor/tensor';
+import { layoutOf, reduced, type Axes, type ReduceOptions, type Reduction } from './reduceAxes';
 
 const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
 
@@ -41,16 +42,25 @@ export function recordRowSums(
   if (!last) recordRowSums(graph, sums, { rows, width: blocks, scale }, out);
 }
 
-/** The sum of all elements. @throws EngineError `bad-dispatch` for another type than f32 */
-export function sum(x: Tensor): Scalar<'f32'> {
-  const graph = graphOf('sum', x);
-  return scaledSum(graph, 'sum', x, 1);
-}
+/**
+ * The sum of elements, over all axes or some.
+ *
+ * @throws EngineError `bad-shape` for an axis that is not there; `bad-dispatch` for another type than f32
+ */
+export const sum: Reduction = scaled('sum', () => 1);
 
-/** The mean of all elements. @throws EngineError as `sum` */
-export function mean(x: Tensor): Scalar<'f32'> {
-  const graph = graphOf('mean', x);
-  return scaledSum(graph, 'mean', x, 1 / x.size);
+/** The mean of elements, over all axes or some; NaN of none. @throws EngineError as `sum` */
+export const mean: Reduction = scaled('mean', (terms) => 1 / terms);
+
+function scaled(name: string, scaleOf: (terms: number) => number): Reduction {
+  // The scalar of all axes is what its type says: a cast, since the shape comes out of numbers.
+  return ((x: Tensor, axes?: Axes, options?: ReduceOptions) => {
+    const graph = graphOf(name, x);
+    const layout = layoutOf(name, x, axes, options);
+    const scale = scaleOf(layout.terms);
+    if (axes === undefined) return scaledSum(graph, name, x, scale).reshape(layout.shape);
+    return reduced(graph, name, x, layout, { how: { scale }, slopeOf: () => ({ slope: 'one', scale }) });
+  }) as Reduction;
 }
 
 function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Scalar<'f32'> {
