@@ -3,37 +3,56 @@ import source from '../../shaders/softmax.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import { rowsOf } from '../tensor/shape';
-import type { Tensor } from '../tensor/tensor';
+import { axisOf, sizeOf, type Shape } from '../tensor/shape';
+import type { Float, Tensor } from '../tensor/tensor';
+import { assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf('softmax', source, ['softmaxForward', 'softmaxBackward'], { reduce });
 
-/** Softmax over the last axis: of x's shape, each row positive with sum 1. The row's maximum is taken off first. */
-export function softmax(x: Tensor): Tensor {
-  const graph = graphOf('softmax', x);
-  const { rows, width } = rowsOf(x.shape);
-  const y = graph.empty('softmax', x.shape, 'f32', x.requiresGrad);
-  const LANES = lanesFor(width, graph.engine.traits);
-  const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
-  graph.dispatch({
-    kernel: kernels.softmaxForward,
-    params: { LANES },
-    uniforms: { rows, width },
-    bindings: { x, y },
-    workgroups,
-  });
-  graph.record('softmax', [y], (gradients) => {
-    const dy = gradients.of(y);
-    const dx = gradients.into(x);
-    if (!dy || !dx) return;
+/** @throws EngineError `bad-shape` for another type than f32, or an axis that is not there */
+type Softmax = <S extends Shape>(x: Tensor<Float, S>, axis?: number) => Tensor<'f32', S>;
+
+function softmaxOf(name: string, LOG: boolean): Softmax {
+  return (x, axis = -1) => {
+    const graph = graphOf(name, x);
+    assertType(name, 'x', x, 'f32');
+    // A scalar is a row of one.
+    const place = x.shape.length === 0 && axis === -1 ? 0 : axisOf(name, x.shape, axis);
+    const width = x.shape[place] ?? 1;
+    const inner = sizeOf(x.shape.slice(place + 1));
+    const rows = sizeOf(x.shape.slice(0, place)) * inner;
+    const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
+    // Neighbouring rows are neighbours in memory where inner is large: then some of a workgroup's must be.
+    const most = inner >= 16 ? 4 : inner >= 4 ? 16 : 64;
+    const LANES = Math.min(most, lanesFor(width, graph.engine.traits));
+    const uniforms = { rows, width, inner };
+    const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
     graph.dispatch({
-      kernel: kernels.softmaxBackward,
-      params: { LANES, ACCUMULATE: dx.accumulate },
-      uniforms: { rows, width },
-      bindings: { y, dy, dx: dx.out },
+      kernel: kernels.softmaxForward,
+      params: { LANES, LOG },
+      uniforms,
+      bindings: { x, y },
       workgroups,
     });
-  });
-  return y;
+    graph.record(name, [y], (gradients) => {
+      const dy = gradients.of(y);
+      const dx = gradients.into(x);
+      if (!dy || !dx) return;
+      graph.dispatch({
+        kernel: kernels.softmaxBackward,
+        params: { LANES, LOG, ACCUMULATE: dx.accumulate },
+        uniforms,
+        bindings: { y, dy, dx: dx.out },
+        workgroups,
+      });
+    });
+    return y;
+  };
 }
+
+/** Softmax over an axis, by default the last: of x's shape, positive with sum 1 along it. The maximum is taken off first. */
+export const softmax: Softmax = softmaxOf('softmax', false);
+
+/** The logarithm of `softmax`: x − ln Σ eˣ, right where probabilities are too small for f32. */
+export const logSoftmax: Softmax = softmaxOf('logSoftmax', true);
