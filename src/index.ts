@@ -69,6 +69,7 @@ export { interpolate } from './ops/interpolate';
 export type { InterpolateOptions } from './ops/interpolate';
 export { layerNorm, rmsNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
+export { bceWithLogits, huber, klDiv, l1, smoothL1, type Loss, type LossReduction } from './ops/losses';
 export { matmul } from './ops/matmul';
 export { mse } from './ops/mse';
 export { flip, permute, transpose } from './ops/permute';

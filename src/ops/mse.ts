@@ -3,16 +3,26 @@ import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Scalar, Tensor } from '../tensor/tensor';
 import { latentMseKernels } from './latentMse';
+import { elementwiseLoss, type Loss, type LossReduction } from './losses';
 import { blocksOf, recordRowSums } from './reduce';
 
 /**
- * Mean squared error: the mean of (prediction − target)² over all elements. Gradients flow to both.
+ * The squared error (prediction − target)²: its mean over all elements, its sum, or each. Gradients flow to both.
  *
  * @param prediction f32, of any shape
  * @param target of the same shape
  * @throws EngineError `bad-shape`
  */
-export function mse(prediction: Tensor, target: Tensor): Scalar<'f32'> {
+export const mse: Loss = ((
+  prediction: Tensor,
+  target: Tensor,
+  { reduction = 'mean' }: { reduction?: LossReduction } = {},
+) =>
+  reduction === 'mean'
+    ? meanSquare(prediction, target)
+    : elementwiseLoss({ name: 'mse', prediction, target, reduction })) as Loss;
+
+function meanSquare(prediction: Tensor, target: Tensor): Scalar<'f32'> {
   const graph = graphOf('mse', prediction, target);
   matchShape('mse', 'target', target.shape, prediction.shape);
   const width = prediction.size;
