@@ -3,8 +3,9 @@ import source from '../../shaders/softmax.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import { axisOf, sizeOf, type Shape } from '../tensor/shape';
+import { sizeOf, type Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
+import { axisOf } from './axes';
 import { assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
@@ -18,7 +19,7 @@ function softmaxOf(name: string, LOG: boolean): Softmax {
     const graph = graphOf(name, x);
     assertType(name, 'x', x, 'f32');
     // A scalar is a row of one.
-    const place = x.shape.length === 0 && axis === -1 ? 0 : axisOf(name, x.shape, axis);
+    const place = x.shape.length === 0 && axis === -1 ? 0 : axisOf(name, axis, x.shape);
     const width = x.shape[place] ?? 1;
     const inner = sizeOf(x.shape.slice(place + 1));
     const rows = sizeOf(x.shape.slice(0, place)) * inner;
