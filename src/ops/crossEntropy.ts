@@ -1,52 +1,181 @@
 import source from '../../shaders/crossEntropy.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
 import softmax from '../../shaders/softmax.wgsl';
+import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
-import type { Scalar, Tensor } from '../tensor/tensor';
-import { lanesFor, recordRowSums } from './reduce';
+import type { DType, Scalar, Tensor } from '../tensor/tensor';
+import { div } from './binary';
+import { assertReduction, type LossReduction } from './losses';
+import { assertType } from './patchIndices';
+import { lanesFor, mean, recordRowSums, sum } from './reduce';
 
-const kernels = kernelsOf('crossEntropy', source, ['crossEntropyForward', 'crossEntropyGradient'], { reduce, softmax });
+const kernels = kernelsOf(
+  'crossEntropy',
+  source,
+  ['crossEntropyForward', 'crossEntropyGradient', 'indexEntropyForward', 'indexEntropyGradient'],
+  { reduce, softmax },
+);
+
+export interface NllOptions {
+  /** Of the losses of rows their mean, over those that are not ignored ('mean', by default), their sum, or all of them, [B]. */
+  readonly reduction?: LossReduction;
+  /** Rows of this index count for nothing. */
+  readonly ignoreIndex?: number;
+}
+
+export interface CrossEntropyOptions extends NllOptions {
+  /** s, from 0 to 1: (1 − s)·t + s/K takes the place of t (Szegedy et al. 2016). 0 by default. */
+  readonly labelSmoothing?: number;
+}
+
+/** A tensor of one number a row; a scalar but for `reduction: 'none'`. */
+interface ClassLoss<Targets extends Tensor<DType>, Options> {
+  (logits: Tensor, targets: Targets, options?: Options & { readonly reduction?: 'mean' | 'sum' }): Scalar<'f32'>;
+  (logits: Tensor, targets: Targets, options?: Options): Tensor<'f32'>;
+}
+
+const REDUCTIONS = ['mean', 'sum', 'none'];
 
 /**
- * Cross-entropy of soft targets with the softmax of logits: the mean over the batch of −Σ t · logSoftmax(x). Gradients
- * flow to the logits only.
+ * Cross-entropy of targets with the softmax of logits: −Σ t · logSoftmax(x) of each row; the mean over the batch, unless
+ * `reduction` says otherwise. Targets are classes by index, or probabilities. Gradients flow to the logits, and to targets that
+ * are probabilities.
  *
  * @param logits [B, K]
- * @param targets [B, K], f32: one-hot, smoothed or mixed; rows need not sum to 1
- * @returns a scalar
+ * @param targets [B], u32; or [B, K], f32: one-hot, smoothed or mixed; rows need not sum to 1
+ * @returns a scalar, or [B]; NaN where an index is no class and not `ignoreIndex`
  * @throws EngineError `bad-shape`
  */
-export function crossEntropy(logits: Tensor, targets: Tensor): Scalar<'f32'> {
+export const crossEntropy: ClassLoss<Tensor | Tensor<'u32'>, CrossEntropyOptions> = ((
+  logits: Tensor,
+  targets: Tensor<DType>,
+  options: CrossEntropyOptions = {},
+) => {
+  const { labelSmoothing = 0, ignoreIndex } = options;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    const what = `crossEntropy: a label smoothing of ${labelSmoothing}.`;
+    throw new EngineError('bad-shape', what, 'Give a number from 0 to 1.');
+  }
+  if (isIndices(targets)) return indexEntropy('crossEntropy', logits, targets, options);
+  if (ignoreIndex !== undefined) {
+    const what = 'crossEntropy: targets that are probabilities have no index to ignore.';
+    throw new EngineError('bad-shape', what, 'Give indices (u32), or leave ignoreIndex out.');
+  }
+  assertType('crossEntropy', 'targets', targets, 'f32');
+  return softEntropy(logits, targets as Tensor, options); // f32, as checked
+  // The types say what each reduction gives: a cast, since one function gives all.
+}) as ClassLoss<Tensor | Tensor<'u32'>, CrossEntropyOptions>;
+
+/**
+ * The negative of the logarithms at the targets' indices: what `crossEntropy` is of `logSoftmax`. Gradients flow to the
+ * logarithms.
+ *
+ * @param logProbabilities [B, K]
+ * @param targets [B], u32
+ * @returns as `crossEntropy`
+ * @throws EngineError `bad-shape`
+ */
+export const nll: ClassLoss<Tensor<'u32'>, NllOptions> = ((
+  logProbabilities: Tensor,
+  targets: Tensor<'u32'>,
+  options: NllOptions = {},
+) => {
+  assertType('nll', 'targets', targets, 'u32');
+  return indexEntropy('nll', logProbabilities, targets, options);
+}) as ClassLoss<Tensor<'u32'>, NllOptions>; // as crossEntropy
+
+function isIndices(targets: Tensor<DType>): targets is Tensor<'u32'> {
+  return targets.dtype === 'u32';
+}
+
+function softEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions): Tensor<'f32'> {
+  const { labelSmoothing: smoothing = 0, reduction = 'mean' } = options;
   const graph = graphOf('crossEntropy', logits, targets);
+  assertReduction('crossEntropy', reduction, REDUCTIONS);
   const { B: rows, K: width } = matchShape('crossEntropy', 'logits', logits.shape, ['B', 'K']);
   matchShape('crossEntropy', 'targets', targets.shape, [rows, width]);
-  const losses = graph.empty('crossEntropy losses', [rows]);
+  const EACH = reduction === 'none';
+  const SMOOTHED = smoothing > 0;
+  const requiresGrad = logits.requiresGrad || targets.requiresGrad;
+  const losses = graph.empty('crossEntropy losses', [rows], 'f32', EACH && requiresGrad);
   const statistics = graph.empty('crossEntropy statistics', [rows, 2]);
   const LANES = lanesFor(width, graph.engine.traits);
   graph.dispatch({
     kernel: kernels.crossEntropyForward,
-    params: { LANES },
-    uniforms: { rows, width },
+    params: { LANES, SMOOTHED },
+    uniforms: { rows, width, smoothing },
     bindings: { logits, targets, losses, statistics },
     workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
   });
-  const loss = graph.empty('crossEntropy', [], 'f32', logits.requiresGrad);
-  recordRowSums(graph, losses, { rows: 1, width: rows, scale: 1 / rows }, loss);
+  const scale = reduction === 'mean' ? 1 / rows : 1;
+  const loss = EACH ? losses : graph.empty('crossEntropy', [], 'f32', requiresGrad);
+  if (!EACH) recordRowSums(graph, losses, { rows: 1, width: rows, scale }, loss);
 
   graph.record('crossEntropy', [loss], (gradients) => {
     const dLoss = gradients.of(loss);
-    const dLogits = gradients.into(logits);
-    if (!dLoss || !dLogits) return;
-    graph.dispatch({
-      kernel: kernels.crossEntropyGradient,
-      params: { ACCUMULATE: dLogits.accumulate },
-      uniforms: { count: logits.size, width, scale: 1 / rows },
-      bindings: { logits, targets, statistics, dLoss, dLogits: dLogits.out },
-      workgroups: workgroupRow(Math.ceil(logits.size / 64)),
-    });
+    if (!dLoss) return;
+    for (const [operand, OF_TARGETS] of [
+      [logits, false],
+      [targets, true],
+    ] as const) {
+      const into = gradients.into(operand);
+      if (!into) continue;
+      graph.dispatch({
+        kernel: kernels.crossEntropyGradient,
+        params: { ACCUMULATE: into.accumulate, EACH, SMOOTHED, OF_TARGETS },
+        uniforms: { count: logits.size, width, scale, smoothing },
+        bindings: { logits, targets, statistics, dLoss, gradient: into.out },
+        workgroups: workgroupRow(Math.ceil(logits.size / 64)),
+      });
+    }
   });
   return loss;
+}
+
+/** Of classes by index: of logits (`crossEntropy`), or of logarithms of probabilities (`nll`). */
+function indexEntropy(
+  name: 'crossEntropy' | 'nll',
+  x: Tensor,
+  targets: Tensor<'u32'>,
+  { labelSmoothing: smoothing = 0, reduction = 'mean', ignoreIndex }: CrossEntropyOptions,
+): Tensor<'f32'> {
+  const graph = graphOf(name, x, targets);
+  const LOGITS = name === 'crossEntropy';
+  const operand = LOGITS ? 'logits' : 'logProbabilities';
+  assertReduction(name, reduction, REDUCTIONS);
+  assertType(name, operand, x, 'f32');
+  const { B: rows, K: width } = matchShape(name, operand, x.shape, ['B', 'K']);
+  matchShape(name, 'targets', targets.shape, [rows]);
+  const losses = graph.empty(`${name} losses`, [rows], 'f32', x.requiresGrad);
+  const weights = graph.empty(`${name} weights`, [rows]);
+  const logSums = LOGITS ? { logSums: graph.empty('crossEntropy logSumExp', [rows]) } : {};
+  const LANES = LOGITS ? lanesFor(width, graph.engine.traits) : 1;
+  graph.dispatch({
+    kernel: kernels.indexEntropyForward,
+    params: { LANES, LOGITS },
+    uniforms: {
+      ...{ rows, width, smoothing, outOfRange: NaN },
+      ...{ ignores: ignoreIndex === undefined ? 0 : 1, ignoreIndex: ignoreIndex ?? 0 },
+    },
+    bindings: { logits: x, targets, losses, weights, ...logSums },
+    workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+  });
+  graph.record(name, [losses], (gradients) => {
+    const dLosses = gradients.of(losses);
+    const dLogits = gradients.into(x);
+    if (!dLosses || !dLogits) return;
+    graph.dispatch({
+      kernel: kernels.indexEntropyGradient,
+      params: { LOGITS, ACCUMULATE: dLogits.accumulate },
+      uniforms: { count: x.size, width, smoothing, outOfRange: NaN },
+      bindings: { targets, weights, dLosses, dLogits: dLogits.out, ...(LOGITS ? { logits: x } : {}), ...logSums },
+      workgroups: workgroupRow(Math.ceil(x.size / 64)),
+    });
+  });
+  if (reduction === 'none') return losses;
+  if (reduction === 'sum') return sum(losses);
+  return ignoreIndex === undefined ? mean(losses) : div(sum(losses), sum(weights));
 }
