@@ -1,5 +1,6 @@
 import type { Engine } from '../src/engine/engine';
-import { Graph, type TensorProgram } from '../src/tensor/graph';
+import { Graph } from '../src/tensor/graph';
+import type { TensorProgram } from '../src/tensor/tensorProgram';
 import { takesGradients, type Tensor, type DType } from '../src/tensor/tensor';
 import { checkCase, inputReferences, upstream, type CheckedCase, type Recorded } from './check';
 import { rowOf, type BenchResult, type Ceilings, type Rate } from './roofline';

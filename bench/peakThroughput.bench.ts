@@ -14,7 +14,8 @@ import {
   type FmaVariant,
   type ProbeSize,
 } from '../bench/peakThroughput';
-import { Graph, type TensorProgram } from '../src/tensor/graph';
+import { Graph } from '../src/tensor/graph';
+import type { TensorProgram } from '../src/tensor/tensorProgram';
 import type { Tensor, DType } from '../src/tensor/tensor';
 import type { Measure } from './bench';
 import type { Ceiling, Ceilings } from './roofline';

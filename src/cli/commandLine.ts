@@ -19,6 +19,8 @@ export interface CommandLine {
   readonly resume?: string;
   /** Measure some steps, kernel by kernel. */
   readonly profile: boolean;
+  /** Whether every number that is computed is looked at. */
+  readonly debugNumbers: boolean;
   /** Print the figures of the run and do nothing. */
   readonly dryRun: boolean;
   /** The help text or the version, where it was asked for: print it and do nothing. */
@@ -89,6 +91,7 @@ export function parseCommandLine(args: readonly string[], commands: readonly Lis
   return {
     layers,
     profile: given['profile'] === true,
+    debugNumbers: given['debugNumbers'] === true,
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),
@@ -135,6 +138,12 @@ function makeCommand(): Command {
     'Other',
     '--profile',
     'time some steps kernel by kernel: a table, and profile.json and trace.json in the run folder',
+  );
+  add(
+    command,
+    'Other',
+    '--debug-numbers',
+    'look at every number that is computed, and stop at the first tensor with one that is not finite; slow',
   );
   add(command, 'Other', '--dry-run', 'print model, parameters, memory, arithmetic and steps, and stop');
   add(command, 'Other', '--debug', 'show stack traces');
@@ -205,7 +214,7 @@ function formed({ name, option, form }: Flag, value: unknown): unknown {
 }
 
 function refuseWithResume(command: Command, given: Readonly<Record<string, unknown>>): void {
-  const allowed = new Set(['resume', 'profile', 'dry-run', 'debug', 'version', 'help']);
+  const allowed = new Set(['resume', 'profile', 'debug-numbers', 'dry-run', 'debug', 'version', 'help']);
   for (const { section, key, name } of FLAGS) if (isChangeable(section, key)) allowed.add(name);
   const refused = command.options.find((option) => option.name() in given && !allowed.has(option.name()));
   if (!refused) return;

@@ -93,7 +93,7 @@ async function train(
   progress.stop();
   const teacher = readTeacher(config);
   const resume = resumed && resumePoint(resumed);
-  const engine = await openTrainingEngine(config, line.profile);
+  const engine = await openTrainingEngine(config, line);
   try {
     progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
     if (teacher) progress.note('teacher', describeTeacher(config, teacher));

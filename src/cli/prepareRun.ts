@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
 import { formatBytes } from '../common/format';
+import { UserError } from '../common/userError';
 import type { Engine } from '../engine/engine';
 import { runFlops } from '../imae/train/accounting';
 import { isRecording, phasesOf, type Config } from '../imae/config/config';
@@ -12,11 +13,29 @@ import { RunFolder } from '../runs/runFolder';
 
 /* What comes before a run's first step: the adapter, its kernels, the folder. */
 
-/** Opens the adapter that a configuration asks for. @throws UserError where there is none */
-export async function openTrainingEngine({ device }: Config, profile = false): Promise<Engine> {
+/**
+ * Opens the adapter that a configuration asks for.
+ *
+ * @throws UserError where there is none; for numbers that are looked at in f16, whose scaling overflows on purpose
+ */
+export async function openTrainingEngine(
+  { device }: Config,
+  { profile = false, debugNumbers = false }: { readonly profile?: boolean; readonly debugNumbers?: boolean } = {},
+): Promise<Engine> {
   const { adapter, kernels, precision } = device;
   const plain = kernels === 'plain';
-  return await openEngine({ adapterName: adapter, plain, timestamps: !plain || profile, half: precision === 'f16' });
+  if (debugNumbers && precision === 'f16') {
+    const what =
+      '--debug-numbers: with --precision f16 gradients overflow now and then, which its scaling is there for.';
+    throw new UserError(`${what} Leave one of both out.`, { usage: true });
+  }
+  return await openEngine({
+    adapterName: adapter,
+    plain,
+    debug: debugNumbers,
+    timestamps: !plain || profile,
+    half: precision === 'f16',
+  });
 }
 
 /**

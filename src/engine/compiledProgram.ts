@@ -3,7 +3,7 @@ import { Pictures, pictureSize } from '../gpu/pictures';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { HostTimes, TimedDispatch } from '../gpu/program';
-import type { TensorProgram } from '../tensor/graph';
+import type { TensorProgram } from '../tensor/tensorProgram';
 import { isStridedArray } from '../tensor/stridedArray';
 import { denseArray, type DType, type Tensor } from '../tensor/tensor';
 import type { InputValue, Inputs, ValuesOf } from './inputs';
@@ -62,11 +62,13 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * @param values as of `write`
    * @returns when another run may be submitted: at most two (`runsAhead`) are under way, if it is waited for; the first three runs are
    *   waited for to their end, which tells how long one takes, and what is wrong with it
-   * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`
+   * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`; `not-finite` where
+   *   the program is debugged
    */
   async run(values: ValuesOf<I> = {}): Promise<void> {
     this.prepare(values);
     this.program.run();
+    if (this.program.isDebugged) return await this.program.assertFinite(++this.runs);
     if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
     this.underWay.push(this.engine.submittedWorkDone());
     while (this.underWay.length > this.runsAhead) await this.underWay.shift();

@@ -3,7 +3,7 @@ import { random } from '../../kernels-test/allclose';
 import { add } from '../ops/add';
 import { sum } from '../ops/reduce';
 import { matmul } from '../ops/matmul';
-import { neg } from '../ops/unary';
+import { log, neg, square } from '../ops/unary';
 import { weightedSum } from '../ops/weightedSum';
 import { testEngine } from '../testing/testEngine';
 import { Linear } from '../nn/linear';
@@ -296,5 +296,28 @@ describe('a compiled program', () => {
       expect(() => add(kept as Tensor, kept as Tensor)).toThrow("Kernel 'add': its program is compiled already.");
       program.dispose();
     });
+  });
+});
+
+describe('a program that is debugged', () => {
+  it('says which tensor has the first number that is not finite, and in which run', async () => {
+    const engine = await testEngine();
+    const inputs = { x: f32(3, 17) };
+    const program = await engine.compile(inputs, ({ x }) => ({ y: square(log(add(x, x))) }), { debug: true });
+    await program.run({ x: ramp(51) });
+    await program.run({ x: ramp(51) });
+    await expect(program.run({ x: ramp(51, -1) })).rejects.toMatchObject({
+      code: 'not-finite',
+      message: expect.stringContaining(
+        "Run 3: 'log' [3, 17], which kernel unaryForward wrote, is the first tensor with a number that is not finite: 51",
+      ) as string,
+    });
+    await program.run({ x: ramp(51) });
+    await expect(program.run({ x: ramp(51).fill(NaN, 1, 3) })).rejects.toThrow(
+      "Run 5: 'x' [3, 17], an input, is the first",
+    );
+    program.dispose();
+    expect(engine.pool.liveBuffers).toBe(0);
+    engine.dispose();
   });
 });

@@ -11,6 +11,7 @@ export type EngineErrorCode =
   | 'bad-shape'
   | 'bad-program'
   | 'validation'
+  | 'not-finite'
   | 'wrong-value'
   | 'wrong-gradient';
 

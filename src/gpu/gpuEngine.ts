@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly software?: boolean;
   /** What the adapter says of itself, where a lent device does not carry it as `adapterInfo`. */
   readonly info?: GPUAdapterInfo;
+  /** Looks at all numbers of all its programs: see `CompileOptions.debug`. It is slow. */
+  readonly debug?: boolean;
   /** Asks the adapter for no optional feature and for no more than WebGPU's default limits. */
   readonly baseline?: boolean;
   /** Asks for GPU timestamps, where the adapter has them: for what measures, not for what trains. */
@@ -61,6 +63,8 @@ export class GpuEngine {
   readonly choices: KernelChoices;
   /** Whether memory is only counted, and nothing runs: see `Engine.planning`. */
   readonly isPlanning: boolean;
+  /** Whether programs are looked at number by number. */
+  readonly debug: boolean;
   private readonly kernels: Map<Kernel, Map<string, CompiledKernel>>;
   private readonly errorChecks = new Set<Promise<void>>();
   private readonly ownsDevice: boolean;
@@ -75,6 +79,7 @@ export class GpuEngine {
     this.info = info;
     this.ownsDevice = ownsDevice;
     this.isPlanning = planFor !== undefined;
+    this.debug = options.debug ?? planFor?.debug ?? false;
     this.wait = options.wait ?? ((promise) => promise);
     this.pool = new BufferPool(device, options.budget ?? Infinity, this.isPlanning);
     this.choices = planFor?.choices ?? new KernelChoices();

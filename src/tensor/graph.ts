@@ -1,25 +1,15 @@
 import source from '../../shaders/philox.wgsl';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
-import { lendBuffer, type BufferPlace } from '../gpu/lentBuffer';
-import type { Pictures, PictureSize, PictureSource } from '../gpu/pictures';
-import type { Program, TimedDispatch } from '../gpu/program';
+import type { Program } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { Slice, Value, type Storage } from '../gpu/storage';
+import { Value, type Storage } from '../gpu/storage';
+import { FiniteChecks } from './finiteChecks';
+import { TensorProgram } from './tensorProgram';
 import type { Recorder, TensorDispatch } from './recorder';
 import { assertShape, formatShape, type Shape } from './shape';
-import {
-  arrayOf,
-  byteSize,
-  storedBytes,
-  Tensor,
-  typedArray,
-  type ArrayOf,
-  type DType,
-  type HostData,
-  type Precision,
-} from './tensor';
+import { arrayOf, byteSize, storedBytes, Tensor, type DType, type HostData, type Precision } from './tensor';
 import { Tape, type Backward } from './tape';
 
 const kernels = kernelsOf('philox', source, ['philoxStep']);
@@ -72,6 +62,8 @@ export interface GraphOptions {
   readonly training?: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters?: boolean;
+  /** Looks at every number as soon as it is written: `run` then throws at the first that is not finite. It is slow. */
+  readonly debug?: boolean;
   /** Of what is drawn at random, such as dropout: an integer from 0 to 2⁵³ − 1; 0 by default. */
   readonly seed?: number;
   /** The step that the first run draws for, counted from 0: a training that goes on after n runs gives n. */
@@ -93,6 +85,7 @@ export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
   private readonly constants = new Map<string, Tensor<DType, readonly []>>();
+  private readonly checks: FiniteChecks | undefined;
   private isCompiled = false;
   private readonly seed: number;
   private readonly firstStep: number;
@@ -108,7 +101,14 @@ export class Graph implements Recorder {
 
   constructor(
     readonly engine: GpuEngine,
-    { precision = 'f32', training = true, addToParameters = false, seed = 0, firstStep = 0 }: GraphOptions = {},
+    {
+      precision = 'f32',
+      training = true,
+      addToParameters = false,
+      debug = engine.debug,
+      seed = 0,
+      firstStep = 0,
+    }: GraphOptions = {},
   ) {
     this.precision = precision;
     this.training = training;
@@ -116,6 +116,7 @@ export class Graph implements Recorder {
     this.seed = wholeNumber('seed', seed, Number.MAX_SAFE_INTEGER);
     this.firstStep = wholeNumber('firstStep', firstStep, 2 ** 32 - 1);
     this.recording = new GraphRecording(this);
+    this.checks = debug ? new FiniteChecks(engine) : undefined;
     this.tape = new Tape(this, addToParameters);
   }
 
@@ -155,7 +156,9 @@ export class Graph implements Recorder {
     assertShape(label, shape);
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
-    return new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
+    const input = new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
+    this.look(input, 'an input');
+    return input;
   }
 
   /** A number as a tensor, made once for all that use it. */
@@ -174,15 +177,26 @@ export class Graph implements Recorder {
       const fix = 'Record all of a program before it is compiled.';
       throw new EngineError('bad-program', `Kernel '${kernel.name}': its program is compiled already.`, fix);
     }
-    const elements = new Map(
-      this.engine.kernel(kernel, params).specialized.bindings.map(({ name, element }) => [name, element]),
-    );
+    const { bindings: declared } = this.engine.kernel(kernel, params).specialized;
     const bindings: Record<string, Storage> = {};
     for (const [name, tensor] of Object.entries(dispatch.bindings)) {
-      assertElement(kernel.name, name, elements.get(name), tensor);
+      assertElement(kernel.name, name, declared.find((binding) => binding.name === name)?.element, tensor);
       bindings[name] = tensor.storage;
     }
     this.recording.dispatch({ ...dispatch, bindings });
+    if (!this.checks) return;
+    for (const { name, access } of declared) {
+      const written = dispatch.bindings[name];
+      if (access === 'read_write' && written) this.look(written, `which kernel ${kernel.name} wrote`);
+    }
+  }
+
+  /** Where it is debugged: looks at what a tensor holds now. */
+  private look(tensor: Tensor<DType>, writer: string): void {
+    const look = this.checks?.look(tensor, writer);
+    if (!look) return;
+    const bindings = Object.fromEntries(Object.entries(look.bindings).map(([name, { storage }]) => [name, storage]));
+    this.recording.dispatch({ ...look, bindings });
   }
 
   /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
@@ -271,91 +285,7 @@ export class Graph implements Recorder {
 
   async compile(): Promise<TensorProgram> {
     this.isCompiled = true;
-    return new TensorProgram(this.engine, await this.recording.compile());
-  }
-}
-
-/** A compiled graph. */
-export class TensorProgram {
-  constructor(
-    private readonly engine: GpuEngine,
-    private readonly program: Program,
-  ) {}
-
-  get statistics(): Program['statistics'] {
-    return this.program.statistics;
-  }
-
-  get hostTimes(): Program['hostTimes'] {
-    return this.program.hostTimes;
-  }
-
-  /** Sets an input's elements from the next run on. */
-  write(input: Tensor<DType>, data: HostData): void {
-    this.program.write(this.inputValue(input), storedBytes(input.label, input.shape, input.dtype, data));
-  }
-
-  private inputValue({ storage, label }: Tensor<DType>): Value {
-    if (storage instanceof Value) return storage;
-    throw new EngineError('bad-program', `'${label}' is no input of a program.`, 'Declare it with input().');
-  }
-
-  /** Checks that an input can be read from a buffer of the app's: see `lendBuffer`. @returns lets it be read there */
-  lending(input: Tensor<DType>, place: BufferPlace): () => void {
-    return lendBuffer(this.program, this.inputValue(input), place);
-  }
-
-  /** Checks that an input can be what a picture shows: see `Pictures`. @returns lets it be so in the next run */
-  showing(
-    input: Tensor<DType>,
-    pictures: Pictures,
-    size: PictureSize,
-    picture: GPUTexture | PictureSource,
-  ): () => void {
-    const value = this.inputValue(input);
-    return 'createView' in picture
-      ? pictures.readTexture(this.program, value, size, picture)
-      : pictures.readSource(this.program, value, size, picture);
-  }
-
-  /** The buffer of a declared output's own: see `Program.bufferOf`. */
-  bufferOf({ storage, label }: Tensor<DType>): GPUBuffer {
-    if (storage instanceof Value) return this.program.bufferOf(storage);
-    throw new EngineError(
-      'bad-program',
-      `'${label}' shares a buffer with others.`,
-      'Return what an operation makes of it.',
-    );
-  }
-
-  run(): void {
-    this.program.run();
-  }
-
-  /** Writes one run into commands of the app's: see `Program.encode`. */
-  encode(target: GPUCommandEncoder | GPUComputePassEncoder): void {
-    this.program.encode(target);
-  }
-
-  /** One run, timed, in seconds: see `Program.runTimed`. */
-  runTimed(): Promise<number> {
-    return this.program.runTimed();
-  }
-
-  /** One run in which each dispatch is timed by itself: see `Program.profile`. */
-  profile(): Promise<readonly TimedDispatch[]> {
-    return this.program.profile();
-  }
-
-  /** Reads a declared output of the latest run, or a lasting tensor. */
-  async read<D extends DType>(tensor: Tensor<D>): Promise<ArrayOf[D]> {
-    const { storage } = tensor;
-    const bytes = await (storage instanceof Slice ? this.engine.read(storage) : this.program.read(storage));
-    return typedArray(tensor.dtype, bytes, tensor.size);
-  }
-
-  dispose(): void {
-    this.program.dispose();
+    return new TensorProgram(this.engine, await this.recording.compile(), this.checks);
   }
 }
 
