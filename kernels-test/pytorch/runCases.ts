@@ -1,7 +1,8 @@
 import type { Engine } from '../../src/engine/engine';
 import { EngineError } from '../../src/gpu/errors';
 import { add, mul, sum } from '../../src/index';
-import { Graph, type TensorProgram } from '../../src/tensor/graph';
+import { Graph } from '../../src/tensor/graph';
+import type { TensorProgram } from '../../src/tensor/tensorProgram';
 import { createTensor, disposeTensor, LastingTensor, Tensor, type DType } from '../../src/tensor/tensor';
 import { difference } from './closeness';
 import { golden, nameOf, resolve, type StoredCase, type StoredRefusal } from './goldens';

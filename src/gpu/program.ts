@@ -193,6 +193,7 @@ export class Program {
 
   private encodeSteps(pass: GPUComputePassEncoder, from: number, to: number): void {
     for (const [index, { pipeline, workgroups }] of this.parts.steps.slice(from, to).entries()) {
+      if (workgroups.includes(0)) continue; // it has no elements; Dawn warns of such a dispatch
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, this.bindGroups[from + index]);
       pass.dispatchWorkgroups(...workgroups);
