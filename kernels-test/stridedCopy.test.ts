@@ -290,9 +290,7 @@ export default suite('stridedCopy', [
   refusalTest('too few repetitions', "repeat: [2, 3] can't be repeated [2] times", (graph) =>
     repeat(graph.input('x', [2, 3]), [2]),
   ),
-  refusalTest('an extent that does not fit', "can't be [4, -1]: no −1 fits", (graph) =>
-    reshape(graph.input('x', [2, 3]), [4, -1]),
-  ),
+  refusalTest('an extent that does not fit', "can't be [4, -1]", (graph) => reshape(graph.input('x', [2, 3]), [4, -1])),
   refusalTest('to flatten backwards', 'flatten: axis 1 comes after axis 0', (graph) =>
     flatten(graph.input('x', [2, 3]), 1, 0),
   ),

@@ -114,8 +114,9 @@ export function stack<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Te
   const [first] = parts;
   if (!first) throw new EngineError('bad-shape', 'stack: no parts.', 'Give at least one tensor.');
   for (const [index, part] of parts.entries()) matchShape('stack', `part ${index}`, part.shape, first.shape);
+  const at = axisOf('stack', axis, first.shape, first.shape.length + 1);
   return concat(
-    parts.map((part) => unsqueeze(part, axis)),
-    axis,
+    parts.map((part) => unsqueeze(part, at)),
+    at,
   );
 }

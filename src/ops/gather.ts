@@ -174,6 +174,9 @@ export function scatterAdd(x: Tensor, axis: number, indices: Tensor<'u32'>, sour
 export function oneHot(indices: Tensor<'u32'>, classes: number): Tensor<'f32'> {
   const graph = graphOf('oneHot', indices);
   assertType('oneHot', 'indices', indices, 'u32');
+  if (!Number.isSafeInteger(classes) || classes < 1) {
+    throw new EngineError('bad-shape', `oneHot: ${classes} classes.`, 'Give a whole number from 1.');
+  }
   const y = graph.empty('oneHot', [...indices.shape, classes]);
   graph.dispatch({
     kernel: kernels.oneHot,

@@ -15,16 +15,15 @@ export type Reshaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends 
 export function reshape<D extends DType, const S extends Shape>(x: Tensor<D>, shape: S): Tensor<D, Reshaped<S>> {
   const open = shape.indexOf(-1);
   const known = sizeOf(shape.filter((_, axis) => axis !== open));
-  if (open < 0) return x.reshape(shape as Reshaped<S>); // it has no −1
-  const rest = x.size / known;
-  if (!Number.isInteger(rest)) {
+  const whole = open < 0 ? shape : shape.with(open, x.size / known);
+  if (!whole.every((extent) => Number.isSafeInteger(extent) && extent >= 0) || sizeOf(whole) !== x.size) {
     throw new EngineError(
       'bad-shape',
-      `reshape: '${x.label}' ${formatShape(x.shape)} can't be ${formatShape(shape)}: no −1 fits.`,
-      'The other extents must divide the number of elements.',
+      `reshape: '${x.label}' ${formatShape(x.shape)} can't be ${formatShape(shape)}.`,
+      'Keep the number of elements; one extent may be −1, and the others must divide them.',
     );
   }
-  return x.reshape(shape.with(open, rest) as Shape as Reshaped<S>);
+  return x.reshape(whole as Shape as Reshaped<S>);
 }
 
 /**
