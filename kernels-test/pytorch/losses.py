@@ -41,7 +41,8 @@ def distances(family):
             a, b = (family.normal(7) * scale).float(), (family.normal(7) * scale * 2).float()
             family.case(name, a, b, {'reduction': 'none'})
             family.case(name, a, b)
-        family.case(name, tensor(1, INF, -INF, NAN, 0), tensor(0, 0, 0, 0, INF), {'reduction': 'none'})
+        family.case(name, tensor(1, INF, -INF, 0), tensor(0, 0, 0, INF), {'reduction': 'none'}, about='infinities')
+        family.case(name, tensor(1, NAN, 0), tensor(0, 0, NAN), {'reduction': 'none'}, about='NaN')
         x = family.normal(4)
         family.case(name, x, x)
         family.refused(name, torch.ones(3), torch.ones(4))
@@ -81,7 +82,7 @@ def divergence(family):
     for reduction in REDUCTIONS:
         family.case('klDiv', torch.log_softmax(family.normal(2, 3), -1), zeros, *([reduction] if reduction else []), fixed=(1,))
     family.case('klDiv', family.normal(4), tensor(1e-20, 1e-37, 1, 1e10), {'reduction': 'none'})
-    family.case('klDiv', tensor(-INF, -1, 0), tensor(0, 0, 1), {'reduction': 'none'}, fixed=(1,))
+    family.case('klDiv', tensor(-INF, -1, 0), tensor(0, 0, 1), {'reduction': 'none'}, fixed=(1,), about='infinities')
     family.refused('klDiv', torch.ones(3), torch.ones(4))
     family.refused('klDiv', torch.ones(3), torch.ones(3), {'reduction': 'most'})
 

@@ -68,13 +68,13 @@ def values_of(family, name):
     family.case(name, family.normal(3, 5, scale=1e4), 1)
     family.case(name, rescaled(family, 1e-12), 1)
     family.case(name, rescaled(family, 1e12), 1)
-    family.case(name, rescaled(family, 1e30), 1)
-    family.case(name, rescaled(family, 1e-30), 1)
-    family.case(name, tensor(1, INF, 2))
-    family.case(name, tensor(1, -INF, 2))
-    family.case(name, tensor(INF, -INF, 2))
-    family.case(name, torch.tensor([[1, NAN, 2], [3, 4, 5], [NAN, NAN, INF], [INF, 0, INF]]), 1)
-    family.case(name, torch.tensor([[-INF, -INF], [INF, INF], [0.0, -0.0]]), 1)
+    family.case(name, rescaled(family, 1e30), 1, about='far magnitudes')
+    family.case(name, rescaled(family, 1e-30), 1, about='far magnitudes')
+    family.case(name, tensor(1, INF, 2), about='infinities')
+    family.case(name, tensor(1, -INF, 2), about='infinities')
+    family.case(name, tensor(INF, -INF, 2), about='infinities')
+    family.case(name, torch.tensor([[1, NAN, 2], [3, 4, 5], [NAN, NAN, INF], [INF, 0, INF]]), 1, about='NaN')
+    family.case(name, torch.tensor([[-INF, -INF], [INF, INF], [0.0, -0.0]]), 1, about='infinities')
 
 
 def rescaled(family, scale):

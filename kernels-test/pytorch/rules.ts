@@ -17,7 +17,7 @@ const EXACT = [
   ...['neg', 'abs', 'relu', 'sign', 'floor', 'ceil', 'round', 'trunc', 'clamp', 'maximum', 'minimum', 'max', 'min'],
   ...['add', 'sub', 'mul', 'square', 'to', 'full', 'fullLike', 'zerosLike', 'onesLike', 'oneHot', 'maxPool2d'],
   ...['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'isNan', 'isFinite', 'logicalNot', 'logicalAnd', 'logicalOr'],
-  ...['argMax', 'argMin', 'l1'],
+  ...['argMax', 'argMin'],
 ];
 
 /** Ten roundings at most of one element: WGSL's own functions are exact to two or three last bits, and few follow another. */
@@ -65,10 +65,12 @@ export function rulesOf(operation: string): Rules {
   return ELEMENTS[operation] ?? NORM;
 }
 
-/** Cases that are computed, but not compared, and why. docs/operations.md says so too. */
+/** What of some cases is computed, but not compared, and why. docs/operations.md says so too. */
 const DIFFERENT: readonly {
   readonly operations: readonly string[];
   readonly about: string;
+  /** Whether values are compared all the same. */
+  readonly gradientOnly?: boolean;
   readonly reason: string;
 }[] = [
   {
@@ -82,16 +84,32 @@ const DIFFERENT: readonly {
     reason: 'WGSL lets a device leave out the sign of a zero, which decides the sign of an infinity',
   },
   { operations: ['gelu'], about: 'infinities', reason: 'gelu of −∞ is 0, its limit, where PyTorch has NaN' },
-  { operations: ['elu'], about: 'NaN', reason: 'the slope at NaN is NaN, where PyTorch has 1' },
+  { operations: ['klDiv'], about: 'infinities', reason: 'a target of 0 adds 0, where PyTorch has 0·∞' },
+  {
+    operations: ['elu', 'huber', 'smoothL1', 'max', 'min', 'prod'],
+    about: 'NaN',
+    gradientOnly: true,
+    reason: 'WGSL promises nothing of NaN; values are held to PyTorch, slopes at NaN are not',
+  },
+  {
+    operations: ['prod'],
+    about: 'infinities',
+    gradientOnly: true,
+    reason: 'the product is divided by each factor: ∞/∞, where PyTorch multiplies the other factors',
+  },
+  {
+    operations: ['variance', 'std'],
+    about: 'far magnitudes',
+    reason:
+      'squares of deviations beyond 1e19, or below 1e-19, are no numbers of f32; PyTorch adds them up in float64 on a CPU',
+  },
 ];
 
-/** Why a case is not compared, if it is not. */
-export function reasonAgainst({
-  operation,
-  about,
-}: {
-  readonly operation: string;
-  readonly about?: string;
-}): string | undefined {
-  return DIFFERENT.find((each) => each.about === about && each.operations.includes(operation))?.reason;
+/** What of a case is compared. */
+export function comparedOf(
+  operation: string,
+  about: string | undefined,
+): { readonly value: boolean; readonly gradient: boolean } {
+  const different = DIFFERENT.find((each) => each.about === about && each.operations.includes(operation));
+  return { value: different === undefined || different.gradientOnly === true, gradient: different === undefined };
 }
