@@ -24,7 +24,10 @@ export async function runCases(engine: Engine, operation: Operation, cases: read
   const graph = new Graph(engine);
   const wrong: string[] = [];
   const recorded: RecordedCase[] = [];
+  // SwiftShader's exp(NaN) is infinite, its log(0) −88: WGSL defines neither.
+  const isFiniteOnly = /swiftshader/i.test(engine.info.description);
   for (const stored of cases) {
+    if (isFiniteOnly && !isFinite(stored)) continue;
     try {
       recorded.push(recordCase(graph, operation, stored));
     } catch (error) {
@@ -44,6 +47,11 @@ export async function runCases(engine: Engine, operation: Operation, cases: read
     program.dispose();
     for (const { lasting } of recorded) for (const tensor of lasting) disposeTensor(engine, tensor);
   }
+}
+
+/** Whether all numbers of a case are. */
+function isFinite({ inputs, outputs, gradients = [] }: StoredCase): boolean {
+  return [...inputs, ...outputs, ...gradients].every(({ data }) => data.every((each) => typeof each === 'number'));
 }
 
 function recordCase(graph: Graph, operation: Operation, stored: StoredCase): RecordedCase {
