@@ -124,6 +124,8 @@ export { weightedSum } from './ops/weightedSum';
 export { where } from './ops/where';
 
 export { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './nn/convolution';
+export { Embedding } from './nn/embedding';
+export type { Initializer } from './nn/initializers';
 export { Attention, Block, Mlp } from './nn/layers';
 export { Linear, type LinearOptions } from './nn/linear';
 export { MultiheadAttention, type AttendOptions } from './nn/multiheadAttention';

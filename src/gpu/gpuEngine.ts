@@ -70,6 +70,8 @@ export class GpuEngine {
   private readonly ownsDevice: boolean;
   private failure: EngineError | undefined;
   private disposed = false;
+  /** Textures of its own that live. */
+  private readonly textures = new Set<GPUTexture>();
 
   constructor(
     readonly device: GPUDevice,
@@ -355,11 +357,24 @@ export class GpuEngine {
     });
   }
 
-  /** Releases every buffer, and the device if it is the engine's own. */
+  /** Makes a texture, which lives until `destroyTexture` or the end of the engine. */
+  createTexture(descriptor: GPUTextureDescriptor): GPUTexture {
+    const texture = this.guarded(`texture '${descriptor.label ?? ''}'`, () => this.device.createTexture(descriptor));
+    this.textures.add(texture);
+    return texture;
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.textures.delete(texture);
+    texture.destroy();
+  }
+
+  /** Releases every buffer and texture, and the device if it is the engine's own. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.pool.dispose();
+    for (const texture of this.textures) this.destroyTexture(texture);
     if (!this.isPlanning) this.kernels.clear();
     if (this.ownsDevice) this.device.destroy();
   }

@@ -86,7 +86,7 @@ export class Pictures {
     let texture = this.copies.get(input);
     if (!texture) {
       const { COPY_DST, RENDER_ATTACHMENT, TEXTURE_BINDING } = GPUTextureUsage;
-      texture = this.engine.device.createTexture({
+      texture = this.engine.createTexture({
         label: input.label,
         size: [width, height],
         format: 'rgba8unorm',
@@ -178,7 +178,7 @@ export class Pictures {
 
   /** Lets go of its memory. */
   dispose(): void {
-    for (const texture of this.copies.values()) texture.destroy();
+    for (const texture of this.copies.values()) this.engine.destroyTexture(texture);
     for (const buffer of this.sizes.values()) this.engine.pool.release(buffer);
     this.copies.clear();
     this.sizes.clear();
