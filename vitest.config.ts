@@ -17,6 +17,9 @@ export const common = {
   maxWorkers: 2,
 } satisfies TestUserConfig;
 
+/** Tests other than those of kernels. */
+const REST = ['src', 'tools', 'examples'].map((folder) => `${folder}/**/*.test.ts`);
+
 /** Every test. `npm test` leaves out those tagged `thorough`, `npm run test:all` does not. */
 export default defineConfig({
   plugins: [wgsl],
@@ -29,7 +32,7 @@ export default defineConfig({
         test: { name: 'kernels', include: ['kernels-test/**/*.test.ts'], setupFiles: ['kernels-test/setup.ts'] },
       },
       // These share what they import, and a device (src/testing/testEngine.ts).
-      { extends: true, test: { name: 'rest', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], isolate: false } },
+      { extends: true, test: { name: 'rest', include: REST, isolate: false } },
     ],
     reporters: ['default', new WhatRan()],
     globalSetup: ['tools/printAdapter.ts'],

@@ -32,18 +32,30 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 
+/** What a canvas with a WebGPU context needs beside these: pictures that Chromium's own drawing shares with it. */
+const CANVAS_ARGUMENTS = [
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--use-vulkan=swiftshader',
+  '--enable-features=Vulkan',
+];
+
 /** A command that starts a Chromium, and what it needs in its environment. */
 interface Chromium {
   readonly command: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a browser whose tabs are windows by themselves, as Playwright has it: all of them are always in sight. */
-export function openBrowser(): Promise<Browser> {
+/**
+ * Starts a browser whose tabs are windows by themselves, as Playwright has it: all of them are always in sight.
+ *
+ * @param options.canvas whether WebGPU draws into canvases
+ */
+export function openBrowser({ canvas = false }: { readonly canvas?: boolean } = {}): Promise<Browser> {
   return startNewest(async ({ command, env }, removed) => {
     const browser = await chromium.launch({
       executablePath: (await run('sh', ['-c', `command -v ${command}`])).stdout.trim(),
-      args: ARGUMENTS,
+      args: canvas ? [...ARGUMENTS, ...CANVAS_ARGUMENTS] : ARGUMENTS,
       ignoreDefaultArgs: ['--disable-gpu'], // Playwright's own, which would switch WebGPU off
       env: { ...process.env, ...env },
     });

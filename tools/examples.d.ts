@@ -1,0 +1,1 @@
+export function serveExamples(): Promise<{ readonly url: string; close(): Promise<void> }>;
