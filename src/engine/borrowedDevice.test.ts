@@ -39,6 +39,15 @@ describe('on a device of the app', () => {
     errors = [];
   });
 
+  /** Dawn's instances must outlive what comes of them. */
+  const kept: OpenAdapter[] = [];
+  /** An adapter gives one device. */
+  async function anotherAdapter(): Promise<GPUAdapter> {
+    const another = await requestAdapter('any');
+    kept.push(another);
+    return another.adapter;
+  }
+
   const borrow = (): Engine => Engine.borrow(device, { wait: quietWait });
 
   async function withEngine(use: (engine: Engine) => Promise<void>): Promise<void> {
@@ -137,7 +146,7 @@ describe('on a device of the app', () => {
   });
 
   it('takes the limits and features of the device, not those of the adapter', async () => {
-    const { adapter } = await requestAdapter('any'); // an adapter gives one device
+    const adapter = await anotherAdapter();
     const plain = await adapter.requestDevice();
     const engine = Engine.borrow(plain, { wait: quietWait });
     expect(engine.hasHalf).toBe(false);
@@ -150,7 +159,7 @@ describe('on a device of the app', () => {
   });
 
   it('says once and clearly that the app lost it', async () => {
-    const { adapter } = await requestAdapter('any');
+    const adapter = await anotherAdapter();
     const lost = await adapter.requestDevice();
     const engine = Engine.borrow(lost, { wait: quietWait });
     const program = await doubled(engine);
