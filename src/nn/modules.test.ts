@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import type { Engine } from '../engine/engine';
-import { f32 } from '../engine/inputs';
+import { f32, u32 } from '../engine/inputs';
 import { readStateDict, writeStateDict } from '../formats/stateDict';
 import { mse } from '../ops/mse';
 import { relu } from '../ops/unary';
@@ -10,6 +10,7 @@ import { load } from '../tensor/state';
 import { readTensor } from '../tensor/tensor';
 import { testEngine } from '../testing/testEngine';
 import { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './convolution';
+import { Embedding } from './embedding';
 import { Linear } from './linear';
 import { BatchNorm2d, GroupNorm, LayerNorm, RmsNorm } from './norms';
 import { Dropout, Sequential } from './sequential';
@@ -186,5 +187,25 @@ describe('modules', () => {
     await load(net, changed, { strict: false });
     expect((await net.stateDict()).get('4.bias')?.data).toEqual(new Float32Array(6).fill(7));
     engine.release(net);
+  });
+
+  it('learns a table by its numbers: the rows that are asked for, and no others', async () => {
+    const table = engine.init(new Embedding(5, 3), { seed: 1 });
+    const before = await readTensor(engine, table.weight);
+    const adam = new AdamW(table, { learningRate: 0.1, weightDecay: 0 });
+    const inputs = { i: u32(2, 2), y: f32(2, 2, 3) };
+    const step = await engine.compile(inputs, ({ i, y }) => {
+      const rows = table.forward(i);
+      adam.minimize(mse(rows, y));
+      return { rows };
+    });
+    await step.run({ i: Uint32Array.of(4, 0, 4, 2), y: new Float32Array(12) });
+    expect((await step.outputs.rows.data()).subarray(0, 3)).toEqual(before.subarray(12));
+    const after = await readTensor(engine, table.weight);
+    const moved = [0, 1, 2, 3, 4].filter((row) => after[3 * row] !== before[3 * row]);
+    expect(moved).toEqual([0, 2, 4]);
+    step.dispose();
+    adam.dispose();
+    engine.release(table);
   });
 });
