@@ -32,9 +32,9 @@ function poolTest(
     dilation,
     ...(countIncludePad === undefined ? {} : { countIncludePad }),
   };
-  const which = countIncludePad === undefined ? 'max' : countIncludePad ? 'mean' : 'mean without padding';
+  const which = countIncludePad === undefined ? 'max' : countIncludePad ? 'mean' : 'mean of what is inside';
   return operationTest<Inputs>({
-    name: `${which} of ${kernel.join('×')} in [${shape.join()}], stride ${stride.join()}, padding ${padding.join()}, dilation ${dilation.join()}`,
+    name: `${which} of ${kernel.join('×')} in [${shape.join()}], stride ${stride.join()}, border ${padding.join()}, dilation ${dilation.join()}`,
     inputs: { x: distinct(shape) },
     operation: ({ x }) => ({
       y:
@@ -96,7 +96,7 @@ export default suite('pool2d', [
   poolTest([2, 1, 9, 9], [3, 2], [2, 1], [1, 1], { dilation: [2, 3] }),
   ties,
   nan,
-  refusalTest('padding of more than half a window', 'maxPool2d: padding of 2 × 2 around windows of 3 × 3', (graph) =>
+  refusalTest('a border of more than half a window', 'maxPool2d: padding of 2 × 2 around windows of 3 × 3', (graph) =>
     maxPool2d(graph.input('x', [1, 1, 5, 5]), 3, { padding: 2 }),
   ),
   refusalTest('a window that does not fit', 'avgPool2d: a window of 3 elements on 2', (graph) =>

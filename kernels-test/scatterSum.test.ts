@@ -48,7 +48,7 @@ const addTest = (shape: Shape, axis: number, of: Shape, source: Shape = of): Ker
   const places = gathered(shape, along, { shape: of, data });
   const whole = listed(placesOf(source).hi(...of));
   return operationTest<{ x: Reference; source: Reference }>({
-    name: `add ${of.join('×')} of ${source.join('×')} to ${shape.join('×')} along ${axis}`,
+    name: `sum ${of.join('×')} of ${source.join('×')} to ${shape.join('×')} along ${axis}`,
     inputs: { x: random(shape, 1), source: random(source, 2) },
     operation: (given, graph) => ({
       y: scatterAdd(given.x, axis, graph.input('indices', of, 'u32', data), given.source),
