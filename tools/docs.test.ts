@@ -245,7 +245,7 @@ describe('docs/options.md', () => {
   const besides: Readonly<Record<string, readonly string[]>> = {
     Data: ['preset', 'config'],
     'Run folder': ['out', 'resume'],
-    Other: ['profile', 'dry-run', 'debug', 'version', 'help'],
+    Other: ['profile', 'debug-numbers', 'dry-run', 'debug', 'version', 'help'],
   };
 
   const row = (flag: string, text: string): string => `| \`${flag.replaceAll('|', '\\|')}\` | ${text} |`;

@@ -35,7 +35,7 @@ function refusal(...args: string[]): string {
 const flags = OPTION_LIST.flatMap(flagsOf);
 
 test('no arguments are the demo', () => {
-  expect(parseCommandLine([])).toEqual({ layers: [], profile: false, dryRun: false });
+  expect(parseCommandLine([])).toEqual({ layers: [], profile: false, debugNumbers: false, dryRun: false });
   expect(configOf().preset).toBe('demo');
 });
 
@@ -95,7 +95,7 @@ test('the teacher of a file means i-MAE alone', () => {
 
 test('what is no setting', () => {
   const line = parseCommandLine(['--out', 'here', '--dry-run', '--debug']);
-  expect(line).toEqual({ layers: [], out: 'here', profile: false, dryRun: true });
+  expect(line).toEqual({ layers: [], out: 'here', profile: false, debugNumbers: false, dryRun: true });
 });
 
 test('help names every flag, every preset and no undefined value', () => {

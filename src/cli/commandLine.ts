@@ -91,7 +91,7 @@ export function parseCommandLine(args: readonly string[], commands: readonly Lis
   return {
     layers,
     profile: given['profile'] === true,
-    debugNumbers: given['debugNumbers'] === true,
+    debugNumbers: given['debug-numbers'] === true,
     dryRun: given['dry-run'] === true,
     ...(resume === undefined ? {} : { resume }),
     ...(out === undefined ? {} : { out }),

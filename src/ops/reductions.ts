@@ -82,7 +82,8 @@ export const logSumExp: Reduction = reduction('logSumExp', (graph, x, layout) =>
   slopeOf: (y) => ({ slope: 'softmax', a: y }),
 }));
 
-const divisor = ({ terms }: Layout, { correction = 1 }: VarianceOptions = {}): number => Math.max(0, terms - correction);
+const divisor = ({ terms }: Layout, { correction = 1 }: VarianceOptions = {}): number =>
+  Math.max(0, terms - correction);
 
 const meanOf = (graph: Graph, x: Tensor, layout: Layout): Tensor =>
   aside(graph, 'means', x, layout, { scale: 1 / layout.terms });

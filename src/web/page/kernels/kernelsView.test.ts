@@ -142,9 +142,13 @@ describe('the kernels', () => {
   it('shows the WGSL of a kernel', async () => {
     const { page } = await openView();
     await press(page, 'WGSL of softmax');
-    expect(await page.getByText('// softmax: each row as probabilities, or as their logarithms').isVisible()).toBe(true);
+    expect(await page.getByText('// softmax: each row as probabilities, or as their logarithms').isVisible()).toBe(
+      true,
+    );
     await press(page, 'WGSL of softmax');
-    expect(await page.getByText('// softmax: each row as probabilities, or as their logarithms').isVisible()).toBe(false);
+    expect(await page.getByText('// softmax: each row as probabilities, or as their logarithms').isVisible()).toBe(
+      false,
+    );
   });
 });
 
