@@ -209,7 +209,7 @@ describe('in a page', { tags: ['device'], timeout: TIMEOUT }, () => {
 
   it('denoise takes most of the noise away', async () => {
     await visit('denoise', async (page) => {
-      const text = await textWith(page, /step 100 of/);
+      const text = await textWith(page, /step 150 of/);
       const [before = NaN, after = NaN] = [...numbers(text, 'error'), ...numbers(text, 'before,')];
       expect(after).toBeLessThan(0.5 * before);
       const [noisy, denoised] = [await pixels(page, '#noisy'), await pixels(page, '#denoised')];

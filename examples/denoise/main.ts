@@ -3,7 +3,7 @@
 import { AdamW, Conv2d, Engine, f32, mse, relu, Sequential, sub, type Tensor } from 'palimpsest';
 
 const SIZE = 32;
-const STEPS = 100;
+const STEPS = 150;
 
 const adapter = await navigator.gpu.requestAdapter();
 if (!adapter) throw new Error('This browser finds no GPU.');
@@ -19,7 +19,7 @@ const clean = (frame: Tensor): Tensor => {
   return sub(batch, model.forward(batch)).reshape([3, SIZE, SIZE]);
 };
 
-const adam = new AdamW(model, { learningRate: { peak: 1e-2, minimum: 1e-3, warmupSteps: 5, steps: STEPS } });
+const adam = new AdamW(model, { learningRate: { peak: 2e-2, minimum: 1e-3, warmupSteps: 5, steps: STEPS } });
 const training = await engine.compile(
   { frame: f32(3, SIZE, SIZE), other: f32(3, SIZE, SIZE) },
   ({ frame, other }) => adam.minimize(mse(clean(frame), other)), // two takes of a scene: their noise is not the same

@@ -57,7 +57,8 @@ export function openBrowser({ canvas = false }: { readonly canvas?: boolean } = 
       executablePath: (await run('sh', ['-c', `command -v ${command}`])).stdout.trim(),
       args: canvas ? [...ARGUMENTS, ...CANVAS_ARGUMENTS] : ARGUMENTS,
       ignoreDefaultArgs: ['--disable-gpu'], // Playwright's own, which would switch WebGPU off
-      env: { ...process.env, ...env },
+      // A driver that tests are run on would stand before the one that Chromium brings.
+      env: { ...process.env, ...(canvas ? { VK_DRIVER_FILES: undefined } : {}), ...env },
     });
     browser.on('disconnected', removed);
     return browser;
