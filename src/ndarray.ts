@@ -13,13 +13,21 @@ export interface Ndarray<D extends Elements = Float32Array> {
   readonly dimension: number;
   readonly size: number;
   readonly order: number[];
+  /** The element at an index. */
   get(...index: number[]): number;
+  /** Sets the element at an index: the last number is the value. */
   set(...indexAndValue: number[]): number;
+  /** Where in `data` the element at an index lies. */
   index(...index: number[]): number;
+  /** A view that begins at an index. */
   lo(...from: number[]): Ndarray<D>;
+  /** A view of these extents. */
   hi(...to: number[]): Ndarray<D>;
+  /** A view of every n-th element, a step for each axis; a negative one turns the axis round. */
   step(...steps: number[]): Ndarray<D>;
+  /** A view with the axes in another order. */
   transpose(...axes: number[]): Ndarray<D>;
+  /** A view at a place of some axes, which it lacks; null keeps an axis. */
   pick(...index: (number | null)[]): Ndarray<D>;
 }
 

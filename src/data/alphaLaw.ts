@@ -13,10 +13,13 @@ interface Laws {
   readonly uniform: { readonly low: number; readonly high: number };
 }
 
+/** The names of laws. */
 type LawName = keyof Laws;
 
+/** A law of one name. */
 type LawOf<Name extends LawName> = { readonly law: Name } & Laws[Name];
 
+/** How the weight of an image in a blend is drawn. */
 export type AlphaLaw = { readonly [Name in LawName]: LawOf<Name> }[LawName];
 
 interface LawRow<Numbers> {

@@ -41,13 +41,16 @@ export interface StreamedSet extends SetFacts {
   read(indices: ArrayLike<number>): Promise<Uint8Array>;
 }
 
+/** Images to train on: in memory, or streamed. */
 export type TrainingSet = ImageSet | StreamedSet;
 
+/** Images to train on, and images held out. */
 export interface TrainTest<Train extends TrainingSet = TrainingSet> {
   readonly train: Train;
   readonly test: ImageSet;
 }
 
+/** The size of every image of a set. */
 export type ImageShape = Pick<SetFacts, 'width' | 'height' | 'channels'>;
 
 export function isInMemory(set: TrainingSet): set is ImageSet {

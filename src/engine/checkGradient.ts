@@ -12,6 +12,7 @@ export interface ReferenceValues {
   readonly data: Float64Array;
 }
 
+/** What `checkGradient` may be told: a reference, and how values are drawn. */
 export interface CheckOptions<K extends string> {
   /** The same operation in float64, plainly: values by the names of outputs (of a single tensor: `y`). */
   readonly reference?: (inputs: Readonly<Record<K, ReferenceValues>>) => Readonly<Record<string, ReferenceValues>>;

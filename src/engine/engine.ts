@@ -20,11 +20,13 @@ export interface RecordedProgram<I extends Inputs, O> {
   compile(): Promise<CompiledProgram<I, O>>;
 }
 
+/** What `Engine.compile` and `Engine.record` may be told beside inputs and body. */
 export interface CompileOptions extends GraphOptions {
   /** Runs that may be under way on the GPU before `run` waits; 2 by default. */
   readonly runsAhead?: number;
 }
 
+/** How `Engine.init` draws the first values of parameters. */
 export interface InitOptions {
   readonly seed?: number;
   readonly frozen?: boolean;

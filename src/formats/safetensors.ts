@@ -8,6 +8,7 @@ import { UserError } from '../common/userError';
  * Arrays are read and written in the machine's byte order, which is little-endian wherever WebGPU runs.
  */
 
+/** Bytes of an element, by the name of its type. */
 export const ELEMENT_BYTES = {
   F64: 8,
   F32: 4,

@@ -19,6 +19,7 @@ export interface DeviceTraits {
   readonly matrixUnit?: MatrixUnit;
 }
 
+/** What an engine may be told when it is opened or borrows a device. */
 export interface EngineOptions {
   /** Bytes of GPU memory that may be in use at once. */
   readonly budget?: number;
@@ -46,8 +47,10 @@ interface EngineOrigin {
   readonly planFor?: GpuEngine;
 }
 
+/** How an engine waits for a promise of WebGPU: it gives what the promise does. */
 export type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
+/** A kernel as WebGPU has compiled it. */
 export interface CompiledKernel {
   readonly specialized: SpecializedKernel;
   readonly layout: GPUBindGroupLayout;

@@ -3,6 +3,7 @@ import type { GpuEngine } from './gpuEngine';
 import { placeValues, type Lifetime, type Placement } from './placement';
 import { overlap, Slice, type Storage, type Value } from './storage';
 
+/** What a program takes. */
 export interface ProgramStatistics {
   readonly dispatches: number;
   /** Bytes of the arenas that hold intermediate values, and of outputs, which have buffers of their own. */

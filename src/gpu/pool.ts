@@ -124,6 +124,7 @@ export class BufferPool {
     for (const buffer of kept) this.release(buffer);
   }
 
+  /** Destroys every buffer. */
   dispose(): void {
     this.idle.clear();
     for (const buffer of this.live) this.release(buffer);

@@ -319,6 +319,7 @@ export class Program {
     for (const buffer of this.parts.lasting) assertLive({ buffer });
   }
 
+  /** Gives its buffers back. */
   dispose(): void {
     this.disposed = true;
     for (const buffer of this.parts.buffers) this.engine.pool.release(buffer);

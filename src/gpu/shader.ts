@@ -26,9 +26,12 @@ import { MATRIX_EXTENSION, MATRIX_FEATURE } from './subgroupMatrix';
  * `local` is its number in the workgroup, `lane` that among those it shares a row or a subgroup with; `sizes` the uniform.
  */
 
+/** The type of a compile-time constant. */
 export type ParamType = 'u32' | 'i32' | 'f32' | 'bool';
+/** How a kernel binds something. */
 export type Access = 'read' | 'read_write' | 'uniform';
 
+/** A tensor that a kernel binds. */
 export interface Binding {
   readonly index: number;
   readonly name: string;
@@ -38,6 +41,7 @@ export interface Binding {
   readonly element: string;
 }
 
+/** A field of the uniform of a kernel. */
 export interface UniformField {
   readonly name: string;
   readonly type: 'u32' | 'i32' | 'f32';
@@ -55,6 +59,7 @@ export interface SpecializedKernel {
 export interface Kernel {
   readonly name: string;
   readonly params: ReadonlyMap<string, ParamType>;
+  /** The code for one choice of parameters, with its bindings and uniforms. */
   specialize(values: ParamValues): SpecializedKernel;
 }
 

@@ -35,6 +35,7 @@ export class Value {
   ) {}
 }
 
+/** Where the elements of a tensor lie. */
 export type Storage = Slice | Value;
 
 /** WebGPU sees a buffer as one thing in a dispatch: reading one part of it and writing another is refused. */

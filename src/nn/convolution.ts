@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor/tensor';
 import { fanInUniform } from './initializers';
 import { Module, ModuleParameter } from './module';
 
+/** Whether a convolution has a bias. */
 interface WithBias {
   /** Whether there is a bias: true by default. */
   readonly bias?: boolean;

@@ -8,6 +8,7 @@ export interface RandomSource {
   normal(): number;
 }
 
+/** Draws the first values of a parameter. */
 export type Initializer = (shape: Shape, random: RandomSource) => Float32Array;
 
 function drawEach(shape: Shape, draw: () => number): Float32Array {

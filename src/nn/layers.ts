@@ -39,8 +39,10 @@ export class Attention extends Module {
 
   /**
    * @param x [B, N, dim]
+   * @param options what is added, who watches, and what `attention` is told
    * @param options.residual [B, N, dim], added to what comes out
    * @param options.watch is given the packed queries, keys and values: [B, N, 3·dim]
+   * @returns [B, N, dim]
    */
   forward(x: Tensor, { residual, watch, ...options }: AttentionForward = {}): Tensor {
     const qkv = this.qkv.forward(x, { precision: graphOf('attention', x).precision });
@@ -49,8 +51,10 @@ export class Attention extends Module {
   }
 }
 
+/** What `Attention.forward` may be told. */
 interface AttentionForward extends AttentionOptions {
   readonly residual?: Tensor | undefined;
+  /** Is given the packed queries, keys and values. */
   readonly watch?: ((qkv: Tensor) => void) | undefined;
 }
 
@@ -65,7 +69,11 @@ export class Mlp extends Module {
     this.fc2 = vitLinear(MLP_RATIO * dim, dim);
   }
 
-  /** @param residual added to what comes out */
+  /**
+   * The second product of GELU of the first.
+   *
+   * @param residual added to what comes out
+   */
   forward(x: Tensor, residual?: Tensor): Tensor {
     const { fc1, fc2 } = this;
     return mlp(x, {
@@ -102,6 +110,8 @@ export class Block extends Module {
   }
 
   /**
+   * x with attention added, then with the MLP added.
+   *
    * @param x [B, N, dim]
    * @param options which keys a token may attend to, who watches, what is kept, and what is left out
    */

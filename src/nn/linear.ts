@@ -3,6 +3,7 @@ import type { Precision, Tensor } from '../tensor/tensor';
 import { fanInUniform, type Initializer } from './initializers';
 import { Module, ModuleParameter } from './module';
 
+/** What a `Linear` is made with. */
 export interface LinearOptions {
   /** Whether there is a bias: true by default. */
   readonly bias?: boolean;
@@ -26,6 +27,7 @@ export class Linear extends Module {
 
   /**
    * @param x [..., inputs]
+   * @param options what is added, and the precision
    * @param options.residual [..., outputs], added
    * @param options.precision of the result: f32, unless it is for attention or a product alone
    * @returns [..., outputs]

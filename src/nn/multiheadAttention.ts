@@ -10,6 +10,7 @@ import { xavierUniform, zeros } from './initializers';
 import { Linear } from './linear';
 import { Module, ModuleParameter } from './module';
 
+/** What a `MultiheadAttention` may be told at each call. */
 export interface AttendOptions {
   /** What is attended to, [B, M, dim]: by default x itself. */
   readonly key?: Tensor | undefined;

@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor';
 import { ones, zeros } from './initializers';
 import { Module, ModuleBuffer, ModuleParameter } from './module';
 
+/** What a normalising module is made with. */
 export interface NormOptions {
   /** Added to the variance; 1e-5 by default. */
   readonly eps?: number;
@@ -18,7 +19,11 @@ export class LayerNorm extends Module {
   readonly bias?: ModuleParameter;
   private readonly eps: number;
 
-  /** @param options.bias whether there is one, where there is a weight: true by default */
+  /**
+   * @param dim the extent of the last axis
+   * @param options as `NormOptions`
+   * @param options.bias whether there is one, where there is a weight: true by default
+   */
   constructor(dim: number, { eps = 1e-5, affine = true, bias = true }: NormOptions & { readonly bias?: boolean } = {}) {
     super();
     if (affine) this.weight = new ModuleParameter([dim], ones);
@@ -26,7 +31,11 @@ export class LayerNorm extends Module {
     this.eps = eps;
   }
 
-  /** @param x [..., dim] */
+  /**
+   * x normalised, of its shape.
+   *
+   * @param x [..., dim]
+   */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weight, this.bias, this.eps);
   }
@@ -37,14 +46,21 @@ export class RmsNorm extends Module {
   readonly weight: ModuleParameter;
   private readonly eps: number;
 
-  /** @param options.eps added to the mean square; 1e-6 by default */
+  /**
+   * @param dim the extent of the last axis
+   * @param options `eps` is added to the mean square; 1e-6 by default
+   */
   constructor(dim: number, { eps = 1e-6 }: Pick<NormOptions, 'eps'> = {}) {
     super();
     this.weight = new ModuleParameter([dim], ones);
     this.eps = eps;
   }
 
-  /** @param x [..., dim] */
+  /**
+   * x normalised, of its shape.
+   *
+   * @param x [..., dim]
+   */
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.weight, this.eps);
   }
@@ -67,7 +83,11 @@ export class GroupNorm extends Module {
     this.eps = eps;
   }
 
-  /** @param x [B, C, ...] */
+  /**
+   * x normalised, of its shape.
+   *
+   * @param x [B, C, ...]
+   */
   forward(x: Tensor): Tensor {
     return groupNorm(x, this.groups, { weight: this.weight, bias: this.bias, eps: this.eps });
   }
@@ -86,7 +106,11 @@ export class BatchNorm2d extends Module {
   private readonly eps: number;
   private readonly momentum: number;
 
-  /** @param options.momentum how far a batch moves the running statistics; 0.1 by default */
+  /**
+   * @param channels C of [B, C, H, W]
+   * @param options as `NormOptions`
+   * @param options.momentum how far a batch moves the running statistics; 0.1 by default
+   */
   constructor(
     channels: number,
     { eps = 1e-5, affine = true, momentum = 0.1 }: NormOptions & { readonly momentum?: number } = {},
@@ -100,7 +124,11 @@ export class BatchNorm2d extends Module {
     this.momentum = momentum;
   }
 
-  /** @param x [B, C, ...] */
+  /**
+   * x normalised, of its shape.
+   *
+   * @param x [B, C, ...]
+   */
   forward(x: Tensor): Tensor {
     const { weight, bias, eps, momentum } = this;
     return batchNorm(x, this, { weight, bias, eps, momentum });

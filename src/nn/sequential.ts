@@ -4,6 +4,7 @@ import { Module } from './module';
 
 /** A module that makes one tensor of another. */
 export interface Layer extends Module {
+  /** What the layer makes of x. */
   forward(x: Tensor): Tensor;
 }
 
@@ -23,6 +24,7 @@ export class Sequential extends Module {
     return this.layers.map((layer, index) => [String(index), layer]);
   }
 
+  /** What the last layer makes, of what the layers before it make in turn. */
   forward(x: Tensor): Tensor {
     return this.layers.reduce((y, layer) => (typeof layer === 'function' ? layer(y) : layer.forward(y)), x);
   }
@@ -34,6 +36,7 @@ export class Dropout extends Module {
     super();
   }
 
+  /** x with elements dropped, of its shape; x itself where the program does not train. */
   forward(x: Tensor): Tensor {
     return dropout(x, this.p);
   }

@@ -8,7 +8,8 @@ import { addBroadcast, type Arithmetic } from './binary';
 const kernels = kernelsOf('add', source, ['add']);
 
 /**
- * a + b, broadcast. f32 of one shape go by a kernel of their own, and their gradient is passed on as it is.
+ * a + b, broadcast. f32 of one shape go by a kernel of their own, and their gradient is passed on as it is. As
+ * `torch.add`.
  *
  * @throws EngineError `bad-shape` where the shapes can't be stretched to one, or an operand is of another type
  */

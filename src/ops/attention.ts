@@ -7,6 +7,7 @@ import type { Tensor, DType } from '../tensor/tensor';
 import { attentionKernels as kernels } from './attentionKernels';
 import { planAttention, type AttentionVariant } from './attentionPlan';
 
+/** What `attention` may be told: a key mask and a bias. */
 export interface AttentionOptions {
   /** [B, N] u32: 1 where a key may be attended to. A row that may attend to none gives zeros. */
   readonly keyMask?: Tensor<'u32'>;

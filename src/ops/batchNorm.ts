@@ -23,6 +23,7 @@ export interface RunningStatistics {
   readonly runningVar: Tensor;
 }
 
+/** What `batchNorm` may be told beside its operand and the running statistics. */
 export interface BatchNormOptions extends Affine {
   /**
    * Whether to normalise by the batch, and let it move the running statistics; else by those. By default whether the program
@@ -40,6 +41,7 @@ export interface BatchNormOptions extends Affine {
  *
  * @param x [B, C, ...] f32
  * @param running mean and variance: in training, each run of the program changes them in place
+ * @returns f32, of x's shape
  * @throws EngineError `bad-shape`, also for a training batch of one number a channel, which has no variance
  */
 export function batchNorm<S extends Shape>(

@@ -20,6 +20,7 @@ type Name = (typeof FUNCTIONS)[number];
 
 /** In the order of their numbers in the shader. */
 const TYPES = ['f32', 'i32', 'u32'] as const satisfies readonly DType[];
+/** The types of whole numbers that arithmetic takes. */
 type Integer = 'i32' | 'u32';
 
 const ARITHMETIC = ['add', 'sub', 'mul', 'maximum', 'minimum'];
@@ -27,9 +28,12 @@ const FLOATS_ONLY = ['div', 'pow'];
 const LOGICAL = ['logicalAnd', 'logicalOr'];
 
 /**
- * A function of two f32 tensors, broadcast, or of one and a number. Where both have one shape, or one is a number, the result
- * keeps the shape's type.
+ * A function of two f32 tensors, broadcast, or of one and a number. Where both have one shape, or one is a number, the
+ * result keeps the shape's type.
  *
+ * @param a f32, of any shape, or a number
+ * @param b f32, of a shape that stretches to that of `a` or the other way round, or a number
+ * @returns f32, of the broadcast shape
  * @throws EngineError `bad-shape` where the shapes can't be stretched to one, or an operand is of another type
  */
 export interface FloatBinary {
@@ -39,7 +43,14 @@ export interface FloatBinary {
   (a: Tensor | number, b: Tensor): Tensor<'f32'>;
 }
 
-/** The same, or of two tensors of i32 or two of u32, which take no gradients. Integers wrap around. @throws as `FloatBinary` */
+/**
+ * The same, or of two tensors of i32 or two of u32, which take no gradients. Integers wrap around.
+ *
+ * @param a f32, i32 or u32, of any shape, or a number
+ * @param b of the same type, of a shape that stretches to that of `a` or the other way round, or a number
+ * @returns of that type, of the broadcast shape
+ * @throws EngineError `bad-shape` where the shapes can't be stretched to one, or the types differ or are others
+ */
 export interface Arithmetic extends FloatBinary {
   <D extends Integer, S extends Shape>(
     a: Tensor<D, S>,
@@ -49,7 +60,14 @@ export interface Arithmetic extends FloatBinary {
   <D extends Integer>(a: Tensor<D>, b: Tensor<NoInfer<D>>): Tensor<D>;
 }
 
-/** Whether something holds of two tensors of one type, f32, i32 or u32, broadcast, or of one and a number: 1 or 0. @throws as `FloatBinary` */
+/**
+ * Whether something holds of two tensors of one type, f32, i32 or u32, broadcast, or of one and a number: 1 or 0.
+ *
+ * @param a f32, i32 or u32, of any shape, or a number
+ * @param b of the same type, of a shape that stretches to that of `a` or the other way round, or a number
+ * @returns u32, of the broadcast shape, without gradient
+ * @throws EngineError `bad-shape` where the shapes can't be stretched to one, or the types differ or are others
+ */
 export interface Comparison {
   <S extends Shape>(a: Tensor<Float, S>, b: Tensor<Float, NoInfer<S>> | Scalar | number): Tensor<'u32', S>;
   <S extends Shape>(a: Scalar | number, b: Tensor<Float, S>): Tensor<'u32', S>;
@@ -63,7 +81,14 @@ export interface Comparison {
   <D extends Integer>(a: Tensor<D>, b: Tensor<NoInfer<D>>): Tensor<'u32'>;
 }
 
-/** A function of two tensors of u32, broadcast: 1 or 0. Whatever is not 0 counts as true. @throws as `FloatBinary` */
+/**
+ * A function of two tensors of u32, broadcast: 1 or 0. Whatever is not 0 counts as true.
+ *
+ * @param a u32, of any shape
+ * @param b u32, of a shape that stretches to that of `a` or the other way round
+ * @returns u32, of the broadcast shape, without gradient
+ * @throws EngineError `bad-shape` where the shapes can't be stretched to one, or an operand is of another type
+ */
 export interface Logical {
   <S extends Shape>(a: Tensor<'u32', S>, b: Tensor<'u32', NoInfer<S>> | Scalar<'u32'>): Tensor<'u32', S>;
   (a: Tensor<'u32'>, b: Tensor<'u32'>): Tensor<'u32'>;
@@ -228,15 +253,18 @@ function binary(name: Name): unknown {
   return (a: Operand, b: Operand) => record(name, { a, b });
 }
 
-/** a − b, broadcast. */
+/** a − b, broadcast, as `torch.sub`. */
 export const sub = binary('sub') as Arithmetic;
-/** a·b, broadcast. */
+/** a·b, broadcast, as `torch.mul`. */
 export const mul = binary('mul') as Arithmetic;
-/** a/b, broadcast. */
+/** a/b, broadcast, as `torch.div`. */
 export const div = binary('div') as FloatBinary;
-/** The larger of both, broadcast, NaN where one is NaN; where they are equal, each takes half of the gradient, as in PyTorch. */
+/**
+ * The larger of both, broadcast, NaN where one is NaN; where they are equal, each takes half of the gradient, as in
+ * PyTorch.
+ */
 export const maximum = binary('maximum') as Arithmetic;
-/** The smaller of both, broadcast; NaN and gradients as of `maximum`. */
+/** The smaller of both, broadcast; NaN and gradients as of `maximum`. As `torch.minimum`. */
 export const minimum = binary('minimum') as Arithmetic;
 /** a + b, but by the general kernel: see `add`. */
 export const addBroadcast = binary('add') as Arithmetic;
@@ -250,32 +278,41 @@ const POWERS = /* @__PURE__ */ new Map([
 ]);
 const powOf = binary('pow') as FloatBinary;
 
-/** aᵇ, broadcast; of negative, zero and infinite bases as IEEE 754's pow. Gradients as in PyTorch: that of b is NaN where a < 0. */
+/**
+ * aᵇ, broadcast; of negative, zero and infinite bases as IEEE 754's pow. Gradients as in PyTorch: that of b is NaN
+ * where a < 0.
+ */
 export const pow: FloatBinary = (a: Tensor | number, b: Tensor | number): Tensor<'f32', never> => {
   const known = typeof b === 'number' && a instanceof Tensor ? POWERS.get(b) : undefined;
   const y = known ? known(a as Tensor) : powOf(a as Tensor, b);
   return y as Tensor<'f32', never>; // of the shape that the signature at hand says
 };
 
-/** a = b, element by element: u32. */
+/** a = b, element by element: u32. As `torch.eq`. */
 export const eq = binary('eq') as Comparison;
-/** a ≠ b; so it is where one is NaN. */
+/** a ≠ b; so it is where one is NaN. As `torch.ne`. */
 export const ne = binary('ne') as Comparison;
-/** a < b */
+/** a < b, as `torch.lt`. */
 export const lt = binary('lt') as Comparison;
-/** a ≤ b */
+/** a ≤ b, as `torch.le`. */
 export const le = binary('le') as Comparison;
-/** a > b */
+/** a > b, as `torch.gt`. */
 export const gt = binary('gt') as Comparison;
-/** a ≥ b */
+/** a ≥ b, as `torch.ge`. */
 export const ge = binary('ge') as Comparison;
 
-/** Whether both hold. */
+/** Whether both hold, as `torch.logical_and`. */
 export const logicalAnd = binary('logicalAnd') as Logical;
-/** Whether one holds, or both. */
+/** Whether one holds, or both, as `torch.logical_or`. */
 export const logicalOr = binary('logicalOr') as Logical;
 
-/** 1 where x is 0, else 0. @throws EngineError `bad-shape` for another type than u32 */
+/**
+ * 1 where x is 0, else 0, as `torch.logical_not`.
+ *
+ * @param x u32, of any shape
+ * @returns u32, of x's shape, without gradient
+ * @throws EngineError `bad-shape` for another type than u32
+ */
 export function logicalNot<S extends Shape>(x: Tensor<'u32', S>): Tensor<'u32', S> {
   assertType('logicalNot', 'x', x, 'u32');
   return eq(x, 0);

@@ -21,8 +21,9 @@ interface Placed {
 /**
  * Puts tensors one after the other along an axis, as `torch.cat`.
  *
- * @param parts f32, i32 or u32, all of one type, at least one, alike but for the extent of that axis
- * @throws EngineError `bad-shape`
+ * @param parts f32, i32 or u32, all of one type, at least one; of one shape but for the extent of that axis
+ * @returns of that shape; its extent along the axis is the sum of theirs
+ * @throws EngineError `bad-shape` for no part, parts that differ in type or shape, or an axis that they lack
  */
 export function concat<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
   const [first] = parts;
@@ -106,9 +107,10 @@ function placeAlong(
 /**
  * Puts tensors of one shape side by side along a new axis, as `torch.stack`.
  *
- * @param parts f32, i32 or u32, all of one type, at least one
+ * @param parts f32, i32 or u32, all of one type and one shape, at least one
  * @param axis of the result
- * @throws EngineError `bad-shape`
+ * @returns of that shape with one axis more, of as many as there are parts
+ * @throws EngineError `bad-shape` for no part, parts that differ in type or shape, or an axis that the result lacks
  */
 export function stack<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
   const [first] = parts;

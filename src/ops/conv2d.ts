@@ -16,6 +16,7 @@ const kernels = kernelsOf('conv2d', source, ['convForward', 'convTransposed', 'c
 /** Of lines, then of columns; one number stands for both. */
 export type Pair = number | readonly [number, number];
 
+/** How the window of a convolution moves, as in `F.conv2d`. */
 export interface ConvOptions {
   /** How far the window moves from one output to the next: 1 by default. */
   readonly stride?: Pair;

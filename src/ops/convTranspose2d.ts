@@ -4,6 +4,7 @@ import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { assertFloats, checkGroups, pairOf, recordConv, recordParameters, type ConvOptions, type Pair } from './conv2d';
 
+/** How the window of a transposed convolution moves, as in `F.conv_transpose2d`. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** Lines and columns that the output has more at its end, where several sizes would be convolved to that of x: 0 by default. */
   readonly outputPadding?: Pair;

@@ -12,15 +12,18 @@ const kernels = kernelsOf('convert', source, ['convert', 'tell', 'fill']);
 
 /** In the order of their numbers in the shader. */
 const TYPES: readonly DType[] = ['f32', 'i32', 'u32'];
+/** The types that `to` converts. */
 type Convertible = Float | 'i32' | 'u32';
 
 const workgroupsOf = (count: number): [number, number] => workgroupRow(Math.ceil(count / 256));
 
 /**
- * The elements as another type: f32 to i32 and u32 is cut off towards 0 and kept to their range (NaN becomes some number), i32
- * and u32 to each other keep their bits. f16 is converted to f32 and back. Gradients flow between floating-point types.
+ * The elements as another type: f32 to i32 and u32 is cut off towards 0 and kept to their range (NaN becomes some
+ * number), i32 and u32 to each other keep their bits. f16 is converted to f32 and back. Gradients flow between
+ * floating-point types. As `Tensor.to`.
  *
- * @returns `x` itself where it is of the type
+ * @param x of any shape, f32, f16, i32 or u32
+ * @returns of x's shape; `x` itself where it is of the type
  * @throws EngineError `bad-shape` where there is no such conversion; `missing-feature` for f16 on a device without it
  */
 export function to<D extends Convertible, S extends Shape>(x: Tensor<Convertible, S>, dtype: D): Tensor<D, S> {
@@ -71,12 +74,24 @@ function tell<S extends Shape>(name: string, x: Tensor<Float, S>, FINITE: boolea
   return y;
 }
 
-/** 1 where x is NaN, else 0, as u32. @throws EngineError `bad-shape` for another type than f32 */
+/**
+ * 1 where x is NaN, else 0, as u32, as `torch.isnan`.
+ *
+ * @param x f32, of any shape
+ * @returns u32, of x's shape, without gradient
+ * @throws EngineError `bad-shape` for another type than f32
+ */
 export function isNan<S extends Shape>(x: Tensor<Float, S>): Tensor<'u32', S> {
   return tell('isNan', x, false);
 }
 
-/** 1 where x is neither NaN nor infinite, else 0, as u32. @throws EngineError `bad-shape` for another type than f32 */
+/**
+ * 1 where x is neither NaN nor infinite, else 0, as u32, as `torch.isfinite`.
+ *
+ * @param x f32, of any shape
+ * @returns u32, of x's shape, without gradient
+ * @throws EngineError `bad-shape` for another type than f32
+ */
 export function isFinite<S extends Shape>(x: Tensor<Float, S>): Tensor<'u32', S> {
   return tell('isFinite', x, true);
 }
@@ -101,22 +116,45 @@ function fill<D extends DType, S extends Shape>(
   return y;
 }
 
-/** A tensor of f32, each element of which is `value`. @throws EngineError `bad-shape` where it is no number, or the shape none */
+/**
+ * A tensor of f32, each element of which is `value`, as `torch.full`.
+ *
+ * @returns f32, of the shape given
+ * @throws EngineError `bad-shape` where it is no number, or the shape none
+ */
 export function full<const S extends Shape>(program: Graph, shape: S, value: number): Tensor<'f32', S> {
   return fill('full', program, { shape, dtype: 'f32' }, value);
 }
 
-/** Each element `value`, of the shape and type of `x`. @throws EngineError `bad-shape` where the type doesn't hold it */
+/**
+ * Each element `value`, of the shape and type of `x`, as `torch.full_like`.
+ *
+ * @param x f32, i32 or u32, of any shape
+ * @returns of x's shape and type, without gradient
+ * @throws EngineError `bad-shape` where the type doesn't hold it
+ */
 export function fullLike<D extends Convertible, S extends Shape>(x: Tensor<D, S>, value: number): Tensor<D, S> {
   return fill('fullLike', graphOf('fullLike', x), x, value);
 }
 
-/** Zeros, of the shape and type of `x`. @throws EngineError `bad-shape` for f16 */
+/**
+ * Zeros, of the shape and type of `x`, as `torch.zeros_like`.
+ *
+ * @param x f32, i32 or u32, of any shape
+ * @returns of x's shape and type, without gradient
+ * @throws EngineError `bad-shape` for f16
+ */
 export function zerosLike<D extends Convertible, S extends Shape>(x: Tensor<D, S>): Tensor<D, S> {
   return fill('zerosLike', graphOf('zerosLike', x), x, 0);
 }
 
-/** Ones, of the shape and type of `x`. @throws EngineError `bad-shape` for f16 */
+/**
+ * Ones, of the shape and type of `x`, as `torch.ones_like`.
+ *
+ * @param x f32, i32 or u32, of any shape
+ * @returns of x's shape and type, without gradient
+ * @throws EngineError `bad-shape` for f16
+ */
 export function onesLike<D extends Convertible, S extends Shape>(x: Tensor<D, S>): Tensor<D, S> {
   return fill('onesLike', graphOf('onesLike', x), x, 1);
 }

@@ -19,6 +19,7 @@ const kernels = kernelsOf(
   { reduce, softmax },
 );
 
+/** What `nll` may be told. */
 export interface NllOptions {
   /** Of the losses of rows their mean, over those that are not ignored ('mean', by default), their sum, or all of them, [B]. */
   readonly reduction?: LossReduction;
@@ -26,12 +27,19 @@ export interface NllOptions {
   readonly ignoreIndex?: number;
 }
 
+/** What `crossEntropy` may be told. */
 export interface CrossEntropyOptions extends NllOptions {
   /** s, from 0 to 1: (1 − s)·t + s/K takes the place of t (Szegedy et al. 2016). 0 by default. */
   readonly labelSmoothing?: number;
 }
 
-/** A tensor of one number a row; a scalar but for `reduction: 'none'`. */
+/**
+ * A loss of each row, reduced.
+ *
+ * @param logits [B, K] f32; of `nll` logarithms of probabilities
+ * @param targets [B] u32; of `crossEntropy` also [B, K] f32
+ * @returns a scalar; [B] for `reduction: 'none'`
+ */
 interface ClassLoss<Targets extends Tensor<DType>, Options> {
   (logits: Tensor, targets: Targets, options?: Options & { readonly reduction?: 'mean' | 'sum' }): Scalar<'f32'>;
   (logits: Tensor, targets: Targets, options?: Options): Tensor<'f32'>;
@@ -40,9 +48,9 @@ interface ClassLoss<Targets extends Tensor<DType>, Options> {
 const REDUCTIONS = ['mean', 'sum', 'none'];
 
 /**
- * Cross-entropy of targets with the softmax of logits: −Σ t · logSoftmax(x) of each row; the mean over the batch, unless
- * `reduction` says otherwise. Targets are classes by index, or probabilities. Gradients flow to the logits, and to targets that
- * are probabilities.
+ * Cross-entropy of targets with the softmax of logits: −Σ t · logSoftmax(x) of each row; the mean over the batch,
+ * unless `reduction` says otherwise. Targets are classes by index, or probabilities. Gradients flow to the logits, and
+ * to targets that are probabilities. As `F.cross_entropy`.
  *
  * @param logits [B, K]
  * @param targets [B], u32; or [B, K], f32: one-hot, smoothed or mixed; rows need not sum to 1
@@ -71,11 +79,11 @@ export const crossEntropy: ClassLoss<Tensor | Tensor<'u32'>, CrossEntropyOptions
 
 /**
  * The negative of the logarithms at the targets' indices: what `crossEntropy` is of `logSoftmax`. Gradients flow to the
- * logarithms.
+ * logarithms. As `F.nll_loss`.
  *
  * @param logProbabilities [B, K]
  * @param targets [B], u32
- * @returns as `crossEntropy`
+ * @returns a scalar, or [B], as `crossEntropy`
  * @throws EngineError `bad-shape`
  */
 export const nll: ClassLoss<Tensor<'u32'>, NllOptions> = ((

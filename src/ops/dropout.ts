@@ -11,11 +11,12 @@ import { assertType } from './patchIndices';
 const kernels = kernelsOf('dropout', source, ['dropout'], { philox });
 
 /**
- * Dropout (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 − p. Each run of the program draws
- * anew; which numbers follows from the program's seed, the run and the order of its calls. In a program that does not train,
- * it is x itself.
+ * Dropout (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 − p. Each run of the
+ * program draws anew; which numbers follows from the program's seed, the run and the order of its calls. In a program
+ * that does not train, it is x itself.
  *
  * @param x f32, of any shape
+ * @returns f32, of x's shape
  * @throws EngineError `bad-shape` for another type; `bad-program` unless 0 ≤ p ≤ 1
  */
 export function dropout<S extends Shape>(x: Tensor<Float, S>, p = 0.5): Tensor<Float, S> {

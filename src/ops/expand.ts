@@ -5,11 +5,13 @@ import { stepsOf, type Word } from './axes';
 import { stretch } from './stridedCopy';
 
 /**
- * Extents of 1 stretched, and new axes in front, as `torch.Tensor.expand`, of f32, i32 or u32; the elements are copied. The
- * gradient sums over what was stretched, in an order that the shapes fix.
+ * Extents of 1 stretched, and new axes in front, as `torch.Tensor.expand`, of f32, i32 or u32; the elements are copied.
+ * The gradient sums over what was stretched, in an order that the shapes fix.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param shape from the last axis on each extent is that of `x`, or that of `x` is 1; −1 keeps it
- * @throws EngineError `bad-shape`
+ * @returns of the shape given
+ * @throws EngineError `bad-shape` where `x` cannot be stretched to the shape
  */
 export function expand<D extends Word>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const added = shape.length - x.shape.length;
@@ -35,11 +37,13 @@ export function expand<D extends Word>(x: Tensor<D>, shape: Shape): Tensor<D> {
 }
 
 /**
- * The whole of it several times along each axis, as `torch.Tensor.repeat`, of f32, i32 or u32. The gradient sums over the
- * repetitions, in an order that the shapes fix.
+ * The whole of it several times along each axis, as `torch.Tensor.repeat`, of f32, i32 or u32. The gradient sums over
+ * the repetitions, in an order that the shapes fix.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param repeats one an axis, from 0; more than there are axes put new ones in front
- * @throws EngineError `bad-shape`
+ * @returns of the shape that has each extent times its repeats
+ * @throws EngineError `bad-shape` for fewer repeats than axes, or one that is no whole number from 0
  */
 export function repeat<D extends Word>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
   const added = repeats.length - x.shape.length;

@@ -66,9 +66,10 @@ function selectionOf(shape: Shape, axis: number, length: number, SHARED: boolean
 }
 
 /**
- * Rows along an axis by their numbers, as `torch.index_select`, of f32, i32 or u32. A row may come several times; the order of
- * the sum of its gradient is fixed. A number that is no row's gives NaN, of integers 0, and takes no gradient.
+ * Rows along an axis by their numbers, as `torch.index_select`, of f32, i32 or u32. A row may come several times; the
+ * order of the sum of its gradient is fixed. A number that is no row's gives NaN, of integers 0, and takes no gradient.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param indices [N] u32
  * @returns of x's shape, but N along the axis
  * @throws EngineError `bad-shape`
@@ -113,10 +114,11 @@ function corner<D extends Word>(x: Tensor<D>, extents: Shape): Tensor<D> {
 }
 
 /**
- * Elements by their places along an axis, as `torch.gather`: y[i, j, k] = x[i, indices[i, j, k], k] for axis 1, of f32, i32 or
- * u32. A place that is not there gives NaN, of integers 0, and takes no gradient.
+ * Elements by their places along an axis, as `torch.gather`: y[i, j, k] = x[i, indices[i, j, k], k] for axis 1, of f32,
+ * i32 or u32. A place that is not there gives NaN, of integers 0, and takes no gradient.
  *
- * @param indices u32, with as many axes as `x`; none longer than in `x`, but for that axis
+ * @param x f32, i32 or u32, of any shape
+ * @param indices u32, of a shape with as many axes as `x`; none longer than in `x`, but for that axis
  * @returns of the shape of `indices`
  * @throws EngineError `bad-shape`
  */
@@ -131,11 +133,13 @@ export function gather<D extends Word>(x: Tensor<D>, axis: number, indices: Tens
 }
 
 /**
- * `x` with elements of `source` added at places along an axis, as `torch.scatter_add`, f32: y[i, indices[i, j, k], k] +=
- * source[i, j, k] for axis 1. The order of each sum is fixed. A place that is not there takes nothing.
+ * `x` with elements of `source` added at places along an axis, as `torch.scatter_add`, f32: y[i, indices[i, j, k], k]
+ * += source[i, j, k] for axis 1. The order of each sum is fixed. A place that is not there takes nothing.
  *
- * @param indices u32, with as many axes as `x` and `source`; none longer than in `source`, nor than in `x`, but for that axis
- * @param source may be larger than `indices`: what they do not name is left out
+ * @param x f32, of any shape
+ * @param indices u32, of a shape with as many axes as `x` and `source`; none longer than in `source`, nor than in `x`,
+ *   but for that axis
+ * @param source f32, of a shape that may be larger than that of `indices`: what they do not name is left out
  * @returns of x's shape
  * @throws EngineError `bad-shape`
  */

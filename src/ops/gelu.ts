@@ -12,7 +12,10 @@ const kernels = kernelsOf('gelu', source, ['geluForward', 'geluBackward']);
 /**
  * x·Φ(x), the GELU of each element (Hendrycks and Gimpel 2016), f32, of any shape.
  *
+ * @param x f32, of any shape
+ * @param options which form
  * @param options.approximate `tanh`: x·½(1 + tanh(√(2/π)·(x + 0.044715·x³))); `none`, by default: the exact one
+ * @returns f32, of x's shape
  * @throws EngineError `bad-shape` for another type than f32, or another word
  */
 export function gelu<S extends Shape>(

@@ -32,6 +32,7 @@ export interface Affine {
   readonly bias?: Tensor | undefined;
 }
 
+/** What `groupNorm` may be told. */
 export interface GroupNormOptions extends Affine {
   readonly eps?: number;
 }
@@ -65,11 +66,12 @@ export function assertAffine(operation: string, { weight, bias }: Affine, channe
 }
 
 /**
- * GroupNorm (Wu and He 2018): each sample's channels are normalised in groups, over their space, then scaled and shifted. With
- * one group it is LayerNorm over all of a sample, with one channel a group InstanceNorm.
+ * GroupNorm (Wu and He 2018): each sample's channels are normalised in groups, over their space, then scaled and
+ * shifted. With one group it is LayerNorm over all of a sample, with one channel a group InstanceNorm.
  *
  * @param x [B, C, ...] f32
  * @param groups divides C
+ * @returns f32, of x's shape
  * @throws EngineError `bad-shape`
  */
 export function groupNorm<S extends Shape>(

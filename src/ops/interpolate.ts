@@ -10,6 +10,7 @@ import { assertType } from './patchIndices';
 
 const kernels = kernelsOf('interpolate', source, ['interpolateForward', 'interpolateBackward']);
 
+/** How `interpolate` finds elements between elements. */
 export interface InterpolateOptions {
   /** Between the four elements around a place, or the one that it falls into: `nearest` by default, as in PyTorch. */
   readonly mode?: 'bilinear' | 'nearest';

@@ -28,7 +28,7 @@ interface RowNorm {
  * @param x [..., D] f32
  * @param weight scale [D]; without it 1
  * @param bias shift [D]; without it 0
- * @returns of the graph's precision: it is what products read
+ * @returns of x's shape, of the graph's precision: it is what products read
  * @throws EngineError `bad-shape`
  */
 export function layerNorm<S extends Shape>(
@@ -45,7 +45,7 @@ export function layerNorm<S extends Shape>(
  *
  * @param x [..., D] f32
  * @param weight scale [D]; without it 1
- * @returns of the graph's precision: it is what products read
+ * @returns of x's shape, of the graph's precision: it is what products read
  * @throws EngineError `bad-shape`
  */
 export function rmsNorm<S extends Shape>(x: Tensor<Float, S>, weight?: Tensor, eps = 1e-6): Tensor<Float, S> {

@@ -5,7 +5,7 @@ import type { Precision, Tensor } from '../tensor/tensor';
 import { recordMatmul } from './matmul';
 
 /**
- * x·Wᵀ, plus a bias and a residual where given, in one kernel.
+ * x·Wᵀ, plus a bias and a residual where given, in one kernel, as `F.linear`.
  *
  * @param x [..., K]
  * @param weight [N, K]

@@ -18,7 +18,14 @@ type Name = (typeof FUNCTIONS)[number];
 /** What becomes of the losses of elements: their mean, their sum, or nothing. */
 export type LossReduction = 'mean' | 'sum' | 'none';
 
-/** Its result is a scalar; where `reduction` is 'none', it has the shape of the prediction. */
+/**
+ * A loss of each element, reduced.
+ *
+ * @param prediction f32, of any shape
+ * @param target f32, of the same shape
+ * @returns a scalar; of the prediction's shape for `reduction: 'none'`
+ * @throws EngineError `bad-shape` where the shapes differ, for another type than f32, or a word that is no reduction
+ */
 export interface Loss<Options = unknown> {
   (prediction: Tensor, target: Tensor, options?: Options & { readonly reduction?: 'mean' | 'sum' }): Scalar<'f32'>;
   <S extends Shape>(
@@ -137,10 +144,15 @@ function weightStep(operation: string, shape: Shape, { shape: own, size }: Tenso
   );
 }
 
-/** |p − t|. Gradients flow to both; 0 where they are equal. @throws EngineError `bad-shape` */
+/**
+ * |p − t|. Gradients flow to both; 0 where they are equal. As `F.l1_loss`.
+ *
+ * @throws EngineError `bad-shape`
+ */
 export const l1: Loss = ((prediction: Tensor, target: Tensor, options: { reduction?: LossReduction } = {}) =>
   elementwiseLoss({ name: 'l1', prediction, target, ...options })) as Loss;
 
+/** What `huber` may be told. */
 export interface HuberOptions {
   /** From which distance on it grows linearly; 1 by default. */
   readonly delta?: number;
@@ -160,6 +172,7 @@ export const huber: Loss<HuberOptions> = ((
   return elementwiseLoss({ name: 'huber', prediction, target, reduction, parameter: delta });
 }) as Loss<HuberOptions>;
 
+/** What `smoothL1` may be told. */
 export interface SmoothL1Options {
   /** From which distance on it grows linearly; 1 by default. At 0 it is `l1`. */
   readonly beta?: number;
@@ -179,13 +192,15 @@ export const smoothL1: Loss<SmoothL1Options> = ((
   return elementwiseLoss({ name: 'smoothL1', prediction, target, reduction, parameter: beta });
 }) as Loss<SmoothL1Options>;
 
+/** What `bceWithLogits` may be told. */
 export interface BceOptions {
   /** A factor of the loss of targets that are 1, such as [C] for classes along the last axis. No gradient flows to it. */
   readonly posWeight?: Tensor;
 }
 
 /**
- * Binary cross-entropy of logits with targets from 0 to 1: (1 − t)·x + (1 + (w − 1)·t)·ln(1 + e⁻ˣ). Gradients flow to both.
+ * Binary cross-entropy of logits with targets from 0 to 1: (1 − t)·x + (1 + (w − 1)·t)·ln(1 + e⁻ˣ). Gradients flow to
+ * both. As `F.binary_cross_entropy_with_logits`.
  *
  * @throws EngineError `bad-shape`
  */
@@ -205,10 +220,13 @@ interface KlDiv extends Loss {
 }
 
 /**
- * The divergence of Kullback and Leibler of each element: t·(ln t − p), 0 where t is 0; p are logarithms. Gradients flow to
- * both, to targets above 0.
+ * The divergence of Kullback and Leibler of each element: t·(ln t − p), 0 where t is 0; p are logarithms. Gradients
+ * flow to both, to targets above 0. As `F.kl_div`.
  *
- * @throws EngineError `bad-shape`
+ * @param logProbabilities f32, of any shape: logarithms
+ * @param targets f32, of the same shape: probabilities
+ * @returns a scalar; of that shape for `reduction: 'none'`
+ * @throws EngineError `bad-shape` where the shapes differ, for another type than f32, or a word that is no reduction
  */
 export const klDiv: KlDiv = ((
   prediction: Tensor,

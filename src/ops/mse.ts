@@ -7,11 +7,13 @@ import { elementwiseLoss, type Loss, type LossReduction } from './losses';
 import { blocksOf, recordRowSums } from './reduce';
 
 /**
- * The squared error (prediction − target)²: its mean over all elements, its sum, or each. Gradients flow to both.
+ * The squared error (prediction − target)²: its mean over all elements, its sum, or each. Gradients flow to both. As
+ * `F.mse_loss`.
  *
  * @param prediction f32, of any shape
- * @param target of the same shape
- * @throws EngineError `bad-shape`
+ * @param target f32, of the same shape
+ * @returns a scalar; of that shape for `reduction: 'none'`
+ * @throws EngineError `bad-shape` where the shapes differ, for another type than f32, or a word that is no reduction
  */
 export const mse: Loss = ((
   prediction: Tensor,

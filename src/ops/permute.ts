@@ -5,10 +5,12 @@ import { axisOf, stepsOf, type Word } from './axes';
 import { move } from './stridedCopy';
 
 /**
- * The axes in another order, as `torch.permute`, of f32, i32 or u32. Where only axes of extent 1 change places, memory and
- * gradient are shared; otherwise the elements are copied.
+ * The axes in another order, as `torch.permute`, of f32, i32 or u32. Where only axes of extent 1 change places, memory
+ * and gradient are shared; otherwise the elements are copied.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param axes which axis of `x` each axis of the result is
+ * @returns of x's shape with its extents in that order
  * @throws EngineError `bad-shape` unless each axis comes once
  */
 export function permute<D extends Word>(x: Tensor<D>, axes: readonly number[]): Tensor<D> {
@@ -26,6 +28,8 @@ export function permute<D extends Word>(x: Tensor<D>, axes: readonly number[]): 
 /**
  * Two axes in each other's place, as `torch.transpose`, of f32, i32 or u32.
  *
+ * @param x f32, i32 or u32, of any shape
+ * @returns of x's shape with two extents exchanged
  * @throws EngineError `bad-shape` for axes that `x` lacks
  */
 export function transpose<D extends Word>(x: Tensor<D>, axis1: number, axis2: number): Tensor<D> {
@@ -46,7 +50,9 @@ function permuted<D extends Word>(operation: string, x: Tensor<D>, order: readon
 /**
  * The elements in reverse order along axes, as `torch.flip`, of f32, i32 or u32.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param axes one, or several, each once
+ * @returns of x's shape
  * @throws EngineError `bad-shape` for an axis that `x` lacks, or that comes twice
  */
 export function flip<D extends Word, S extends Shape>(x: Tensor<D, S>, axes: number | readonly number[]): Tensor<D, S> {

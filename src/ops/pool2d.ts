@@ -10,6 +10,7 @@ import { assertType } from './patchIndices';
 
 const kernels = kernelsOf('pool2d', source, ['maxPoolForward', 'maxPoolBackward', 'avgPoolForward', 'avgPoolBackward']);
 
+/** How the window of `maxPool2d` moves. */
 export interface MaxPoolOptions {
   /** How far the window moves: the window itself by default. */
   readonly stride?: Pair;
@@ -19,6 +20,7 @@ export interface MaxPoolOptions {
   readonly dilation?: Pair;
 }
 
+/** How the window of `avgPool2d` moves. */
 export interface AvgPoolOptions {
   /** How far the window moves: the window itself by default. */
   readonly stride?: Pair;

@@ -43,13 +43,17 @@ export function recordRowSums(
 }
 
 /**
- * The sum of elements, over all axes or some.
+ * The sum of elements, over all axes or some, as `torch.sum`.
  *
  * @throws EngineError `bad-shape` for an axis that is not there; `bad-dispatch` for another type than f32
  */
 export const sum: Reduction = scaled('sum', () => 1);
 
-/** The mean of elements, over all axes or some; NaN of none. @throws EngineError as `sum` */
+/**
+ * The mean of elements, over all axes or some; NaN of none. As `torch.mean`.
+ *
+ * @throws EngineError as `sum`
+ */
 export const mean: Reduction = scaled('mean', (terms) => 1 / terms);
 
 function scaled(name: string, scaleOf: (terms: number) => number): Reduction {

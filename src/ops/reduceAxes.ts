@@ -18,12 +18,19 @@ const kernels = kernelsOf('reduceAxes', source, ['reduceAxes', 'reduceAxesBackwa
 /** An axis, or several; what is negative counts from the last. */
 export type Axes = number | readonly number[];
 
+/** What a reduction may be told beside its axes. */
 export interface ReduceOptions {
   /** Whether axes that are reduced stay, with an extent of 1. */
   readonly keepDim?: boolean;
 }
 
-/** Over all axes: a scalar. Over some: x's shape without them. @throws EngineError `bad-shape` for an axis that is not there */
+/**
+ * A reduction over all axes, or some.
+ *
+ * @param x f32, of any shape
+ * @returns f32: a scalar over all axes, else x's shape without those (with extents of 1 for `keepDim`)
+ * @throws EngineError `bad-shape` for an axis that is not there, or comes twice, and for another type than f32
+ */
 export interface Reduction<Options extends ReduceOptions = ReduceOptions> {
   (x: Tensor): Scalar<'f32'>;
   (x: Tensor, axes: Axes | undefined, options?: Options): Tensor<'f32'>;

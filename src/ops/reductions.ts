@@ -16,6 +16,7 @@ import {
   type Slope,
 } from './reduceAxes';
 
+/** What `variance` and `std` may be told. */
 export interface VarianceOptions extends ReduceOptions {
   /** What the number of elements is lessened by before it divides (Bessel's correction); 1 by default. */
   readonly correction?: number;
@@ -57,16 +58,16 @@ function extreme(name: 'max' | 'min'): Reduction {
 }
 
 /**
- * The largest element, over all axes or some, as `torch.amax`: where several are, they share the gradient evenly. NaN where one
- * is NaN.
+ * The largest element, over all axes or some, as `torch.amax`: where several are, they share the gradient evenly. NaN
+ * where one is NaN.
  *
  * @throws EngineError `bad-shape` also where the axes hold no element
  */
 export const max: Reduction = extreme('max');
-/** The smallest element: see `max`. */
+/** The smallest element: see `max`. As `torch.amin`. */
 export const min: Reduction = extreme('min');
 
-/** The product of elements, 1 of none. Its gradient is right where elements are 0. */
+/** The product of elements, 1 of none. Its gradient is right where elements are 0. As `torch.prod`. */
 export const prod: Reduction = reduction('prod', (graph, x, layout) => ({
   how: { combine: 'product' },
   slopeOf: () => ({
@@ -76,7 +77,7 @@ export const prod: Reduction = reduction('prod', (graph, x, layout) => ({
   }),
 }));
 
-/** ln Σ eˣ, with the largest element taken out first; −∞ of nothing. */
+/** ln Σ eˣ, with the largest element taken out first; −∞ of nothing. As `torch.logsumexp`. */
 export const logSumExp: Reduction = reduction('logSumExp', (graph, x, layout) => ({
   how: { term: 'exponential', finish: 'log', about: aside(graph, 'maxima', x, layout, { combine: 'max' }) },
   slopeOf: (y) => ({ slope: 'softmax', a: y }),
@@ -88,7 +89,7 @@ const divisor = ({ terms }: Layout, { correction = 1 }: VarianceOptions = {}): n
 const meanOf = (graph: Graph, x: Tensor, layout: Layout): Tensor =>
   aside(graph, 'means', x, layout, { scale: 1 / layout.terms });
 
-/** Σ (x − mean)²/(n − correction), in two passes; NaN where nothing is left to divide by. */
+/** Σ (x − mean)²/(n − correction), in two passes; NaN where nothing is left to divide by. As `torch.var`. */
 export const variance: Reduction<VarianceOptions> = reduction('variance', (graph, x, layout, options) => {
   const about = meanOf(graph, x, layout);
   const scale = 1 / divisor(layout, options);
@@ -98,7 +99,7 @@ export const variance: Reduction<VarianceOptions> = reduction('variance', (graph
   };
 });
 
-/** The standard deviation: the root of `variance`; its gradient is 0 where it is 0. */
+/** The standard deviation: the root of `variance`; its gradient is 0 where it is 0. As `torch.std`. */
 export const std: Reduction<VarianceOptions> = reduction('std', (graph, x, layout, options) => {
   const about = meanOf(graph, x, layout);
   const scale = 1 / divisor(layout, options);
@@ -108,13 +109,23 @@ export const std: Reduction<VarianceOptions> = reduction('std', (graph, x, layou
   };
 });
 
-/** The 2-norm √Σ x², which does not overflow before it is too large itself; its gradient at 0 is 0. */
+/**
+ * The 2-norm √Σ x², which does not overflow before it is too large itself; its gradient at 0 is 0. As
+ * `torch.linalg.vector_norm`.
+ */
 export const norm: Reduction = reduction('norm', (graph, x, layout) => {
   const about = aside(graph, 'sizes', x, layout, { term: 'size', combine: 'max' });
   return { how: { term: 'scaledSquare', finish: 'scaledRoot', about }, slopeOf: (y) => ({ slope: 'unit', a: y }) };
 });
 
-/** Of all elements: a scalar, an index into x as one row. Along an axis: x's shape without it. @throws EngineError as `max` */
+/**
+ * The place of an element, among all or along an axis. It has no gradient.
+ *
+ * @param x f32, of any shape
+ * @returns u32: a scalar, an index into x as one row; along an axis x's shape without it (with an extent of 1 for
+ *   `keepDim`)
+ * @throws EngineError `bad-shape` for an axis that is not there or holds no element, and for another type than f32
+ */
 interface ArgExtreme {
   (x: Tensor): Scalar<'u32'>;
   (x: Tensor, axis: number | undefined, options?: ReduceOptions): Tensor<'u32'>;
@@ -133,7 +144,12 @@ function argExtreme(name: 'argMax' | 'argMin', combine: 'max' | 'min'): ArgExtre
   }) as ArgExtreme; // a scalar of all axes, as in `reduction`
 }
 
-/** Where the largest element is, the first of several; NaN counts as the largest. It has no gradient. */
+/**
+ * Where the largest element is, the first of several; NaN counts as the largest. It has no gradient. As `torch.argmax`.
+ */
 export const argMax: ArgExtreme = argExtreme('argMax', 'max');
-/** Where the smallest element is, the first of several; NaN counts as the smallest. It has no gradient. */
+/**
+ * Where the smallest element is, the first of several; NaN counts as the smallest. It has no gradient. As
+ * `torch.argmin`.
+ */
 export const argMin: ArgExtreme = argExtreme('argMin', 'min');

@@ -9,7 +9,9 @@ export type Reshaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends 
 /**
  * The same elements under another shape, as `torch.reshape`; memory and gradient are shared, nothing is copied.
  *
+ * @param x of any shape and type
  * @param shape may have one −1, which stands for what is left
+ * @returns of the shape given
  * @throws EngineError `bad-shape` where the sizes differ
  */
 export function reshape<D extends DType, const S extends Shape>(x: Tensor<D>, shape: S): Tensor<D, Reshaped<S>> {
@@ -27,8 +29,11 @@ export function reshape<D extends DType, const S extends Shape>(x: Tensor<D>, sh
 }
 
 /**
- * Axes `start` to `end`, both included, as one, as `torch.flatten`; memory and gradient are shared. A scalar becomes [1].
+ * Axes `start` to `end`, both included, as one, as `torch.flatten`; memory and gradient are shared. A scalar becomes
+ * [1].
  *
+ * @param x of any shape and type
+ * @returns of x's shape with those extents multiplied to one
  * @throws EngineError `bad-shape` for axes that `x` lacks, or that end before they start
  */
 export function flatten<D extends DType>(x: Tensor<D>, start = 0, end = -1): Tensor<D> {
@@ -44,6 +49,8 @@ export function flatten<D extends DType>(x: Tensor<D>, start = 0, end = -1): Ten
 /**
  * Without an axis of extent 1; one of another extent stays, as in `torch.squeeze`. Memory and gradient are shared.
  *
+ * @param x of any shape and type
+ * @returns of x's shape, without that axis where its extent is 1
  * @throws EngineError `bad-shape` for an axis that `x` lacks
  */
 export function squeeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
@@ -54,7 +61,9 @@ export function squeeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> 
 /**
  * With one more axis, of extent 1, as `torch.unsqueeze`; memory and gradient are shared.
  *
+ * @param x of any shape and type
  * @param axis where it stands in the result; −1 is the last
+ * @returns of x's shape, with one axis more
  * @throws EngineError `bad-shape` for a place that the result lacks
  */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {

@@ -20,6 +20,7 @@ const kernels = kernelsOf('scaledDotProductAttention', source, ['attentionWeight
 
 const OPERATION = 'scaledDotProductAttention';
 
+/** What `scaledDotProductAttention` may be told: masks, bias and scale. */
 export interface AttentionOptions {
   /** Whether query i attends to keys 0 to i only: false by default. */
   readonly causal?: boolean;

@@ -12,8 +12,10 @@ const clipped = (place: number, extent: number): number =>
 /**
  * The elements start, start + step, … before `end` along an axis: Python's `x[start:end:step]`, of f32, i32 or u32.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param start from the end where negative; clipped, as `end` is
  * @param step from 1
+ * @returns of x's shape, but ⌈(end − start)/step⌉ along the axis
  * @throws EngineError `bad-shape` for an axis that `x` lacks, or bounds that are no whole numbers
  */
 export function slice<D extends Word>(
@@ -53,7 +55,9 @@ function cutOut(
 /**
  * Cut along an axis, as `torch.split`, of f32, i32 or u32.
  *
+ * @param x f32, i32 or u32, of any shape
  * @param sizes of every part, the last one smaller where they do not come out even; or of each
+ * @returns the parts, each of x's shape but for its size along the axis
  * @throws EngineError `bad-shape` for an axis that `x` lacks, or sizes that do not add up to its extent
  */
 export function split<D extends Word>(x: Tensor<D>, sizes: number | readonly number[], axis = 0): Tensor<D>[] {
@@ -113,9 +117,14 @@ function bitsOf(operation: string, value: number, dtype: DType): number {
 /**
  * One value around, as `F.pad` with a constant, of f32, i32 or u32.
  *
- * @param pads how many elements before and after, from the last axis on: [left, right, top, bottom, …]; negative ones cut off
+ * @param x f32, i32 or u32, of any shape
+ * @param pads how many elements before and after, from the last axis on: [left, right, top, bottom, …]; negative ones
+ *   cut off
+ * @param options what is put around
  * @param options.value 0 by default
- * @throws EngineError `bad-shape` where they are no pairs of whole numbers, more than there are axes, or cut off too much
+ * @returns of x's shape with the pads added to its extents
+ * @throws EngineError `bad-shape` where they are no pairs of whole numbers, more than there are axes, or cut off too
+ *   much
  */
 export function pad<D extends Word>(
   x: Tensor<D>,

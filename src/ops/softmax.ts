@@ -11,7 +11,13 @@ import { lanesFor } from './reduce';
 
 const kernels = kernelsOf('softmax', source, ['softmaxForward', 'softmaxBackward'], { reduce });
 
-/** @throws EngineError `bad-shape` for another type than f32, or an axis that is not there */
+/**
+ * A function of the elements along an axis, by default the last.
+ *
+ * @param x f32, of any shape with that axis
+ * @returns f32, of x's shape
+ * @throws EngineError `bad-shape` for another type than f32, or an axis that is not there
+ */
 type Softmax = <S extends Shape>(x: Tensor<Float, S>, axis?: number) => Tensor<'f32', S>;
 
 function softmaxOf(name: string, LOG: boolean): Softmax {
@@ -52,8 +58,11 @@ function softmaxOf(name: string, LOG: boolean): Softmax {
   };
 }
 
-/** Softmax over an axis, by default the last: of x's shape, positive with sum 1 along it. The maximum is taken off first. */
+/**
+ * Softmax over an axis, by default the last: of x's shape, positive with sum 1 along it. The maximum is taken off
+ * first. As `F.softmax`.
+ */
 export const softmax: Softmax = softmaxOf('softmax', false);
 
-/** The logarithm of `softmax`: x − ln Σ eˣ, right where probabilities are too small for f32. */
+/** The logarithm of `softmax`: x − ln Σ eˣ, right where probabilities are too small for f32. As `F.log_softmax`. */
 export const logSoftmax: Softmax = softmaxOf('logSoftmax', true);

@@ -9,7 +9,13 @@ import { assertWords, type Word } from './axes';
 
 const kernels = kernelsOf('triangle', source, ['triangle']);
 
-/** @throws EngineError `bad-shape` for less than two axes, or a diagonal that is no whole number */
+/**
+ * A part of matrices.
+ *
+ * @param x [..., H, W] f32, i32 or u32
+ * @returns of x's shape, 0 outside of the part
+ * @throws EngineError `bad-shape` for less than two axes, or a diagonal that is no whole number
+ */
 type Triangle = <D extends Word, S extends Shape>(x: Tensor<D, S>, diagonal?: number) => Tensor<D, S>;
 
 function triangle(name: string, UPPER: boolean): Triangle {

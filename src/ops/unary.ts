@@ -19,7 +19,13 @@ const FUNCTIONS = [
 ] as const;
 type Name = (typeof FUNCTIONS)[number];
 
-/** A function of each element, f32, of any shape. @throws EngineError `bad-shape` for another type */
+/**
+ * A function of each element.
+ *
+ * @param x f32, of any shape
+ * @returns f32, of x's shape
+ * @throws EngineError `bad-shape` for another type
+ */
 type Unary = <S extends Shape>(x: Tensor<Float, S>) => Tensor<'f32', S>;
 
 /** @param p what some functions are given beside x, `q` likewise: see the shader */
@@ -52,71 +58,83 @@ function unary(name: Name): Unary {
   return (x) => apply(name, x);
 }
 
-/** −x */
+/** −x, as `torch.neg`. */
 export const neg = unary('neg');
-/** |x|; its gradient at 0 is 0. */
+/** |x|; its gradient at 0 is 0. As `torch.abs`. */
 export const abs = unary('abs');
-/** x² */
+/** x², as `torch.square`. */
 export const square = unary('square');
-/** √x; NaN or undefined below 0, as WGSL has it. */
+/** √x; NaN or undefined below 0, as WGSL has it. As `torch.sqrt`. */
 export const sqrt = unary('sqrt');
-/** 1/√x */
+/** 1/√x, as `torch.rsqrt`. */
 export const rsqrt = unary('rsqrt');
-/** 1/x */
+/** 1/x, as `torch.reciprocal`. */
 export const reciprocal = unary('reciprocal');
-/** eˣ */
+/** eˣ, as `torch.exp`. */
 export const exp = unary('exp');
-/** ln x */
+/** ln x, as `torch.log`. */
 export const log = unary('log');
-/** sin x, x in radians; to f32's last bits for |x| ≤ 8192. */
+/** sin x, x in radians; to f32's last bits for |x| ≤ 8192. As `torch.sin`. */
 export const sin = unary('sin');
-/** cos x, x in radians; to f32's last bits for |x| ≤ 8192. */
+/** cos x, x in radians; to f32's last bits for |x| ≤ 8192. As `torch.cos`. */
 export const cos = unary('cos');
-/** The hyperbolic tangent. */
+/** The hyperbolic tangent, as `torch.tanh`. */
 export const tanh = unary('tanh');
-/** 1/(1 + e⁻ˣ) */
+/** 1/(1 + e⁻ˣ), as `torch.sigmoid`. */
 export const sigmoid = unary('sigmoid');
-/** max(x, 0); its gradient at 0 is 0. NaN stays NaN. */
+/** max(x, 0); its gradient at 0 is 0. NaN stays NaN. As `F.relu`. */
 export const relu = unary('relu');
 /** x/(1 + e⁻ˣ) (Elfwing et al. 2017), also called swish. */
 export const silu = unary('silu');
-/** ln(1 + eˣ) */
+/** ln(1 + eˣ), as `F.softplus`. */
 export const softplus = unary('softplus');
-/** The error function: 2/√π·∫₀ˣ e^(−t²) dt. */
+/** The error function: 2/√π·∫₀ˣ e^(−t²) dt. As `torch.erf`. */
 export const erf = unary('erf');
-/** eˣ − 1, exact near 0. */
+/** eˣ − 1, exact near 0, as `torch.expm1`. */
 export const expm1 = unary('expm1');
-/** ln(1 + x), exact near 0. */
+/** ln(1 + x), exact near 0, as `torch.log1p`. */
 export const log1p = unary('log1p');
-/** 2ˣ */
+/** 2ˣ, as `torch.exp2`. */
 export const exp2 = unary('exp2');
-/** The logarithm to base 2; exact for powers of 2. */
+/** The logarithm to base 2; exact for powers of 2. As `torch.log2`. */
 export const log2 = unary('log2');
-/** tan x, x in radians; to f32's last bits for |x| ≤ 8192. */
+/** tan x, x in radians; to f32's last bits for |x| ≤ 8192. As `torch.tan`. */
 export const tan = unary('tan');
-/** −1, 0 or 1, and 0 of NaN; its gradient is 0. */
+/** −1, 0 or 1, and 0 of NaN; its gradient is 0. As `torch.sign`. */
 export const sign = unary('sign');
-/** The whole number below; its gradient is 0. */
+/** The whole number below; its gradient is 0. As `torch.floor`. */
 export const floor = unary('floor');
-/** The whole number above; its gradient is 0. */
+/** The whole number above; its gradient is 0. As `torch.ceil`. */
 export const ceil = unary('ceil');
-/** The nearest whole number, of two the even one; its gradient is 0. */
+/** The nearest whole number, of two the even one; its gradient is 0. As `torch.round`. */
 export const round = unary('round');
-/** The whole number towards 0; its gradient is 0. */
+/** The whole number towards 0; its gradient is 0. As `torch.trunc`. */
 export const trunc = unary('trunc');
 /** x·tanh(softplus(x)) (Misra 2019). */
 export const mish = unary('mish');
-/** ln(sigmoid(x)), exact where sigmoid would be 0. */
+/** ln(sigmoid(x)), exact where sigmoid would be 0, as `F.logsigmoid`. */
 export const logSigmoid = unary('logSigmoid');
 /** x·Φ(x) by its approximation with tanh: see `gelu`. */
 export const geluTanh = unary('geluTanh');
 
-/** x where it is positive, else `negativeSlope`·x (Maas et al. 2013). @throws EngineError `bad-shape` for another type than f32 */
+/**
+ * x where it is positive, else `negativeSlope`·x (Maas et al. 2013).
+ *
+ * @param x f32, of any shape
+ * @returns f32, of x's shape
+ * @throws EngineError `bad-shape` for another type than f32
+ */
 export function leakyRelu<S extends Shape>(x: Tensor<Float, S>, negativeSlope = 0.01): Tensor<'f32', S> {
   return apply('leakyRelu', x, negativeSlope);
 }
 
-/** x where it is positive, else `alpha`·(eˣ − 1) (Clevert et al. 2015). @throws EngineError `bad-shape` for another type than f32 */
+/**
+ * x where it is positive, else `alpha`·(eˣ − 1) (Clevert et al. 2015).
+ *
+ * @param x f32, of any shape
+ * @returns f32, of x's shape
+ * @throws EngineError `bad-shape` for another type than f32
+ */
 export function elu<S extends Shape>(x: Tensor<Float, S>, alpha = 1): Tensor<'f32', S> {
   return apply('elu', x, alpha);
 }
@@ -126,8 +144,10 @@ export type ClampBounds =
   { readonly min: number; readonly max?: number } | { readonly min?: number; readonly max: number };
 
 /**
- * min(max(x, `min`), `max`). Gradients flow where x is within the bounds or on one. NaN stays NaN.
+ * min(max(x, `min`), `max`). Gradients flow where x is within the bounds or on one. NaN stays NaN. As `torch.clamp`.
  *
+ * @param x f32, of any shape
+ * @returns f32, of x's shape
  * @throws EngineError `bad-shape` for another type than f32, and where there is no bound, or NaN is one
  */
 export function clamp<S extends Shape>(x: Tensor<Float, S>, bounds: ClampBounds): Tensor<'f32', S> {

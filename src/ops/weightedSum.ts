@@ -6,6 +6,7 @@ import type { Scalar, Tensor } from '../tensor/tensor';
 
 const kernels = kernelsOf('weightedSum', source, ['weightedSumTerm', 'weightedSumGradient']);
 
+/** Some values, and the weight of each. */
 export interface WeightedTerm {
   /** A few elements, such as a loss a branch. */
   readonly values: Tensor;

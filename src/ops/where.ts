@@ -25,10 +25,14 @@ export interface Where {
 }
 
 /**
- * `a` where `condition` is not 0, else `b`: all three broadcast. Gradients go to whichever was taken.
+ * `a` where `condition` is not 0, else `b`: all three broadcast. Gradients go to whichever was taken. As `torch.where`.
  *
- * @throws EngineError `bad-shape` where the shapes can't be stretched to one, the condition is not u32, or a and b are of two
- *   types, or neither f32, i32 nor u32
+ * @param condition u32, of any shape
+ * @param a f32, i32 or u32, of a shape that stretches with the others, or a number
+ * @param b of a's type, of a shape that stretches with the others, or a number
+ * @returns of a's type, f32 where both are numbers; of the broadcast shape
+ * @throws EngineError `bad-shape` where the shapes can't be stretched to one, the condition is not u32, or a and b are
+ *   of two types, or neither f32, i32 nor u32
  */
 export const where: Where = (condition: Tensor<'u32'>, first: Operand, second: Operand): Tensor<never, never> => {
   const tensors = [first, second].filter((operand) => operand instanceof Tensor);

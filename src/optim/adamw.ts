@@ -23,6 +23,7 @@ import {
 
 const kernels = kernelsOf('adamw', source, ['adamw', 'adamwHyper'], { optimizer });
 
+/** The settings of `Adam`. */
 export interface AdamOptions extends OptimizerOptions, DecayOptions {
   /** How slowly the moments follow; 0.9 and 0.999 by default. */
   readonly betas?: readonly [number, number];
@@ -33,6 +34,7 @@ export interface AdamOptions extends OptimizerOptions, DecayOptions {
   readonly weightDecay?: number;
 }
 
+/** The settings of `AdamW`. */
 export interface AdamWOptions extends AdamOptions {
   /** Takes the matrices that it says out of AdamW's hands, but for their momentum; absent: all is AdamW's. */
   readonly muon?: MuonOptions;
@@ -130,6 +132,7 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
     }
   }
 
+  /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
     for (const { segments, muon } of this.extras) {

@@ -7,6 +7,7 @@ import { readState, type NamedState, type StateEntry, type Stateful } from '../t
 import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
 import { optimizerKernels, whole } from './optimizer';
 
+/** The settings of `Ema`. */
 export interface EmaOptions {
   /** How slowly the averages follow; 0.999 by default. */
   readonly decay?: number;
@@ -85,6 +86,7 @@ export class Ema implements Stateful {
     return readState(this);
   }
 
+  /** Gives the averages back. The parameters stay. */
   dispose(): void {
     for (const average of this.averages) disposeTensor(this.parameters.engine, average);
   }

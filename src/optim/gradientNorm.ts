@@ -16,8 +16,8 @@ const BLOCK = 4096;
  *
  * @param limit largest norm; 0 leaves gradients as they are
  * @param scaling by which the gradients are too large; its rule is applied
- * @returns [2]: norm, min(1, limit / (norm + 1e-6)); with `scaling` [5]: the norm, and the factor, of gradients as they should
- *   be; 0 where they are not finite, else 1; the scale that they had; the steps skipped so far
+ * @returns of shape [2]: norm, min(1, limit / (norm + 1e-6)); with `scaling` of shape [5]: the norm, and the factor, of
+ *   gradients as they should be; 0 where they are not finite, else 1; the scale that they had; the steps skipped so far
  */
 export function gradientNorm(
   graph: Graph,

@@ -15,6 +15,7 @@ const kernels = kernelsOf('lars', source, ['larsNorms', 'larsRatios', 'larsUpdat
 const BLOCK = 4096;
 const SEGMENT = SEGMENT_BYTES / 4;
 
+/** The settings of `Lars`. */
 export interface LarsOptions extends OptimizerOptions {
   /** Share of the last move that goes on; 0.9 by default. */
   readonly momentum?: number;
@@ -103,6 +104,7 @@ export class Lars extends Optimizer<'mu'> {
     }
   }
 
+  /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
     for (const { blocks, tensors, segments } of this.tables) {

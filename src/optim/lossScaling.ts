@@ -15,9 +15,9 @@ export const SMALLEST_SCALE = 1;
  * on the GPU: `gradientNorm` applies the rule, AdamW skips, the host learns of it with the step's other figures.
  */
 export class LossScaling {
-  /** [3]: the scale, good steps since it changed, steps skipped so far. */
+  /** Shape [3]: the scale, good steps since it changed, steps skipped so far. */
   readonly state: LastingTensor;
-  /** [1]: the scale alone, what a backward pass begins with. */
+  /** Shape [1]: the scale alone, what a backward pass begins with. */
   readonly scale: LastingTensor<'f32', readonly [1]>;
 
   constructor(
@@ -30,6 +30,7 @@ export class LossScaling {
     this.scale = new LastingTensor([1], 'f32', new Slice(this.state.storage.buffer, 0, 4));
   }
 
+  /** Gives its tensors back. */
   dispose(): void {
     disposeTensor(this.engine, this.state);
   }

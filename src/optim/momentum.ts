@@ -58,12 +58,14 @@ class Momentum extends Optimizer<'m'> {
     }
   }
 
+  /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
     for (const segments of this.segments) disposeTensor(this.engine, segments);
   }
 }
 
+/** The settings of `Sgd`. */
 export interface SgdOptions extends OptimizerOptions, DecayOptions {
   /** Share of the last move that goes on; 0 by default, which takes no memory. */
   readonly momentum?: number;
@@ -89,6 +91,7 @@ export class Sgd extends Momentum {
   }
 }
 
+/** The settings of `Lion`. */
 export interface LionOptions extends OptimizerOptions, DecayOptions {
   /** How much of the moment the direction takes, and how slowly the moment follows; 0.9 and 0.99 by default. */
   readonly betas?: readonly [number, number];

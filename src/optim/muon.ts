@@ -24,6 +24,7 @@ const SOFTWARE_TILE = 8;
 const PANEL = { COLUMNS: 12, DEPTH: 24 } as const;
 const PANEL_ROWS = 64;
 
+/** The settings of `Muon`. */
 export interface MuonOptions {
   /** Times the learning rate of AdamW, whose steps have another size. */
   readonly rate: number;
@@ -123,6 +124,7 @@ export class Muon {
     }
   }
 
+  /** Gives back what it keeps. The parameters stay. */
   dispose(): void {
     for (const { places } of this.groups) disposeTensor(this.engine, places);
   }

@@ -28,6 +28,7 @@ export interface ParameterGroup {
   readonly decayed: boolean;
 }
 
+/** What every optimizer may be told. */
 export interface OptimizerOptions {
   /** For `minimize`: the same at every step, or a schedule, which advances on the GPU. */
   readonly learningRate?: number | Schedule;
@@ -35,6 +36,7 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
 }
 
+/** How parameters are decayed. */
 export interface DecayOptions {
   /** By default all of the learning rate, and decay where the parameter has more than one dimension. */
   readonly group?: (parameter: Parameter) => ParameterGroup;
@@ -255,6 +257,7 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
     return undefined;
   }
 
+  /** Gives back what the optimizer keeps. The parameters stay. */
   dispose(): void {
     for (const { moments } of this.states) {
       for (const tensor of Object.values<LastingTensor>(moments)) disposeTensor(this.engine, tensor);

@@ -31,6 +31,7 @@ export interface GridImage {
   readonly data: Uint8ClampedArray;
 }
 
+/** Pictures in rows, side by side. */
 export interface ImageGrid {
   readonly title: string;
   readonly caption: string;

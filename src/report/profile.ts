@@ -38,6 +38,7 @@ export interface StepHostTimes {
   readonly submit: number;
 }
 
+/** The times of a phase. */
 export interface PhaseProfile {
   readonly phase: string;
   /** The steps that were profiled. */

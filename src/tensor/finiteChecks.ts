@@ -63,6 +63,7 @@ export class FiniteChecks {
     );
   }
 
+  /** Gives its buffers back. */
   dispose(): void {
     disposeTensor(this.engine, this.found);
   }

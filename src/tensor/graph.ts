@@ -55,6 +55,7 @@ export function graphOf(operation: string, ...operands: readonly (Tensor<DType> 
   );
 }
 
+/** How a recording computes. */
 export interface GraphOptions {
   /** In what products and attention compute; f32 by default. */
   readonly precision?: Precision;
@@ -76,7 +77,7 @@ export interface Draw {
   readonly key: readonly [number, number];
   /** Which draw of the program it is. */
   readonly index: number;
-  /** [1]: the step that a run draws for; each run takes the next. */
+  /** Shape [1]: the step that a run draws for; each run takes the next. */
   readonly step: Tensor<'u32'>;
 }
 
@@ -171,6 +172,7 @@ export class Graph implements Recorder {
     return known;
   }
 
+  /** Appends a kernel. */
   dispatch(dispatch: TensorDispatch): void {
     const { kernel, params = {} } = dispatch;
     if (this.isCompiled) {
@@ -283,6 +285,7 @@ export class Graph implements Recorder {
     return this.recording.statistics;
   }
 
+  /** Ends the recording, and makes the program of it. */
   async compile(): Promise<TensorProgram> {
     this.isCompiled = true;
     return new TensorProgram(this.engine, await this.recording.compile(), this.checks);

@@ -11,5 +11,6 @@ export type TensorDispatch = Omit<Dispatch, 'bindings'> & {
 export interface Recorder {
   /** A tensor that dispatches will write. */
   empty<D extends DType>(label: string, shape: Shape, dtype: D): Tensor<D>;
+  /** Appends a kernel. */
   dispatch(dispatch: TensorDispatch): void;
 }

@@ -1,5 +1,6 @@
 import { EngineError } from '../gpu/errors';
 
+/** The extents of a tensor, from the outermost axis to the one that lies together in memory; [] is a scalar. */
 export type Shape = readonly number[];
 
 /** Number of elements. */

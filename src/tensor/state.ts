@@ -27,6 +27,7 @@ export interface Stateful {
   namedState(): NamedState;
 }
 
+/** What `load` may be told. */
 export interface LoadOptions {
   /** Whether every tensor must be there, and no other: true by default. Shapes must fit either way. */
   readonly strict?: boolean;

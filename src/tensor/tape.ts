@@ -21,14 +21,17 @@ export interface Gradients {
   readonly pass: (input: Tensor, gradient: Tensor) => void;
 }
 
+/** Appends what computes the gradients of an operation. */
 export type Backward = (gradients: Gradients) => void;
 
+/** An operation on the tape. */
 interface Entry {
   readonly name: string;
   readonly outputs: readonly Tensor[];
   readonly backward: Backward;
 }
 
+/** The gradient of a tensor. */
 interface Gradient {
   tensor: Tensor;
   /** Others hold the same memory: copy it before adding to it. */
@@ -55,6 +58,7 @@ export class Tape {
     private readonly addToParameters = false,
   ) {}
 
+  /** Appends what computes the gradients of an operation. */
   record(entry: Entry): void {
     this.entries.push(entry);
     for (const { storage } of entry.outputs) this.intermediates.add(storage);
@@ -108,6 +112,7 @@ export class Tape {
     );
   }
 
+  /** Whether a gradient has arrived. */
   hasGradient({ storage }: Tensor): boolean {
     return this.gradients.has(storage);
   }

@@ -171,6 +171,7 @@ export class Tensor<D extends DType = Float, S extends Shape = Shape> {
     return new Tensor<D, T>(shape, this.dtype, this.storage, this.requiresGrad, half).usedBy(this.user);
   }
 
+  /** Refuses another number of elements. @throws EngineError `bad-shape` */
   protected assertSameSize(shape: Shape): void {
     assertShape(this.label, shape);
     if (sizeOf(shape) === this.size) return;
@@ -224,6 +225,7 @@ export function createTensor<D extends DType, const S extends Shape>(
   return new LastingTensor<D, S>(shape, dtype, new Slice(buffer, 0, bytes));
 }
 
+/** Gives the memory of a tensor of `createTensor` back. The tensor is not used after. */
 export function disposeTensor(engine: GpuEngine, { storage }: LastingTensor<DType>): void {
   engine.pool.release(storage.buffer);
 }

@@ -61,6 +61,7 @@ export class TensorProgram {
     );
   }
 
+  /** Submits one run. */
   run(): void {
     this.program.run();
   }
@@ -97,6 +98,7 @@ export class TensorProgram {
     await this.checks?.assertFinite(run);
   }
 
+  /** Gives its memory back. */
   dispose(): void {
     this.program.dispose();
     this.checks?.dispose();

@@ -9,6 +9,7 @@ import type { NamedFile } from './namedFile';
 /** What of a model is written: all of it, or its encoder alone. */
 export type ExportedPart = 'model' | 'encoder';
 
+/** The bytes of a model, and the facts of its encoder. */
 export interface Exported {
   readonly bytes: Uint8Array;
   readonly facts: EncoderFacts;

@@ -25,9 +25,15 @@ export interface CurvePoint {
 
 /** Is told how a classifier's training comes along. */
 export interface LearningWatcher {
-  /** @param start steps done already, of one that goes on */
+  /**
+   * Learning begins.
+   *
+   * @param start steps done already, of one that goes on
+   */
   begin(steps: number, start: number): void;
+  /** A step was made. */
   step(done: number, steps: number, loss: number): void;
+  /** An epoch ended. */
   epoch(point: CurvePoint): void;
 }
 

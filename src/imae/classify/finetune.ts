@@ -34,6 +34,7 @@ import { restoreLearning, saveLearning, type Learner } from './learningState';
 import { drawErased, drawMix, drawPaths } from './mixupCutmix';
 import { drawOperations } from './randAugment';
 
+/** The settings of `runFinetune`. */
 export interface FinetuneSettings {
   /** `mean`: the mean of the patch tokens through `fc_norm`; `class`: the class token through `norm`. */
   readonly pool: Pool;
@@ -83,6 +84,7 @@ export const FINETUNE_DEFAULTS: FinetuneSettings = {
   seed: 0,
 };
 
+/** What `runFinetune` trains on. */
 export interface FinetuneRun {
   readonly model: NamedFile;
   /** Whether to begin from the file's encoder, or from random weights. */

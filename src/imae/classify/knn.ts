@@ -8,6 +8,7 @@ import { classificationOf, type Classification } from './classification';
 import { assertClassifiable, extractFeatures, Featurer, type Pool, type Probed } from './features';
 import type { NamedFile } from '../checkpoint/namedFile';
 
+/** The settings of `runKnn`. */
 export interface KnnSettings {
   readonly pool: Pool;
   /** Neighbours that vote. */
@@ -26,6 +27,7 @@ const TEMPERATURE = 0.07;
 const MOST_ROWS = 8192;
 const MOST_BYTES = 2 ** 26;
 
+/** What `runKnn` classifies: a model, data and settings. */
 export interface KnnRun {
   readonly model: NamedFile;
   readonly probed: Probed;

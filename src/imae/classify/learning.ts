@@ -76,6 +76,7 @@ export interface Checkpointing {
   stopRequested(): boolean;
   /** Whether what an epoch came to is to be saved. */
   isDue(): boolean;
+  /** Keeps a checkpoint. */
   save(at: LearningState): Promise<void>;
 }
 

@@ -22,6 +22,7 @@ import type { Learned, LearningWatcher } from './classification';
 import { assertClassifiable, extractFeatures, Featurer, labelsOf, overRows, type Pool, type Probed } from './features';
 import { learn, scheduleOf, targetsOf, type ClassifierTask } from './learning';
 
+/** The settings of `runProbe`, a linear probe. */
 export interface ProbeSettings {
   readonly pool: Pool;
   readonly epochs: number;
@@ -47,6 +48,7 @@ export const PROBE_DEFAULTS: ProbeSettings = {
   seed: 0,
 };
 
+/** What `runProbe` trains on: a model, data, settings, and who is told. */
 export interface ProbeRun {
   readonly model: NamedFile;
   readonly probed: Probed;

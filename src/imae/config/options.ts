@@ -300,8 +300,10 @@ export const SECTION_HEADINGS: Readonly<Record<Section, Heading>> = {
   device: 'Device',
 };
 
+/** The names of the sections of settings. */
 export type Section = keyof typeof OPTIONS;
 
+/** The values of a section of settings. */
 type SectionValues<S extends Section> = {
   readonly [K in keyof (typeof OPTIONS)[S]]: (typeof OPTIONS)[S][K] extends { kind: infer F } ? ValueOf<F> : never;
 };

@@ -41,5 +41,6 @@ export const PRESETS = {
   },
 } as const satisfies Record<string, Preset>;
 
+/** The names of presets, as `--preset` takes them. */
 export type PresetName = keyof typeof PRESETS;
 export const PRESET_NAMES = Object.keys(PRESETS) as PresetName[];

@@ -5,8 +5,10 @@ import type { Estimate } from './bootstrap';
 
 /* What separability is asked, and what it finds: see `separability.ts`. */
 
+/** The subordinate or the dominant image. */
 export type Side = 'subordinate' | 'dominant';
 export const SIDES: readonly Side[] = ['subordinate', 'dominant'];
+/** Which tokens are compared. */
 export type Tokens = 'patches' | 'class';
 
 /** Whose latents a map is fitted from. */
@@ -43,6 +45,7 @@ export interface BranchRow {
   readonly nearest: Readonly<Record<Side, Estimate>>;
 }
 
+/** The settings of `evaluateSeparability`. */
 export interface SeparabilitySettings {
   /** Mixtures that maps are fitted on, of training images, and reported on, of held-out ones. */
   readonly fitImages: number;
@@ -54,6 +57,7 @@ export interface SeparabilitySettings {
   readonly seed: number;
 }
 
+/** What `evaluateSeparability` found. */
 export interface SeparabilityResult {
   readonly settings: SeparabilitySettings;
   readonly fitted: readonly SeparabilityRow[];
@@ -63,6 +67,7 @@ export interface SeparabilityResult {
   readonly data: string;
 }
 
+/** What `evaluateSeparability` measures: models, data and settings. */
 export interface SeparabilityOptions {
   readonly imae: NamedFile;
   readonly teacher: NamedFile;

@@ -48,9 +48,9 @@ export interface Reconstruction {
   readonly of: 0 | 1 | 'mixture';
   /** [C, H, W]. */
   readonly target: Float32Array;
-  /** [L, P·P·C]: every patch as predicted at the first look that did not show it. */
+  /** Shape [L, P·P·C]: every patch as predicted at the first look that did not show it. */
   readonly composite: Float32Array;
-  /** [L, P·P·C]: the first look alone. Noise in visible patches. */
+  /** Shape [L, P·P·C]: the first look alone. Noise in visible patches. */
   readonly raw: Float32Array;
   readonly errors: Errors;
 }
@@ -80,7 +80,10 @@ export class Viewer {
   /**
    * Loads a model from its file.
    *
+   * @param engine where it is put
+   * @param file the model, as `readSafetensors` gives it
    * @param source what messages call the file
+   * @param options what is known beside the file
    * @param options.overrides what the user says of the model
    * @throws UserError where it is no model; EngineError where the device has no room for it
    */

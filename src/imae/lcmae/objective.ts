@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor';
 import type { Model, Outputs } from '../model/mae';
 import { type Losses } from '../model/objective';
 
+/** How the losses of an LC-MAE are weighed. */
 export interface LcmaeWeights {
   /** μ, of the alignment. */
   readonly mu: number;

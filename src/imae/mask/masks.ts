@@ -11,9 +11,10 @@ export function maskOf({ masking }: Config, phase: Phase): MaskKind {
   return masking.mask === 'attention' && phase !== 'imae' ? 'random' : masking.mask;
 }
 
+/** What masks are drawn from. */
 export interface MaskSource {
   readonly kind: MaskKind;
-  /** [B, C, H, W]: what the masked model is shown, in i-MAE the mixture. `variance` and `attention` look at it. */
+  /** Shape [B, C, H, W]: what the masked model is shown, in i-MAE the mixture. `variance` and `attention` look at it. */
   readonly seen: Tensor;
   /** As of `drawMasks`. */
   readonly counter: Tensor<'u32'>;

@@ -30,7 +30,7 @@ export function branchNames(branches: Branches): readonly string[] {
 }
 
 export interface EncodeOptions extends Omit<BlockOptions, 'paths'> {
-  /** [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
+  /** Shape [2 · depth, B]: the scales of every block's attention and MLP, sample by sample: stochastic depth. */
   readonly dropPaths?: Tensor;
 }
 
@@ -55,7 +55,11 @@ class PatchEmbed extends Module {
     this.proj = new PatchProjection(size);
   }
 
-  /** @param visible the patches that are taken; all by default */
+  /**
+   * Images as tokens, one a patch.
+   *
+   * @param visible the patches that are taken; all by default
+   */
   forward(images: Tensor, visible?: PatchMasks): Tensor {
     const { patch, channels, dim } = this.size;
     const patches = patchify(images, { patch, order: 'channelsFirst', ...(visible ? { visible } : {}) });
@@ -117,6 +121,8 @@ export class VisionTransformer extends Module {
   readonly norm?: LayerNorm;
 
   /**
+   * @param size of images, patches and blocks
+   * @param options what varies between encoders
    * @param options.hasNorm whether there is a final norm, as by default; a classifier of the patches' mean has its own
    * @param options.trainsPositions by default they are a table
    */

@@ -10,16 +10,19 @@ import type { Model, Outputs } from './mae';
 /** The parts of the loss, and their sum. */
 export interface Losses {
   readonly loss: Scalar<'f32'>;
-  /** [S]: mean squared error over removed patches, a branch. */
+  /** Shape [S]: mean squared error over removed patches, a branch. */
   readonly pixel: Tensor;
-  /** [S]: mean squared distance of the branch latents from the teacher's; absent without a teacher. */
+  /** Shape [S]: mean squared distance of the branch latents from the teacher's; absent without a teacher. */
   readonly distill?: Tensor;
 }
 
 /**
  * A vanilla MAE on a batch: predicts the removed patches of what it sees.
  *
- * @param options.share of this batch in the loss, where it is one of several micro-batches
+ * @param model encoder and decoder
+ * @param images [B, C, H, W]
+ * @param masks which patches it sees
+ * @param options `share` is that of this batch in the loss, where it is one of several micro-batches
  */
 export function maeObjective(
   model: Model,
@@ -32,6 +35,7 @@ export function maeObjective(
   return { ...outputs, pixel, loss: weightedSum([{ values: pixel, weights: [share] }]) };
 }
 
+/** What an i-MAE is trained on. */
 export interface ImaeBatch {
   /** The clean images, each [B, C, H, W]. */
   readonly image1: Tensor;
@@ -40,6 +44,7 @@ export interface ImaeBatch {
   readonly alpha: Tensor;
 }
 
+/** How the losses of an i-MAE are weighed. */
 export interface ImaeWeights {
   /** λ of the subordinate branch and of the dominant one. */
   readonly lambda: readonly [number, number];

@@ -26,7 +26,11 @@ export class StepProfiler {
     private readonly done: (profile: PhaseProfile) => void,
   ) {}
 
-  /** @param steps that are to come; where they are fewer than one of each kind that is timed, nothing is profiled */
+  /**
+   * Begins to time a phase.
+   *
+   * @param steps that are to come; where they are fewer than one of each kind that is timed, nothing is profiled
+   */
   begin(phase: Phase, steps: number): void {
     const each = Math.min(MOST_STEPS, Math.max(1, Math.floor(steps / KINDS.length)));
     const warm = Math.min(each, steps - 3 * each);
@@ -119,6 +123,7 @@ export class StepProfiler {
   }
 }
 
+/** The times so far. */
 interface Collected {
   readonly phase: Phase;
   /** Of the steps to come. */

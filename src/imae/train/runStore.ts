@@ -14,9 +14,11 @@ export interface ResumePoint extends SavedState {
 
 /** Where a run leaves what it makes. */
 export interface RunStore {
+  /** Keeps what one step measured. */
   appendMetrics(line: { readonly phase: Phase; readonly step: number; readonly [name: string]: unknown }): void;
   /** Keeps a checkpoint; returns what to call it. */
   writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string;
+  /** Keeps a picture of what the model makes. */
   writePanels(name: string, sheet: ImageGrid): Promise<void>;
   /** The last checkpoint's model of a phase that is done. */
   finished(phase: Phase): NamedFile | undefined;
@@ -24,15 +26,21 @@ export interface RunStore {
 
 /** Who watches a run. */
 export interface RunWatcher {
-  /** @param start steps done already */
+  /**
+   * A phase begins.
+   *
+   * @param start steps done already
+   */
   phase(phase: Phase, plan: PhasePlan, start: number): void;
   /** `waiting`, of a streamed set: the share of the time, since about the last line, that the GPU waited for images. */
   step(metrics: StepMetrics & { readonly imagesPerSecond: number; readonly waiting?: number }): void;
+  /** A model was scored. */
   score(phase: Phase, step: number, score: UnmixingScore): void;
   /** Asked between steps: true saves a checkpoint and ends the run early. */
   stopRequested(): boolean;
 }
 
+/** How a training is run. */
 export interface RunOptions {
   /** Where to go on. */
   readonly resume?: ResumePoint;

@@ -15,6 +15,7 @@ import type { ResumePoint, RunOptions, RunResult, RunStore, RunWatcher } from '.
 export interface PartialStore extends Partial<Pick<RunStore, 'appendMetrics' | 'finished'>> {
   /** Keeps a checkpoint; may return what messages call it. */
   writeCheckpoint?(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string | undefined;
+  /** Keeps a picture of what the model makes. */
   writePanels?(name: string, sheet: ImageGrid): Promise<void> | undefined;
 }
 
