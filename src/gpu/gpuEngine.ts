@@ -367,6 +367,7 @@ export class GpuEngine {
     return texture;
   }
 
+  /** Gives the memory of a texture of `createTexture` back. */
   destroyTexture(texture: GPUTexture): void {
     this.textures.delete(texture);
     texture.destroy();
