@@ -39,11 +39,9 @@ export interface EngineOptions {
   readonly wait?: Wait;
 }
 
-/** Where an engine comes from. */
+/** Where an engine comes from: whether it ends the device, and the engine that it plans for, whose kernels are its own. */
 interface EngineOrigin {
-  /** Whether it destroys the device at its end. */
   readonly ownsDevice?: boolean;
-  /** The engine for which it plans, whose kernels are its own. */
   readonly planFor?: GpuEngine;
 }
 
@@ -332,7 +330,6 @@ export class GpuEngine {
 
   /**
    * Makes so many bytes for a moment: a device tells in no other way whether it has them.
-   *
    * @throws EngineError `out-of-memory`
    */
   async assertRoom(bytes: number): Promise<void> {
