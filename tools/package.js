@@ -154,7 +154,7 @@ function types() {
 }
 
 function withEndings(text, folder) {
-  return text.replace(/(\bfrom |\bimport\()(['"])(\.{1,2}\/[^'"]+)\2/g, (_, before, quote, path) => {
+  return text.replace(/(\bfrom |\bimport\()(['"])(\.{1,2}(?:\/[^'"]+)?)\2/g, (_, before, quote, path) => {
     const ending = existsSync(resolve(folder, `${path}.ts`)) ? '.js' : '/index.js';
     return `${before}${quote}${path}${ending}${quote}`;
   });

@@ -13,7 +13,8 @@ export const wgslText = {
 };
 
 /**
- * WGSL without comments, indentation and blank lines. The preprocessor's directives (`//#if`) stay, each on its line.
+ * WGSL without comments, and without the white space that no token needs. The preprocessor's directives (`//#if`) stay, each on
+ * its line. Lines stay lines, for messages name them.
  *
  * @param {string} text
  * @returns {string}
@@ -22,7 +23,21 @@ export function strippedWgsl(text) {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
-    .map((line) => (/^\s*\/\/#/.test(line) ? line : line.replace(/\/\/.*$/, '')).trim())
+    .map((line) => (/^\s*\/\/#/.test(line) ? line.trim() : tightened(line.replace(/\/\/.*$/, '').trim())))
     .filter((line) => line !== '')
     .join('\n');
+}
+
+/**
+ * Spaces stay between words, and between signs that would become one (`a - -b`).
+ *
+ * @param {string} line
+ * @returns {string}
+ */
+function tightened(line) {
+  return line.replace(/(.) +(?=(.))/g, (pair, before, after) => {
+    const areWords = /\w/.test(before) && /[\w@]/.test(after);
+    const areSigns = before === after || (/[-+*/%&|^<>=!]/.test(before) && /[-+*/%&|^<>=!]/.test(after));
+    return areWords || areSigns ? pair.replace(/ +$/, ' ') : before;
+  });
 }

@@ -56,6 +56,7 @@ export const sum: Reduction = scaled('sum', () => 1);
  */
 export const mean: Reduction = scaled('mean', (terms) => 1 / terms);
 
+/* @__NO_SIDE_EFFECTS__ */
 function scaled(name: string, scaleOf: (terms: number) => number): Reduction {
   // The scalar of all axes is what its type says: a cast, since the shape comes out of numbers.
   return ((x: Tensor, axes?: Axes, options?: ReduceOptions) => {

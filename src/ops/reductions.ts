@@ -27,6 +27,7 @@ interface Recipe {
   readonly slopeOf: (y: Tensor<'f32'>) => Slope;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function reduction<Options extends ReduceOptions>(
   name: string,
   recipeOf: (graph: Graph, x: Tensor, layout: Layout, options: Options | undefined) => Recipe,
@@ -47,6 +48,7 @@ function assertTerms(operation: string, { shape }: Tensor<DType>, { terms, outpu
   throw new EngineError('bad-shape', `${what}: there is nothing to choose.`, 'Give at least one.');
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function extreme(name: 'max' | 'min'): Reduction {
   return reduction(name, (graph, x, layout) => {
     assertTerms(name, x, layout);
@@ -131,6 +133,7 @@ interface ArgExtreme {
   (x: Tensor, axis: number | undefined, options?: ReduceOptions): Tensor<'u32'>;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function argExtreme(name: 'argMax' | 'argMin', combine: 'max' | 'min'): ArgExtreme {
   return ((x: Tensor, axis?: number, options?: ReduceOptions) => {
     const graph = graphOf(name, x);

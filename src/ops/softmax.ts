@@ -20,6 +20,7 @@ const kernels = kernelsOf('softmax', source, ['softmaxForward', 'softmaxBackward
  */
 type Softmax = <S extends Shape>(x: Tensor<Float, S>, axis?: number) => Tensor<'f32', S>;
 
+/* @__NO_SIDE_EFFECTS__ */
 function softmaxOf(name: string, LOG: boolean): Softmax {
   return (x, axis = -1) => {
     const graph = graphOf(name, x);

@@ -18,6 +18,7 @@ const kernels = kernelsOf('triangle', source, ['triangle']);
  */
 type Triangle = <D extends Word, S extends Shape>(x: Tensor<D, S>, diagonal?: number) => Tensor<D, S>;
 
+/* @__NO_SIDE_EFFECTS__ */
 function triangle(name: string, UPPER: boolean): Triangle {
   return (x, diagonal = 0) => {
     const graph = graphOf(name, x);
