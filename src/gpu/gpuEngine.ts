@@ -283,7 +283,7 @@ export class GpuEngine {
     for (const slice of [from, to]) assertLive(slice);
     if (from.buffer.isPlanned || to.buffer.isPlanned) return;
     this.guarded(`copy to '${to.label}'`, () => {
-      const encoder = this.device.createCommandEncoder();
+      const encoder = this.device.createCommandEncoder({ label: 'palimpsest' });
       encoder.copyBufferToBuffer(from.buffer.gpu, from.offset, to.buffer.gpu, to.offset, from.size);
       this.device.queue.submit([encoder.finish()]);
     });

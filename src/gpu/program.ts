@@ -192,10 +192,12 @@ export class Program {
   }
 
   private encodeSteps(pass: GPUComputePassEncoder, from: number, to: number): void {
-    for (const [index, { pipeline, workgroups }] of this.parts.steps.slice(from, to).entries()) {
+    const { steps } = this.parts;
+    for (let index = from; index < Math.min(to, steps.length); index++) {
+      const { pipeline, workgroups } = steps[index] as Step;
       if (workgroups.includes(0)) continue; // it has no elements; Dawn warns of such a dispatch
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, this.bindGroups[from + index]);
+      pass.setBindGroup(0, this.bindGroups[index]);
       pass.dispatchWorkgroups(...workgroups);
     }
   }
