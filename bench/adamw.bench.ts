@@ -1,41 +1,16 @@
-import { moduleOf } from '../kernels-test/moduleOf';
 import { adamwStep } from '../kernels-test/adamw.reference';
 import { random, zeros } from '../kernels-test/allclose';
-import { Parameters } from '../src/nn/parameters';
 import { AdamW } from '../src/optim/adamw';
-import { Slice } from '../src/gpu/storage';
-import type { Graph } from '../src/tensor/graph';
 import type { BenchCase, BenchSuite } from './bench';
+import { trainedModel } from './trainedModel';
 
 const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05 } as const;
 const LEARNING_RATE = 1e-3;
 
-interface State {
-  readonly graph: Graph;
-  readonly parameters: Parameters;
-  readonly optimizer: AdamW;
-}
-
 function adamwCase(count: number): BenchCase {
   const shape = [count / 64, 64];
   const gradient = random(shape, 1);
-  let state: State | undefined;
-  /** What a graph trains; that of the graph before is not used any more. */
-  const stateOf = (graph: Graph): State => {
-    if (state?.graph === graph) return state;
-    state?.optimizer.dispose();
-    state?.parameters.dispose();
-    const { engine } = graph;
-    const parameters = new Parameters(
-      engine,
-      'model',
-      moduleOf([{ name: 'weight', shape, initialize: () => new Float32Array(count) }]),
-    );
-    for (const { gradients, size } of parameters.arenas) {
-      engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
-    }
-    return (state = { graph, parameters, optimizer: new AdamW(parameters, OPTIONS) });
-  };
+  const stateOf = trainedModel(gradient, (model) => new AdamW(model, OPTIONS));
   return {
     name: `${count} elements`,
     inputs: {},

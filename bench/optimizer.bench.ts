@@ -1,41 +1,17 @@
-import { moduleOf } from '../kernels-test/moduleOf';
 import { random, zeros } from '../kernels-test/allclose';
 import { lion, sgd, type Rule } from '../kernels-test/optimizer.reference';
-import { Slice } from '../src/gpu/storage';
-import { Parameters } from '../src/nn/parameters';
+import type { Parameters } from '../src/nn/parameters';
 import { Lion, Sgd } from '../src/optim/momentum';
 import type { Optimizer } from '../src/optim/optimizer';
-import type { Graph } from '../src/tensor/graph';
 import type { BenchCase, BenchSuite } from './bench';
+import { trainedModel } from './trainedModel';
 
 const LEARNING_RATE = 1e-3;
-
-interface State {
-  readonly graph: Graph;
-  readonly parameters: Parameters;
-  readonly optimizer: Optimizer;
-}
 
 function optimizerCase(name: string, count: number, make: (model: Parameters) => Optimizer, rule: Rule): BenchCase {
   const shape = [count / 64, 64];
   const gradient = random(shape, 1);
-  let state: State | undefined;
-  /** What a graph trains; that of the graph before is not used any more. */
-  const stateOf = (graph: Graph): State => {
-    if (state?.graph === graph) return state;
-    state?.optimizer.dispose();
-    state?.parameters.dispose();
-    const { engine } = graph;
-    const parameters = new Parameters(
-      engine,
-      'model',
-      moduleOf([{ name: 'weight', shape, initialize: () => new Float32Array(count) }]),
-    );
-    for (const { gradients, size } of parameters.arenas) {
-      engine.write(new Slice(gradients, 0, size), Float32Array.from(gradient.data));
-    }
-    return (state = { graph, parameters, optimizer: make(parameters) });
-  };
+  const stateOf = trainedModel(gradient, make);
   return {
     name: `${name}, ${count} elements`,
     inputs: {},
