@@ -3,18 +3,17 @@ import { random } from '../kernels-test/allclose';
 import { muonStep } from '../kernels-test/muon.reference';
 import type { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';
-import { AdamW } from '../src/optim/adamw';
-import { MUON_ITERATIONS } from '../src/optim/muon';
+import { Muon, MUON_ITERATIONS } from '../src/optim/muon';
 import type { Graph } from '../src/tensor/graph';
 import type { BenchCase, BenchSuite } from './bench';
 
-const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05, muon: { rate: 10, matrices: () => 1 } } as const;
+const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05, rate: 10, matrices: () => 1 } as const;
 const LEARNING_RATE = 1e-3;
 
 interface State {
   readonly graph: Graph;
   readonly parameters: Parameters;
-  readonly optimizer: AdamW;
+  readonly optimizer: Muon;
 }
 
 /** A step of `count` matrices of one shape, AdamW's pass over their moments included. */
@@ -40,7 +39,7 @@ function muonCase(count: number, outputs: number, inputs: number): BenchCase {
       for (const { name, grad } of members)
         engine.write(grad.storage as Slice, Float32Array.from(gradients[Number(name.slice(1))]?.data ?? []));
     }
-    return (state = { graph, parameters, optimizer: new AdamW(parameters, OPTIONS) });
+    return (state = { graph, parameters, optimizer: new Muon(parameters, OPTIONS) });
   };
   const [height, width] = [Math.max(outputs, inputs), Math.min(outputs, inputs)];
   const flops = 2 * count * MUON_ITERATIONS * (2 * height * width ** 2 + width ** 3);

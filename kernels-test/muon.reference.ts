@@ -1,5 +1,5 @@
 import { adamwStep, type AdamWReference } from './adamw.reference';
-import { MUON_COEFFICIENTS, MUON_ITERATIONS, type MuonOptions } from '../src/optim/muon';
+import { MUON_COEFFICIENTS, MUON_ITERATIONS } from '../src/optim/muon';
 
 /** A parameter in float64, with the matrices that it is; none: it is AdamW's. */
 export interface MuonReference extends AdamWReference {
@@ -7,7 +7,7 @@ export interface MuonReference extends AdamWReference {
   readonly matrices: number;
 }
 
-type Options = Parameters<typeof adamwStep>[2] & { readonly muon: Pick<MuonOptions, 'rate'> };
+type Options = Parameters<typeof adamwStep>[2] & { readonly rate: number };
 
 /** One step of AdamW, in which some matrices are moved by Muon. */
 export function muonStep(
@@ -15,7 +15,7 @@ export function muonStep(
   gradients: readonly Float64Array[],
   options: Options,
 ): void {
-  const { learningRate, factor, betas, weightDecay, muon } = options;
+  const { learningRate, factor, betas, weightDecay, rate: share } = options;
   for (const [index, parameter] of parameters.entries()) {
     const { value, m, shape, matrices } = parameter;
     const gradient = gradients[index] ?? new Float64Array(value.length);
@@ -25,7 +25,7 @@ export function muonStep(
     const aim = gradient.map((g, i) => factor * g + betas[0] * ((m[i] as number) - factor * g));
     const rows = shape[0] ?? 1;
     const [outputs, inputs] = [rows / matrices, value.length / rows];
-    const rate = muon.rate * Math.sqrt(Math.max(1, outputs / inputs));
+    const rate = share * Math.sqrt(Math.max(1, outputs / inputs));
     for (let at = 0; at < value.length; at += outputs * inputs) {
       const direction = orthogonalised(aim.subarray(at, at + outputs * inputs), outputs, inputs);
       direction.forEach((y, i) => {

@@ -2,10 +2,10 @@ import { moduleOf, type ParameterSpec } from './moduleOf';
 import type { Engine } from '../src/engine/engine';
 import type { Slice } from '../src/gpu/storage';
 import { Parameters } from '../src/nn/parameters';
-import { AdamW, isDecayed, HYPER_VALUES } from '../src/optim/adamw';
+import { isDecayed, HYPER_VALUES } from '../src/optim/adamw';
 import { gradientNorm } from '../src/optim/gradientNorm';
 import { LossScaling } from '../src/optim/lossScaling';
-import { MUON_COEFFICIENTS, MUON_ITERATIONS } from '../src/optim/muon';
+import { Muon, MUON_COEFFICIENTS, MUON_ITERATIONS } from '../src/optim/muon';
 import { Graph } from '../src/tensor/graph';
 import { readTensor, type Precision } from '../src/tensor/tensor';
 import { expectClose, HALF_TOLERANCE, random } from './allclose';
@@ -16,7 +16,7 @@ import { suite } from './suite';
 const SHAPES = [[65], [1, 17], [17, 1], [33, 5], [17, 65], [48, 48], [48, 48], [51, 17], [12, 3, 2, 2]] as const;
 const matrices = ({ shape }: Pick<ParameterSpec, 'shape'>): number =>
   shape.length === 1 ? 0 : shape[0] === 51 ? 3 : 1;
-const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05, muon: { rate: 10, matrices } } as const;
+const OPTIONS = { betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0.05, rate: 10, matrices } as const;
 const RATES = [1e-3, 2e-3, 5e-4];
 
 /**
@@ -31,7 +31,7 @@ const gradientOf = (step: number, index: number): Float64Array =>
 
 interface Trained {
   readonly parameters: Parameters;
-  readonly optimizer: AdamW;
+  readonly optimizer: Muon;
   readonly step: (rate: number, step: number, gradients: readonly ArrayLike<number>[]) => void;
   readonly dispose: () => void;
 }
@@ -43,7 +43,7 @@ async function trained(engine: Engine, limit: number, precision: Precision = 'f3
     initialize: () => Float32Array.from(start(index)),
   }));
   const parameters = new Parameters(engine, 'test', moduleOf(specs), { precision });
-  const optimizer = new AdamW(parameters, OPTIONS, precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined);
+  const optimizer = new Muon(parameters, OPTIONS, precision === 'f16' ? new LossScaling(engine, 3, 8) : undefined);
   parameters.initialize(() => ({ uniform: () => 0, normal: () => 0 }));
   await parameters.updateHalves();
   const graph = new Graph(engine);
@@ -153,9 +153,9 @@ export default suite('muon', [
         1,
         SHAPES.map((shape, index) => (index === place ? u : random(shape, 7).data)),
       );
-      const { weightDecay, muon } = OPTIONS;
+      const { weightDecay, rate } = OPTIONS;
       const after = (await parameters.read()).get(`p${place}`) ?? [];
-      const moved = start(place).map((x, i) => ((1 - weightDecay) * x - (after[i] as number)) / muon.rate);
+      const moved = start(place).map((x, i) => ((1 - weightDecay) * x - (after[i] as number)) / rate);
       expectClose('the engine', moved, expected, 1e-5);
       dispose();
     },

@@ -8,9 +8,7 @@ import { exactLog, power } from '../tensor/exactMath';
 import type { Graph } from '../tensor/graph';
 import { disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
-import { Muon, type MuonOptions } from './muon';
 import {
-  byDimensions,
   halvesOf,
   isDecayed,
   Optimizer,
@@ -35,38 +33,32 @@ export interface AdamOptions extends OptimizerOptions, DecayOptions {
 }
 
 /** The settings of `AdamW`. */
-export interface AdamWOptions extends AdamOptions {
-  /** Takes the matrices that it says out of AdamW's hands, but for their momentum; absent: all is AdamW's. */
-  readonly muon?: MuonOptions;
-}
+export type AdamWOptions = AdamOptions;
 
 /** How many numbers a step is told. */
 export const HYPER_VALUES = 8;
 
 /** PyTorch's. */
 const DEFAULTS = { betas: [0.9, 0.999], eps: 1e-8 } as const;
-const ADAMW_DECAY = 0.01;
+/** Of AdamW, as PyTorch has it. */
+export const ADAMW_DECAY = 0.01;
 
 /** What Adam and AdamW share: they differ in how weights decay. */
 class AdaptiveMoments extends Optimizer<'m' | 'v'> {
-  private readonly options: AdamWOptions & Required<Pick<AdamOptions, keyof typeof DEFAULTS | 'weightDecay'>>;
-  private readonly extras: readonly { readonly segments: LastingTensor; readonly muon?: Muon }[];
+  private readonly options: AdamOptions & Required<Pick<AdamOptions, keyof typeof DEFAULTS | 'weightDecay'>>;
+  /** One an arena. */
+  private readonly segments: readonly LastingTensor[];
 
   protected constructor(
     model: Module | Parameters,
     private readonly kind: { readonly label: string; readonly isCoupled: boolean },
-    given: AdamWOptions & Required<Pick<AdamOptions, 'weightDecay'>>,
+    given: AdamOptions & Required<Pick<AdamOptions, 'weightDecay'>>,
     scaling: LossScaling | undefined,
   ) {
     super(model, { label: kind.label, moments: ['m', 'v'], scaling }, given);
     this.options = { ...DEFAULTS, ...given };
-    const { muon, weightDecay, group = byDimensions } = this.options;
-    this.extras = this.states.map(({ arena }) => ({
-      segments: segmentTable(this.engine, arena, weightDecay, {
-        group: (parameter) => (muon && muon.matrices(parameter) > 0 ? { scale: 0, decayed: false } : group(parameter)),
-      }),
-      ...(muon ? { muon: new Muon(this.engine, arena, muon, weightDecay) } : {}),
-    }));
+    const { weightDecay } = this.options;
+    this.segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, given));
   }
 
   /** Appends the count of a step, and what it needs: [`HYPER_VALUES`]. @throws EngineError as `minimize` */
@@ -115,7 +107,7 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
   override record(graph: Graph, hyper: Tensor, norm: Tensor): void {
     const SCALED = this.scaling !== undefined;
     for (const [index, { arena, moments }] of this.states.entries()) {
-      const { segments, muon } = this.extras[index] as (typeof this.extras)[number]; // one an arena
+      const segments = this.segments[index] as LastingTensor;
       const count = arena.size / 4;
       const { m, v } = moments;
       graph.dispatch({
@@ -128,24 +120,17 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
         },
         workgroups: workgroupRow(Math.ceil(count / 64)),
       });
-      muon?.record(graph, m, hyper, norm, SCALED);
     }
   }
 
   /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
-    for (const { segments, muon } of this.extras) {
-      disposeTensor(this.engine, segments);
-      muon?.dispose();
-    }
+    for (const segments of this.segments) disposeTensor(this.engine, segments);
   }
 }
 
-/**
- * AdamW (Loshchilov and Hutter 2019) over a model's arenas, in PyTorch's order of operations: a dispatch an arena. Matrices
- * that Muon moves keep their first moment here; their second stands idle, so that what is saved has one form.
- */
+/** AdamW (Loshchilov and Hutter 2019) over a model's arenas, in PyTorch's order of operations: a dispatch an arena. */
 export class AdamW extends AdaptiveMoments {
   /**
    * @param model that is trained; it has memory

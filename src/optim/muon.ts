@@ -4,11 +4,14 @@ import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ParamValues } from '../gpu/expression';
 import { workgroupRow, type Dispatch } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { Slice } from '../gpu/storage';
-import type { Arena } from '../nn/parameters';
+import type { Module } from '../nn/module';
+import type { Arena, Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import type { Parameter } from '../tensor/parameter';
-import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
+import { createTensor, disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
+import { AdamW, ADAMW_DECAY, type AdamWOptions } from './adamw';
+import type { LossScaling } from './lossScaling';
+import { byDimensions, halvesOf, whole } from './optimizer';
 
 const kernels = kernelsOf('muon', source, ['muonMomentum', 'muonProduct', 'muonPanel', 'muonUpdate'], { reduce });
 
@@ -24,8 +27,8 @@ const SOFTWARE_TILE = 8;
 const PANEL = { COLUMNS: 12, DEPTH: 24 } as const;
 const PANEL_ROWS = 64;
 
-/** The settings of `Muon`. */
-export interface MuonOptions {
+/** The settings of `Muon`: those of AdamW, and what Muon takes out of its hands. */
+export interface MuonOptions extends AdamWOptions {
   /** Times the learning rate of AdamW, whose steps have another size. */
   readonly rate: number;
   /**
@@ -47,15 +50,48 @@ interface Group {
   readonly places: LastingTensor<'u32'>;
 }
 
-/** Muon (Jordan et al. 2024) for some matrices of an arena: their momentum, made orthogonal, is what moves them. */
-export class Muon {
+/**
+ * Muon (Jordan et al. 2024) for the matrices that `matrices` says, and AdamW for the rest. The momentum of a matrix, made
+ * orthogonal, is what moves it. Its second moment stands idle, so that what is saved has AdamW's form.
+ */
+export class Muon extends AdamW {
+  private readonly movers: readonly MatrixMover[];
+
+  /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
+  constructor(model: Module | Parameters, options: MuonOptions, scaling?: LossScaling) {
+    const { matrices, group = byDimensions } = options;
+    const isMatrix = (parameter: Parameter): boolean => matrices(parameter) > 0;
+    super(
+      model,
+      { ...options, group: (each) => (isMatrix(each) ? { scale: 0, decayed: false } : group(each)) },
+      scaling,
+    );
+    this.movers = this.states.map(({ arena }) => new MatrixMover(this.engine, arena, options));
+  }
+
+  /** Appends one update, as AdamW's. */
+  override record(graph: Graph, hyper: Tensor, norm: Tensor): void {
+    super.record(graph, hyper, norm);
+    for (const [index, { moments }] of this.states.entries()) {
+      this.movers[index]?.record(graph, moments.m, hyper, norm, this.scaling !== undefined);
+    }
+  }
+
+  /** Gives back what the optimizer keeps. The parameters stay. */
+  override dispose(): void {
+    super.dispose();
+    for (const mover of this.movers) mover.dispose();
+  }
+}
+
+/** What moves the matrices of an arena. */
+class MatrixMover {
   private readonly groups: readonly Group[];
 
   constructor(
     private readonly engine: GpuEngine,
     private readonly arena: Arena,
-    options: MuonOptions,
-    private readonly weightDecay: number,
+    private readonly options: MuonOptions,
   ) {
     const groups = new Map<string, Omit<Group, 'places'> & { readonly places: number[] }>();
     for (const member of arena.members) {
@@ -91,9 +127,8 @@ export class Muon {
    * @param scaled whether a step may be skipped, as `norm` says
    */
   record(graph: Graph, m: Tensor, hyper: Tensor, norm: Tensor, scaled: boolean): void {
-    const { arena, weightDecay: decay } = this;
-    const count = arena.size / 4;
-    const whole = (buffer: Arena['values']): Tensor => new Tensor([count], 'f32', new Slice(buffer, 0, arena.size));
+    const { arena } = this;
+    const { weightDecay: decay = ADAMW_DECAY } = this.options;
     for (const { height, width, transposed, rate, places } of this.groups) {
       const matrices = places.size;
       const TRANSPOSED = transposed;
@@ -102,7 +137,7 @@ export class Muon {
         kernel: kernels.muonMomentum,
         params: { TRANSPOSED },
         uniforms: { height, width },
-        bindings: { grads: whole(arena.gradients), m, places, hyper, norm, y },
+        bindings: { grads: whole(arena, arena.gradients), m, places, hyper, norm, y },
         workgroups: workgroupRow(matrices),
       });
       const [a, b, c] = MUON_COEFFICIENTS;
@@ -116,8 +151,8 @@ export class Muon {
         params: { TRANSPOSED, HALF: arena.halves !== undefined, SCALED: scaled },
         uniforms: { matrices, height, width, rate, decay },
         bindings: {
-          ...{ y, places, hyper, norm, values: whole(arena.values) },
-          ...(arena.halves ? { halves: new Tensor([count], 'f16', new Slice(arena.halves, 0, count * 2)) } : {}),
+          ...{ y, places, hyper, norm, values: whole(arena, arena.values) },
+          ...halvesOf(arena),
         },
         workgroups: workgroupRow(Math.ceil((matrices * height * width) / 64)),
       });

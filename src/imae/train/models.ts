@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine';
 import type { Parameters } from '../../nn/parameters';
 import { AdamW } from '../../optim/adamw';
 import type { LossScaling } from '../../optim/lossScaling';
+import { Muon } from '../../optim/muon';
 import { studentSize, teacherSize, type Config, type Phase } from '../config/config';
 import { allocateModel, type Model } from '../model/mae';
 import { objectiveOf } from './objectives';
@@ -23,7 +24,7 @@ export function makeModel(
 const MUON_MATRIX =
   /(?:\.attn\.(?:(qkv)|proj)|\.mlp\.fc[12]|^decoder_embed\d?|^decoder_pred|^patch_embed\.proj)\.weight$/;
 
-/** AdamW, with Muon for the matrices where the configuration says so. */
+/** AdamW, or Muon for the matrices where the configuration says so. */
 export function makeOptimizer(config: Config, parameters: Parameters, scaling?: LossScaling): AdamW {
   const { muon: rate, betas, eps, weightDecay } = config.optimizer;
   const options = { betas, eps, weightDecay };
@@ -31,7 +32,9 @@ export function makeOptimizer(config: Config, parameters: Parameters, scaling?: 
     const match = MUON_MATRIX.exec(name);
     return match ? (match[1] ? 3 : 1) : 0;
   };
-  return new AdamW(parameters, { ...options, ...(rate > 0 ? { muon: { rate, matrices } } : {}) }, scaling);
+  return rate > 0
+    ? new Muon(parameters, { ...options, rate, matrices }, scaling)
+    : new AdamW(parameters, options, scaling);
 }
 
 /** Random initial weights; each parameter has a stream of its own. */
