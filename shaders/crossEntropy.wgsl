@@ -8,11 +8,11 @@
 //               Smoothing s puts (1 − s) · t + s/K in place of t (Szegedy et al. 2016).
 //   index…      The same for t = 1 at the index and 0 elsewhere, which are not made. Without LOGITS, x are logarithms of
 //               probabilities already: losses[b] = −x at the index. A row whose index is the one to ignore has loss and weight
-//               0, one whose index is no class NaN (`outOfRange`).
+//               0, one whose index is no class NaN (`outOfRange`). indexEntropyMean: the mean over the rows that are kept.
 //
 // Shapes   logits, targets, dLogits: [B, K];  losses: [B];  statistics: [B] of (logSumExp, Σ_k t);  dLoss: [1], or [B] (EACH).
-//          index…: targets, logSums, weights, losses: [B].
-// Mapping  forward: as softmax.wgsl, LANES invocations a row. gradient: one invocation an element.
+//          index…: targets, logSums, weights, losses: [B];  total = Σ losses, kept = Σ weights: [1].
+// Mapping  forward: as softmax.wgsl, LANES invocations a row. gradient: one invocation an element. indexEntropyMean: one in all.
 
 //#use softmax
 
@@ -167,25 +167,49 @@ fn main(
   //#end
 }
 
+//#kernel indexEntropyMean
+@group(0) @binding(0) var<storage, read> total: array<f32>;
+@group(0) @binding(1) var<storage, read> kept: array<f32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+
+@compute @workgroup_size(1)
+fn main() {
+  loss[0] = total[0] / kept[0];
+}
+
 //#kernel indexEntropyGradient
 //#param LOGITS: bool
 //#param ACCUMULATE: bool
+//#param EACH: bool
+//#param KEPT: bool
 @group(0) @binding(0) var<storage, read> targets: array<u32>;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
-@group(0) @binding(2) var<storage, read> dLosses: array<f32>;
+@group(0) @binding(2) var<storage, read> dLoss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dLogits: array<f32>;
 //#if LOGITS
 @group(0) @binding(4) var<storage, read> logits: array<f32>;
 @group(0) @binding(5) var<storage, read> logSums: array<f32>;
 //#end
-struct Sizes { count: u32, width: u32, smoothing: f32, outOfRange: f32 }
-@group(0) @binding(6) var<uniform> sizes: Sizes;
+//#if KEPT
+@group(0) @binding(6) var<storage, read> kept: array<f32>;
+//#end
+struct Sizes { count: u32, width: u32, scale: f32, smoothing: f32, outOfRange: f32 }
+@group(0) @binding(7) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WORKGROUP;
   if (i >= sizes.count) { return; }
   let row = i / sizes.width;
+  //#if EACH
+  let dRow = dLoss[row];
+  //#else
+  //#if KEPT
+  let dRow = dLoss[0] / kept[0];
+  //#else
+  let dRow = sizes.scale * dLoss[0];
+  //#end
+  //#end
   let classAt = targets[row];
   var slope = -select(0.0, 1 - sizes.smoothing, i % sizes.width == classAt) - sizes.smoothing / f32(sizes.width);
   //#if LOGITS
@@ -193,7 +217,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#end
   slope = select(sizes.outOfRange, slope, classAt < sizes.width);
   // An ignored row takes none, whatever it holds.
-  let value = select(dLosses[row] * slope, 0, weights[row] == 0);
+  let value = select(dRow * slope, 0, weights[row] == 0);
   //#if ACCUMULATE
   dLogits[i] += value;
   //#else

@@ -15,7 +15,7 @@
 //
 // What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu, softplus, mish and logSigmoid go by
 // e^(−|x|) ≤ 1; near 0, where tanh and expm1 would cancel, series stand in their place; erf is that of gelu.wgsl,
-// log that of binary.wgsl. WGSL's sin and cos are exact to 2⁻¹¹ only: here x is brought to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first two products are exact (Cody and Waite
+// log that of logarithm.wgsl. WGSL's sin and cos are exact to 2⁻¹¹ only: here x is brought to r in [−π/4, π/4] by a multiple of π/2, in three parts so that the first two products are exact (Cody and Waite
 // 1980); the polynomials are those of Cephes' logf, sinf and cosf (Moshier 1992). Sine, cosine and tangent are exact to f32 for
 // |x| ≤ 8192; beyond, the multiple is no longer exact. WGSL's functions may drop a NaN: it is told by its bits,
 // and stays.
@@ -23,7 +23,7 @@
 // Elementwise on arrays of any shape. One invocation a cell: four elements (VEC, where their number is a multiple of four)
 // or one.
 
-//#use binary
+//#use logarithm
 //#use gelu
 
 //#if VEC

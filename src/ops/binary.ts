@@ -1,4 +1,5 @@
 import source from '../../shaders/binary.wgsl';
+import logarithm from '../../shaders/logarithm.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
@@ -9,7 +10,7 @@ import { asTensor, axisUniforms, broadcastShape, cellsOf, stretchedAxes, type St
 import { assertType } from './patchIndices';
 import { reciprocal, rsqrt, sqrt, square } from './unary';
 
-const kernels = kernelsOf('binary', source, ['binaryForward', 'binaryBackward']);
+const kernels = kernelsOf('binary', source, ['binaryForward', 'binaryBackward'], { logarithm });
 
 /** In the order of their numbers in the shader; the last two are gradients only. */
 const FUNCTIONS = [

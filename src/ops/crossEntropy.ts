@@ -4,18 +4,17 @@ import softmax from '../../shaders/softmax.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { graphOf } from '../tensor/graph';
+import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { DType, Scalar, Tensor } from '../tensor/tensor';
-import { div } from './binary';
 import { assertReduction, type LossReduction } from './losses';
 import { assertType } from './patchIndices';
-import { lanesFor, mean, recordRowSums, sum } from './reduce';
+import { lanesFor, recordRowSums } from './reduce';
 
 const kernels = kernelsOf(
   'crossEntropy',
   source,
-  ['crossEntropyForward', 'crossEntropyGradient', 'indexEntropyForward', 'indexEntropyGradient'],
+  ['crossEntropyForward', 'crossEntropyGradient', 'indexEntropyForward', 'indexEntropyMean', 'indexEntropyGradient'],
   { reduce, softmax },
 );
 
@@ -157,7 +156,8 @@ function indexEntropy(
   assertType(name, operand, x, 'f32');
   const { B: rows, K: width } = matchShape(name, operand, x.shape, ['B', 'K']);
   matchShape(name, 'targets', targets.shape, [rows]);
-  const losses = graph.empty(`${name} losses`, [rows], 'f32', x.requiresGrad);
+  const EACH = reduction === 'none';
+  const losses = graph.empty(`${name} losses`, [rows], 'f32', EACH && x.requiresGrad);
   const weights = graph.empty(`${name} weights`, [rows]);
   const logSums = LOGITS ? { logSums: graph.empty('crossEntropy logSumExp', [rows]) } : {};
   const LANES = LOGITS ? lanesFor(width, graph.engine.traits) : 1;
@@ -171,19 +171,35 @@ function indexEntropy(
     bindings: { logits: x, targets, losses, weights, ...logSums },
     workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
   });
-  graph.record(name, [losses], (gradients) => {
-    const dLosses = gradients.of(losses);
+  const loss = EACH ? losses : graph.empty(name, [], 'f32', x.requiresGrad);
+  const ofKept = reduction === 'mean' && ignoreIndex !== undefined;
+  const scale = reduction === 'mean' && !ofKept ? 1 / rows : 1;
+  const kept = ofKept ? { kept: recordKeptMean(graph, losses, weights, loss) } : {};
+  if (!EACH && !ofKept) recordRowSums(graph, losses, { rows: 1, width: rows, scale }, loss);
+  graph.record(name, [loss], (gradients) => {
+    const dLoss = gradients.of(loss);
     const dLogits = gradients.into(x);
-    if (!dLosses || !dLogits) return;
+    if (!dLoss || !dLogits) return;
     graph.dispatch({
       kernel: kernels.indexEntropyGradient,
-      params: { LOGITS, ACCUMULATE: dLogits.accumulate },
-      uniforms: { count: x.size, width, smoothing, outOfRange: NaN },
-      bindings: { targets, weights, dLosses, dLogits: dLogits.out, ...(LOGITS ? { logits: x } : {}), ...logSums },
+      params: { LOGITS, ACCUMULATE: dLogits.accumulate, EACH, KEPT: ofKept },
+      uniforms: { count: x.size, width, scale, smoothing, outOfRange: NaN },
+      bindings: {
+        ...{ targets, weights, dLoss, dLogits: dLogits.out },
+        ...{ ...(LOGITS ? { logits: x } : {}), ...logSums, ...kept },
+      },
       workgroups: workgroupRow(Math.ceil(x.size / 64)),
     });
   });
-  if (reduction === 'none') return losses;
-  if (reduction === 'sum') return sum(losses);
-  return ignoreIndex === undefined ? mean(losses) : div(sum(losses), sum(weights));
+  return loss;
+}
+
+/** Appends the mean over rows of weight 1; NaN of none. @returns how many these are: [] */
+function recordKeptMean(graph: Graph, losses: Tensor, weights: Tensor, loss: Tensor): Tensor {
+  const [total, kept] = [graph.empty('total loss', []), graph.empty('rows that are kept', [])];
+  const layout = { rows: 1, width: losses.size, scale: 1 };
+  recordRowSums(graph, losses, layout, total);
+  recordRowSums(graph, weights, layout, kept);
+  graph.dispatch({ kernel: kernels.indexEntropyMean, bindings: { total, kept, loss }, workgroups: [1] });
+  return kept;
 }

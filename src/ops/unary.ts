@@ -1,5 +1,5 @@
-import binary from '../../shaders/binary.wgsl';
 import gelu from '../../shaders/gelu.wgsl';
+import logarithm from '../../shaders/logarithm.wgsl';
 import source from '../../shaders/unary.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
@@ -9,7 +9,7 @@ import type { Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
 import { assertType } from './patchIndices';
 
-const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { binary, gelu });
+const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { gelu, logarithm });
 
 /** In the order of their numbers in the shader. */
 const FUNCTIONS = [
