@@ -14,7 +14,7 @@ export const wgslText = {
 
 /**
  * WGSL without comments, and without the white space that no token needs. The preprocessor's directives (`//#if`) stay, each on
- * its line. Lines stay lines, for messages name them.
+ * its line, but for what the end of a block says of it. Lines stay lines, for messages name them.
  *
  * @param {string} text
  * @returns {string}
@@ -23,9 +23,15 @@ export function strippedWgsl(text) {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
-    .map((line) => (/^\s*\/\/#/.test(line) ? line.trim() : tightened(line.replace(/\/\/.*$/, '').trim())))
+    .map((line) => (/^\s*\/\/#/.test(line) ? directive(line.trim()) : tightened(line.replace(/\/\/.*$/, '').trim())))
     .filter((line) => line !== '')
     .join('\n');
+}
+
+/** @param {string} line */
+function directive(line) {
+  const [, word = '', rest = ''] = /^\/\/#(\w+)\s*(.*)$/.exec(line) ?? [];
+  return word === 'end' ? '//#end' : `//#${word} ${tightened(rest)}`.trimEnd();
 }
 
 /**
