@@ -3,7 +3,7 @@ import type { Reference, References } from './allclose';
 export type Inputs = { x: Reference };
 
 /** Applies `map` to each row. */
-function mapRows({ shape, data }: Reference, map: (row: Float64Array, at: number) => Float64Array): Reference {
+export function mapRows({ shape, data }: Reference, map: (row: Float64Array, at: number) => Float64Array): Reference {
   const width = shape.at(-1) as number;
   const out = data.slice();
   for (let at = 0; at < data.length; at += width) out.set(map(data.subarray(at, at + width), at), at);

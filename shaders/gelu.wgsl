@@ -21,7 +21,7 @@ fn normalTail(a: vec4f, bell: vec4f) -> vec4f {
 }
 
 fn gelu(x: vec4f) -> vec4f {
-  let a = min(abs(x), vec4f(1e30)); // ∞·0 would be NaN
+  let a = max(-x, min(x, vec4f(1e30))); // |x|; ∞·0 would be NaN, as −∞·0 is
   return fma(-a, normalTail(a, exp(-0.5 * x * x)), max(x, vec4f()));
 }
 

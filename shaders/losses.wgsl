@@ -6,7 +6,7 @@
 //   2 huber      d²/2 where |d| ≤ c, else c·(|d| − c/2);  d = p − t  (Huber 1964)
 //   3 smoothL1   d²/(2c) where |d| < c, else |d| − c/2               (Girshick 2015)
 //   4 bce        of a logit p: (1 − t)·p + (1 + (w − 1)·t)·ln(1 + e⁻ᵖ); w is a weight of the class, 1 unless WEIGHTED
-//   5 klDiv      of a logarithm p: t·(ln t − p), 0 where t is 0
+//   5 klDiv      of a logarithm p: t·ln t − t·p, the former 0 where t is 0; the slope in t is NaN there, as PyTorch's
 //
 //   lossForward    losses[i] = f(p, t)
 //   lossSums       sums[block] = Σ f(p, t) over the block's elements. Σ of them: see reduce.wgsl.
@@ -16,6 +16,9 @@
 // Mapping  lossSums: as rowSums of reduce.wgsl, a workgroup a block of 4096. The others: one invocation an element.
 
 //#use reduce
+
+// By the bits, since a compiler may take it that no number is NaN.
+fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 
 // ln(1 + e⁻ˣ) without overflow; a series where a logarithm near 1 is not exact.
 fn softplusOfNegative(x: f32) -> f32 {
@@ -42,13 +45,16 @@ fn loss3(p: f32, t: f32, c: f32, w: f32) -> f32 {
 fn loss4(p: f32, t: f32, c: f32, w: f32) -> f32 {
   return (1 - t) * p + (1 + (w - 1) * t) * softplusOfNegative(p);
 }
-fn loss5(p: f32, t: f32, c: f32, w: f32) -> f32 { return select(t * (log(t) - p), 0, t == 0); }
+fn loss5(p: f32, t: f32, c: f32, w: f32) -> f32 { return select(t * log(t), 0, t == 0) - t * p; }
 
 // In p, then in t.
 fn slopeP0(p: f32, t: f32, c: f32, w: f32) -> f32 { return 2 * (p - t); }
 fn slopeP1(p: f32, t: f32, c: f32, w: f32) -> f32 { return sign(p - t); }
-fn slopeP2(p: f32, t: f32, c: f32, w: f32) -> f32 { return clamp(p - t, -c, c); }
-fn slopeP3(p: f32, t: f32, c: f32, w: f32) -> f32 { return select(sign(p - t), (p - t) / c, abs(p - t) < c); }
+fn slopeP2(p: f32, t: f32, c: f32, w: f32) -> f32 { return select(clamp(p - t, -c, c), p - t, isNan(p - t)); }
+fn slopeP3(p: f32, t: f32, c: f32, w: f32) -> f32 {
+  let d = p - t;
+  return select(select(sign(d), d / c, abs(d) < c), d, isNan(d));
+}
 fn slopeP4(p: f32, t: f32, c: f32, w: f32) -> f32 { return (1 - t) - (1 + (w - 1) * t) * sigmoidOf(-p); }
 fn slopeP5(p: f32, t: f32, c: f32, w: f32) -> f32 { return -t; }
 
@@ -57,7 +63,9 @@ fn slopeT1(p: f32, t: f32, c: f32, w: f32) -> f32 { return -slopeP1(p, t, c, w);
 fn slopeT2(p: f32, t: f32, c: f32, w: f32) -> f32 { return -slopeP2(p, t, c, w); }
 fn slopeT3(p: f32, t: f32, c: f32, w: f32) -> f32 { return -slopeP3(p, t, c, w); }
 fn slopeT4(p: f32, t: f32, c: f32, w: f32) -> f32 { return (w - 1) * softplusOfNegative(p) - p; }
-fn slopeT5(p: f32, t: f32, c: f32, w: f32) -> f32 { return log(t) + 1 - p; }
+fn slopeT5(p: f32, t: f32, c: f32, w: f32) -> f32 {
+  return select(log(t) + 1 - p, bitcast<f32>(bitcast<u32>(t) | 0x7fc00000u), t == 0);
+}
 
 //#kernel lossForward
 //#param FUNCTION: u32

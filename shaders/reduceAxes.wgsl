@@ -4,11 +4,12 @@
 //   backward    dx[o, t] (+)= scale · dy[o] · slope(x[o, t])
 //
 // COMBINE says ⊕, TERM, FINISH and SLOPE the functions below, by their numbers in src/ops/reduceAxes.ts. What they need that one
-// output shares, such as its mean, comes as `about`, a reduction of its own: so variance, logSumExp and norm take two passes,
-// and neither cancels nor overflows.
+// output shares, such as its mean, comes as `about`, a reduction of its own: so variance, logSumExp and norm take several
+// passes, and neither cancels nor overflows. SIZED: deviations are squared in units of a power of two near `size`, the largest
+// |x|, so that squares stay numbers of f32.
 //
 // Shapes   x in KEPT and REDUCED axes, neighbours that are treated alike taken as one: extents, and by how much an index of x moves
-//          along each. sums: [chunks, outputs]: of each output and chunk of `chunk` terms one; about: [outputs].
+//          along each. sums: [chunks, outputs]: of each output and chunk of `chunk` terms one; about, size: [outputs].
 //          Where there are several chunks, they are reduced in turn as the first axis of sums; only the last stage finishes.
 // Mapping  a workgroup takes a chunk of 64 / lanes neighbouring outputs, `lanes` invocations each: a lane takes every lanes-th
 //          term, and the lanes meet in workgroup memory as a tree. Where x is contiguous along the terms (rows), lanes are
@@ -28,6 +29,8 @@ fn powerNear(x: f32, inverse: bool) -> f32 {
   return bitcast<f32>(select(exponent, 254u - exponent, inverse) << 23u);
 }
 
+var<private> unit: f32 = 1; // the size of an output's terms
+
 fn combine0(a: f32, b: f32) -> f32 { return a + b; }
 fn combine1(a: f32, b: f32) -> f32 { return a * b; }
 // Extremes hand NaN on, as PyTorch's do.
@@ -40,7 +43,10 @@ fn term1(x: f32, about: f32, t: u32) -> f32 { return abs(x); }
 fn term2(x: f32, about: f32, t: u32) -> f32 { return select(x, 1, x == 0); }
 fn term3(x: f32, about: f32, t: u32) -> f32 { return select(0.0, 1, x == 0); }
 fn term4(x: f32, about: f32, t: u32) -> f32 { return select(0.0, 1, isSame(x, about)); }
-fn term5(x: f32, about: f32, t: u32) -> f32 { return (x - about) * (x - about); }
+fn term5(x: f32, about: f32, t: u32) -> f32 {
+  let scaled = (x - about) * powerNear(unit, true);
+  return scaled * scaled;
+}
 fn term6(x: f32, about: f32, t: u32) -> f32 { return exp(x - select(about, 0, isInfinite(about))); }
 fn term7(x: f32, about: f32, t: u32) -> f32 {
   let scaled = x * powerNear(about, true);
@@ -51,13 +57,15 @@ fn term8(x: f32, about: f32, t: u32) -> u32 { return select(0xffffffffu, t, isSa
 fn term9(x: u32, about: f32, t: u32) -> u32 { return x; }
 
 fn finish0(total: f32, about: f32) -> f32 { return total; }
-fn finish1(total: f32, about: f32) -> f32 { return sqrt(total); }
+fn finish1(total: f32, about: f32) -> f32 { return powerNear(unit, false) * sqrt(total); }
 fn finish2(total: f32, about: f32) -> f32 { return select(about, 0, isInfinite(about)) + log(total); }
 fn finish3(total: f32, about: f32) -> f32 { return powerNear(about, false) * sqrt(total); }
+fn finish4(total: f32, about: f32) -> f32 { return powerNear(unit, false) * (powerNear(unit, false) * total); }
 
 // a and b: what the operation gives the backward pass of each output.
 fn slope0(x: f32, a: f32, b: f32) -> f32 { return 1; }
-fn slope1(x: f32, a: f32, b: f32) -> f32 { return select(0.0, 1 / b, isSame(x, a)); } // one of b that are the extreme a
+// One of b that are the extreme a; nobody knows which where that is NaN.
+fn slope1(x: f32, a: f32, b: f32) -> f32 { return select(select(0.0, 1 / b, x == a), a, isNan(a)); }
 // Of a product: a of what is not 0, and b zeros.
 fn slope2(x: f32, a: f32, b: f32) -> f32 { return select(select(0.0, a / x, b == 0), select(0.0, a, b == 1), x == 0); }
 fn slope3(x: f32, a: f32, b: f32) -> f32 { return x - a; }
@@ -70,6 +78,7 @@ fn slope6(x: f32, a: f32, b: f32) -> f32 { return select(x / a, 0, a == 0); }
 //#param COMBINE: u32
 //#param FINISH: u32
 //#param ABOUT: bool
+//#param SIZED: bool
 //#param KEPT: u32
 //#param REDUCED: u32
 //#if TERM == 9
@@ -106,6 +115,9 @@ struct Sizes {
 //#if ABOUT
 @group(0) @binding(3) var<storage, read> about: array<f32>;
 //#end
+//#if SIZED
+@group(0) @binding(4) var<storage, read> size: array<f32>;
+//#end
 var<workgroup> slots: array<Result, 64>;
 
 @compute @workgroup_size(64)
@@ -124,6 +136,9 @@ fn main(
   var aboutIt = 0.0;
   //#if ABOUT
   aboutIt = about[min(output, sizes.outputs - 1)];
+  //#end
+  //#if SIZED
+  unit = size[min(output, sizes.outputs - 1)];
   //#end
   var base = 0u;
   var rest = output;

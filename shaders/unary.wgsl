@@ -136,7 +136,7 @@ fn slope0(x: vec4f) -> vec4f { return vec4f(-1); }
 fn slope1(x: vec4f) -> vec4f { return signOf(x); }
 fn slope2(x: vec4f) -> vec4f { return 2 * x; }
 fn slope3(x: vec4f) -> vec4f { return 0.5 / sqrt(x); }
-fn slope4(x: vec4f) -> vec4f { return -0.5 * inverseSqrt(x) / x; }
+fn slope4(x: vec4f) -> vec4f { return -0.5 * inverseSqrt(x) / abs(x); }
 fn slope5(x: vec4f) -> vec4f { return -1 / (x * x); }
 fn slope6(x: vec4f) -> vec4f { return exp(x); }
 fn slope7(x: vec4f) -> vec4f { return 1 / x; }

@@ -58,6 +58,7 @@ export type { ConvOptions, Pair } from './ops/conv2d';
 export { convTranspose2d } from './ops/convTranspose2d';
 export type { ConvTransposeOptions } from './ops/convTranspose2d';
 export { full, fullLike, isFinite, isNan, onesLike, to, zerosLike } from './ops/convert';
+export { cumsum } from './ops/cumsum';
 export { crossEntropy, nll } from './ops/crossEntropy';
 export type { CrossEntropyOptions, NllOptions } from './ops/crossEntropy';
 export { dropout } from './ops/dropout';

@@ -82,7 +82,10 @@ def divergence(family):
     for reduction in REDUCTIONS:
         family.case('klDiv', torch.log_softmax(family.normal(2, 3), -1), zeros, *([reduction] if reduction else []), fixed=(1,))
     family.case('klDiv', family.normal(4), tensor(1e-20, 1e-37, 1, 1e10), {'reduction': 'none'})
-    family.case('klDiv', tensor(-INF, -1, 0), tensor(0, 0, 1), {'reduction': 'none'}, fixed=(1,), about='infinities')
+    for reduction in REDUCTIONS:
+        family.case('klDiv', family.normal(2, 3), zeros, *([reduction] if reduction else []))
+    ends = tensor(-INF, -1, 0, INF, -INF, 2), tensor(0, 0, 1, 0, 1, NAN)
+    family.case('klDiv', *ends, {'reduction': 'none'}, about='infinities')
     family.refused('klDiv', torch.ones(3), torch.ones(4))
     family.refused('klDiv', torch.ones(3), torch.ones(3), {'reduction': 'most'})
 

@@ -78,6 +78,8 @@ def linears(family):
         family.case('linear', family.normal(*rows, 5), family.normal(4, 5), family.normal(4), family.normal(*rows, 4))
     for fixed in ((0,), (1,), (2,), (0, 1), (1, 2)):
         family.case('linear', family.normal(3, 5), family.normal(4, 5), family.normal(4), fixed=fixed)
+    for rows in ((3,), (2, 3), (0,), ()):
+        family.case('linear', torch.ones(*rows, 0), torch.ones(4, 0), family.normal(4))
     family.case('linear', family.normal(3, 5) * 1e-15, family.normal(4, 5) * 1e-15, torch.zeros(4))
     family.case('linear', family.normal(3, 5) * 1e15, family.normal(4, 5) * 1e15, torch.zeros(4))
     for x, weight, bias in (((3, 4), (2, 5), (2,)), ((3, 4), (2, 4), (3,)), ((4,), (2, 3), (2,)), ((2, 3, 4), (2, 3), (2,))):

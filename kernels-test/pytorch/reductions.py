@@ -86,6 +86,13 @@ def extremes(family):
         family.case(name, tensor(1, 3, 3, 2, 3, 1, 1))
         family.case(name, torch.tensor([[1.0, 1, 1], [2, 1, 2], [0, -0.0, 0]]), 1)
         family.case(name, torch.tensor([[5.0, 5], [5, 5]]), [0, 1])
+        family.case(name, torch.tensor([NAN] * 5))
+        family.case(name, torch.where(family.uniform(3, 65) < 0.1, torch.tensor(NAN), family.normal(3, 65)), [0, 1])
+    for name in ('variance', 'std'):
+        for scale in (1e-37, 1e-25, 1e25, 1e35):
+            family.case(name, rescaled(family, scale), 0)
+            family.case(name, (family.normal(1030, shift=3) * scale).float(), None, {'correction': 0})
+        family.case(name, torch.cat([family.normal(1, 5) * 1e30, family.normal(1, 5), family.normal(1, 5) * 1e-30]).float(), 1)
     family.case('prod', tensor(2, 0, 3))
     family.case('prod', tensor(0, 0, 3))
     family.case('prod', torch.tensor([[1.0, 2, 0], [0, 5, 0], [1, -2, 3]]), 1)
@@ -119,6 +126,11 @@ def along():
             family.refused(name, torch.ones(shape), axis)
     family.case('softmax', tensor(3.0).reshape(()))
     family.case('cumsum', torch.ones(3, 33), 1)
+    for shape, axis in (((1300,), 0), ((2, 700), 1), ((700, 2), 0), ((1, 300, 5), 1)):
+        family.case('cumsum', family.normal(*shape), axis)
+    family.case('cumsum', tensor(2).reshape(()), 0)
+    family.case('cumsum', family.normal(2, 0, 3), -2)
+    family.refused('cumsum', torch.ones(()), 1)
     family.case('cumsum', family.normal(130), 0)
     return family
 

@@ -3,6 +3,7 @@ import { matchShape, rowsOf } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Precision, Tensor } from '../tensor/tensor';
 import { recordMatmul } from './matmul';
+import { recordSplitKReduce } from './splitKReduce';
 
 /**
  * x·Wᵀ, plus a bias and a residual where given, in one kernel, as `F.linear`.
@@ -76,5 +77,13 @@ export function recordParameterGradients(
   if (!dWeight && !dBias) return;
   const out = dWeight?.out ?? graph.empty('unused gradient', [n, k]);
   const shape = { layout: 'tn', m: n, n: k, k: m } as const;
-  recordMatmul(graph, shape, { a: dOut, b: x, out }, dWeight?.accumulate ?? false, dBias ? { rowSums: dBias } : {});
+  recordMatmul(
+    graph,
+    shape,
+    { a: dOut, b: x, out },
+    dWeight?.accumulate ?? false,
+    dBias && k > 0 ? { rowSums: dBias } : {},
+  );
+  // A product without elements makes no pass over dOut.
+  if (dBias && k === 0) recordSplitKReduce(m, { ...dBias, partials: dOut });
 }

@@ -221,7 +221,7 @@ interface KlDiv extends Loss {
 
 /**
  * The divergence of Kullback and Leibler of each element: t·(ln t − p), 0 where t is 0; p are logarithms. Gradients
- * flow to both, to targets above 0. As `F.kl_div`.
+ * flow to both; that of a target of 0 is NaN, as PyTorch's. As `F.kl_div`.
  *
  * @param logProbabilities f32, of any shape: logarithms
  * @param targets f32, of the same shape: probabilities

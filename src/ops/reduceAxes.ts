@@ -105,7 +105,7 @@ const TERMS = {
 const PLACES = 9;
 const COMBINES = { sum: 0, product: 1, max: 2, min: 3, first: 4 };
 const STARTS = { sum: 0, product: 1, max: -Infinity, min: Infinity, first: 0 };
-const FINISHES = { total: 0, root: 1, log: 2, scaledRoot: 3 };
+const FINISHES = { total: 0, sizedRoot: 1, log: 2, scaledRoot: 3, sized: 4 };
 const SLOPES = { one: 0, extreme: 1, product: 2, deviation: 3, standardised: 4, softmax: 5, unit: 6 };
 
 export interface Combination {
@@ -116,6 +116,8 @@ export interface Combination {
   readonly scale?: number;
   /** Of each output a number that its terms, or what finishes it, need. */
   readonly about?: Tensor;
+  /** Of each output the size of its terms, for `deviation` and the `sized` ends. */
+  readonly size?: Tensor;
 }
 
 interface Work {
@@ -166,19 +168,21 @@ export function recordReduction(
   how: Combination,
   out: Tensor<DType>,
 ): void {
-  const { combine = 'sum', finish = 'total', about, scale = 1 } = how;
+  const { combine = 'sum', finish = 'total', about, size, scale = 1 } = how;
   const term = x.dtype === 'u32' ? PLACES : TERMS[how.term ?? 'value'];
   const { outputs, terms } = layout;
   const { lanes, isRows, chunk, chunks } = workOf(layout, graph.engine.traits);
   const isLast = chunks === 1;
   const FINISH = FINISHES[isLast ? finish : 'total'];
-  const isAbout = (term >= TERMS.isSame && term <= TERMS.place) || FINISH >= FINISHES.log;
+  const isAbout =
+    (term >= TERMS.isSame && term <= TERMS.place) || FINISH === FINISHES.log || FINISH === FINISHES.scaledRoot;
+  const isSized = term === TERMS.deviation || FINISH === FINISHES.sizedRoot || FINISH === FINISHES.sized;
   const [kept, reduced] = [some(layout.kept), some(layout.reduced)];
   const sums = isLast ? out : graph.empty('partial results', [chunks, outputs], out.dtype);
   graph.dispatch({
     kernel: kernels.reduceAxes,
     params: {
-      ...{ TERM: term, COMBINE: COMBINES[combine], FINISH, ABOUT: isAbout },
+      ...{ TERM: term, COMBINE: COMBINES[combine], FINISH, ABOUT: isAbout, SIZED: isSized },
       ...{ KEPT: kept.length, REDUCED: reduced.length },
     },
     uniforms: {
@@ -187,7 +191,7 @@ export function recordReduction(
       ...named('kept', kept),
       ...named('reduced', reduced),
     },
-    bindings: { x, sums, ...(isAbout && about ? { about } : {}) },
+    bindings: { x, sums, ...(isAbout && about ? { about } : {}), ...(isSized && size ? { size } : {}) },
     workgroups: workgroupRow(Math.ceil(outputs / (64 / lanes)) * chunks),
   });
   if (isLast) return;

@@ -85,30 +85,30 @@ export const logSumExp: Reduction = reduction('logSumExp', (graph, x, layout) =>
   slopeOf: (y) => ({ slope: 'softmax', a: y }),
 }));
 
-const divisor = ({ terms }: Layout, { correction = 1 }: VarianceOptions = {}): number =>
-  Math.max(0, terms - correction);
+/** Σ (x − mean)²/(n − correction), or its root, and what their slopes need. */
+function deviations(
+  finish: 'sized' | 'sizedRoot',
+  { graph, x, layout, correction = 1 }: { graph: Graph; x: Tensor; layout: Layout; correction: number | undefined },
+): { readonly how: Combination; readonly about: Tensor; readonly scale: number } {
+  const about = aside(graph, 'means', x, layout, { scale: 1 / layout.terms });
+  const size = aside(graph, 'sizes', x, layout, { term: 'size', combine: 'max' });
+  const left = layout.terms - correction;
+  return { how: { term: 'deviation', finish, about, size, scale: 1 / Math.max(0, left) }, about, scale: 1 / left };
+}
 
-const meanOf = (graph: Graph, x: Tensor, layout: Layout): Tensor =>
-  aside(graph, 'means', x, layout, { scale: 1 / layout.terms });
-
-/** Σ (x − mean)²/(n − correction), in two passes; NaN where nothing is left to divide by. As `torch.var`. */
+/**
+ * Σ (x − mean)²/(n − correction), in passes that neither cancel nor overflow; NaN where nothing is left to divide by.
+ * As `torch.var`.
+ */
 export const variance: Reduction<VarianceOptions> = reduction('variance', (graph, x, layout, options) => {
-  const about = meanOf(graph, x, layout);
-  const scale = 1 / divisor(layout, options);
-  return {
-    how: { term: 'deviation', about, scale },
-    slopeOf: () => ({ slope: 'deviation', a: about, scale: 2 * scale }),
-  };
+  const { how, about, scale } = deviations('sized', { graph, x, layout, correction: options?.correction });
+  return { how, slopeOf: () => ({ slope: 'deviation', a: about, scale: 2 * scale }) };
 });
 
 /** The standard deviation: the root of `variance`; its gradient is 0 where it is 0. As `torch.std`. */
 export const std: Reduction<VarianceOptions> = reduction('std', (graph, x, layout, options) => {
-  const about = meanOf(graph, x, layout);
-  const scale = 1 / divisor(layout, options);
-  return {
-    how: { term: 'deviation', finish: 'root', about, scale },
-    slopeOf: (y) => ({ slope: 'standardised', a: about, b: y, scale }),
-  };
+  const { how, about, scale } = deviations('sizedRoot', { graph, x, layout, correction: options?.correction });
+  return { how, slopeOf: (y) => ({ slope: 'standardised', a: about, b: y, scale }) };
 });
 
 /**
