@@ -14,6 +14,8 @@ export const PROGRAMS = {
   bench: 'src/cli/benchMain.ts',
   doctor: 'src/doctor/doctorMain.ts',
   decoder: 'src/node/images/decoderMain.ts',
+  isa: 'tools/isa/isaMain.ts',
+  isaKernels: 'tools/isa/compileKernels.ts',
 };
 
 /** The pages that results are put into: dist/NAME.html from a folder, each one file with its script and styles in it. */
@@ -38,6 +40,7 @@ const SOURCES = [
   'kernels-test',
   'tools/build.js',
   'tools/importGlob.js',
+  'tools/isa',
   'tools/keepEffects.js',
   'package.json',
 ];

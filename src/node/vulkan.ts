@@ -31,13 +31,17 @@ const RESTRICTIONS = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
 /** NVIDIA's driver for Vulkan, where it is installed. */
 export function findNvidiaLibrary(place: VulkanPlace = {}): string | undefined {
-  const found = findLibrary('libGLX_nvidia.so.0', place);
-  return found?.kind === 'library' ? found.path : undefined;
+  return findLibraryPath('libGLX_nvidia.so.0', place);
 }
 
 /** The path of the Vulkan loader that opening `libvulkan.so.1` would load; undefined where there is none. */
 export function findVulkanLoader(place: VulkanPlace = {}): string | undefined {
-  const found = findLibrary('libvulkan.so.1', place);
+  return findLibraryPath('libvulkan.so.1', place);
+}
+
+/** The path of the library that opening `name` would load; undefined where there is none. */
+export function findLibraryPath(name: string, place: VulkanPlace = {}): string | undefined {
+  const found = findLibrary(name, place);
   return found?.kind === 'library' ? found.path : undefined;
 }
 
