@@ -133,12 +133,12 @@ const FOREIGN =
   /^(bundle|format|loader|outfile|platform|packages|ignore-scripts|prefix|config|configLoader|tags-filter)$/;
 
 describe('flags', () => {
-  it('that the pages name are those of training, its commands, benchmarks or the comparison with PyTorch', async () => {
+  it('that the pages name are those of training, its commands, or a program of their own', async () => {
     const log = vi.spyOn(console, 'log').mockReturnValue();
     for (const command of COMMANDS) await command.run(['--help']);
     const helps = [parseCommandLine(['--help']).answer, ...log.mock.calls.flat().map(String)];
     log.mockRestore();
-    helps.push(textOf('src/cli/benchMain.ts'), textOf('src/cli/compareMain.ts'));
+    helps.push(...['src/cli/benchMain.ts', 'src/cli/compareMain.ts', 'tools/isa/isaMain.ts'].map(textOf));
     const known = new Set(helps.flatMap((text = '') => flagsIn(text)));
     const unknown = pages.flatMap((page) => flagsIn(textOf(page)).map((flag) => `${page}: --${flag}`));
     const isKnown = (flag: string): boolean =>
