@@ -133,7 +133,7 @@ export { MultiheadAttention, type AttendOptions } from './nn/multiheadAttention'
 export { Module, ModuleBuffer, ModuleParameter } from './nn/module';
 export { BatchNorm2d, GroupNorm, LayerNorm, RmsNorm, type NormOptions } from './nn/norms';
 export { Parameters } from './nn/parameters';
-export { Dropout, Sequential, type Layer } from './nn/sequential';
+export { Dropout, Flatten, Sequential, type Layer } from './nn/sequential';
 export { Adam, AdamW, type AdamOptions, type AdamWOptions } from './optim/adamw';
 export { Ema, type EmaOptions } from './optim/ema';
 export { gradientNorm } from './optim/gradientNorm';

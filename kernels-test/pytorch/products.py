@@ -163,6 +163,8 @@ def norms():
     family.refused('groupNorm', torch.ones(2, 4, 3), 2, {'weight': torch.ones(3)})
     family.refused('groupNorm', torch.ones(2, 4, 3), 2, {'bias': torch.ones(2)})
     family.refused('groupNorm', torch.ones(2, 4, 3), 0)
+    family.refused('groupNorm', torch.ones(1, 4), 4)
+    family.refused('groupNorm', torch.ones(1, 2, 1), 2)
     return family
 
 

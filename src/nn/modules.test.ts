@@ -13,7 +13,7 @@ import { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './convolution';
 import { Embedding } from './embedding';
 import { Linear } from './linear';
 import { BatchNorm2d, GroupNorm, LayerNorm, RmsNorm } from './norms';
-import { Dropout, Sequential } from './sequential';
+import { Dropout, Flatten, Sequential } from './sequential';
 
 /** Whatever it is made of, it has something of each kind. */
 const makeNet = (): Sequential =>
@@ -53,6 +53,16 @@ describe('modules', () => {
     ...['0.weight', '1.weight', '1.bias', '4.weight', '4.bias', '5.weight', '6.weight', '7.weight', '7.bias'],
     ...['8.0.weight', '8.0.bias'],
   ];
+
+  it('Flatten makes one axis of all but the batch', async () => {
+    const net = engine.init(new Sequential(new Flatten(), new Linear(6, 1)), { seed: 1 });
+    expect(net.namedParameters().map(({ name }) => name)).toEqual(['1.weight', '1.bias']);
+    const program = await engine.compile({ x: f32(5, 2, 3) }, ({ x }) => ({ y: net.forward(x) }));
+    program.run({ x: new Float32Array(30) });
+    expect(await program.outputs.y.data()).toHaveLength(5);
+    program.dispose();
+    engine.release(net);
+  });
 
   it("are named as PyTorch's, buffers after parameters", async () => {
     const net = makeNet();

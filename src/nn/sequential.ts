@@ -1,4 +1,5 @@
 import { dropout } from '../ops/dropout';
+import { flatten } from '../ops/reshape';
 import type { Tensor } from '../tensor/tensor';
 import { Module } from './module';
 
@@ -27,6 +28,21 @@ export class Sequential extends Module {
   /** What the last layer makes, of what the layers before it make in turn. */
   forward(x: Tensor): Tensor {
     return this.layers.reduce((y, layer) => (typeof layer === 'function' ? layer(y) : layer.forward(y)), x);
+  }
+}
+
+/** Axes `start` to `end` as one: by default all but the batch's. */
+export class Flatten extends Module {
+  constructor(
+    private readonly start = 1,
+    private readonly end = -1,
+  ) {
+    super();
+  }
+
+  /** x with those axes as one: [B, ...] becomes [B, N]. */
+  forward(x: Tensor): Tensor {
+    return flatten(x, this.start, this.end);
   }
 }
 

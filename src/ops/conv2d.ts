@@ -9,7 +9,8 @@ import type { Tensor } from '../tensor/tensor';
 import { recordTiled, type TiledShape } from './batchedMatmul';
 import { assertType } from './patchIndices';
 import { recordRowSums } from './reduce';
-import { recordSplitKReduce, type Target } from './splitKReduce';
+import type { Target } from './splitKReduce';
+import { recordStridedSum } from './stridedCopy';
 
 const kernels = kernelsOf('conv2d', source, ['convForward', 'convTransposed', 'convWeight'], { batchedMatmul });
 
@@ -136,7 +137,8 @@ export function recordBiasGradient(graph: Graph, dOut: Tensor, target: Target): 
   const [images = 0, maps = 0, height = 0, width = 0] = dOut.shape;
   const sums = graph.empty('bias gradients', [images, maps]);
   recordRowSums(graph, dOut, { rows: images * maps, width: height * width, scale: 1 }, sums);
-  recordSplitKReduce(images, { ...target, partials: sums });
+  const reduced = [{ size: images, step: maps }];
+  recordStridedSum(graph, sums, { kept: [{ size: maps, step: 1 }], reduced }, target);
 }
 
 /**

@@ -9,7 +9,7 @@ import { assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 import type { Target } from './splitKReduce';
 
-const kernels = kernelsOf('cumsum', source, ['cumsum', 'cumsumOffsets']);
+const kernels = kernelsOf('cumsum', source, ['cumsum']);
 
 /** What is called a row goes along the axis of `width`. */
 interface Rows {
@@ -26,25 +26,20 @@ function recordScan(graph: Graph, x: Tensor, given: Rows, REVERSE: boolean, { ou
   const strip = 4 * LANES;
   const chunk = Math.min(LANES === 1 ? 512 : 8 * strip, strip * Math.ceil(Math.max(1, width) / strip));
   const chunks = Math.max(1, Math.ceil(width / chunk));
-  const uniforms = { rows: outer * inner, width, inner, chunk, chunks };
-  const totals = chunks > 1 ? graph.empty('chunk sums', [outer, chunks, inner]) : undefined;
-  graph.dispatch({
-    kernel: kernels.cumsum,
-    params: { LANES, REVERSE, ACCUMULATE: accumulate, TOTALS: chunks > 1 },
-    uniforms,
-    bindings: { x, y: out, ...(totals ? { totals } : {}) },
-    workgroups: workgroupRow(Math.ceil((uniforms.rows * chunks * LANES) / 64)),
-  });
-  if (!totals) return;
-  const before = graph.empty('sums of chunks', totals.shape);
+  const scan = (y: Tensor, before: Tensor | undefined, TOTALS: boolean): void =>
+    graph.dispatch({
+      kernel: kernels.cumsum,
+      params: { LANES, REVERSE, ACCUMULATE: accumulate, TOTALS, BEFORE: before !== undefined },
+      uniforms: { rows: outer * inner, width, inner, chunk, chunks },
+      bindings: { x, y, ...(before ? { before } : {}) },
+      workgroups: workgroupRow(Math.ceil((outer * inner * chunks * LANES) / 64)),
+    });
+  if (chunks === 1) return scan(out, undefined, false);
+  const shape = [outer, chunks, inner];
+  const [totals, before] = [graph.empty('chunk sums', shape), graph.empty('sums of chunks', shape)];
+  scan(totals, undefined, true);
   recordScan(graph, totals, { outer, width: chunks, inner }, REVERSE, { out: before, accumulate: false });
-  graph.dispatch({
-    kernel: kernels.cumsumOffsets,
-    params: { REVERSE },
-    uniforms,
-    bindings: { before, y: out },
-    workgroups: workgroupRow(Math.ceil(x.size / 64)),
-  });
+  scan(out, before, false);
 }
 
 /**

@@ -87,6 +87,10 @@ export function groupNorm<S extends Shape>(
     throw new EngineError('bad-shape', what, 'Give a number of groups that divides the channels.');
   }
   assertAffine('groupNorm', { weight, bias }, channels);
+  if (x.size === groups) {
+    const what = `groupNorm: x ${formatShape(x.shape)} has one number a group.`;
+    throw new EngineError('bad-shape', what, 'Give fewer groups, or more numbers: one has no variance.');
+  }
   const count = channels / groups;
   const form = { setStride: count, rowStride: 1, perSet: count };
   const sets: Sets = { samples, channels, width, sets: samples * groups, count, ...form };

@@ -16,10 +16,11 @@ export const blocksOf = (width: number): number => Math.max(1, Math.ceil(width /
 
 /**
  * Invocations that share a row of a row kernel: few, since the more there are, the more barriers they meet at; on a
- * software adapter, where a barrier costs more than anything it saves, one.
+ * software adapter, where a barrier costs more than anything it saves, one, but for rows whose sum one would round too
+ * often.
  */
 export function lanesFor(width: number, { software }: Pick<DeviceTraits, 'software'>): number {
-  if (software) return 1;
+  if (software && width <= 65_536) return 1;
   return width >= 1024 ? 64 : width >= 128 ? 16 : 4;
 }
 

@@ -57,9 +57,15 @@ function cutOut(
  *
  * @param x f32, i32 or u32, of any shape
  * @param sizes of every part, the last one smaller where they do not come out even; or of each
- * @returns the parts, each of x's shape but for its size along the axis
+ * @returns the parts, each of x's shape but for its size along the axis; as many as `sizes` where these are listed
  * @throws EngineError `bad-shape` for an axis that `x` lacks, or sizes that do not add up to its extent
  */
+export function split<D extends Word, const N extends readonly number[]>(
+  x: Tensor<D>,
+  sizes: N,
+  axis?: number,
+): { -readonly [K in keyof N]: Tensor<D> };
+export function split<D extends Word>(x: Tensor<D>, sizes: number | readonly number[], axis?: number): Tensor<D>[];
 export function split<D extends Word>(x: Tensor<D>, sizes: number | readonly number[], axis = 0): Tensor<D>[] {
   const cut = axisOf('split', axis, x.shape);
   const extent = x.shape[cut] ?? 0;
