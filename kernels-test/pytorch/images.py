@@ -111,6 +111,7 @@ def transposed(family):
 
 def lines(family):
     name = 'conv1d'
+    family.case(name, family.normal(600, 1, 2), family.normal(2, 1, 2), family.normal(2))  # images in several chunks
     for x, weight, options in (
         ((1, 1, 1), (1, 1, 1), {}),
         ((2, 3, 7), (4, 3, 3), {}),
