@@ -53,9 +53,13 @@ function resultOf(
 /** Every kernel that this engine can run, as it would be chosen for one device or another. */
 function plansOf(engine: Engine, shape: MatmulShape): Readonly<Record<string, MatmulPlan>> {
   const { subgroups } = engine.traits;
+  const tile = planMatmul(shape, { software: false });
+  // The widest, where there is more than one of it: it takes long to compile.
+  const wide = shape.m > 128 && tile.others.find(({ params }) => params['TN'] === 8);
   const plans = {
     plain: planMatmul(shape, { software: true, plain: true }),
-    tile: planMatmul(shape, { software: false }),
+    tile,
+    ...(wide ? { 'tile, 8×8': { ...tile, ...wide } } : {}),
     register: planMatmul(shape, { software: true }),
   };
   if (!subgroups || subgroups.min !== subgroups.max) return plans;

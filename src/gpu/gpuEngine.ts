@@ -13,6 +13,8 @@ export interface DeviceTraits {
   readonly software: boolean;
   /** Smallest and largest subgroup size, where the device has subgroups. */
   readonly subgroups?: { readonly min: number; readonly max: number };
+  /** Bytes of workgroup memory that a kernel may take. */
+  readonly workgroupBytes: number;
   /** Forces the reference kernel wherever there is a faster one. */
   readonly plain: boolean;
   /** The product of matrices that a subgroup makes at once, where the device has one. */
@@ -89,6 +91,7 @@ export class GpuEngine {
     this.kernels = planFor?.kernels ?? new Map<Kernel, Map<string, CompiledKernel>>();
     this.traits = planFor?.traits ?? {
       software: options.software ?? isSoftware(info),
+      workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
       plain: options.plain ?? false,
       ...(device.features.has('subgroups')
         ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }

@@ -17,6 +17,8 @@ export interface MatmulDevice {
   readonly software: boolean;
   /** Range of subgroup sizes; absent where subgroups are not enabled. */
   readonly subgroups?: { readonly min: number; readonly max: number };
+  /** Workgroup memory that a kernel may take; by default what every device has. */
+  readonly workgroupBytes?: number;
   /** Use the plain kernel that the others are checked against. */
   readonly plain?: boolean;
   /** Use matrix units: operands are rounded to f16. */
@@ -78,28 +80,47 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
     return { ...first, uniforms, splits: 1, others };
   }
   const splits = Math.ceil(k / kSplit);
-  const variant = ([BM, BN, TM]: Tile): MatmulVariant => {
+  const TAIL = k % K_STEP > 0;
+  const variant = ([BM, BN, TM, TN]: Tile): MatmulVariant => {
     const [x, y] = grid(BN, BM);
-    return { kernel: 'matmulTile', params: { ...transposition, VEC, BM, BN, TM }, workgroups: [x, y, splits] };
+    const params = { ...transposition, VEC, TAIL, BM, BN, TM, TN };
+    return { kernel: 'matmulTile', params, workgroups: [x, y, splits] };
   };
   const chosen = tile(m, n, splits);
-  const others = TILES.filter((other) => String(other) !== String(chosen) && other[0] < 2 * m && other[1] < 2 * n);
+  const others = TILES.filter(
+    (other) =>
+      String(other) !== String(chosen) &&
+      other[0] < 2 * m &&
+      other[1] < 2 * n &&
+      tileBytes(layout, other) <= (device.workgroupBytes ?? DEFAULT_WORKGROUP_BYTES),
+  );
   return { ...variant(chosen), uniforms, splits, others: others.map(variant) };
 }
 
-/** BM, BN, TM of `matmulTile`. */
-type Tile = readonly [number, number, number];
+/** BM, BN, TM, TN of `matmulTile`. */
+type Tile = readonly [BM: number, BN: number, TM: number, TN: number];
 
-/** Tiles of 64 to 256 invocations that lie within WebGPU's default limits. */
+/** Tiles of 64 to 256 invocations, all but the first within WebGPU's default limits. */
 const TILES: readonly Tile[] = [
-  [128, 64, 8],
-  [64, 128, 8],
-  [64, 64, 8],
-  [64, 64, 4],
-  [64, 32, 4],
-  [32, 64, 4],
-  [32, 32, 4],
+  [128, 128, 8, 8],
+  [128, 64, 8, 8],
+  [128, 64, 8, 4],
+  [64, 128, 8, 4],
+  [64, 64, 8, 4],
+  [64, 64, 4, 4],
+  [64, 32, 4, 4],
+  [32, 64, 4, 4],
+  [32, 32, 4, 4],
 ];
+
+/** Workgroup memory that every device has. */
+const DEFAULT_WORKGROUP_BYTES = 16384;
+
+/** What a tile takes of workgroup memory: operands whose k is contiguous are padded. */
+function tileBytes(layout: MatmulLayout, [BM, BN]: Tile): number {
+  return 64 * (BM + (layout === 'tn' ? 0 : 2) + BN + (layout === 'nt' ? 10 : 0));
+}
+
 /** Four subgroups make 64 × 64 outputs, or, where that would leave a GPU idle, 32 × 32. */
 function planMatrix(
   { m, n, k }: MatmulShape,
@@ -123,9 +144,9 @@ function planMatrix(
 /** The largest tile of which there are enough to fill a GPU. */
 function tile(m: number, n: number, splits: number): Tile {
   const tiles = (height: number, width: number): number => Math.ceil(m / height) * Math.ceil(n / width) * splits;
-  if (tiles(128, 64) >= 2 * FILL) return [128, 64, 8];
-  if (tiles(64, 64) >= FILL) return [64, 64, 4];
-  return [32, 32, 4];
+  if (tiles(128, 64) >= 2 * FILL) return [128, 64, 8, 4];
+  if (tiles(64, 64) >= FILL) return [64, 64, 4, 4];
+  return [32, 32, 4, 4];
 }
 
 /** Multiplications in a split from which on a panel's arithmetic saves what its compilation costs, in some thousand runs. */
