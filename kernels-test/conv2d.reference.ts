@@ -21,14 +21,18 @@ const indexOf = ([, C, H, W]: FourAxes, b: number, c: number, h: number, w: numb
 /** Where a term of the sum lies in x, in the weight and in y. */
 type Term = readonly [x: number, weight: number, y: number];
 
-/** The terms of the sizes asked for last: finite differences ask for the same many times. */
-let known: { readonly sizes: string; readonly terms: readonly Term[] } | undefined;
+/** The terms of the sizes asked for last, of two layers: finite differences and steps ask for the same many times. */
+const known = new Map<string, readonly Term[]>();
+const MOST_KNOWN = 2;
 
 /** Every product of a convolution of x to y that does not meet padding. */
 function terms(x: FourAxes, weight: FourAxes, y: FourAxes, moves: Moves): readonly Term[] {
   const sizes = JSON.stringify([x, weight, y, moves]);
-  if (known?.sizes !== sizes) known = { sizes, terms: termsOf(x, weight, y, moves) };
-  return known.terms;
+  const found = known.get(sizes) ?? termsOf(x, weight, y, moves);
+  known.set(sizes, found);
+  const [oldest] = known.keys();
+  if (known.size > MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+  return found;
 }
 
 function termsOf(x: FourAxes, weight: FourAxes, y: FourAxes, { stride, padding, dilation, groups }: Moves): Term[] {

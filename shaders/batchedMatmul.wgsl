@@ -5,35 +5,61 @@
 // Shapes   C is [b, m, n]. A and B lie anywhere: steps along their rows and columns, along each of KEPT batch axes (b) and each
 //          of REDUCED ones (r); a step of 0 is an axis along which an operand is stretched. Gradients of stretched operands sum over r.
 //          Terms are numbered r·depth + k. In splits of kSplit terms each writes a C of its own, which splitKReduce.wgsl adds up.
-// Mapping  a workgroup of SIDE × SIDE makes a tile of C, 4·SIDE by 4·SIDE, an invocation 4 × 4 of it. For every SIDE terms it
-//          brings 4·SIDE rows of A and columns of B to workgroup memory: an invocation four neighbours of one term, as a vec4f.
-//          Where terms are neighbours in memory (runsA, runsB), neighbouring invocations load neighbouring terms, else
-//          neighbouring rows. Memory has a vec4f more a term than it needs, so that both ways write different banks.
-//          Each output is one chain of fused multiply-adds a split: its order follows from the shapes.
+// Mapping  a workgroup of ROWS × COLUMNS invocations makes a tile of C, an invocation TM × TN of it. Each output is one chain
+//          of fused multiply-adds a split, so that both ways give the same bits; their order follows from the shapes.
+//          By tiles, of ROWS = COLUMNS = SIDE and 4 × 4: for every SIDE terms the workgroup brings 4·SIDE rows of A and columns
+//          of B to its memory: an invocation four neighbours of one term, as a vec4f. Where terms are neighbours in memory
+//          (runsA, runsB), neighbouring invocations load neighbouring terms, else neighbouring rows. Memory has a vec4f more a
+//          term than it needs, so that both ways write different banks.
+//          DIRECT: an invocation reads what it multiplies by itself, term by term: for a few rows, of which a tile would be mostly
+//          empty, and where barriers cost more than reads. Neighbours take neighbouring columns, and rows of A are the same for
+//          all of a line of invocations.
 //
 // A kernel that uses this head states, beside c and sizes: placeA(batch, row), termA(term), loadA(place, term), runsA(), the same of
-// B and its columns, and of what is stored rowPitch(), columnPlace(batch, column) and valueOf(tile, row, sum).
+// B and its columns; Term with both terms, termOf(term) and following(term, next), the one after it; and of what is stored
+// columnPlace(batch, column) and keep(tile, row, column, at, sum), which puts what it makes of a sum to a row below `at`.
 
-//#param SIDE: u32
+//#param DIRECT: bool
+//#param ROWS: u32
+//#param COLUMNS: u32
+//#param TM: u32
+//#param TN: u32
 //#param ACCUMULATE: bool
+const HEIGHT = ROWS * TM;
+const WIDTH = COLUMNS * TN;
+//#if DIRECT
+const APART = COLUMNS;
+//#else
+const APART = 1u;
+const SIDE = ROWS;
 const PITCH = SIDE + 1;
 var<workgroup> tileA: array<vec4f, SIDE * PITCH>;
 var<workgroup> tileB: array<vec4f, SIDE * PITCH>;
+//#end
 
 /// What a workgroup makes: its batch and split, the first row and column, its terms; none where it has nothing to do.
 struct Tile { batch: u32, split: u32, row: u32, column: u32, begin: u32, end: u32, isInside: bool }
 
 fn tileOf(at: u32) -> Tile {
-  let across = (sizes.n + 4 * SIDE - 1) / (4 * SIDE);
-  let down = (sizes.m + 4 * SIDE - 1) / (4 * SIDE);
+  let across = (sizes.n + WIDTH - 1) / WIDTH;
+  let down = (sizes.m + HEIGHT - 1) / HEIGHT;
   let stack = at / (across * down);
   let split = stack % sizes.splits;
   let begin = split * sizes.kSplit;
   let isInside = stack / sizes.splits < sizes.batches;
   let end = select(begin, min(begin + sizes.kSplit, sizes.k), isInside);
-  return Tile(stack / sizes.splits, split, at / across % down * 4 * SIDE, at % across * 4 * SIDE, begin, end, isInside);
+  return Tile(stack / sizes.splits, split, at / across % down * HEIGHT, at % across * WIDTH, begin, end, isInside);
 }
 
+fn put(at: u32, value: f32) {
+  //#if ACCUMULATE
+  c[at] += value;
+  //#else
+  c[at] = value;
+  //#end
+}
+
+//#if !DIRECT
 /// Rows 4·(local / SIDE) and columns 4·(local % SIDE) of the tile, four each. Rows and columns outside are those of the edge.
 fn productOf(tile: Tile, local: u32) -> mat4x4f {
   let byTerm = vec2u(local / SIDE, local % SIDE);
@@ -65,37 +91,51 @@ fn productOf(tile: Tile, local: u32) -> mat4x4f {
   }
   return sum;
 }
+//#end
 
-fn store(tile: Tile, local: u32, sum: mat4x4f) {
-  if (!tile.isInside) { return; }
-  let firstRow = tile.row + 4 * (local / SIDE);
-  let firstColumn = tile.column + 4 * (local % SIDE);
-  let base = tile.split * sizes.count;
-  //#for J in 0..4
-  if (firstColumn + ${J} < sizes.n) {
-    let at = base + columnPlace(tile.batch, firstColumn + ${J});
-    //#for I in 0..4
-    if (firstRow + ${I} < sizes.m) {
-      let value = valueOf(tile, firstRow + ${I}, sum[${I}][${J}]);
-      //#if ACCUMULATE
-      c[at + (firstRow + ${I}) * rowPitch()] += value;
-      //#else
-      c[at + (firstRow + ${I}) * rowPitch()] = value;
-      //#end
-    }
-    //#end for I
-  }
-  //#end for J
-}
-
-@compute @workgroup_size(SIDE, SIDE)
+@compute @workgroup_size(COLUMNS, ROWS)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let tile = tileOf(group.x + group.y * groups.x);
-  store(tile, local, productOf(tile, local));
+  let firstRow = tile.row + TM * (local / COLUMNS);
+  //#if DIRECT
+  let firstColumn = tile.column + local % COLUMNS;
+  //#for I in 0..TM: let a${I} = placeA(tile.batch, min(firstRow + ${I}, sizes.m - 1));
+  //#for J in 0..TN: let b${J} = placeB(tile.batch, min(firstColumn + ${J} * COLUMNS, sizes.n - 1));
+  //#for I in 0..TM
+  //#for J in 0..TN: var sum${I}_${J} = 0.0;
+  //#end for I
+  var term = termOf(tile.begin);
+  for (var k = tile.begin; k < tile.end; k++) {
+    //#for J in 0..TN: let y${J} = loadB(b${J}, term.b);
+    //#for I in 0..TM
+    let x${I} = loadA(a${I}, term.a);
+    //#for J in 0..TN: sum${I}_${J} = fma(x${I}, y${J}, sum${I}_${J});
+    //#end for I
+    term = following(term, k + 1);
+  }
+  //#else
+  let firstColumn = tile.column + TN * (local % COLUMNS);
+  let sum = productOf(tile, local);
+  //#for I in 0..TM
+  //#for J in 0..TN: let sum${I}_${J} = sum[${I}][${J}];
+  //#end for I
+  //#end
+  if (!tile.isInside) { return; }
+  let base = tile.split * sizes.count;
+  //#for J in 0..TN
+  if (firstColumn + ${J} * APART < sizes.n) {
+    let at = base + columnPlace(tile.batch, firstColumn + ${J} * APART);
+    //#for I in 0..TM
+    if (firstRow + ${I} < sizes.m) {
+      keep(tile, firstRow + ${I}, firstColumn + ${J} * APART, at, sum${I}_${J});
+    }
+    //#end for I
+  }
+  //#end for J
 }
 
 //#kernel batchedMatmul
@@ -141,6 +181,18 @@ fn termPlace(term: u32) -> vec2u {
   //#end
 }
 
+struct Term { a: u32, b: u32 }
+fn termOf(term: u32) -> Term {
+  let at = termPlace(term);
+  return Term(at.x, at.y);
+}
+fn following(term: Term, next: u32) -> Term {
+  //#if REDUCED > 0
+  return termOf(next);
+  //#else
+  return Term(term.a + sizes.columnA, term.b + sizes.rowB);
+  //#end
+}
 fn placeA(batch: u32, row: u32) -> u32 { return batchPlace(batch).x + row * sizes.rowA; }
 fn termA(term: u32) -> u32 { return termPlace(term).x; }
 fn loadA(place: u32, term: u32) -> f32 { return a[place + term]; }
@@ -149,6 +201,5 @@ fn placeB(batch: u32, column: u32) -> u32 { return batchPlace(batch).y + column 
 fn termB(term: u32) -> u32 { return termPlace(term).y; }
 fn loadB(place: u32, term: u32) -> f32 { return b[place + term]; }
 fn runsB() -> bool { return sizes.columnB != 1; }
-fn rowPitch() -> u32 { return sizes.n; }
 fn columnPlace(batch: u32, column: u32) -> u32 { return batch * sizes.m * sizes.n + column; }
-fn valueOf(tile: Tile, row: u32, sum: f32) -> f32 { return sizes.scale * sum; }
+fn keep(tile: Tile, row: u32, column: u32, at: u32, sum: f32) { put(at + row * sizes.n, sizes.scale * sum); }

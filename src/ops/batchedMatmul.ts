@@ -1,4 +1,6 @@
 import source from '../../shaders/batchedMatmul.wgsl';
+import type { KernelVariant } from '../gpu/autotune';
+import type { DeviceTraits } from '../gpu/gpuEngine';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf, type Kernel } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
@@ -30,31 +32,78 @@ export interface TiledDispatch {
   readonly params?: Readonly<Record<string, number | boolean>>;
   readonly uniforms: Readonly<Record<string, number>>;
   readonly bindings: Readonly<Record<string, Tensor>>;
+  /** Where the last column of each product goes, with params `SUMS` and `ACCUMULATE_SUMS`; it is no part of `out`. */
+  readonly sums?: Target | undefined;
 }
 
-/** Appends a kernel whose head is that of batchedMatmul.wgsl: its tiles and splits, which follow from the shape alone. */
-export function recordTiled(
-  graph: Graph,
+/** How a product is cut: see the mapping of batchedMatmul.wgsl. */
+interface Tiling {
+  readonly ROWS: number;
+  readonly COLUMNS: number;
+  readonly TM: number;
+  readonly TN: number;
+  readonly DIRECT: boolean;
+}
+
+/** The fewest rows of a tile that are worth their barriers. */
+const FEW_ROWS = 8;
+/** Terms up to which reading the rows of A again costs less than tiles that are mostly empty. */
+const FEW_TERMS = 64;
+
+/** Splits, which follow from the shape alone, and the ways to do it, of which the first is taken unless others are measured. */
+function planTiled(
   { batches, m, n, k }: TiledShape,
-  { kernel, params, uniforms, bindings }: TiledDispatch,
-  { out, accumulate }: Target,
-): void {
+  { software, plain }: DeviceTraits,
+): { readonly kSplit: number; readonly splits: number; readonly variants: readonly [Tiling, ...Tiling[]] } {
   const tilesOf = (side: number): number => Math.ceil(m / side) * Math.ceil(n / side) * batches;
   const SIDE = m > 32 && n > 32 && tilesOf(64) >= FILL ? 16 : 8;
   const tiles = tilesOf(4 * SIDE);
   const wanted = Math.max(1, Math.min(Math.floor(FILL / Math.max(1, tiles)), Math.floor(k / SHORTEST_SPLIT)));
   const kSplit = Math.max(1, wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16);
   const splits = Math.max(1, Math.ceil(k / kSplit));
-  const c = splits > 1 ? graph.empty('partial products', [splits, ...out.shape]) : out;
+  const tiled: Tiling = { ROWS: SIDE, COLUMNS: SIDE, TM: 4, TN: 4, DIRECT: false };
+  const direct = (ROWS: number, COLUMNS: number, TM: number, TN: number): Tiling => {
+    return { ROWS, COLUMNS, TM, TN, DIRECT: true };
+  };
+  if (plain) return { kSplit, splits, variants: [direct(8, 8, 1, 1)] };
+  if (software) return { kSplit, splits, variants: [direct(1, 8, 8, 2), tiled] };
+  const few = direct(1, 64, FEW_ROWS, 1);
+  const isFew = m <= FEW_ROWS && n >= 1024;
+  const variants: [Tiling, ...Tiling[]] = isFew && k <= FEW_TERMS ? [few, tiled] : isFew ? [tiled, few] : [tiled];
+  return { kSplit, splits, variants };
+}
+/** Appends a kernel whose head is that of batchedMatmul.wgsl: its tiles and splits, which follow from the shape alone. */
+export function recordTiled(
+  graph: Graph,
+  { batches, m, n, k }: TiledShape,
+  { kernel, params, uniforms, bindings, sums }: TiledDispatch,
+  { out, accumulate }: Target,
+): void {
+  const { kSplit, splits, variants } = planTiled({ batches, m, n, k }, graph.engine.traits);
+  const isSplit = splits > 1;
+  const partsOf = ({ out: whole }: Target): Tensor =>
+    isSplit ? graph.empty('partial products', [splits, ...whole.shape]) : whole;
+  const c = partsOf({ out, accumulate });
+  const columnSums = sums && partsOf(sums);
+  const sumsParams = sums ? { SUMS: true, ACCUMULATE_SUMS: sums.accumulate && !isSplit } : {};
+  const variant = ({ ROWS, COLUMNS, TM, TN, DIRECT }: Tiling): KernelVariant => {
+    const tiles = Math.ceil(m / (ROWS * TM)) * Math.ceil(n / (COLUMNS * TN)) * batches;
+    return {
+      kernel,
+      params: { ...params, ROWS, COLUMNS, TM, TN, DIRECT, ACCUMULATE: accumulate && !isSplit, ...sumsParams },
+      workgroups: workgroupRow(out.size > 0 ? tiles * splits : 0), // an axis without elements counts as stretched, so kept by none
+    };
+  };
+  const [first, ...others] = variants;
   graph.dispatch({
-    kernel,
-    params: { ...params, SIDE, ACCUMULATE: accumulate && splits === 1 },
+    ...variant(first),
+    alternatives: { work: `${kernel.name} ${batches} × ${m}×${n}×${k}`, variants: others.map(variant) },
     flops: 2 * batches * m * n * k,
     uniforms: { ...uniforms, batches, m, n, k, kSplit, splits, count: out.size },
-    bindings: { ...bindings, c },
-    workgroups: workgroupRow(out.size > 0 ? tiles * splits : 0), // an axis without elements counts as stretched, so kept by none
+    bindings: { ...bindings, c, ...(columnSums ? { sums: columnSums } : {}) },
   });
-  if (splits > 1) recordSplitKReduce(splits, { out, accumulate, partials: c });
+  const second = sums && columnSums && { ...sums, partials: columnSums };
+  if (isSplit) recordSplitKReduce(splits, { out, accumulate, partials: c }, second);
 }
 
 /** A stack of matrices as it lies in memory: steps along each batch axis, its rows and its columns. */

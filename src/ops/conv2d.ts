@@ -86,6 +86,8 @@ export function windowsOf(
 type Made = 'small' | 'large' | 'weight';
 
 interface ConvOperands {
+  /** Beside a weight, where the sums of the small side go: the gradient of a bias. */
+  readonly sums?: Target | undefined;
   readonly small?: Tensor;
   readonly large?: Tensor;
   readonly weight?: Tensor;
@@ -97,7 +99,7 @@ export function recordConv(
   graph: Graph,
   made: Made,
   geometry: ConvGeometry,
-  { small, large, weight, bias }: ConvOperands,
+  { small, large, weight, bias, sums }: ConvOperands,
   target: Target,
 ): void {
   const { images, channels, maps, groups, size, outSize, kernel, stride, padding, dilation } = geometry;
@@ -110,7 +112,7 @@ export function recordConv(
   const shape: TiledShape = {
     small: { batches: groups, m: mapsOfGroup, n: outPlaces, k: ofGroup * window },
     large: { batches: groups, m: ofGroup, n: places, k: mapsOfGroup * window },
-    weight: { batches: groups, m: mapsOfGroup, n: ofGroup * window, k: outPlaces },
+    weight: { batches: groups, m: mapsOfGroup, n: ofGroup * window + (sums ? 1 : 0), k: outPlaces },
   }[made];
   const [a, b] = { small: [weight, large], large: [weight, small], weight: [small, large] }[made];
   if (!a || !b)
@@ -120,13 +122,17 @@ export function recordConv(
     shape,
     {
       kernel: kernels[made === 'small' ? 'convForward' : made === 'large' ? 'convTransposed' : 'convWeight'],
-      params: made === 'weight' ? {} : { BIAS: bias !== undefined },
+      params: {
+        ...(made === 'weight' ? { SUMS: false, ACCUMULATE_SUMS: false } : { BIAS: bias !== undefined }),
+        ...(made === 'large' ? { STRIDED: stride[0] > 1 || stride[1] > 1 } : {}),
+      },
       uniforms: {
         ...{ channels, height, width, maps, outHeight, outWidth, down, across },
         ...{ strideY: stride[0], strideX: stride[1], padY: padding[0], padX: padding[1] },
         ...{ dilationY: dilation[0], dilationX: dilation[1] },
       },
       bindings: { a, b, ...(bias ? { bias } : {}) },
+      sums,
     },
     target,
   );
@@ -236,9 +242,11 @@ export function recordParameters(
   gradients: Gradients,
 ): void {
   const dWeight = gradients.into(weight);
-  if (dWeight) recordConv(graph, 'weight', geometry, { small, large }, dWeight);
   const dBias = bias && gradients.into(bias);
-  if (dBias) recordBiasGradient(graph, dOut, dBias);
+  const sums = dOut === small ? dBias : undefined;
+  const target = dWeight ?? (sums && { out: graph.empty('unused gradient', weight.shape), accumulate: false });
+  if (target) recordConv(graph, 'weight', geometry, { small, large, sums }, target);
+  if (dBias && !sums) recordBiasGradient(graph, dOut, dBias);
 }
 
 /** For callers whose types are not checked. @throws EngineError `bad-shape` unless all are f32 */
