@@ -1,11 +1,8 @@
 // A convolutional network tells drawn discs, squares and triangles apart, and shows what it says of some that it never saw.
 // To run it: npm run examples, and the page shapeClassifier/
-import { AdamW, argMax, crossEntropy, Engine, f32, flatten, relu, u32 } from 'palimpsest';
-import { Conv2d, Linear, MaxPool2d, Sequential } from 'palimpsest';
+import { AdamW, argMax, crossEntropy, Engine, f32, u32 } from 'palimpsest';
+import { BATCH, KINDS, RECIPE, SIZE, STEPS, shapeClassifier } from './model';
 
-const KINDS = ['disc', 'square', 'triangle'];
-const SIZE = 16;
-const [BATCH, STEPS] = [16, 120];
 const HELD_OUT = 96;
 type Pen = OffscreenCanvasRenderingContext2D;
 
@@ -13,15 +10,8 @@ const adapter = await navigator.gpu.requestAdapter();
 if (!adapter) throw new Error('This browser finds no GPU.');
 const engine = await Engine.open(adapter);
 
-const model = engine.init(
-  new Sequential(
-    ...[new Conv2d(1, 8, 3, { padding: 1 }), relu, new MaxPool2d(2)], // [B, 8, 8, 8]
-    ...[new Conv2d(8, 16, 3, { padding: 1 }), relu, new MaxPool2d(2)], // [B, 16, 4, 4]
-    (x) => flatten(x, 1),
-    new Linear(16 * 4 * 4, KINDS.length),
-  ),
-);
-const adam = new AdamW(model, { learningRate: { peak: 5e-3, minimum: 0, warmupSteps: 5, steps: STEPS } });
+const model = engine.init(shapeClassifier());
+const adam = new AdamW(model, RECIPE);
 const step = await engine.compile({ images: f32(BATCH, 1, SIZE, SIZE), kinds: u32(BATCH) }, ({ images, kinds }) => {
   const loss = crossEntropy(model.forward(images), kinds);
   adam.minimize(loss);
