@@ -23,6 +23,8 @@ const REST = ['src', 'tools', 'examples'].map((folder) => `${folder}/**/*.test.t
 /** Every test. `npm test` leaves out those tagged `thorough`, `npm run test:all` does not. */
 export default defineConfig({
   plugins: [wgsl],
+  // `palimpsest`, in examples that the peers' bench shares its models with, is the source.
+  resolve: { tsconfigPaths: true },
   test: {
     ...common,
     projects: [

@@ -16,7 +16,10 @@ export function turned(matrix: ArrayLike<number>, [rows, columns]: readonly [num
   return result;
 }
 
-export function turnedReference({ shape, data }: Reference): { shape: [number, number]; data: Float32Array } {
+export function turnedReference({ shape, data }: Readonly<{ shape: readonly number[]; data: ArrayLike<number> }>): {
+  shape: [number, number];
+  data: Float32Array;
+} {
   const [rows = 1, columns = 1] = shape;
   return { shape: [columns, rows], data: turned(data, [rows, columns]) };
 }
@@ -68,4 +71,12 @@ function eachPlace(
       }
     }
   }
+}
+
+/** 0 where key j is not after query i, else what leaves nothing of a score. */
+export function causalMask(tokens: number): Reference {
+  const data = Float64Array.from({ length: tokens * tokens }, (_, at) =>
+    at % tokens > Math.floor(at / tokens) ? -1e30 : 0,
+  );
+  return { shape: [tokens, tokens], data };
 }

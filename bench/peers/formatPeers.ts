@@ -27,6 +27,13 @@ function ratioText(ratio: number | null): string {
   return ratio === null ? '–' : `${digits(ratio)}×`;
 }
 
+/** Of a training step, how long each engine took until it ran: what its first steps compile is no part of the times. */
+export function readyLine({ kernel, cells }: PeerResult): string | undefined {
+  if (kernel !== 'step' && kernel !== 'example') return undefined;
+  const ready = cells.filter(isTimed).map(({ engine, ready: seconds }) => `${engine} ${digits(seconds)} s`);
+  return ready.length > 0 ? ready.join(', ') : undefined;
+}
+
 /** Why engines failed in a row, a line each. */
 export function failureLines({ kernel, name, cells }: PeerResult): string[] {
   return cells.flatMap((cell) => ('failure' in cell ? [`${cell.engine}, ${kernel} ${name}: ${cell.failure}`] : []));

@@ -2,60 +2,17 @@ import type { Reference, References } from '../../kernels-test/allclose';
 import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
 import type { PeerEngine, PeerHost, PreparedWork } from './peer';
 import type { AdamwWork, AttentionWork, MatmulWork, Results, RowWork, StepWork, Work } from './rows';
-import { ADAMW, CHECKED_STEPS, isDecayed, LEARNING_RATE, weightNames } from './step.reference';
-
-/**
- * What is called of jax-js. Whoever passes an array on gives up a reference to it; `ref` takes another.
- */
-interface Arr {
-  readonly ref: Arr;
-  readonly shape: readonly number[];
-  dispose(): void;
-  data(): Promise<Float32Array>;
-  add(other: Arr | number): Arr;
-  sub(other: Arr | number): Arr;
-  mul(other: Arr | number): Arr;
-  div(other: Arr | number): Arr;
-  reshape(shape: readonly number[]): Arr;
-  transpose(order?: readonly number[]): Arr;
-  mean(): Arr;
-}
-type Tree = Arr | readonly Tree[] | { readonly [name: string]: Tree };
-type Weights = Readonly<Record<string, Arr>>;
-type Device = 'webgpu' | 'wasm';
-interface Jax {
-  init(...devices: Device[]): Promise<string[]>;
-  defaultDevice(device: Device): Device;
-  blockUntilReady(tree: Tree): Promise<Tree>;
-  jit<Args extends readonly unknown[], Result>(
-    f: (...args: Args) => Result,
-  ): ((...args: Args) => Result) & { dispose(): void };
-  vjp(f: (...inputs: Arr[]) => Arr, inputs: readonly Arr[]): [Arr, ((dy: Arr) => Arr[]) & { dispose(): void }];
-  valueAndGrad(f: (weights: Weights) => Arr): (weights: Weights) => [Arr, Weights];
-  readonly tree: { ref<T extends Tree>(tree: T): T; dispose(tree: Tree): void };
-  readonly numpy: {
-    array(data: Float32Array, options: { readonly shape: readonly number[]; readonly device: Device }): Arr;
-    matmul(a: Arr, b: Arr): Arr;
-    square(x: Arr): Arr;
-    sqrt(x: Arr): Arr;
-    split(x: Arr, parts: number, axis: number): Arr[];
-  };
-  readonly nn: {
-    softmax(x: Arr, axis: number): Arr;
-    gelu(x: Arr, options: { readonly approximate: boolean }): Arr;
-    standardize(x: Arr, axis: number, options: { readonly epsilon: number }): Arr;
-  };
-}
-
-/** As `layerNorm.reference.ts` has it. */
-const EPS = 1e-6;
+import type { Arr, Device, Jax, Session, Tree, Weights } from './jaxApi';
+import { prepareExample } from './jaxExamples';
+import { adamw, asTree, attend, hyperOf, layerNorm, trainedFrom, type Hyper } from './jaxOperations';
+import { CHECKED_STEPS, weightNames } from './step.reference';
 
 /** jax-js on WebGPU, on a device of its own. */
 export async function startJax(host: PeerHost): Promise<PeerEngine> {
   return start(host, 'webgpu', 'jax-js');
 }
 
-/** jax-js on WebAssembly: for the training step. */
+/** jax-js on WebAssembly: for training steps. */
 export async function startJaxWasm(host: PeerHost): Promise<PeerEngine> {
   return start(host, 'wasm', 'jax-js wasm');
 }
@@ -66,6 +23,7 @@ async function start({ load, wait }: PeerHost, device: Device, name: string): Pr
   const settle = (tree: Tree): Promise<unknown> => wait(jax.blockUntilReady(tree));
   const session: Session = {
     jax,
+    device,
     upload: ({ shape, data }) => jax.numpy.array(Float32Array.from(data), { shape, device }),
     settle,
   };
@@ -73,7 +31,7 @@ async function start({ load, wait }: PeerHost, device: Device, name: string): Pr
     name,
     prepare: async (work, inputs) => {
       jax.defaultDevice(device);
-      if (device === 'wasm' && work.kind !== 'step') return undefined;
+      if (device === 'wasm' && work.kind !== 'step' && work.kind !== 'example') return undefined;
       const prepared = prepare(session, work, inputs);
       // Engines take turns, and two of them share what the default is.
       const run = (repetitions: number): Promise<void> => {
@@ -86,13 +44,6 @@ async function start({ load, wait }: PeerHost, device: Device, name: string): Pr
   };
 }
 
-interface Session {
-  readonly jax: Jax;
-  readonly upload: (array: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }) => Arr;
-  /** Waits until every array of the tree is computed. */
-  readonly settle: (tree: Tree) => Promise<unknown>;
-}
-
 function prepare(session: Session, work: Work, inputs: References): PreparedWork {
   switch (work.kind) {
     case 'attention':
@@ -101,6 +52,8 @@ function prepare(session: Session, work: Work, inputs: References): PreparedWork
       return prepareAdamw(session, work, inputs);
     case 'step':
       return prepareStep(session, work, inputs);
+    case 'example':
+      return prepareExample(session, work, inputs);
     default:
       return prepareOperation(session, work, inputs);
   }
@@ -175,23 +128,12 @@ function operationOf(jax: Jax, kind: RowWork['kind']): (...inputs: Arr[]) => Arr
   }
 }
 
-function layerNorm(jax: Jax, x: Arr, gamma: Arr, beta: Arr): Arr {
-  return jax.nn.standardize(x, -1, { epsilon: EPS }).mul(gamma).add(beta);
-}
-
-/** q, k and v [batch, heads, tokens, channels]. What jax-js has for it needs a newer Node than this project does. */
-function attend(jax: Jax, q: Arr, k: Arr, v: Arr): Arr {
-  const scale = 1 / Math.sqrt(q.shape.at(-1) as number);
-  const scores = jax.numpy.matmul(q, k.transpose([0, 1, 3, 2])).mul(scale);
-  return jax.numpy.matmul(jax.nn.softmax(scores, -1), v);
-}
-
 function prepareAttention(session: Session, work: AttentionWork, inputs: References): PreparedWork {
   const { jax, upload } = session;
   const shape = headShape(work, 'outside');
   const heads = (name: string, parts: number): Arr[] =>
     unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) => upload({ shape, data }));
-  const operation = (...[q, k, v]: Arr[]): Arr => attend(jax, q as Arr, k as Arr, v as Arr);
+  const operation = (...[q, k, v]: Arr[]): Arr => attend(jax, [q, k, v] as [Arr, Arr, Arr]);
   const named = ([out, ...gradients]: readonly Float32Array[]): Results => ({
     out: packHeads([out as Float32Array], work, 'outside'),
     ...(gradients.length > 0 ? { dqkv: packHeads(gradients, work, 'outside') } : {}),
@@ -201,70 +143,16 @@ function prepareAttention(session: Session, work: AttentionWork, inputs: Referen
     : prepareFunction(session, (...qkv) => [operation(...qkv)], heads('qkv', 3), named);
 }
 
-interface Trained {
-  readonly weights: Weights;
-  readonly m: Weights;
-  readonly v: Weights;
-}
-
-/** What the two moments are divided by. */
-type Corrections = [mean: Arr, square: Arr];
-
-/** AdamW of every weight, for jit. */
-function adamw(
-  jax: Jax,
-  { weights, m, v }: Trained,
-  gradients: Weights,
-  [correction1, correction2]: Corrections,
-): Trained {
-  const [beta1, beta2] = ADAMW.betas;
-  const next = { weights: {} as Record<string, Arr>, m: {} as Record<string, Arr>, v: {} as Record<string, Arr> };
-  for (const [name, weight] of Object.entries(weights)) {
-    const gradient = gradients[name] as Arr;
-    const mean = (m[name] as Arr).mul(beta1).add(gradient.ref.mul(1 - beta1));
-    const square = (v[name] as Arr).mul(beta2).add(jax.numpy.square(gradient).mul(1 - beta2));
-    const deviation = jax.numpy.sqrt(square.ref.div(correction2.ref)).add(ADAMW.eps);
-    const decay = isDecayed(weight.shape) ? 1 - LEARNING_RATE * ADAMW.weightDecay : 1;
-    next.weights[name] = weight.mul(decay).sub(mean.ref.div(correction1.ref).mul(LEARNING_RATE).div(deviation));
-    next.m[name] = mean;
-    next.v[name] = square;
-  }
-  correction1.dispose();
-  correction2.dispose();
-  return next;
-}
-
-/** The corrections of step 1, 2, … as arrays of one element. */
-function corrections({ upload }: Session, step: number): Corrections {
-  const [beta1, beta2] = ADAMW.betas;
-  return [upload({ shape: [1], data: [1 - beta1 ** step] }), upload({ shape: [1], data: [1 - beta2 ** step] })];
-}
-
-/** Weights with moments of zero. */
-function trainedFrom(
-  { upload }: Session,
-  weights: Readonly<Record<string, { shape: readonly number[]; data: ArrayLike<number> }>>,
-): Trained {
-  const map = (value: (of: { shape: readonly number[]; data: ArrayLike<number> }) => Arr): Weights =>
-    Object.fromEntries(Object.entries(weights).map(([name, of]) => [name, value(of)]));
-  const zeros = (): Weights => map(({ shape, data }) => upload({ shape, data: new Float32Array(data.length) }));
-  return { weights: map(upload), m: zeros(), v: zeros() };
-}
-
-function asTree({ weights, m, v }: Trained): [Weights, Weights, Weights] {
-  return [weights, m, v];
-}
-
 function prepareAdamw(session: Session, _: AdamwWork, inputs: References): PreparedWork {
   const { jax, upload, settle } = session;
   const gradient = upload(inputs['gradient'] as Reference);
   let trained = trainedFrom(session, { weight: inputs['weight'] as Reference });
-  const update = jax.jit(([weights, m, v]: [Weights, Weights, Weights], given: Arr, by: Corrections) =>
+  const update = jax.jit(([weights, m, v]: [Weights, Weights, Weights], given: Arr, by: Hyper) =>
     asTree(adamw(jax, { weights, m, v }, { weight: given }, by)),
   );
   let done = 0;
   const step = (): void => {
-    const [weights, m, v] = update(asTree(trained), gradient.ref, corrections(session, ++done));
+    const [weights, m, v] = update(asTree(trained), gradient.ref, hyperOf(session, ++done));
     trained = { weights, m, v };
   };
   return {
@@ -293,14 +181,14 @@ function prepareStep(session: Session, work: StepWork, inputs: References): Prep
     return [name, value.shape.length > 1 ? turnedReference(value) : value] as const;
   });
   let trained = trainedFrom(session, Object.fromEntries(given));
-  const train = jax.jit(([weights, m, v]: [Weights, Weights, Weights], from: Arr, to: Arr, by: Corrections) => {
+  const train = jax.jit(([weights, m, v]: [Weights, Weights, Weights], from: Arr, to: Arr, by: Hyper) => {
     const loss = (of: Weights): Arr => jax.numpy.square(model(jax, work, of, from).sub(to)).mean();
     const [value, gradients] = jax.valueAndGrad(loss)(jax.tree.ref(weights));
     return [value, asTree(adamw(jax, { weights, m, v }, gradients, by))] as const;
   });
   let done = 0;
   const step = (): Arr => {
-    const [loss, [weights, m, v]] = train(asTree(trained), x.ref, target.ref, corrections(session, ++done));
+    const [loss, [weights, m, v]] = train(asTree(trained), x.ref, target.ref, hyperOf(session, ++done));
     trained = { weights, m, v };
     return loss;
   };
@@ -338,7 +226,7 @@ function model(jax: Jax, { dim, heads, depth, batch, tokens }: StepWork, weights
     const [q, k, v] = parts.map((part) =>
       part.reshape([batch, tokens, heads, dim / heads]).transpose([0, 2, 1, 3]),
     ) as [Arr, Arr, Arr];
-    const attended = attend(jax, q, k, v).transpose([0, 2, 1, 3]).reshape([rows, dim]);
+    const attended = attend(jax, [q, k, v]).transpose([0, 2, 1, 3]).reshape([rows, dim]);
     y = y.add(linear(`${name}.attn.proj`, attended));
     const hidden = jax.nn.gelu(linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, y.ref)), { approximate: false });
     y = y.add(linear(`${name}.mlp.fc2`, hidden));

@@ -16,6 +16,8 @@ import { Graph } from '../../src/tensor/graph';
 import type { TensorProgram } from '../../src/tensor/tensorProgram';
 import type { Tensor } from '../../src/tensor/tensor';
 import { turned, turnedReference } from './arrange';
+import type { ExampleWork } from './examples';
+import { prepareExample } from './oursExamples';
 import type { PeerEngine, PreparedWork } from './peer';
 import type { AdamwWork, MatmulWork, Results, StepWork, Work } from './rows';
 import { ADAMW, CHECKED_STEPS, LEARNING_RATE, weightNames } from './step.reference';
@@ -35,6 +37,8 @@ export function startOurs(engine: Engine): PeerEngine {
           return prepareAdamw(engine, work, inputs);
         case 'step':
           return prepareStep(engine, work, inputs);
+        case 'example':
+          return prepareExample(engine, work, inputs);
         default:
           return prepareOperation(engine, work, inputs);
       }
@@ -43,7 +47,7 @@ export function startOurs(engine: Engine): PeerEngine {
   };
 }
 
-type Operation = Exclude<Work, AdamwWork | StepWork>;
+type Operation = Exclude<Work, AdamwWork | StepWork | ExampleWork>;
 
 /** Inputs as this engine keeps them, and how a result becomes what the reference gives. */
 interface Arrangement {

@@ -9,6 +9,8 @@ export type PeerCell = { readonly engine: string } & (
       readonly spread: number;
       /** Its time over ours: the median over samples taken one after the other. Null where ours has none. */
       readonly ratio: number | null;
+      /** Seconds until its results were there to be checked: uploads, tracing, compilation, the checked runs. */
+      readonly ready: number;
     }
   | { readonly failure: string }
   | { readonly absent: true }
@@ -67,6 +69,8 @@ class Racer {
   repetitions = 1;
   /** Of a sample. */
   seconds = 0;
+  /** Seconds until its results were there. */
+  private ready = 0;
 
   private constructor(
     readonly engine: string,
@@ -82,11 +86,14 @@ class Racer {
     check: ReturnType<typeof checkerOf>,
   ): Promise<Racer> {
     let prepared: PreparedWork | undefined;
+    const start = performance.now();
     try {
       prepared = await engine.prepare(work, inputs);
       const racer = new Racer(engine.name, prepared);
       if (prepared) {
-        check(await prepared.results());
+        const results = await prepared.results();
+        racer.ready = (performance.now() - start) / 1000;
+        check(results);
         await racer.calibrate();
       }
       return racer;
@@ -132,6 +139,7 @@ class Racer {
     const middle = quantile(samples, 0.5);
     return {
       engine,
+      ready: this.ready,
       microseconds: middle * 1e6,
       spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / 2 / middle,
       ratio:

@@ -1,63 +1,12 @@
 import type { Reference, References } from '../../kernels-test/allclose';
 import { headShape, packHeads, turnedReference, unpackHeads } from './arrange';
 import type { PeerEngine, PeerHost, PreparedWork } from './peer';
+import type { ExampleWork } from './examples';
 import type { AdamwWork, AttentionWork, RowWork, StepWork, Work } from './rows';
-import { ADAMW, CHECKED_STEPS, isDecayed, LEARNING_RATE, weightNames } from './step.reference';
-
-/** What is called of TensorFlow.js. */
-interface Tensor {
-  readonly shape: readonly number[];
-  data(): Promise<Float32Array>;
-  dispose(): void;
-}
-interface Variable extends Tensor {
-  readonly name: string;
-  assign(value: Tensor): void;
-}
-interface Backend {
-  readonly device: GPUDevice;
-  /** Commands that wait for more. */
-  readonly commandEncoder: GPUCommandEncoder | null;
-  endComputePassEncoder(): void;
-  submitQueue(): void;
-}
-type Named = Record<string, Tensor>;
-interface TensorFlow {
-  setBackend(name: string): Promise<boolean>;
-  ready(): Promise<void>;
-  backend(): Backend;
-  removeBackend(name: string): void;
-  tensor(values: Float32Array, shape: readonly number[]): Tensor;
-  variable(value: Tensor, trainable: boolean, name: string): Variable;
-  tidy<T>(work: () => T): T;
-  dispose(tensors: unknown): void;
-  matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
-  add(a: Tensor, b: Tensor | number): Tensor;
-  sub(a: Tensor, b: Tensor): Tensor;
-  mul(a: Tensor, b: Tensor | number): Tensor;
-  div(a: Tensor, b: Tensor): Tensor;
-  sqrt(x: Tensor): Tensor;
-  erf(x: Tensor): Tensor;
-  softmax(x: Tensor): Tensor;
-  reshape(x: Tensor, shape: readonly number[]): Tensor;
-  transpose(x: Tensor, order: readonly number[]): Tensor;
-  unstack(x: Tensor): Tensor[];
-  moments(x: Tensor, axis: number, keepDims: boolean): { readonly mean: Tensor; readonly variance: Tensor };
-  readonly losses: { meanSquaredError(labels: Tensor, predictions: Tensor): Tensor };
-  grads(f: (...inputs: Tensor[]) => Tensor): (inputs: readonly Tensor[], dy: Tensor) => Tensor[];
-  variableGrads(f: () => Tensor): { readonly value: Tensor; readonly grads: Named };
-  readonly train: {
-    adam(
-      rate: number,
-      beta1: number,
-      beta2: number,
-      eps: number,
-    ): { applyGradients(gradients: Named): void; dispose(): void };
-  };
-}
-
-/** As `layerNorm.reference.ts` has it. */
-const EPS = 1e-6;
+import { CHECKED_STEPS, weightNames } from './step.reference';
+import type { Tensor, TensorFlow } from './tfjsApi';
+import { prepareExample } from './tfjsExamples';
+import { adamw, attend, gelu, layerNorm, read, upload, type Run } from './tfjsOperations';
 
 /** TensorFlow.js on its WebGPU backend, on a device of its own. */
 export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
@@ -87,6 +36,8 @@ export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
           return prepareAdamw(tf, run, work, inputs);
         case 'step':
           return prepareStep(tf, run, work, inputs);
+        case 'example':
+          return prepareExample(tf, run, work, inputs);
         default:
           return prepareOperation(tf, run, work, inputs);
       }
@@ -95,19 +46,10 @@ export async function startTfjs({ load, wait }: PeerHost): Promise<PeerEngine> {
   };
 }
 
-type Run = (repetitions: number, work: () => void) => Promise<void>;
-
-function upload(
-  tf: TensorFlow,
-  { shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
-): Tensor {
-  return tf.tensor(Float32Array.from(data), shape);
-}
-
 function prepareOperation(
   tf: TensorFlow,
   run: Run,
-  work: Exclude<Work, AdamwWork | StepWork>,
+  work: Exclude<Work, AdamwWork | StepWork | ExampleWork>,
   inputs: References,
 ): PreparedWork {
   if (work.kind === 'attention') return prepareAttention(tf, run, work, inputs);
@@ -139,13 +81,6 @@ function prepareOperation(
   };
 }
 
-async function read(tf: TensorFlow, tensors: Named): Promise<Record<string, Float32Array>> {
-  const results: Record<string, Float32Array> = {};
-  for (const [name, tensor] of Object.entries(tensors)) results[name] = await tensor.data();
-  tf.dispose(tensors);
-  return results;
-}
-
 function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[]) => Tensor {
   switch (kind) {
     case 'layerNorm':
@@ -157,21 +92,6 @@ function operationOf(tf: TensorFlow, kind: RowWork['kind']): (...inputs: Tensor[
   }
 }
 
-function layerNorm(tf: TensorFlow, x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
-  const { mean, variance } = tf.moments(x, -1, true);
-  return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, EPS))), gamma), beta);
-}
-
-function gelu(tf: TensorFlow, x: Tensor): Tensor {
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
-}
-
-/** q, k and v [batch, heads, tokens, channels]. */
-function attend(tf: TensorFlow, q: Tensor, k: Tensor, v: Tensor): Tensor {
-  const scale = 1 / Math.sqrt(q.shape.at(-1) as number);
-  return tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), scale)), v);
-}
-
 function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs: References): PreparedWork {
   const heads = (name: string, parts: number): Tensor[] =>
     unpackHeads((inputs[name] as Reference).data, parts, work, 'outside').map((data) =>
@@ -179,7 +99,7 @@ function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs:
     );
   const qkv = heads('qkv', 3);
   const [dOut] = heads('dOut', 1) as [Tensor];
-  const operation = (...leaves: Tensor[]): Tensor => attend(tf, ...(leaves as [Tensor, Tensor, Tensor]));
+  const operation = (...leaves: Tensor[]): Tensor => attend(tf, leaves as [Tensor, Tensor, Tensor]);
   const forward = (): Tensor => operation(...qkv);
   const backward = (): Tensor[] => tf.grads(operation)(qkv, dOut);
   return {
@@ -193,24 +113,6 @@ function prepareAttention(tf: TensorFlow, run: Run, work: AttentionWork, inputs:
     },
     run: (repetitions) => run(repetitions, work.backward ? backward : forward),
     dispose: () => tf.dispose([qkv, dOut]),
-  };
-}
-
-/** TensorFlow.js has Adam, to which weight decay is added by hand. */
-function adamw(tf: TensorFlow): {
-  update: (variables: readonly Variable[], gradients: Named) => void;
-  dispose: () => void;
-} {
-  const [beta1, beta2] = ADAMW.betas;
-  const optimizer = tf.train.adam(LEARNING_RATE, beta1, beta2, ADAMW.eps);
-  return {
-    update: (variables, gradients) => {
-      for (const variable of variables) {
-        if (isDecayed(variable.shape)) variable.assign(tf.mul(variable, 1 - LEARNING_RATE * ADAMW.weightDecay));
-      }
-      optimizer.applyGradients(gradients);
-    },
-    dispose: () => optimizer.dispose(),
   };
 }
 
@@ -290,7 +192,7 @@ function model(
       dim / heads,
     ]);
     const [q, k, v] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4])) as [Tensor, Tensor, Tensor];
-    const attended = tf.reshape(tf.transpose(attend(tf, q, k, v), [0, 2, 1, 3]), [rows, dim]);
+    const attended = tf.reshape(tf.transpose(attend(tf, [q, k, v]), [0, 2, 1, 3]), [rows, dim]);
     y = tf.add(y, linear(`${name}.attn.proj`, attended));
     const hidden = gelu(tf, linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, y)));
     y = tf.add(y, linear(`${name}.mlp.fc2`, hidden));

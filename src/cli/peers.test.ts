@@ -3,13 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packHeads, unpackHeads } from '../../bench/peers/arrange';
+import {
+  EXAMPLE_STEPS,
+  exampleInputs,
+  exampleWeights,
+  rateOf,
+  recipeOf,
+  type ExampleWork,
+} from '../../bench/peers/examples';
+import { exampleGradients, exampleResults } from '../../bench/peers/examples.reference';
 import { onnxModel } from '../../bench/peers/onnxModel';
 import type { PeerEngine } from '../../bench/peers/peer';
 import { checkerOf, inputsOf, PEER_ROWS, RATE_ROW, type PeerRow } from '../../bench/peers/rows';
 import { hasFailed, runPeers, type PeerCell, type PeerResult } from '../../bench/peers/runPeers';
 import { isDecayed, lossAndGradients, stepInputs, stepLosses, weightNames } from '../../bench/peers/step.reference';
-import { failureLines, isAhead, peerCells, summaryLines } from '../../bench/peers/formatPeers';
-import type { Reference } from '../../kernels-test/allclose';
+import { failureLines, isAhead, peerCells, readyLine, summaryLines } from '../../bench/peers/formatPeers';
+import { random, type Reference } from '../../kernels-test/allclose';
 import { findPackages } from './peers';
 
 const TINY = { dim: 6, heads: 2, depth: 2, batch: 2, tokens: 3 };
@@ -48,6 +57,44 @@ describe('the reference of the training step', () => {
 
   it('decays matrices only', () => {
     expect([isDecayed([4, 4]), isDecayed([4])]).toEqual([true, false]);
+  });
+});
+
+describe.each(['shapeClassifier', 'characters'] as const)('the reference of examples/%s', (example) => {
+  const work: ExampleWork = { kind: 'example', example };
+  const inputs = exampleInputs(work);
+
+  it('has gradients that a central difference along all weights at once confirms', () => {
+    const { gradients } = exampleGradients(work, inputs);
+    const names = exampleWeights(inputs);
+    // Small enough that hardly any maximum or sign changes between the two, whose kinks the difference would see.
+    const h = 1e-6;
+    const directions = names.map((name, index) => random((inputs[name] as Reference).shape, 50 + index));
+    const lossAt = (by: number): number => {
+      const shifted = names.map((name, index) => {
+        const { shape, data } = inputs[name] as Reference;
+        return [
+          name,
+          { shape, data: data.map((value, i) => value + by * (directions[index]?.data[i] as number)) },
+        ] as const;
+      });
+      return exampleGradients(work, { ...inputs, ...Object.fromEntries(shifted) }).loss;
+    };
+    const slopes = names.map((name, index) =>
+      (gradients[name] as Reference).data.reduce((sum, g, i) => sum + g * (directions[index]?.data[i] as number), 0),
+    );
+    const slope = slopes.reduce((sum, one) => sum + one, 0);
+    expect(Math.abs((lossAt(h) - lossAt(-h)) / (2 * h) - slope)).toBeLessThan(1e-6 * Math.abs(slope) + 1e-8);
+  });
+
+  it('begins as the example does, and has a decay that the check of weights sees', () => {
+    const { losses, ...weights } = exampleResults(work, inputs, 1);
+    expect(losses?.data[0]).toBe(exampleGradients(work, inputs).loss);
+    expect(inputs).toEqual(exampleInputs(work));
+    // The learning rate begins at 0.
+    for (const [name, { data }] of Object.entries(weights)) expect(data).toEqual(inputs[name]?.data);
+    const rates = Array.from({ length: EXAMPLE_STEPS }, (_, i) => rateOf(work, i + 1));
+    expect(recipeOf(work).weightDecay * rates.reduce((sum, rate) => sum + rate, 0)).toBeGreaterThan(2e-4);
   });
 });
 
@@ -186,6 +233,7 @@ describe('the table', () => {
     microseconds,
     spread: 0.034,
     ratio,
+    ready: 0.5,
   });
   const result = (kernel: string, name: string, flops: number, ...cells: PeerCell[]): PeerResult => ({
     kernel,
@@ -210,6 +258,11 @@ describe('the table', () => {
       'FAILED',
       '20.0 ± 3 % –',
     ]);
+  });
+
+  it('shows of training steps how long they took to be ready', () => {
+    expect(readyLine(step)).toBe('ours 0.500 s, a 0.500 s');
+    expect(readyLine(behind)).toBeUndefined();
   });
 
   it('marks where ours is not ahead', () => {

@@ -10,7 +10,7 @@ import type { PeerEngine, PeerHost, StartPeer } from '../../bench/peers/peer';
 import { PEER_ROWS } from '../../bench/peers/rows';
 import { runPeers, type PeerResult } from '../../bench/peers/runPeers';
 import { startTfjs } from '../../bench/peers/tfjs';
-import { BEHIND, failureLines, isAhead, peerCells, summaryLines } from '../../bench/peers/formatPeers';
+import { BEHIND, failureLines, isAhead, peerCells, readyLine, summaryLines } from '../../bench/peers/formatPeers';
 import { SOFTWARE_WARNING } from '../../bench/formatResults';
 import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../common/userError';
@@ -77,6 +77,8 @@ export async function benchPeers(
       results.push(result);
       keep(reportDevice(engine, 'full'), results);
       print(result.kernel, result.name, peerCells(result), isAhead(result) ? '' : BEHIND);
+      const ready = readyLine(result);
+      if (ready !== undefined) console.log(hanging('ready in  ', ready, WIDTH).join('\n'));
       for (const line of failureLines(result)) console.log(hanging('FAILED    ', line, WIDTH).join('\n'));
     }
     console.log(`\n${summaryLines(results).join('\n')}`);
