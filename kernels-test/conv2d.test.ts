@@ -86,6 +86,8 @@ export default suite('conv2d', [
   convTest([1, 33, 5, 5], [17, 33, 3, 3], { padding: [2, 0] }),
   convTest([3, 17, 9, 9], [33, 17, 1, 1]),
   convTest([1, 2, 3, 4], [3, 2, 3, 4]),
+  // Few maps and many places: without tiles on a GPU, too.
+  convTest([4, 2, 17, 17], [3, 2, 3, 3], { padding: 1 }),
   withoutBias([2, 3, 5, 5], [4, 3, 3, 3]),
   lineTest(1, 1, 1, 1),
   lineTest(2, 3, 2, 2),

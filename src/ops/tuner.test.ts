@@ -8,6 +8,7 @@ import { openEngine } from '../node/dawn';
 import { Graph } from '../tensor/graph';
 import type { Tensor } from '../tensor/tensor';
 import { attention } from './attention';
+import { conv2d } from './conv2d';
 import { recordMatmul, type Epilogue } from './matmul';
 import type { MatmulLayout, MatmulShape } from './matmulPlan';
 import { measureKernels } from './tuner';
@@ -54,6 +55,17 @@ function attended(b: number, n: number, heads: number, d: number, masked: boolea
   };
 }
 
+/** A convolution, and the gradients of all that it is given; it pads, strides and has groups. */
+function convolved(stride: number): Work {
+  return (graph) => {
+    const [x, weight] = [input(graph, 'x', [9, 4, 13, 13], 1), input(graph, 'weight', [6, 2, 3, 3], 2)];
+    const bias = input(graph, 'bias', [6], 3);
+    const out = conv2d(x, weight, bias, { padding: 1, groups: 2, stride });
+    graph.backward(out, input(graph, 'd out', out.shape, 4));
+    return [out, ...[x, weight, bias].map((operand) => graph.gradientOf(operand))];
+  };
+}
+
 async function bitsOf(on: Engine, work: Work): Promise<number[][]> {
   const graph = new Graph(on);
   const outputs = work(graph);
@@ -72,6 +84,8 @@ async function bitsOf(on: Engine, work: Work): Promise<number[][]> {
 const layouts: readonly MatmulLayout[] = ['nn', 'nt', 'tn'];
 /** Odd shapes and round ones, below and above a tile, and a gradient whose sum is split. */
 const works: Readonly<Record<string, Work>> = {
+  'conv2d, stride 1': convolved(1),
+  'conv2d, stride 2': convolved(2),
   ...Object.fromEntries(layouts.map((layout) => [`${layout} 96×132×64`, product({ layout, m: 96, n: 132, k: 64 })])),
   'tn 65×33×17': product({ layout: 'tn', m: 65, n: 33, k: 17 }),
   'tn 33×65×700, split': product({ layout: 'tn', m: 33, n: 65, k: 700 }),
