@@ -1,5 +1,5 @@
 import { UserError } from '../common/userError';
-import { purposes, RandomStream } from './philox';
+import { beta, purposes, RandomStream } from './philox';
 
 /*
  * The laws that α, the weight of the first image in a mixture, is drawn from: one table. A law that is added to `Laws` does
@@ -46,7 +46,7 @@ const LAWS: { readonly [Name in LawName]: LawRow<Laws[Name]> } = {
     numbers: ['a', 'b'],
     expects: '"beta(A,B)" with A and B above 0',
     holds: ({ a, b }) => isPositive(a) && isPositive(b),
-    draw: ({ a, b }, stream) => stream.beta(a, b),
+    draw: ({ a, b }, stream) => beta(stream, a, b),
   },
   uniform: {
     numbers: ['low', 'high'],

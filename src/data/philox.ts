@@ -164,32 +164,32 @@ export class RandomStream {
       if (square > 0 && square < 1) return x * Math.sqrt((-2 * exactLog(square)) / square);
     }
   }
+}
 
-  /** Gamma of the given shape > 0 and scale 1. */
-  gamma(shape: number): number {
-    return exactExp(this.logGamma(shape));
-  }
+/** Gamma of the given shape > 0 and scale 1. */
+export function gamma(stream: RandomStream, shape: number): number {
+  return exactExp(logGamma(stream, shape));
+}
 
-  /** Beta(a, b) on [0, 1], a and b > 0: X / (X + Y) of two gammas, by logarithms so that a tiny a or b gives no 0/0. */
-  beta(a: number, b: number): number {
-    const logX = this.logGamma(a);
-    const logY = this.logGamma(b);
-    return 1 / (1 + exactExp(logY - logX));
-  }
+/** Beta(a, b) on [0, 1], a and b > 0: X / (X + Y) of two gammas, by logarithms so that a tiny a or b gives no 0/0. */
+export function beta(stream: RandomStream, a: number, b: number): number {
+  const logX = logGamma(stream, a);
+  const logY = logGamma(stream, b);
+  return 1 / (1 + exactExp(logY - logX));
+}
 
-  /** Logarithm of a gamma draw (Marsaglia and Tsang, 2000; a shape < 1 is had from shape + 1 and a uniform). */
-  private logGamma(shape: number): number {
-    if (!(shape > 0) || shape === Infinity) throw new RangeError(`A gamma's shape is a number above 0, not ${shape}.`);
-    if (shape < 1) return this.logGamma(shape + 1) + exactLog(1 - this.uniform()) / shape;
-    const d = shape - 1 / 3;
-    const c = 1 / Math.sqrt(9 * d);
-    for (;;) {
-      const x = this.normal();
-      const root = 1 + c * x;
-      if (root <= 0) continue;
-      const v = root * root * root;
-      const u = 1 - this.uniform();
-      if (exactLog(u) < 0.5 * x * x + d * (1 - v + exactLog(v))) return exactLog(d * v);
-    }
+/** Logarithm of a gamma draw (Marsaglia and Tsang, 2000; a shape < 1 is had from shape + 1 and a uniform). */
+function logGamma(stream: RandomStream, shape: number): number {
+  if (!(shape > 0) || shape === Infinity) throw new RangeError(`A gamma's shape is a number above 0, not ${shape}.`);
+  if (shape < 1) return logGamma(stream, shape + 1) + exactLog(1 - stream.uniform()) / shape;
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = stream.normal();
+    const root = 1 + c * x;
+    if (root <= 0) continue;
+    const v = root * root * root;
+    const u = 1 - stream.uniform();
+    if (exactLog(u) < 0.5 * x * x + d * (1 - v + exactLog(v))) return exactLog(d * v);
   }
 }

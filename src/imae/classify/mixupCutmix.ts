@@ -1,4 +1,4 @@
-import { purposes, RandomStream } from '../../data/philox';
+import { beta, purposes, RandomStream } from '../../data/philox';
 import { exactExp, exactLog } from '../../tensor/exactMath';
 
 /*
@@ -35,7 +35,7 @@ export function drawMix(
   const stream = RandomStream.at(seed, purposes.mixing, step);
   const cuts = stream.uniform() < 0.5 ? cutmix > 0 : mixup === 0;
   const alpha = cuts ? cutmix : mixup;
-  const lambda = Math.fround(stream.beta(alpha, alpha));
+  const lambda = Math.fround(beta(stream, alpha, alpha));
   if (!cuts) return { lambda, pixels: [lambda, 0, 0, 0, 0] };
   const cut = Math.floor(side * Math.sqrt(1 - lambda));
   const span = (): [number, number] => {
