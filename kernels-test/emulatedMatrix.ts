@@ -1,5 +1,5 @@
 /**
- * Stands in for the head `subgroupMatrix` of `src/gpu/subgroupMatrix.ts` where there are no matrix units, so that the very text
+ * Stands in for the head `shaders/subgroupMatrix.wgsl` where there are no matrix units, so that the very text
  * of a kernel runs on any device with f16 and subgroups of four or more. A factor is a place in a tile, which the kernel
  * leaves as it is until the product is made; of a result, an invocation holds every n-th element, in a subgroup of n.
  */

@@ -2,7 +2,6 @@ import { shaders } from '../shaders/index';
 import { EngineError } from '../src/gpu/errors';
 import type { ParamValues } from '../src/gpu/expression';
 import { parseShader, type Kernel, type ParamType } from '../src/gpu/shader';
-import { subgroupMatrix } from '../src/gpu/subgroupMatrix';
 
 const USAGE = 'npm run wgsl -- KERNEL PARAM=VALUE … prints what a kernel becomes; without arguments, all there are.';
 
@@ -37,9 +36,8 @@ class UsageError extends Error {}
 
 /** Every file that has kernels, by its path under shaders/, with them. */
 function kernelsByFile(): (readonly [path: string, kernels: readonly Kernel[]])[] {
-  const heads = { ...shaders, subgroupMatrix };
   return Object.entries(shaders)
-    .map(([path, text]) => [path, Object.values(parseShader(path, text, heads))] as const)
+    .map(([path, text]) => [path, Object.values(parseShader(path, text, shaders))] as const)
     .filter(([, kernels]) => kernels.length > 0);
 }
 

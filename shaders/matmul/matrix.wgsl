@@ -8,8 +8,8 @@
 // finishes four neighbours. A grid of several z is as in tile.
 //
 // Nothing depends on how large subgroups are: where there are fewer than parts, the tile is made in several rounds;
-// where there are more, some make what nobody stores. What WebGPU's experiment calls things, src/gpu/subgroupMatrix.ts
-// says.
+// where there are more, some make what nobody stores. What WebGPU's experiment calls things,
+// shaders/subgroupMatrix.wgsl says.
 //#use matmul/common
 
 //#kernel matmulMatrix

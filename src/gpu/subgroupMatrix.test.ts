@@ -1,8 +1,9 @@
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import subgroupMatrix from '../../shaders/subgroupMatrix.wgsl';
 import { matmulKernels } from '../ops/matmulKernels';
 import { planMatmul, type MatmulLayout } from '../ops/matmulPlan';
-import { MATRIX_FEATURE, MATRIX_TOGGLES, matrixUnitOf, subgroupMatrix } from './subgroupMatrix';
+import { MATRIX_FEATURE, MATRIX_TOGGLES, matrixUnitOf } from './subgroupMatrix';
 
 /* Dawn's null backend computes nothing, but it has the feature, and checks what it is given as any other does. */
 

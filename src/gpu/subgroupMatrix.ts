@@ -1,6 +1,6 @@
 /*
  * Subgroup matrices (tensor cores), which WebGPU does not have yet: a proposal, and an experiment of Dawn's. What both call
- * things stands here and nowhere else.
+ * things stands here and in shaders/subgroupMatrix.wgsl, and nowhere else.
  */
 
 /** The feature of a device. */
@@ -37,41 +37,3 @@ export function matrixUnitOf(features: GPUSupportedFeatures, info: GPUAdapterInf
     .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
   return best;
 }
-
-/**
- * The head of a kernel on matrices (`//#use subgroupMatrix`). The kernel has parameters M, N, K, TRANS_A and TRANS_B (its
- * matrices lie in memory transposed), and in workgroup memory `tileA` and `tileB` (f16), `tileC` (f32), whose rows are
- * PITCH_A, PITCH_B and N long.
- */
-export const subgroupMatrix = `
-//#enable f16
-//#enable subgroups
-//#enable subgroupMatrix
-alias Left = subgroup_matrix_left<f16, K, M>;
-alias Right = subgroup_matrix_right<f16, N, K>;
-alias Result = subgroup_matrix_result<f32, N, M>;
-
-fn loadLeft(at: u32) -> Left {
-//#if TRANS_A
-  return subgroupMatrixLoad<Left, col_major>(&tileA, at, PITCH_A);
-//#else
-  return subgroupMatrixLoad<Left, row_major>(&tileA, at, PITCH_A);
-//#end
-}
-
-fn loadRight(at: u32) -> Right {
-//#if TRANS_B
-  return subgroupMatrixLoad<Right, col_major>(&tileB, at, PITCH_B);
-//#else
-  return subgroupMatrixLoad<Right, row_major>(&tileB, at, PITCH_B);
-//#end
-}
-
-fn multiplyAdd(left: Left, right: Right, sum: Result) -> Result {
-  return subgroupMatrixMultiplyAccumulate(left, right, sum);
-}
-
-fn storeResult(at: u32, sum: Result) {
-  subgroupMatrixStore<row_major>(&tileC, at, sum, N);
-}
-`;

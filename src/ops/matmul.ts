@@ -1,6 +1,6 @@
+import subgroupMatrix from '../../shaders/subgroupMatrix.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
-import { subgroupMatrix } from '../gpu/subgroupMatrix';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, rowsOf, sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
