@@ -7,6 +7,7 @@ import ts from 'typescript';
 import { buildIfStale, isStale, PROGRAMS } from './build.js';
 import { importGlob } from './importGlob.js';
 import { installCommand } from './run.js';
+import { renamed, shortNames } from './wgslNames.js';
 import { wgslText } from './wgslText.js';
 
 const root = dirname(import.meta.dirname);
@@ -83,20 +84,17 @@ async function library() {
 }
 
 /**
- * Moves the shaders out of the modules into one of their own. There they lie one behind another, and in a bundle too, where
- * gzip, which looks back 32 KiB, finds what they share: it takes 3 % off.
+ * Moves the shaders out of the modules into one of their own, with short names. There they lie one behind another, and in a
+ * bundle too, where gzip, which looks back 32 KiB, finds what they share: together it takes 4 % off.
  */
 function gatherShaders(files) {
-  const names = new Map();
-  const shaders = [];
+  const shaders = new Map();
   const without = files.map(({ path, text }) => {
     const imported = [];
     const rest = text.replace(/^\/\/ (shaders\/.*)\.wgsl\nvar (\w+) = (".*");\n/gm, (_, file, name, literal) => {
-      if (!names.has(file)) {
-        names.set(file, file.replace(/\W/g, '_'));
-        shaders.push(`export const ${names.get(file)} = ${literal};\n`);
-      }
-      imported.push(`${names.get(file)} as ${name}`);
+      const exported = file.replace(/\W/g, '_');
+      shaders.set(exported, JSON.parse(literal));
+      imported.push(`${exported} as ${name}`);
       return '';
     });
     return {
@@ -104,7 +102,9 @@ function gatherShaders(files) {
       text: imported.length > 0 ? `import { ${imported.join(', ')} } from "./shaders.js";\n${rest}` : text,
     };
   });
-  return [...without, { path: join(OUT, 'shaders.js'), text: shaders.join('') }];
+  const names = shortNames([...shaders.values()]);
+  const lines = [...shaders].map(([name, text]) => `export const ${name} = ${JSON.stringify(renamed(text, names))};\n`);
+  return [...without, { path: join(OUT, 'shaders.js'), text: lines.join('') }];
 }
 
 /**
@@ -209,7 +209,7 @@ const SOURCES = [
   'src',
   'shaders',
   'package.json',
-  ...['build', 'package', 'wgslText', 'run'].map((name) => `tools/${name}.js`),
+  ...['build', 'package', 'wgslNames', 'wgslText', 'run'].map((name) => `tools/${name}.js`),
 ];
 
 /** Makes dist/package/ where it is older than any of its sources; of processes that want it at once, one does. */
