@@ -164,7 +164,7 @@ const SPECIAL: readonly (readonly [
 const special: readonly KernelTest[] = [
   ...SPECIAL.map(([name, values, slopes]) => [name, operations[name] as Operation, values, slopes] as const),
   ['clamp', (x: Tensor) => operations.clamp(x, { min: -1, max: 0 }), [NaN, 0, -1, 0], [0, 0, 0, 1]] as const,
-  ['gelu', (x: Tensor) => gelu(x), [NaN, Infinity, 0, 0]] as const,
+  ['gelu', (x: Tensor) => gelu(x), [NaN, Infinity, NaN, 0]] as const,
 ].map(([name, operation, values, slopes]) => ({
   name: `${name} of NaN and infinities`,
   run: async (engine) => {

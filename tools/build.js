@@ -14,6 +14,7 @@ export const PROGRAMS = {
   bench: 'src/cli/benchMain.ts',
   doctor: 'src/doctor/doctorMain.ts',
   decoder: 'src/node/images/decoderMain.ts',
+  kernelTests: 'src/cli/kernelTestsMain.ts',
   isa: 'tools/isa/isaMain.ts',
   isaKernels: 'tools/isa/compileKernels.ts',
 };

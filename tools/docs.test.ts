@@ -138,7 +138,11 @@ describe('flags', () => {
     for (const command of COMMANDS) await command.run(['--help']);
     const helps = [parseCommandLine(['--help']).answer, ...log.mock.calls.flat().map(String)];
     log.mockRestore();
-    helps.push(...['src/cli/benchMain.ts', 'src/cli/compareMain.ts', 'tools/isa/isaMain.ts'].map(textOf));
+    helps.push(
+      ...['src/cli/benchMain.ts', 'src/cli/compareMain.ts', 'tools/isa/isaMain.ts', 'src/cli/kernelTestsMain.ts'].map(
+        textOf,
+      ),
+    );
     const known = new Set(helps.flatMap((text = '') => flagsIn(text)));
     const unknown = pages.flatMap((page) => flagsIn(textOf(page)).map((flag) => `${page}: --${flag}`));
     const isKnown = (flag: string): boolean =>
