@@ -3,6 +3,7 @@ import type { LossReduction } from '../src/ops/losses';
 import { logSoftmax } from '../src/ops/softmax';
 import { Graph } from '../src/tensor/graph';
 import type { Shape } from '../src/tensor/shape';
+import type { DType, Tensor } from '../src/tensor/tensor';
 import { operationTest, random, type Reference } from './allclose';
 import { backward, forward, rowGradients, rowLosses, targetsOf, type Inputs } from './crossEntropy.reference';
 import { refusalTest } from './expectBadShape';
@@ -161,6 +162,14 @@ export default suite('crossEntropy', [
   ),
   refusalTest('an index to ignore among probabilities', 'have no index to ignore', (graph) =>
     crossEntropy(graph.input('logits', [3, 10]), graph.input('targets', [3, 10]), { ignoreIndex: 1 }),
+  ),
+  refusalTest(
+    'classes in i32',
+    'targets holds i32. Class indices are u32, probabilities f32. Declare the input as u32(n)',
+    (graph) => {
+      const targets = graph.input('targets', [3], 'i32') as Tensor<DType> as Tensor<'u32'>; // as untyped callers have it
+      return crossEntropy(graph.input('logits', [3, 10]), targets);
+    },
   ),
   refusalTest('another number of classes', 'targets', (graph) =>
     crossEntropy(graph.input('logits', [3, 10]), graph.input('targets', [3, 9])),

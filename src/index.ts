@@ -126,7 +126,16 @@ export { where } from './ops/where';
 
 export { AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d } from './nn/convolution';
 export { Embedding } from './nn/embedding';
-export type { Initializer } from './nn/initializers';
+export {
+  constant,
+  fanInUniform,
+  normal,
+  ones,
+  xavierUniform,
+  zeros,
+  type Initializer,
+  type RandomSource,
+} from './nn/initializers';
 export { Attention, Block, Mlp } from './nn/layers';
 export { Linear, type LinearOptions } from './nn/linear';
 export { MultiheadAttention, type AttendOptions } from './nn/multiheadAttention';
@@ -143,7 +152,7 @@ export { Muon, type MuonOptions } from './optim/muon';
 export type { Schedule } from './optim/schedule';
 
 export { graphOf, type Graph } from './tensor/graph';
-export type { Shape } from './tensor/shape';
+export { matchShape, type Shape } from './tensor/shape';
 export { load, type LoadOptions, type StateDict, type StateEntry, type Stateful } from './tensor/state';
 export type { StridedArray } from './tensor/stridedArray';
 export { createTensor, disposeTensor, readTensor, type DType, type Scalar, type Tensor } from './tensor/tensor';

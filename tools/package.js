@@ -41,6 +41,12 @@ const COMMANDS = [
   ['bash tools/install-lavapipe.sh', 'bash node_modules/palimpsest/tools/install-lavapipe.sh'],
 ];
 
+/** And what they are called in an app that uses the library: of the peers, it needs WebGPU alone. */
+const LIBRARY_COMMANDS = [
+  ['npm run doctor', 'npx palimpsest doctor'],
+  ['npm ci', 'npm i webgpu'],
+];
+
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -80,7 +86,11 @@ async function library() {
     // `palimpsest/node` names Node's modules; no other entry may.
     external: [...shared.external, 'node:*'],
   });
-  return { ...made, outputFiles: gatherShaders(markPure(made.outputFiles)) };
+  const files = gatherShaders(markPure(made.outputFiles));
+  return {
+    ...made,
+    outputFiles: files.map(({ path, text }) => ({ path, text: withCommands(text, LIBRARY_COMMANDS) })),
+  };
 }
 
 /**
@@ -148,8 +158,8 @@ async function programs() {
   return { ...made, outputFiles: made.outputFiles.map(({ path, text }) => ({ path, text: withCommands(text) })) };
 }
 
-function withCommands(text) {
-  return COMMANDS.reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
+function withCommands(text, commands = COMMANDS) {
+  return commands.reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
 }
 
 /** Declarations of the entries and of what they name, a file each, with the endings that Node asks for. */

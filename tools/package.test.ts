@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -51,8 +51,20 @@ describe('the tarball', () => {
     const files = filesIn(consumer.packageFolder);
     const wanted = ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/package.md', 'dist/package/LICENSES.txt', 'train.js'];
     expect(files).toEqual(expect.arrayContaining(wanted));
-    expect(files.filter((path) => !/^(dist\/package|docs|tools)\/|^[^/]+$/.test(path))).toEqual([]);
+    const shipped = /^(dist\/package|docs|tools|examples)\/|^kernels-test\/\w+\/README.md$|^[^/]+$/;
+    expect(files.filter((path) => !shipped.test(path))).toEqual([]);
     expect(files.filter((path) => /\.test\.|\.map$/.test(path))).toEqual([]);
+  });
+
+  it('has every file that its pages link to', () => {
+    const files = new Set(filesIn(consumer.packageFolder));
+    const pages = [...files].filter((path) => path.endsWith('.md'));
+    const broken = pages.flatMap((page) => {
+      const text = readFileSync(join(consumer.packageFolder, page), 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+      const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
+      return links.filter((link) => !files.has(join(dirname(page), link))).map((link) => `${page}: ${link}`);
+    });
+    expect(broken).toEqual([]);
   });
 
   it.each(PORTABLE)('%s.js names nothing of a platform', (entry) => {

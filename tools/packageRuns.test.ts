@@ -119,6 +119,16 @@ describe('without its peers', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(command) as string });
   });
 
+  it('npx palimpsest shows its help, and refuses a wrong call', { timeout: BUILD_TIME }, async () => {
+    for (const args of [['--help'], ['knn', '--help'], ['--version']]) {
+      expect(await output('npx', ['palimpsest', ...args], consumer.folder)).toMatch(/npx palimpsest|^\d/);
+    }
+    const refused = await output('npx', ['palimpsest', '--stepz', '3'], consumer.folder).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--steps') as string });
+  });
+
   it('npx palimpsest doctor says the same', { timeout: BUILD_TIME }, async () => {
     const said: unknown = await output('npx', ['palimpsest', 'doctor'], consumer.folder).catch(
       (error: unknown) => error,
@@ -131,7 +141,9 @@ describe('without its peers', () => {
       'device.js',
       "import { openDevice } from 'palimpsest/node'; await openDevice().catch(({ message }) => console.log(message));",
     );
-    expect(await output(process.execPath, ['device.js'], consumer.folder)).toContain('webgpu cannot be loaded');
+    const said = await output(process.execPath, ['device.js'], consumer.folder);
+    expect(said).toContain('webgpu cannot be loaded');
+    expect(said).toContain('Run `npm i webgpu` on this machine; `npx palimpsest doctor` says more.');
   });
 });
 

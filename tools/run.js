@@ -22,9 +22,12 @@ export async function run(name, args) {
   process.setSourceMapsEnabled(true);
   // Nobody reads on (`| head`, a closed terminal), or a log's disk is full: no reason to fall over.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const missing = whatIsMissing(name);
-  if (missing) {
-    console.error(missing);
+  const tooOld = whyTooOld();
+  const missing = name === 'doctor' ? undefined : whatIsMissing(); // the doctor needs no package, and says more
+  // Of the package, programs are built: they print help and refuse wrong calls before they ask for what is missing.
+  const refusal = tooOld ?? (isClone ? missing : undefined);
+  if (refusal !== undefined) {
+    console.error(refusal);
     process.exitCode = 1;
     return;
   }
@@ -32,7 +35,7 @@ export async function run(name, args) {
     const path = isClone ? await built(name) : join(root, 'dist', 'package', `${name}.js`);
     const { main } = await import(pathToFileURL(path).href);
     if (!main) throw new Error(`${path} is damaged. Run \`npm run build\` in ${root}.`);
-    process.exitCode = await main([process.execPath, path, ...args]);
+    process.exitCode = await main([process.execPath, path, ...args], missing);
   } catch (error) {
     // Programs report their own errors; what arrives here is a failed build or a defect.
     console.error(error.name === 'SetupError' ? error.message : error);
@@ -48,15 +51,20 @@ async function built(name) {
   return path;
 }
 
-/** What has to be there before a program can say what is missing. */
-function whatIsMissing(name) {
-  const { engines, peerDependencies: peers } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** Why no program runs on this Node.js; undefined where they do. */
+function whyTooOld() {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const wanted = engines.node.match(/\d+/g).map(Number);
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < wanted[0] || (major === wanted[0] && minor < wanted[1])) {
     return `Node.js ${wanted.join('.')} or newer is needed; this is ${process.versions.node}. nodejs.org has it.`;
   }
-  if (name === 'doctor') return undefined; // it needs no package, and says more
+  return undefined;
+}
+
+/** Which packages are not installed that programs need, and what brings them; undefined where all are. */
+function whatIsMissing() {
+  const { peerDependencies: peers } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const { resolve } = createRequire(import.meta.url);
   const isThere = (dependency) => resolve.paths(dependency).some((folder) => existsSync(join(folder, dependency)));
   const absent = Object.keys(peers).filter((peer) => !NOT_ALWAYS.includes(peer) && !isThere(peer));

@@ -272,7 +272,7 @@ const LINUX_FAILURES: readonly Case[] = [
   {
     args: '--adapter hardware',
     env: { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' },
-    says: /--adapter hardware: there is none.*npm run doctor/s,
+    says: /No adapter for 'hardware'.*npm run doctor/s,
   },
   { args: '--out /proc/run', says: /--out: the run folder \/proc\/run cannot be made/ },
 ];

@@ -1,4 +1,5 @@
 import { counted } from '../common/format';
+import { UserError } from '../common/userError';
 import { shellQuoted } from '../common/shell';
 import { describeAdapter } from '../gpu/adapter';
 import { resolveConfig, type Config } from '../imae/config/config';
@@ -24,20 +25,24 @@ import { reportFiles, TrainingRun } from './trainingRun';
 /**
  * The command line: training, or the command that it begins with.
  *
+ * @param missing what to say where packages that a run needs are not installed: help and wrong calls do without them
  * @returns the process's exit code: 2 for a wrong call, 1 for anything else that failed, 128 and its number where a
  *   signal ended it
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], missing?: string): Promise<number> {
   const args = argv.slice(2);
   try {
     const found = findCommand(args);
-    return found ? await found.command.run(found.rest) : await start(parseCommandLine(args, COMMANDS), args);
+    if (!found) return await start(parseCommandLine(args, COMMANDS), args, missing);
+    if (missing !== undefined && !found.rest.some((arg) => arg === '--help' || arg === '-h'))
+      throw new UserError(missing);
+    return await found.command.run(found.rest);
   } catch (error) {
     return reportFailure(error, args.includes('--debug'));
   }
 }
 
-async function start(line: CommandLine, args: readonly string[]): Promise<number> {
+async function start(line: CommandLine, args: readonly string[], missing: string | undefined): Promise<number> {
   if (line.answer !== undefined) {
     console.log(line.answer);
     return 0;
@@ -47,6 +52,7 @@ async function start(line: CommandLine, args: readonly string[]): Promise<number
     ...(resumed ? [{ source: `${resumed.path}/config.json`, values: resumed.readConfig() }] : []),
     ...line.layers,
   ]);
+  if (missing !== undefined) throw new UserError(missing);
   if (line.dryRun) return await dryRun(config);
   if (!resumed) RunFolder.assertCreatable(line.out);
   if (resumed && isFinished(resumed)) return alreadyFinished(resumed);

@@ -1,7 +1,7 @@
-import { createCanvas, SvgExportFlag } from '@napi-rs/canvas';
 import { drawRoofline, PICTURE } from '../../bench/rooflinePicture';
 import type { Ceilings } from '../../bench/roofline';
 import type { SavedBench } from '../../bench/resultFile';
+import { loadCanvas } from '../node/canvas';
 import { createPicture } from '../node/picture';
 
 /** The roofline as a file, PNG or SVG by its name's ending. */
@@ -12,6 +12,7 @@ export async function rooflineFile(path: string, saved: SavedBench, ceilings: Ce
     drawRoofline(png.getContext('2d'), saved, ceilings);
     return png.encode('png');
   }
+  const { createCanvas, SvgExportFlag } = loadCanvas();
   const svg = createCanvas(width, height, SvgExportFlag.ConvertTextToPaths);
   drawRoofline(svg.getContext('2d'), saved, ceilings);
   return svg.getContent();

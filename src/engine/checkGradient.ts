@@ -14,7 +14,7 @@ export interface ReferenceValues {
 
 /** What `checkGradient` may be told: a reference, and how values are drawn. */
 export interface CheckOptions<K extends string> {
-  /** The same operation in float64, plainly: values by the names of outputs (of a single tensor: `y`). */
+  /** The same operation in float64, plainly: `{ shape, data }` by the names of outputs (of a single tensor: `y`). */
   readonly reference?: (inputs: Readonly<Record<K, ReferenceValues>>) => Readonly<Record<string, ReferenceValues>>;
   /** Values are drawn uniformly between these; −1 and 1 by default. */
   readonly range?: readonly [low: number, high: number];
@@ -144,15 +144,16 @@ function compileChecked<K extends string>(
 ): Promise<CompiledProgram<Record<string, Input<'f32'>>, Checked>> {
   const given: Record<string, Input<'f32'>> = inputsOf(shapes);
   for (const [name, weight] of weighted(weights)) given[name] = f32(weight.length);
+  const names = Object.keys(shapes);
   return engine.compile(given, (inputs, program): Checked => {
     const outputs: Record<string, Tensor> = {};
-    for (const [name, tensor] of Object.entries(byName(operation(inputs as Readonly<Record<K, Tensor<'f32'>>>)))) {
+    const own = Object.fromEntries(names.map((name) => [name, inputs[name]])) as Record<K, Tensor<'f32'>>; // without weights
+    for (const [name, tensor] of Object.entries(byName(operation(own)))) {
       const weight = inputs[`weight of ${name}`];
       if (!takesGradients(tensor) || !weight) continue;
       outputs[name] = tensor;
       program.backward(tensor, weight.reshape(tensor.shape));
     }
-    const names = Object.keys(shapes);
     const gradients = Object.fromEntries(names.map((name) => [name, program.gradientOf(inputs[name] as Tensor)]));
     return { outputs, gradients };
   });
@@ -186,12 +187,11 @@ async function probe(
 
 function assertClose(name: string, found: ArrayLike<number>, wanted: Float64Array | undefined): void {
   if (wanted?.length !== found.length) {
-    const fix = 'Let the reference give every output.';
-    throw new EngineError(
-      'wrong-value',
-      `The reference has ${wanted?.length ?? 0} of ${found.length} of ${name}.`,
-      fix,
-    );
+    const what = wanted
+      ? `The reference gives ${wanted.length} elements of output '${name}', which has ${found.length}.`
+      : `The reference gives no { shape, data } for output '${name}'.`;
+    const fix = `Let it return { ${name}: { shape, data } }, with a Float64Array of all elements, for every output.`;
+    throw new EngineError('wrong-value', what, fix);
   }
   const norm = Math.sqrt(wanted.reduce((sum, value) => sum + value ** 2, 0));
   let worst = 0;

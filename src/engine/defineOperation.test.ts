@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { add } from '../ops/add';
 import { defineOperation, like } from '../ops/defineOperation';
 import { mul } from '../ops/binary';
 import { square } from '../ops/unary';
 import { testEngine } from '../testing/testEngine';
+import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { checkGradient } from './checkGradient';
 import type { Engine } from './engine';
@@ -51,6 +53,13 @@ const swishOf = (factor: string) =>
     gradients: ['x'],
     uniforms: (_, { beta }: SwishOptions) => ({ beta }),
   });
+
+/** The shader of docs/kernels.md's example of two operands. */
+function hypotOfDocs(): string {
+  const [, code] = /shader: `([^`]*hypotForward[^`]*)`/.exec(readFileSync('docs/kernels.md', 'utf8')) ?? [];
+  if (code === undefined) throw new Error('docs/kernels.md has no hypot.');
+  return code;
+}
 
 const swish = swishOf('1');
 const silu = (x: number, beta: number): number => x / (1 + Math.exp(-beta * x));
@@ -100,12 +109,42 @@ describe('an operation that somebody defines', () => {
     await expect(check(swish, 1.001)).rejects.toMatchObject({ code: 'wrong-value' });
   });
 
+  it('is found out where a reference lacks what it is to give', async () => {
+    const check = (found: Readonly<Record<string, { shape: number[]; data: Float64Array }>>): Promise<void> =>
+      checkGradient(engine, ({ x }) => swish({ x }, { beta: 1 }), { x: [3, 17] }, { reference: () => found });
+    await expect(check({})).rejects.toThrow(
+      "The reference gives no { shape, data } for output 'y'. Let it return { y: { shape, data } }",
+    );
+    await expect(check({ y: { shape: [1], data: new Float64Array(1) } })).rejects.toThrow(
+      "The reference gives 1 elements of output 'y', which has 51.",
+    );
+  });
+
+  it('may have two operands, whose shapes it matches', async () => {
+    const hypot = defineOperation({
+      name: 'hypot',
+      inputs: ['a', 'b'],
+      gradients: ['a', 'b'],
+      forward: ({ a, b }) => {
+        matchShape('hypot', 'b', b.shape, a.shape);
+        return { y: like(a) };
+      },
+      shader: hypotOfDocs(),
+    });
+    await checkGradient(engine, hypot, { a: [3, 17], b: [3, 17] }, { range: [0.5, 1] });
+    expect(() => engine.record({ a: f32(3), b: f32(2) }, hypot)).toThrow('hypot: b has shape [2], not [3].');
+  });
+
   it('says what is missing', () => {
     expect(() =>
       defineOperation({ name: 'other', shader: swishWgsl('1'), inputs: ['x'], forward: ({ x }) => ({ y: like(x) }) }),
     ).toThrow("it has no kernel 'otherForward', only swishForward, swishBackward");
     // @ts-expect-error its operand is missing
     expect(() => engine.record({ x: f32(3) }, () => swish({}, { beta: 1 }))).toThrow("swish: 'x' was not given");
+    const extra = { z: 1 }; // as untyped callers have it
+    expect(() => engine.record({ x: f32(3) }, ({ x }) => swish({ x, ...extra }, { beta: 1 }))).toThrow(
+      "swish: it has no operand 'z'. Its operands are x.",
+    );
     // @ts-expect-error its options are missing
     const unset = (x: Tensor): unknown => swish({ x });
     expect(unset).toBeTypeOf('function');

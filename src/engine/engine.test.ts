@@ -10,7 +10,7 @@ import { Linear } from '../nn/linear';
 import { mse } from '../ops/mse';
 import { AdamW } from '../optim/adamw';
 import { readTensor, type Tensor } from '../tensor/tensor';
-import type { Engine } from './engine';
+import { Engine } from './engine';
 import { f32, i32, u32, u8 } from './inputs';
 import type { Output } from './outputs';
 
@@ -200,6 +200,18 @@ describe('a compiled program', () => {
   });
 
   describe('refuses', () => {
+    it('to be opened without an adapter, or to borrow no device', async () => {
+      const refusal = (message: string): unknown => expect.objectContaining({ code: 'no-adapter', message });
+      const noDevice =
+        'Engine.borrow: no device was given. Await adapter.requestDevice(), or openDevice() of palimpsest/node.';
+      await expect(Engine.open(null)).rejects.toEqual(
+        refusal(
+          'Engine.open: no adapter was given: requestAdapter found none. Look whether WebGPU is there: it needs a GPU driver, and https.',
+        ),
+      );
+      expect(() => Engine.borrow(undefined)).toThrow(noDevice);
+    });
+
     it('to minimize without a learning rate, or a model without memory', async () => {
       expect(() => new AdamW(new Linear(1, 1))).toThrow('The model has no memory yet. Give it to engine.init first.');
       const model = engine.init(new Linear(1, 1));

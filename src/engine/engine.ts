@@ -1,5 +1,6 @@
 import { purposes, RandomStream } from '../data/philox';
 import { requirements } from '../gpu/adapter';
+import { EngineError } from '../gpu/errors';
 import { GpuEngine, type EngineOptions } from '../gpu/gpuEngine';
 import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { Module } from '../nn/module';
@@ -35,16 +36,32 @@ export interface InitOptions {
 
 /** A device with everything that computing and training on it needs. Engines share nothing; several live side by side. */
 export class Engine extends GpuEngine {
-  /** Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end. */
-  static async open(adapter: GPUAdapter, options: EngineOptions = {}): Promise<Engine> {
+  /**
+   * Opens a device of its own on `adapter`, with the adapter's largest limits. The engine destroys it at the end.
+   *
+   * @throws EngineError (a rejection) `no-adapter` where `requestAdapter` found none
+   */
+  static async open(adapter: GPUAdapter | null | undefined, options: EngineOptions = {}): Promise<Engine> {
+    if (!adapter) {
+      const what = 'Engine.open: no adapter was given: requestAdapter found none.';
+      throw new EngineError('no-adapter', what, 'Look whether WebGPU is there: it needs a GPU driver, and https.');
+    }
     const { timestamps = false, baseline = false } = options;
     const clock = timestamps && adapter.features.has('timestamp-query') ? ['timestamp-query' as const] : [];
     const device = await adapter.requestDevice(baseline ? {} : requirements(adapter, { requiredFeatures: clock }));
     return new Engine(device, { ...options, info: adapter.info, ownsDevice: true });
   }
 
-  /** Works on a device that an app lends: its buffers come and go, the device itself is never destroyed. */
-  static borrow(device: GPUDevice, options: EngineOptions = {}): Engine {
+  /**
+   * Works on a device that an app lends: its buffers come and go, the device itself is never destroyed.
+   *
+   * @throws EngineError `no-adapter` where there is none
+   */
+  static borrow(device: GPUDevice | null | undefined, options: EngineOptions = {}): Engine {
+    if (!device) {
+      const fix = 'Await adapter.requestDevice(), or openDevice() of palimpsest/node.';
+      throw new EngineError('no-adapter', 'Engine.borrow: no device was given.', fix);
+    }
     return new Engine(device, options);
   }
 

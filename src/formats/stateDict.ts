@@ -9,10 +9,12 @@ export interface StateTensor {
 /**
  * The tensors of a safetensors file, for `load`: U32 as they are, all others as f32.
  *
+ * @param file its bytes; an ArrayBuffer is what `fetch` and `Blob` give
  * @param source what the messages call the file
  * @throws UserError that names the first thing wrong with the file
  */
-export function readStateDict(bytes: Uint8Array, source?: string): Map<string, StateTensor> {
+export function readStateDict(file: Uint8Array | ArrayBuffer, source?: string): Map<string, StateTensor> {
+  const bytes = file instanceof ArrayBuffer ? new Uint8Array(file) : file;
   const state = new Map<string, StateTensor>();
   for (const [name, tensor] of readSafetensors(bytes, source).tensors) {
     const { shape, dtype } = tensor;

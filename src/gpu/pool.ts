@@ -26,7 +26,10 @@ export class DeviceBuffer {
   }
 }
 
-export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+/** Bytes in words: below a quarter of a MiB in bytes. */
+export function mebibytes(bytes: number): string {
+  return bytes < 2 ** 18 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
 
 /** Staging buffers larger than this are too rarely wanted again to be kept. */
 const LARGEST_KEPT = 2 ** 20;

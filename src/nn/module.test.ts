@@ -42,12 +42,19 @@ describe('a module', () => {
     const graph = new Graph(engine);
     const outer = new Outer();
     const use = (): unknown => gelu(graph.use(outer.clsToken));
-    expect(use).toThrow("Parameter 'parameter [1, 3]' has no memory yet. Allocate the model before it is used.");
+    expect(use).toThrow("Parameter 'parameter [1, 3]' has no memory yet. Give its model to engine.init(model)");
     const parameters = new Parameters(engine, 'model', outer);
     expect(outer.clsToken.name).toBe('cls_token');
     expect(use).not.toThrow();
     parameters.dispose();
     expect(use).toThrow("Parameter 'cls_token' has no memory yet.");
+  });
+
+  it('is not made of sizes that are none', () => {
+    const unset = undefined as unknown as number; // as untyped callers have it
+    expect(() => new Linear(unset, 3)).toThrow(
+      "'parameter [3, undefined]' has shape [3, undefined]. Extents are whole",
+    );
   });
 
   it('has memory once at a time', () => {

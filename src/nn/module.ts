@@ -1,6 +1,6 @@
 import { EngineError } from '../gpu/errors';
 import { Parameter } from '../tensor/parameter';
-import type { Shape } from '../tensor/shape';
+import { assertShape, type Shape } from '../tensor/shape';
 import { readState, type NamedState, type StateEntry, type Stateful } from '../tensor/state';
 import type { Initializer } from './initializers';
 
@@ -12,6 +12,7 @@ export class ModuleParameter extends Parameter {
     { trained = true }: { readonly trained?: boolean } = {},
   ) {
     super(shape, trained);
+    assertShape(this.name, shape);
   }
 }
 

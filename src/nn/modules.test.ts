@@ -181,6 +181,13 @@ describe('modules', () => {
     engine.release(net);
   });
 
+  it('read a state from an ArrayBuffer, too', async () => {
+    const net = engine.init(makeNet());
+    const bytes = writeStateDict(await net.stateDict());
+    expect(readStateDict(new Uint8Array(bytes).buffer)).toEqual(readStateDict(bytes));
+    engine.release(net);
+  });
+
   it('refuse a state that is not theirs, and leave themselves as they were', async () => {
     const net = engine.init(makeNet());
     const state = await net.stateDict();
@@ -190,9 +197,10 @@ describe('modules', () => {
     changed.set('4.bias', { shape: [2, 3], data: new Float32Array(6) });
     changed.set('1.num_batches_tracked', { shape: [], data: new Float32Array(1) });
     await expect(load(net, changed)).rejects.toThrow(
-      "it lacks '0.weight'; unknown are '9.weight'; it does not fit '4.bias' [6], which is [2, 3] there",
+      /it lacks '0.weight'; unknown are '9.weight'; it does not fit '4.bias' \[6\], which is \[2, 3\] there\. Load the state of such a model\.$/,
     );
     changed.set('4.bias', { shape: [6], data: new Float32Array(6).fill(7) });
+    await expect(load(net, changed)).rejects.toThrow('or give { strict: false }');
     expect(await net.stateDict()).toEqual(state);
     await load(net, changed, { strict: false });
     expect((await net.stateDict()).get('4.bias')?.data).toEqual(new Float32Array(6).fill(7));

@@ -197,7 +197,7 @@ export class Parameters implements ParameterOwner {
       throw new EngineError(
         'bad-shape',
         `Parameter '${name}' ${formatShape(tensor.shape)} holds ${tensor.size} elements, not ${data.length}.`,
-        'Use a checkpoint of a model of this size.',
+        'Give as many as its shape has.',
       );
     }
     this.engine.write(tensor.storage, data);

@@ -99,7 +99,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('SwiftSha
     const error = await openEngine({ adapterName: 'hardware' }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ exitCode: 1 });
     expect(String(error)).toMatch(
-      /Looked for a GPU\. Adapters here: SwiftShader of the npm packages \(--adapter swiftshader\)\.\n {2}VK_DRIVER_FILES=\/dev\/null hides/,
+      /No adapter for 'hardware': looked for a GPU\. Adapters here: SwiftShader of the npm packages \('swiftshader'\)\.\n {2}VK_DRIVER_FILES=\/dev\/null hides/,
     );
   });
 

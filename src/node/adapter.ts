@@ -116,7 +116,7 @@ async function importWebGPU(): Promise<WebGPU> {
   } catch (error) {
     throw new UserError(
       `The npm package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${reason(error)}\n` +
-        'It is built for Linux with glibc, macOS and Windows. Run `npm install` on this machine; `npm run doctor` says more.',
+        'It is built for Linux with glibc, macOS and Windows. Run `npm ci` on this machine; `npm run doctor` says more.',
     );
   }
 }
@@ -138,7 +138,7 @@ async function requestSwiftShader(flags: readonly string[]): Promise<OpenAdapter
 /** Says what was looked for, what was there, and what helps. */
 function noAdapter(names: readonly string[], wanted: string): UserError {
   const kind = wanted.toLowerCase();
-  const bundled = swiftShaderIsInstalled() ? ['SwiftShader of the npm packages (--adapter swiftshader)'] : [];
+  const bundled = swiftShaderIsInstalled() ? ["SwiftShader of the npm packages ('swiftshader')"] : [];
   const seen = `Adapters here: ${[...names, ...bundled].join('; ') || 'none'}.`;
   const lookedFor = KINDS.get(kind);
   if (lookedFor === undefined) {
@@ -146,7 +146,7 @@ function noAdapter(names: readonly string[], wanted: string): UserError {
       `No adapter's name contains '${wanted}'. ${seen} Give a part of a name, or ${[...KINDS.keys()].join(', ')}.`,
     );
   }
-  const lines = [`--adapter ${kind}: there is none. Looked for ${lookedFor}. ${seen}`];
+  const lines = [`No adapter for '${kind}': looked for ${lookedFor}. ${seen}`];
   const restriction = driverRestriction();
   if (restriction && kind !== 'swiftshader') {
     lines.push(`  ${restriction}=${process.env[restriction]} hides every other driver.`);

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { createCanvas, GlobalFonts, type Canvas } from '@napi-rs/canvas';
+import type { Canvas } from '@napi-rs/canvas';
 import { drawPanels, layoutPanels, SHEET_FONT, type ImageGrid } from '../report/imageGrid';
 import { UserError } from '../common/userError';
+import { loadCanvas } from './canvas';
 
 const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 
 /** Registers the fonts that come with the project, so that pictures look the same whatever a machine has installed. */
 function registerFonts(): void {
+  const { GlobalFonts } = loadCanvas();
   if (GlobalFonts.has(SHEET_FONT)) return;
   for (const file of FONT_FILES) {
     const path = fontPath(file);
@@ -32,7 +34,7 @@ function fontPath(file: string): string {
 /** An empty canvas on which `SHEET_FONT` (DejaVu Sans), regular and bold, is available. */
 export function createPicture(width: number, height: number): Canvas {
   registerFonts();
-  return createCanvas(width, height);
+  return loadCanvas().createCanvas(width, height);
 }
 
 /** A sheet of panels as a PNG file. */

@@ -5,7 +5,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
-import type { Tensor } from '../tensor/tensor';
+import { Tensor } from '../tensor/tensor';
 import { recordTiled, type TiledShape } from './batchedMatmul';
 import { assertType } from './patchIndices';
 import { recordRowSums } from './reduce';
@@ -189,6 +189,7 @@ function conv(
   bias: Tensor | undefined,
   { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions,
 ): Tensor<'f32'> {
+  assertBias(operation, bias);
   const graph = graphOf(operation, x, weight, bias);
   assertFloats(operation, { x, weight, ...(bias ? { bias } : {}) });
   const { B, C, H, W } = matchShape(operation, 'x', x.shape, ['B', 'C', 'H', 'W']);
@@ -247,6 +248,13 @@ export function recordParameters(
   const target = dWeight ?? (sums && { out: graph.empty('unused gradient', weight.shape), accumulate: false });
   if (target) recordConv(graph, 'weight', geometry, { small, large, sums }, target);
   if (dBias && !sums) recordBiasGradient(graph, dOut, dBias);
+}
+
+/** For callers whose types are not checked. @throws EngineError `bad-program` where options stand in the place of a bias */
+export function assertBias(operation: string, bias: unknown): void {
+  if (bias === undefined || bias instanceof Tensor) return;
+  const fix = 'The third argument is the bias, or undefined; options are the fourth.';
+  throw new EngineError('bad-program', `${operation}: the bias is no tensor.`, fix);
 }
 
 /** For callers whose types are not checked. @throws EngineError `bad-shape` unless all are f32 */

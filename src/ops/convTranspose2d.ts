@@ -2,7 +2,16 @@ import { EngineError } from '../gpu/errors';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { assertFloats, checkGroups, pairOf, recordConv, recordParameters, type ConvOptions, type Pair } from './conv2d';
+import {
+  assertBias,
+  assertFloats,
+  checkGroups,
+  pairOf,
+  recordConv,
+  recordParameters,
+  type ConvOptions,
+  type Pair,
+} from './conv2d';
 
 /** How the window of a transposed convolution moves, as in `F.conv_transpose2d`. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -26,6 +35,7 @@ export function convTranspose2d(
   { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 }: ConvTransposeOptions = {},
 ): Tensor<'f32'> {
   const operation = 'convTranspose2d';
+  assertBias(operation, bias);
   const graph = graphOf(operation, x, weight, bias);
   assertFloats(operation, { x, weight, ...(bias ? { bias } : {}) });
   const { B, C, H, W } = matchShape(operation, 'x', x.shape, ['B', 'C', 'H', 'W']);

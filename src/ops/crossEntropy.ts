@@ -71,7 +71,10 @@ export const crossEntropy: ClassLoss<Tensor | Tensor<'u32'>, CrossEntropyOptions
     const what = 'crossEntropy: targets that are probabilities have no index to ignore.';
     throw new EngineError('bad-shape', what, 'Give indices (u32), or leave ignoreIndex out.');
   }
-  assertType('crossEntropy', 'targets', targets, 'f32');
+  if (targets.dtype !== 'f32') {
+    const what = `crossEntropy: targets holds ${targets.dtype}. Class indices are u32, probabilities f32.`;
+    throw new EngineError('bad-shape', what, "Declare the input as u32(n), or give to(targets, 'u32').");
+  }
   return softEntropy(logits, targets as Tensor, options); // f32, as checked
   // The types say what each reduction gives: a cast, since one function gives all.
 }) as ClassLoss<Tensor | Tensor<'u32'>, CrossEntropyOptions>;

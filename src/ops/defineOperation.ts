@@ -67,6 +67,11 @@ export function defineOperation<const I extends string, const O extends string, 
 
   return (inputs, ...[options]) => {
     const given = options as Options; // it may be left out only where Options allows it
+    const unknown = Object.keys(inputs).find((input) => !names.some((known) => known === input));
+    if (unknown !== undefined) {
+      const fix = `Its operands are ${names.join(', ')}.`;
+      throw new EngineError('bad-program', `${name}: it has no operand '${unknown}'.`, fix);
+    }
     const graph = graphOf(name, ...names.map((input) => operand(name, inputs, input)));
     const specs = Object.entries<TensorSpec>(definition.forward(inputs, given));
     const takesAny = gradients.some((input) => inputs[input].requiresGrad);

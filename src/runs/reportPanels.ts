@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createCanvas, loadImage } from '@napi-rs/canvas';
+import { loadCanvas } from '../node/canvas';
 import { spread, type ReportPanel } from '../report/report';
 
 /** Sheets a phase that a report holds. */
@@ -42,6 +42,7 @@ export class PanelReader {
 }
 
 async function pictureUrl(png: Buffer): Promise<Omit<ReportPanel, 'step'>> {
+  const { createCanvas, loadImage } = loadCanvas();
   const picture = await loadImage(png);
   const { width, height } = picture;
   if (png.length <= LARGEST_BYTES) return { image: dataUrl('png', png), width, height };

@@ -37,6 +37,7 @@ class GraphRecording extends Recording {
 export function graphOf(operation: string, ...operands: readonly (Tensor<DType> | undefined)[]): Graph {
   let first: Tensor<DType> | undefined;
   for (const operand of operands) {
+    if (operand !== undefined && !(operand instanceof Tensor)) throw noTensor(operation, operand);
     if (!operand?.recording) continue;
     first ??= operand;
     if (operand.recording === first.recording) continue;
@@ -48,11 +49,20 @@ export function graphOf(operation: string, ...operands: readonly (Tensor<DType> 
   }
   const { recording } = first ?? {};
   if (recording instanceof GraphRecording) return recording.graph;
+  if (!operands.some(Boolean)) throw noTensor(operation, undefined);
   throw new EngineError(
     'bad-program',
     `${operation}: none of its operands belongs to a program.`,
     'Say which program it is for: give it program.use(tensor).',
   );
+}
+
+/** For callers whose types are not checked: what was given where a tensor belongs. */
+function noTensor(operation: string, given: unknown): EngineError {
+  const shown =
+    typeof given === 'object' && given !== null ? `an object { ${Object.keys(given).join(', ')} }` : String(given);
+  const fix = 'Give a tensor; options come after all operands, with undefined for an operand that is left out.';
+  return new EngineError('bad-program', `${operation}: an operand is ${shown}, no tensor.`, fix);
 }
 
 /** How a recording computes. */

@@ -78,7 +78,7 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
     throw new EngineError(
       'bad-program',
       `Parameter '${name}' has no memory yet.`,
-      'Allocate the model before it is used.',
+      'Give its model to engine.init(model) before it is used.',
     );
   }
 

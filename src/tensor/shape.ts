@@ -19,7 +19,7 @@ export function assertShape(label: string, shape: Shape): void {
 }
 
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(', ')}]`;
+  return `[${shape.map(String).join(', ')}]`; // of undefined, too, where types are not checked
 }
 
 /** Splits a shape into its leading extents taken together and its last extent. */

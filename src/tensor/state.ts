@@ -77,9 +77,10 @@ export async function load(target: Stateful, state: StateDict, { strict = true }
   }
   complain(misfits, 'it does not fit');
   if (complaints.length > 0) {
-    const fix = strict
-      ? 'Load the state of the same model, or give { strict: false }.'
-      : 'Load the state of such a model.';
+    const fix =
+      strict && misfits.length === 0
+        ? 'Load the state of the same model, or give { strict: false }.'
+        : 'Load the state of such a model.';
     throw new EngineError('bad-shape', `load: the state is another one's: ${complaints.join('; ')}.`, fix);
   }
   for (const [name, { storage }] of tensors) {

@@ -2,9 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../engine/engine';
 import { testEngine } from '../testing/testEngine';
 import { add } from '../ops/add';
+import { conv2d } from '../ops/conv2d';
+import { convTranspose2d } from '../ops/convTranspose2d';
+import { relu } from '../ops/unary';
 import { addInPlace } from './accumulate';
 import { Graph } from './graph';
-import { createTensor, disposeTensor, readTensor } from './tensor';
+import { createTensor, disposeTensor, readTensor, type Tensor } from './tensor';
 
 describe('tensors', () => {
   let engine: Engine;
@@ -127,6 +130,19 @@ describe('tensors', () => {
         'add: none of its operands belongs to a program. Say which program it is for: give it program.use(tensor).',
       );
       disposeTensor(engine, lasting);
+    });
+
+    it('and refuse what is no tensor', () => {
+      const [absent, options] = [undefined, { padding: 1 }] as unknown[] as [Tensor, Tensor]; // as untyped callers have them
+      const x = new Graph(engine).input('x', [1, 1, 3, 3]);
+      const weight = new Graph(engine).input('weight', [1, 1, 3, 3]);
+      expect(() => relu(absent)).toThrow('relu: an operand is undefined, no tensor. Give a tensor;');
+      expect(() => relu(options)).toThrow('relu: an operand is an object { padding }, no tensor.');
+      for (const operation of [conv2d, convTranspose2d]) {
+        expect(() => operation(x, weight, options)).toThrow(
+          /^conv\w+: the bias is no tensor. The third argument is the bias, or undefined; options are the fourth.$/,
+        );
+      }
     });
 
     it('and refuse operands of two', () => {
