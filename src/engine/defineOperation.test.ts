@@ -132,7 +132,9 @@ describe('an operation that somebody defines', () => {
       shader: hypotOfDocs(),
     });
     await checkGradient(engine, hypot, { a: [3, 17], b: [3, 17] }, { range: [0.5, 1] });
-    expect(() => engine.record({ a: f32(3), b: f32(2) }, hypot)).toThrow('hypot: b has shape [2], not [3].');
+    expect(() => engine.record({ a: f32(3), b: f32(2) }, (inputs) => hypot(inputs))).toThrow(
+      'hypot: b has shape [2], not [3].',
+    );
   });
 
   it('says what is missing', () => {

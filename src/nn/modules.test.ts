@@ -58,7 +58,7 @@ describe('modules', () => {
     const net = engine.init(new Sequential(new Flatten(), new Linear(6, 1)), { seed: 1 });
     expect(net.namedParameters().map(({ name }) => name)).toEqual(['1.weight', '1.bias']);
     const program = await engine.compile({ x: f32(5, 2, 3) }, ({ x }) => ({ y: net.forward(x) }));
-    program.run({ x: new Float32Array(30) });
+    await program.run({ x: new Float32Array(30) });
     expect(await program.outputs.y.data()).toHaveLength(5);
     program.dispose();
     engine.release(net);
