@@ -76,7 +76,7 @@ export async function runBench(
 
 /** Records `repeats` runs of the operation, all on the same inputs; each keeps its results as outputs of the graph. */
 function record(engine: Engine, test: BenchCase, repeats: number): Recorded {
-  const graph = new Graph(engine);
+  const graph = new Graph(engine, { training: true });
   const outputs: Readonly<Record<string, Tensor<DType>>>[] = [];
   const given = Object.entries(inputReferences(test)).map(([name, { shape, data }]) => ({
     name,

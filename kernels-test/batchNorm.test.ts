@@ -156,7 +156,7 @@ export default suite('batchNorm', [
       const shape = [33, 17];
       let expected = runningOf(17);
       const running = lasting(engine, 17, expected.data);
-      const graph = new Graph(engine);
+      const graph = new Graph(engine, { training: true });
       const x = graph.input('x', shape);
       graph.output(batchNorm(x, running, { training: true, momentum: MOMENTUM, eps: EPS }));
       const program = await graph.compile();
@@ -175,7 +175,7 @@ export default suite('batchNorm', [
     name: 'PyTorch: two batches in training and one in evaluation',
     run: async (engine: Engine) => {
       const running = lasting(engine, 3, [0, 0, 0, 1, 1, 1]);
-      const graph = new Graph(engine);
+      const graph = new Graph(engine, { training: true });
       const [x1, x2, x3] = PYTORCH.map(({ x }, index) =>
         graph.input(`x${index}`, [x.length / 3, 3], 'f32', Float32Array.from(x)),
       );
@@ -211,7 +211,7 @@ export default suite('batchNorm', [
       const running = lasting(engine, 2, [0, 0, 1, 1]);
       const weight = createTensor(engine, 'weight', [2], 'f32', Float32Array.of(1.5, -0.5));
       const bias = createTensor(engine, 'bias', [2], 'f32', Float32Array.of(0.25, 1));
-      const graph = new Graph(engine);
+      const graph = new Graph(engine, { training: true });
       const x = graph.input('x', [2, 2, 1, 3], 'f32', Float32Array.from(IMAGE));
       const trained = batchNorm(x, running, { weight, bias });
       const evaluated = batchNorm(x, running, { weight, bias, training: false });

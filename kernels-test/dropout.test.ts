@@ -13,7 +13,7 @@ function runsTest(count: number, p: number, seed: number, firstStep: number): Ke
   return {
     name: `${count} elements, p = ${p}, seed ${seed}, from run ${firstStep}`,
     run: async (engine) => {
-      const graph = new Graph(engine, { seed, firstStep });
+      const graph = new Graph(engine, { seed, firstStep, training: true });
       const [given, weights] = [random([count], 1).data, random([count], 2).data];
       const x = graph.input('x', [count], 'f32', Float32Array.from(given), true);
       const first = dropout(x, p);
@@ -52,7 +52,7 @@ function runsTest(count: number, p: number, seed: number, firstStep: number): Ke
 }
 
 const bits = async (engine: Engine, make: (x: Tensor, graph: Graph) => Tensor, seed = 1): Promise<string> => {
-  const graph = new Graph(engine, { seed });
+  const graph = new Graph(engine, { seed, training: true });
   const x = graph.input('x', [65], 'f32', Float32Array.from(random([65], 1).data), true);
   const y = make(x, graph);
   graph.backward(y, graph.input('dy', [65], 'f32', new Float32Array(65).fill(1)));
@@ -78,7 +78,7 @@ export default suite('dropout', [
   {
     name: 'keeps its share of many, and all or none where p says so',
     run: async (engine) => {
-      const graph = new Graph(engine, { seed: 5 });
+      const graph = new Graph(engine, { seed: 5, training: true });
       const count = 100_000;
       const x = graph.input('x', [count], 'f32', new Float32Array(count).fill(1));
       const [some, none, all] = [dropout(x, 0.3), dropout(x, 1), dropout(x, 0)] as const;

@@ -5,7 +5,7 @@ import type { ProgramStatistics } from '../gpu/memoryPlan';
 import type { HostTimes, TimedDispatch } from '../gpu/program';
 import type { TensorProgram } from '../tensor/tensorProgram';
 import { isStridedArray } from '../tensor/stridedArray';
-import { denseArray, type DType, type Tensor } from '../tensor/tensor';
+import { arrayOf, denseArray, type DType, type Tensor } from '../tensor/tensor';
 import type { InputValue, Inputs, ValuesOf } from './inputs';
 import { outputsOf, type OutputsOf } from './outputs';
 
@@ -130,6 +130,13 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
   /** Checks a value for an input. @returns gives it */
   private writing(tensor: Tensor<DType>, value: InputValue): () => void {
     const { label, shape, dtype } = tensor;
+    if (!isSource(value)) {
+      throw new EngineError(
+        'bad-shape',
+        `Input '${label}' is given ${describe(value)}.`,
+        `Give it a ${arrayOf(dtype, []).constructor.name} of ${tensor.size}, an ndarray, a GPUBuffer or a picture.`,
+      );
+    }
     if (ArrayBuffer.isView(value) || isStridedArray(value)) {
       const dense = denseArray(label, shape, dtype, value);
       return () => this.program.write(tensor, dense);
@@ -143,9 +150,11 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
 
   /** Writes what a run is given. @throws EngineError as `write`, `bad-program` where an input was never given */
   private prepare(values: ValuesOf<I>): void {
-    this.write(values);
-    const [missing] = this.missing;
-    if (missing === undefined) return;
+    const missing = [...this.missing].find((name) => values[name] === undefined);
+    if (missing === undefined) {
+      this.write(values);
+      return;
+    }
     throw new EngineError('bad-program', `Input '${missing}' was never given.`, 'Give it to run, with the first run.');
   }
 
@@ -164,4 +173,15 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     this.pictures?.dispose();
     this.program.dispose();
   }
+}
+
+/** Whether JavaScript gave what may hold an input's value. */
+function isSource(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ArrayBuffer);
+}
+
+/** What is no value of an input, in words. */
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'an Array';
+  return value instanceof ArrayBuffer ? 'an ArrayBuffer' : String(value);
 }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { add } from '../ops/add';
+import { dropout } from '../ops/dropout';
 import { sum } from '../ops/reduce';
 import { matmul } from '../ops/matmul';
 import { log, neg, square } from '../ops/unary';
@@ -257,6 +258,35 @@ describe('a compiled program', () => {
       expect(await program.outputs.z.data()).toEqual(ramp(2, 2));
       program.dispose();
       expect(() => program.write({ x: ramp(2) })).toThrow('This program was disposed');
+    });
+
+    it.each([[[1, 2], 'an Array'] as const, [new ArrayBuffer(8), 'an ArrayBuffer'] as const, [3, '3'] as const])(
+      'what holds no elements: %j',
+      async (value, named) => {
+        const program = await engine.compile({ x: f32(2) }, ({ x }) => ({ z: add(x, x) }));
+        const x = value as unknown as Float32Array; // as JavaScript may
+        await expect(program.run({ x })).rejects.toThrow(
+          `Input 'x' is given ${named}. Give it a Float32Array of 2, an ndarray, a GPUBuffer or a picture.`,
+        );
+        program.dispose();
+      },
+    );
+
+    it('to drop out where the program neither goes back nor says that it trains', async () => {
+      const recorded = engine.compile({ x: f32(8) }, ({ x }) => ({ y: dropout(x) }));
+      await expect(recorded).rejects.toEqual(badProgram('dropout: this program has no backward, and does not say'));
+      const program = await engine.compile({ x: f32(8) }, ({ x }) => ({ y: dropout(x) }), { training: false });
+      await program.run({ x: ramp(8) });
+      expect(await program.outputs.y.data()).toEqual(ramp(8));
+      program.dispose();
+    });
+
+    it('one number of what has several', async () => {
+      const program = await doubled();
+      await program.run({ x: ramp(33) });
+      const y = Object.values(program.outputs)[0] as unknown as { item(): Promise<number> }; // as JavaScript may
+      await expect(y.item()).rejects.toThrow(/^item: '.*' has 33 elements\. Read its data\.$/);
+      program.dispose();
     });
 
     it('first values of another number, and copies those it takes', async () => {

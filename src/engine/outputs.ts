@@ -63,8 +63,11 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
     this.source.draw(this.tensor, texture, encoder);
   }
 
-  /** The one number that it is. @throws EngineError as `data` */
+  /** The one number that it is. @throws EngineError `bad-shape` where it has several, and as `data` */
   async item(this: Output<D, readonly []>): Promise<number> {
+    if (this.size !== 1) {
+      throw new EngineError('bad-shape', `item: '${this.tensor.label}' has ${this.size} elements.`, 'Read its data.');
+    }
     const [value] = await this.data();
     return value as number;
   }

@@ -1,25 +1,10 @@
-import { isSoftware } from './adapter';
 import { KernelChoices } from './autotune';
+import { traitsOf, type DeviceTraits } from './deviceTraits';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
 import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
-import { matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
-
-/** What a kernel choice may depend on. */
-export interface DeviceTraits {
-  /** A CPU pretends to be a GPU: loads are dear, barriers dearer, registers free. */
-  readonly software: boolean;
-  /** Smallest and largest subgroup size, where the device has subgroups. */
-  readonly subgroups?: { readonly min: number; readonly max: number };
-  /** Bytes of workgroup memory that a kernel may take. */
-  readonly workgroupBytes: number;
-  /** Forces the reference kernel wherever there is a faster one. */
-  readonly plain: boolean;
-  /** The product of matrices that a subgroup makes at once, where the device has one. */
-  readonly matrixUnit?: MatrixUnit;
-}
 
 /** What an engine may be told when it is opened or borrows a device. */
 export interface EngineOptions {
@@ -89,16 +74,7 @@ export class GpuEngine {
     this.pool = new BufferPool(device, options.budget ?? Infinity, this.isPlanning);
     this.choices = planFor?.choices ?? new KernelChoices();
     this.kernels = planFor?.kernels ?? new Map<Kernel, Map<string, CompiledKernel>>();
-    this.traits = planFor?.traits ?? {
-      software: options.software ?? isSoftware(info),
-      workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
-      plain: options.plain ?? false,
-      ...(device.features.has('subgroups')
-        ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
-        : {}),
-    };
-    const matrixUnit = matrixUnitOf(device.features, info);
-    if (matrixUnit && !planFor) this.traits = { ...this.traits, matrixUnit };
+    this.traits = planFor?.traits ?? traitsOf(device, info, options);
     const self = new WeakRef(this); // a device that an app keeps for long keeps no engine that it is done with
     void device.lost.then((lost) => self.deref()?.lose(lost));
   }
@@ -150,7 +126,7 @@ export class GpuEngine {
               code,
               `${what}: WebGPU says: ${error.message.trim()}`,
               code === 'validation'
-                ? 'This is a defect of the engine or of a kernel.'
+                ? 'A buffer that was given is destroyed or of another device; else it is a defect of a kernel.'
                 : 'Use a smaller batch or model.',
             );
           },

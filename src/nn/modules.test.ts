@@ -132,7 +132,9 @@ describe('modules', () => {
   it('normalise by the batch where the program trains, and by what was moved where it does not', async () => {
     const norm = engine.init(new BatchNorm2d(3, { momentum: 0.5 }));
     const x = Float32Array.from(random([2, 3, 2, 5], 1).data);
-    const train = await engine.compile({ x: f32(2, 3, 2, 5) }, (inputs) => ({ y: norm.forward(inputs.x) }));
+    const train = await engine.compile({ x: f32(2, 3, 2, 5) }, (inputs) => ({ y: norm.forward(inputs.x) }), {
+      training: true,
+    });
     const use = await engine.compile({ x: f32(2, 3, 2, 5) }, (inputs) => ({ y: norm.forward(inputs.x) }), {
       training: false,
     });
@@ -173,7 +175,9 @@ describe('modules', () => {
       expect(largest).toBeLessThanOrEqual(1 / Math.sqrt(fanIn));
       expect(largest).toBeGreaterThan(0.4 / Math.sqrt(fanIn));
     }
-    const program = await engine.compile({ x: f32(2, 3, 16, 16) }, ({ x }) => ({ y: net.forward(x) }));
+    const program = await engine.compile({ x: f32(2, 3, 16, 16) }, ({ x }) => ({ y: net.forward(x) }), {
+      training: true,
+    });
     await program.run({ x: Float32Array.from(random([2 * 3 * 16 * 16], 1).data) });
     expect(program.outputs.y.shape).toEqual([2, 6, 4, 8]);
     expect((await program.outputs.y.data()).every(Number.isFinite)).toBe(true);

@@ -56,7 +56,7 @@ export function batchNorm<S extends Shape>(
   matchShape('batchNorm', 'runningMean', runningMean.shape, [channels]);
   matchShape('batchNorm', 'runningVar', runningVar.shape, [channels]);
   assertAffine('batchNorm', { weight, bias }, channels);
-  const isTraining = training ?? graph.training;
+  const isTraining = training ?? graph.trains('batchNorm');
   if (isTraining && samples * width < 2) {
     const what = 'batchNorm: a batch of 1 has no variance.';
     throw new EngineError('bad-shape', what, 'Train with a batch of 2 or more.');

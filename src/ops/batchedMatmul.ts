@@ -1,6 +1,6 @@
 import source from '../../shaders/batchedMatmul.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
-import type { DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf, type Kernel } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';

@@ -25,7 +25,7 @@ export function dropout<S extends Shape>(x: Tensor<Float, S>, p = 0.5): Tensor<F
   if (!(p >= 0 && p <= 1)) {
     throw new EngineError('bad-program', `dropout: p is ${p}.`, 'Give a probability, from 0 to 1.');
   }
-  if (!graph.training || p === 0) return x;
+  if (p === 0 || !graph.trains('dropout')) return x;
   const { key, index, step } = graph.draw();
   const [k0, k1] = key;
   const place = {

@@ -1,5 +1,5 @@
 import source from '../../shaders/reduce.wgsl';
-import type { DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';

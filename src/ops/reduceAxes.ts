@@ -1,5 +1,5 @@
 import source from '../../shaders/reduceAxes.wgsl';
-import type { DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';

@@ -4,7 +4,9 @@ import { f32 } from '../engine/inputs';
 import type { Engine } from '../engine/engine';
 import { Linear } from '../nn/linear';
 import { Module } from '../nn/module';
+import { mul } from '../ops/binary';
 import { mse } from '../ops/mse';
+import { mean } from '../ops/reduce';
 import { relu } from '../ops/unary';
 import { load } from '../tensor/state';
 import { readTensor, type Tensor } from '../tensor/tensor';
@@ -131,6 +133,37 @@ describe('optimizers', () => {
     await hidden.run({ x: batch(1).x, y: Float32Array.from(random([33, 17], 3).data) });
     expect(await readTensor(engine, model.fc2.weight)).toEqual(before);
     for (const owner of [whole, hidden, sgd, other]) owner.dispose();
+    engine.release(model);
+  });
+
+  it('of two losses each moves its own parameters, where the one that detaches comes first', async () => {
+    const [g, d] = [engine.init(new Linear(2, 2), { seed: 1 }), engine.init(new Linear(2, 1), { seed: 2 })];
+    const rates = { learningRate: 0.1 };
+    const [ofG, ofD] = [new Sgd(g, rates), new Sgd(d, rates)];
+    const program = await engine.compile({ x: f32(3, 2) }, ({ x }) => {
+      ofD.minimize(mul(mean(d.forward(g.forward(x).detach())), -3));
+      ofG.minimize(mean(d.forward(g.forward(x))));
+    });
+    const [before] = await readTensor(engine, d.bias as Tensor);
+    await program.run({ x: Float32Array.of(1, 2, 3, 4, 5, 6) });
+    const [after] = await readTensor(engine, d.bias as Tensor);
+    expect(Number(after) - Number(before)).toBeCloseTo(0.3, 6);
+    const wrong = engine.compile({ x: f32(3, 2) }, ({ x }) => {
+      ofG.minimize(mean(d.forward(g.forward(x))));
+      ofD.minimize(mul(mean(d.forward(g.forward(x).detach())), -3));
+    });
+    await expect(wrong).rejects.toThrow(
+      /^minimize: another loss of this program has given 'weight' a gradient already\. Minimize this loss before/,
+    );
+    for (const owner of [program, ofG, ofD]) owner.dispose();
+    for (const model of [g, d]) engine.release(model);
+  });
+
+  it.each([NaN, -1, Infinity])('refuse a learning rate of %s', async (learningRate) => {
+    const model = engine.init(new Mlp());
+    const sgd = new Sgd(model, { learningRate });
+    await expect(stepOf(model, sgd)).rejects.toThrow(`The learning rate is ${learningRate}. Give a number from 0.`);
+    sgd.dispose();
     engine.release(model);
   });
 

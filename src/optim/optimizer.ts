@@ -91,11 +91,19 @@ export function segmentTable(
   return createTensor(engine, 'optimizer segments', [size / SEGMENT_BYTES, 2], 'f32', table);
 }
 
-/** The uniforms of a learning rate, and which rule it follows: `learningRate` of the shader. */
+/**
+ * The uniforms of a learning rate, and which rule it follows: `learningRate` of the shader.
+ *
+ * @throws EngineError `bad-program` where it is no number from 0
+ */
 export function scheduleOf(learningRate: number | Schedule): {
   readonly DECAY: number;
   readonly uniforms: Readonly<Record<'peak' | 'minimum' | 'warmup' | 'steps' | 'share', number>>;
 } {
+  const highest = typeof learningRate === 'number' ? learningRate : learningRate.peak;
+  if (!(highest >= 0 && highest < Infinity)) {
+    throw new EngineError('bad-program', `The learning rate is ${highest}.`, 'Give a number from 0.');
+  }
   if (typeof learningRate === 'number') {
     return { DECAY: 0, uniforms: { peak: learningRate, minimum: 0, warmup: 0, steps: 0, share: 1 } };
   }
@@ -148,13 +156,28 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
    * Appends a step that makes a loss smaller: the gradients, their clipping where that is asked for, the update. Each run of
    * the program is a step; it is counted on the GPU. To a parameter that the loss does not depend on, the gradient is 0.
    *
-   * @throws EngineError `bad-program` where the loss depends on nothing that is trained, or the optimizer has no learning rate
+   * @throws EngineError `bad-program` where the loss depends on nothing that is trained, another loss of the program has given a
+   *   parameter a gradient already, or the optimizer has no learning rate
    */
   minimize(loss: Scalar): void {
     const program = graphOf('minimize', loss);
+    this.assertNoGradients(program);
     program.backward(loss, this.scaling?.scale);
     if (!program.addToParameters) this.clearUnreached(program);
     this.record(program, this.recordHyper(program), this.recordNorm(program));
+  }
+
+  /** What another loss left would be added to. */
+  private assertNoGradients(program: Graph): void {
+    for (const { members } of this.parameters.arenas) {
+      const taken = members.find((member) => program.hasGradient(member));
+      if (!taken) continue;
+      throw new EngineError(
+        'bad-program',
+        `minimize: another loss of this program has given '${taken.label}' a gradient already.`,
+        'Minimize this loss before that one, detach what that one is made of, or add the two up.',
+      );
+    }
   }
 
   /** What programs left in the gradients that this one does not write is none of this loss. */

@@ -69,7 +69,10 @@ function noTensor(operation: string, given: unknown): EngineError {
 export interface GraphOptions {
   /** In what products and attention compute; f32 by default. */
   readonly precision?: Precision;
-  /** Whether the program trains, as by default: what only training does, such as dropout, is left out where it does not. */
+  /**
+   * Whether the program trains: what only training does, such as dropout, is left out where it does not. By default it does;
+   * then a program that has such an operation must also go back.
+   */
   readonly training?: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters?: boolean;
@@ -102,11 +105,14 @@ export class Graph implements Recorder {
   private readonly firstStep: number;
   private drawStep: Tensor<'u32'> | undefined;
   private draws = 0;
+  /** As it was said, where it was. */
+  private readonly training: boolean | undefined;
+  /** What only training does, and was recorded where nothing was said. */
+  private trainingOnly: string | undefined;
+  private hasGoneBack = false;
 
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
-  /** Whether it trains: dropout and the like ask. */
-  readonly training: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters: boolean;
 
@@ -114,7 +120,7 @@ export class Graph implements Recorder {
     readonly engine: GpuEngine,
     {
       precision = 'f32',
-      training = true,
+      training,
       addToParameters = false,
       debug = engine.debug,
       seed = 0,
@@ -129,6 +135,12 @@ export class Graph implements Recorder {
     this.recording = new GraphRecording(this);
     this.checks = debug ? new FiniteChecks(engine) : undefined;
     this.tape = new Tape(this, addToParameters);
+  }
+
+  /** Whether the program trains: what only training does, such as dropout, asks. @param operation names it in messages */
+  trains(operation: string): boolean {
+    if (this.training === undefined) this.trainingOnly ??= operation;
+    return this.training ?? true;
   }
 
   /** A lasting tensor as an operand of this program, for operations on lasting tensors alone. */
@@ -262,6 +274,7 @@ export class Graph implements Recorder {
    */
   backward(loss: Tensor, gradient?: Tensor): void {
     this.tape.run(loss, gradient ?? this.one(loss));
+    this.hasGoneBack = true;
   }
 
   private one(loss: Tensor): Tensor {
@@ -295,8 +308,19 @@ export class Graph implements Recorder {
     return this.recording.statistics;
   }
 
-  /** Ends the recording, and makes the program of it. */
+  /**
+   * Ends the recording, and makes the program of it.
+   *
+   * @throws EngineError (a rejection) `bad-program` where it has what only training does, but neither goes back nor says that it trains
+   */
   async compile(): Promise<TensorProgram> {
+    if (this.trainingOnly !== undefined && !this.hasGoneBack) {
+      throw new EngineError(
+        'bad-program',
+        `${this.trainingOnly}: this program has no backward, and does not say whether it trains.`,
+        'Compile it with { training: false } to use a model, or with { training: true }.',
+      );
+    }
     this.isCompiled = true;
     return new TensorProgram(this.engine, await this.recording.compile(), this.checks);
   }
