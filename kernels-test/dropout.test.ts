@@ -1,4 +1,4 @@
-import { purposes } from '../src/data/philox';
+import * as purposes from '../src/data/purposes';
 import type { Engine } from '../src/engine/engine';
 import { add } from '../src/ops/add';
 import { dropout } from '../src/ops/dropout';

@@ -14,7 +14,7 @@
 //          index…: targets, logSums, weights, losses: [B];  total = Σ losses, kept = Σ weights: [1].
 // Mapping  forward: as softmax.wgsl, LANES invocations a row. gradient: one invocation an element. indexEntropyMean: one in all.
 
-//#use softmax
+//#use reduce
 
 //#kernel crossEntropyForward
 //#param LANES: u32

@@ -35,17 +35,6 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
 
 // Element 4i + j of `out` (count words, any count) is word j of philox((i, c1, c2, c3), (k0, k1)).
 // One invocation a block of four words; the grid may be two-dimensional.
-// philoxStep: step = counter, counter += 1: what a run of a program draws for. One invocation.
-//#kernel philoxStep
-@group(0) @binding(0) var<storage, read_write> counter: array<u32>;
-@group(0) @binding(1) var<storage, read_write> step: array<u32>;
-
-@compute @workgroup_size(1)
-fn main() {
-  step[0] = counter[0];
-  counter[0] += 1u;
-}
-
 //#kernel philoxFill
 struct Sizes {
   count: u32,

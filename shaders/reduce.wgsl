@@ -11,7 +11,9 @@
 
 const WORKGROUP: u32 = 64u;
 const BLOCK: u32 = 4096u;
+const LOWEST: f32 = -3.4028234e38;
 var<workgroup> laneSums: array<f32, 64>;
+var<workgroup> laneMaxima: array<f32, 64>;
 
 // Sum over the `lanes` invocations (a power of two) that share a row. Every invocation of the workgroup must call it.
 fn laneSum(local: u32, lanes: u32, value: f32) -> f32 {
@@ -25,6 +27,19 @@ fn laneSum(local: u32, lanes: u32, value: f32) -> f32 {
   let sum = laneSums[local - local % lanes];
   workgroupBarrier();
   return sum;
+}
+
+// Maximum over the `lanes` invocations that share a row. Every invocation of the workgroup must call it.
+fn laneMax(local: u32, lanes: u32, value: f32) -> f32 {
+  laneMaxima[local] = value;
+  workgroupBarrier();
+  for (var span = lanes / 2u; span > 0u; span /= 2u) {
+    if (local % lanes < span) { laneMaxima[local] = max(laneMaxima[local], laneMaxima[local + span]); }
+    workgroupBarrier();
+  }
+  let largest = laneMaxima[local - local % lanes];
+  workgroupBarrier();
+  return largest;
 }
 
 //#kernel rowSums

@@ -9,7 +9,7 @@
 // Mapping  LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th element, and the lanes meet in
 //          workgroup memory as a tree, as in softmax.wgsl. Keys beyond a causal row's end are not read.
 
-//#use softmax
+//#use reduce
 
 //#kernel attentionWeights
 //#param LANES: u32

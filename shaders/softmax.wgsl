@@ -11,22 +11,6 @@
 
 //#use reduce
 
-const LOWEST: f32 = -3.4028234e38;
-var<workgroup> laneMaxima: array<f32, 64>;
-
-// Maximum over the `lanes` invocations that share a row. Every invocation of the workgroup must call it.
-fn laneMax(local: u32, lanes: u32, value: f32) -> f32 {
-  laneMaxima[local] = value;
-  workgroupBarrier();
-  for (var span = lanes / 2u; span > 0u; span /= 2u) {
-    if (local % lanes < span) { laneMaxima[local] = max(laneMaxima[local], laneMaxima[local + span]); }
-    workgroupBarrier();
-  }
-  let largest = laneMaxima[local - local % lanes];
-  workgroupBarrier();
-  return largest;
-}
-
 //#kernel softmaxForward
 //#param LANES: u32
 //#param LOG: bool

@@ -148,7 +148,6 @@ export { Ema, type EmaOptions } from './optim/ema';
 export { gradientNorm } from './optim/gradientNorm';
 export { Lars, type LarsOptions } from './optim/lars';
 export { Lion, Sgd, type LionOptions, type SgdOptions } from './optim/momentum';
-export { Muon, type MuonOptions } from './optim/muon';
 export type { Schedule } from './optim/schedule';
 
 export { graphOf, type Graph } from './tensor/graph';

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { COMMANDS } from '../src/cli/commands/index';
 import { parseCommandLine } from '../src/cli/commandLine';
-import { purposes } from '../src/data/philox';
+import * as purposes from '../src/data/purposes';
 import { flagsOf, HEADINGS, OPTION_LIST, SECTION_HEADINGS, type Flag } from '../src/imae/config/options';
 import { STUDIES } from '../src/imae/studies/index';
 

@@ -1,5 +1,4 @@
-// Short names for what shaders declare, since a package is downloaded: the same in every file, for files include each other's
-// heads. Whatever the engine knows by its name keeps it: bindings, sizes, parameters, entry points.
+// Short names for what shaders declare, since a package is downloaded. Whatever the engine knows by its name keeps it: bindings, sizes, parameters, entry points.
 
 /** No suffix of a number, and no attribute. */
 const NAME = /(?<![\w@])[A-Za-z_]\w*/g;
@@ -41,42 +40,94 @@ const WGSL =
 /** Of its reserved words those as short as names that are made here. */
 const SHORT_WORDS = 'as do of asm get mod mut new nil pub ref std try use'.split(' ');
 
+/** Names that so many kernels declare are the same in all of these. */
+const SHARED = 4;
+
 /**
+ * Names of heads are the same in every file, since any may include them, and so are those of several kernels. The others are
+ * called by their order in the kernel, alike in all kernels: gzip packs best what it has seen before.
+ *
  * @param {readonly string[]} texts shader files without comments: all that are ever put together
- * @returns {Map<string, string>} from declared names to others, which no name that is kept has
+ * @returns {Map<string, Map<string, string>>} of each section (`sectionsOf`) from declared names to others, which no name that is
+ *   kept has
  */
 export function shortNames(texts) {
-  const whole = texts.join('\n');
-  const code = whole.replace(DIRECTIVE, '');
-  const declared = new Set(DECLARATIONS.flatMap((pattern) => firstGroups(code, pattern)));
-  const isKept = namesKept(whole, code);
+  const files = texts.map(sectionsOf);
+  const keys = keysOf(files);
   const counts = new Map();
   const taken = new Set([...WGSL, ...SHORT_WORDS]);
-  for (const name of whole.match(NAME) ?? []) {
-    if (declared.has(name) && !isKept(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
-    else taken.add(name);
+  for (const section of files.flat()) {
+    for (const name of section.match(NAME) ?? []) {
+      const key = keys.get(section).get(name);
+      if (key === undefined) taken.add(name);
+      else counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
   }
   const fresh = words();
-  const names = new Map();
-  for (const [name] of [...counts].sort(([, a], [, b]) => b - a)) {
+  const shorts = new Map();
+  for (const [key] of [...counts].sort(([, a], [, b]) => b - a)) {
     let short;
     do short = fresh.next().value;
     while (taken.has(short) || COMPONENTS.test(short));
-    names.set(name, short);
+    shorts.set(key, short);
   }
-  return names;
+  const named = (own) => new Map([...own].map(([name, key]) => [name, shorts.get(key)]));
+  return new Map([...keys].map(([section, own]) => [section, named(own)]));
 }
 
 /**
  * @param {string} text
- * @param {ReadonlyMap<string, string>} names as of `shortNames`, of this text among others
+ * @param {ReadonlyMap<string, ReadonlyMap<string, string>>} names as of `shortNames`, of this text among others
  */
 export function renamed(text, names) {
-  return text.replace(NAME, (name) => names.get(name) ?? name);
+  return sectionsOf(text)
+    .map((section) => section.replace(NAME, (name) => names.get(section).get(name) ?? name))
+    .join('');
+}
+
+/**
+ * The head of a shader file, then its kernels.
+ *
+ * @param {string} text
+ */
+export function sectionsOf(text) {
+  const [first = '', ...kernels] = text.split(/^(?=\/\/#kernel\s)/m);
+  return first.startsWith('//#kernel') ? ['', first, ...kernels] : [first, ...kernels];
+}
+
+/** Of each section the names that are renamed, and for each what it shares its short name with: a name, or a place. */
+function keysOf(files) {
+  const heads = files.map(([head]) => head).join('\n');
+  const inHeads = new Set(heads.match(NAME));
+  const whole = files.flat().join('\n');
+  const ofHeads = renamable(whole, whole).filter((name) => inHeads.has(name));
+  const kernels = new Set(files.flatMap(([, ...sections]) => sections));
+  const own = new Map(
+    [...kernels].map((section) => {
+      const names = renamable(section, `${heads}\n${section}`);
+      return [section, names.filter((name) => !inHeads.has(name))];
+    }),
+  );
+  const uses = new Map();
+  for (const name of [...own.values()].flat()) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const keys = (section) => {
+    const places = (own.get(section) ?? []).map((name, place) => [name, uses.get(name) >= SHARED ? name : place]);
+    return new Map([...ofHeads.map((name) => [name, name]), ...places]);
+  };
+  return new Map(files.flat().map((section) => [section, keys(section)]));
+}
+
+/** The names that a text declares, but for those that are kept, in the order of the text. */
+function renamable(text, surroundings) {
+  const code = text.replace(DIRECTIVE, '');
+  const declared = new Set(DECLARATIONS.flatMap((pattern) => firstGroups(code, pattern)));
+  const isKept = namesKept(surroundings);
+  return [...new Set(text.match(NAME))].filter((name) => declared.has(name) && !isKept(name));
 }
 
 /** What keeps its name. */
-function namesKept(whole, code) {
+function namesKept(whole) {
+  const code = whole.replace(DIRECTIVE, '');
   const composed = code.match(COMPOSED) ?? [];
   const kept = new Set([
     ...WGSL,

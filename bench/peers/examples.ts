@@ -1,7 +1,8 @@
 import * as characters from '../../examples/characters/model';
 import * as shapes from '../../examples/shapeClassifier/model';
 import { random, type Reference, type References } from '../../kernels-test/allclose';
-import { purposes, RandomStream } from '../../src/data/philox';
+import { RandomStream } from '../../src/data/philox';
+import * as purposes from '../../src/data/purposes';
 import type { Module } from '../../src/nn/module';
 import { learningRateAt, type Schedule } from '../../src/optim/schedule';
 

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { purposes, RandomStream } from '../data/philox';
+import { RandomStream } from '../data/philox';
+import * as purposes from '../data/purposes';
 import { TINY } from '../testing/tinyRun';
 import { spawnTrain } from '../testing/spawnTrain';
 

@@ -1,5 +1,6 @@
 import { UserError } from '../common/userError';
-import { beta, purposes, RandomStream } from './philox';
+import { beta, RandomStream } from './philox';
+import * as purposes from './purposes';
 
 /*
  * The laws that α, the weight of the first image in a mixture, is drawn from: one table. A law that is added to `Laws` does

@@ -1,7 +1,8 @@
 import { digest } from '../common/digest';
 import { UserError } from '../common/userError';
 import { squared } from '../tensor/exactMath';
-import { purposes, RandomStream } from './philox';
+import { permutation, RandomStream } from './philox';
+import * as purposes from './purposes';
 
 /** What is known of images that are all of one size, wherever they are. */
 export interface SetFacts {
@@ -166,7 +167,9 @@ export function imageRgba(set: ImageSet, index: number): Uint8ClampedArray<Array
 
 /** `most` of `count` indices, drawn without replacement by the seed, in ascending order; all of them where there are no more. */
 export function someIndices(count: number, most: number, seed: number): Uint32Array {
-  return RandomStream.at(seed, purposes.subset, 0).permutation(count).slice(0, most).sort();
+  return permutation(RandomStream.at(seed, purposes.subset, 0), count)
+    .slice(0, most)
+    .sort();
 }
 
 /** Images as bytes, with a class each. */

@@ -1,4 +1,5 @@
 import { exactExp, exactLog } from '../tensor/exactMath';
+import type * as purposes from './purposes';
 
 /*
  * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
@@ -7,29 +8,6 @@ import { exactExp, exactLog } from '../tensor/exactMath';
  */
 
 type Words<N extends number> = readonly number[] & { readonly length: N };
-
-/** What a draw is for. Each purpose has a stream of its own, so a new kind of draw never shifts another's. */
-export const purposes = {
-  init: 1,
-  order: 2,
-  partner: 3,
-  alpha: 4,
-  crop: 5,
-  mask: 6,
-  demoSet: 7,
-  evaluation: 8,
-  probe: 9,
-  holdOut: 10,
-  subset: 11,
-  mixing: 12,
-  erasing: 13,
-  dropPath: 14,
-  noise: 15,
-  bootstrap: 16,
-  randAugment: 17,
-  baseline: 18,
-  dropout: 19,
-} as const;
 
 export type Purpose = (typeof purposes)[keyof typeof purposes];
 
@@ -129,29 +107,6 @@ export class RandomStream {
     return (this.uint32() >>> 8) * 2 ** -24;
   }
 
-  /** Uniform on 0 … n-1 without bias: words past the last whole multiple of n are drawn again. */
-  integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
-      throw new RangeError(`integer(n) needs n from 1 to 2^32, not ${n}.`);
-    }
-    const limit = TWO_32 - (TWO_32 % n);
-    let word = this.uint32();
-    while (word >= limit) word = this.uint32();
-    return word % n;
-  }
-
-  /** 0 … n-1 in random order (Fisher-Yates). */
-  permutation(n: number): Uint32Array {
-    const order = Uint32Array.from({ length: n }, (_, index) => index);
-    for (let last = n - 1; last > 0; last--) {
-      const other = this.integer(last + 1);
-      const value = order[last] as number;
-      order[last] = order[other] as number;
-      order[other] = value;
-    }
-    return order;
-  }
-
   /**
    * Standard normal, by Marsaglia's polar method: it needs no sine, whose last bits differ between JavaScript engines.
    * The pair's second value is dropped, so that a stream's state is its number of drawn words.
@@ -164,6 +119,31 @@ export class RandomStream {
       if (square > 0 && square < 1) return x * Math.sqrt((-2 * exactLog(square)) / square);
     }
   }
+}
+
+// Functions, not methods: a bundle has those that it calls.
+
+/** Uniform on 0 … n-1 without bias: words past the last whole multiple of n are drawn again. */
+export function integer(stream: RandomStream, n: number): number {
+  if (!Number.isInteger(n) || n < 1 || n > TWO_32) {
+    throw new RangeError(`integer needs n from 1 to 2^32, not ${n}.`);
+  }
+  const limit = TWO_32 - (TWO_32 % n);
+  let word = stream.uint32();
+  while (word >= limit) word = stream.uint32();
+  return word % n;
+}
+
+/** 0 … n-1 in random order (Fisher-Yates). */
+export function permutation(stream: RandomStream, n: number): Uint32Array {
+  const order = Uint32Array.from({ length: n }, (_, index) => index);
+  for (let last = n - 1; last > 0; last--) {
+    const other = integer(stream, last + 1);
+    const value = order[last] as number;
+    order[last] = order[other] as number;
+    order[other] = value;
+  }
+  return order;
 }
 
 /** Gamma of the given shape > 0 and scale 1. */

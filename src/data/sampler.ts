@@ -1,6 +1,7 @@
 import { UserError } from '../common/userError';
 import { exactExp, exactLog } from '../tensor/exactMath';
-import { purposes, RandomStream } from './philox';
+import { integer, permutation, RandomStream } from './philox';
+import * as purposes from './purposes';
 
 /*
  * What the host draws for a training step: which images, their partners, α, crop boxes. Every draw is addressed by
@@ -22,7 +23,7 @@ export function stepsPerEpoch(batch: number, count: number): number {
 
 /** The order in which an epoch visits the images: a permutation of 0 … count − 1, without replacement. */
 export function epochOrder(seed: number, epoch: number, count: number): Uint32Array {
-  return RandomStream.at(seed, purposes.order, epoch).permutation(count);
+  return permutation(RandomStream.at(seed, purposes.order, epoch), count);
 }
 
 /** The mini-batches of a run. It remembers one epoch's order, which a large set would be slow to draw at every step. */
@@ -132,14 +133,14 @@ export function sameClassShare(labels: ArrayLike<number>, anchors: Uint32Array, 
 
 /** Any of 0 … count − 1 but one. */
 function otherThan(stream: RandomStream, excluded: number, count: number): number {
-  const drawn = stream.integer(count - 1);
+  const drawn = integer(stream, count - 1);
   return drawn < excluded ? drawn : drawn + 1;
 }
 
 function cycle(stream: RandomStream, anchors: Uint32Array): Uint32Array {
   const partners = anchors.slice();
   for (let last = partners.length - 1; last > 0; last--) {
-    const other = stream.integer(last);
+    const other = integer(stream, last);
     const value = partners[last] as number;
     partners[last] = partners[other] as number;
     partners[other] = value;
@@ -156,7 +157,7 @@ function partnerByClass(stream: RandomStream, anchor: number, same: boolean, cla
     return sorted[start + otherThan(stream, (places[anchor] as number) - start, size)] as number;
   }
   if (!same && size < count) {
-    const drawn = stream.integer(count - size);
+    const drawn = integer(stream, count - size);
     return sorted[drawn < start ? drawn : drawn + size] as number;
   }
   return otherThan(stream, anchor, count);
@@ -198,7 +199,7 @@ export function drawCrops(
     const box = scale
       ? (tryCrop(stream, scale, width, height) ?? centredCrop(width, height))
       : wholeCrop(width, height);
-    crops.set([...box, flip ? stream.integer(2) : 0], sample * CROP_VALUES);
+    crops.set([...box, flip ? integer(stream, 2) : 0], sample * CROP_VALUES);
   }
   return crops;
 }
@@ -230,7 +231,7 @@ function tryCrop(
     const cropWidth = Math.round(Math.sqrt(area * ratio));
     const cropHeight = Math.round(Math.sqrt(area / ratio));
     if (cropWidth < 1 || cropHeight < 1 || cropWidth > width || cropHeight > height) continue;
-    return [stream.integer(width - cropWidth + 1), stream.integer(height - cropHeight + 1), cropWidth, cropHeight];
+    return [integer(stream, width - cropWidth + 1), integer(stream, height - cropHeight + 1), cropWidth, cropHeight];
   }
   return undefined;
 }

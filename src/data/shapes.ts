@@ -1,6 +1,7 @@
 import { UserError } from '../common/userError';
 import { channelStatistics, type ImageSet, type TrainTest } from './imageSet';
-import { purposes, RandomStream } from './philox';
+import { integer, RandomStream } from './philox';
+import * as purposes from './purposes';
 
 /*
  * The default set: eight shapes in eight colours, a little brighter or darker, with soft edges, upright, within half a
@@ -94,11 +95,11 @@ interface ShapeImage {
 
 /** Draws one image into `out`: 3 × size × size. */
 function drawShape(out: Uint8Array, { label, size, forTest }: ShapeImage, stream: RandomStream, covers: Covers): void {
-  const colour = COLOURS[stream.integer(COLOURS.length)] as (typeof COLOURS)[number];
-  const brightness = DARKEST + 4 * stream.integer(LEVELS) + (forTest ? 2 : 0);
+  const colour = COLOURS[integer(stream, COLOURS.length)] as (typeof COLOURS)[number];
+  const brightness = DARKEST + 4 * integer(stream, LEVELS) + (forTest ? 2 : 0);
   const frame = size * EIGHTHS;
   const radius = Math.floor((frame * RADIUS) / 64);
-  const place = (): number => frame / 2 - JITTER + stream.integer(2 * JITTER + 1);
+  const place = (): number => frame / 2 - JITTER + integer(stream, 2 * JITTER + 1);
   const [centreX, centreY] = [place(), place()];
   const key = `${label} ${centreX} ${centreY}`;
   const covered = covers.get(key) ?? soften(coverage(size, INSIDE[label] as Inside, radius, centreX, centreY), size);

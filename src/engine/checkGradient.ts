@@ -1,5 +1,6 @@
 import { EngineError } from '../gpu/errors';
-import { purposes, RandomStream } from '../data/philox';
+import { RandomStream } from '../data/philox';
+import * as purposes from '../data/purposes';
 import { sizeOf, type Shape } from '../tensor/shape';
 import { Tensor, takesGradients, type DType } from '../tensor/tensor';
 import type { CompiledProgram } from './compiledProgram';

@@ -1,4 +1,5 @@
-import { purposes, RandomStream } from '../data/philox';
+import { RandomStream } from '../data/philox';
+import * as purposes from '../data/purposes';
 import { requirements } from '../gpu/adapter';
 import { EngineError } from '../gpu/errors';
 import { GpuEngine, type EngineOptions } from '../gpu/gpuEngine';

@@ -11,6 +11,7 @@ export type { PresetName } from './config/presets';
 export { MaskedAutoencoder, VisionTransformer, type Branches, type Model } from './model/mae';
 export { imaeObjective, maeObjective } from './model/objective';
 export { lcmaeObjective } from './lcmae/objective';
+export { Muon, type MuonOptions } from '../optim/muon';
 export { recordMasks, type MaskKind } from './mask/masks';
 export type { Normalisation } from './model/normalisation';
 

@@ -1,6 +1,5 @@
 import source from '../../shaders/crossEntropy.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
-import softmax from '../../shaders/softmax.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
@@ -15,7 +14,7 @@ const kernels = kernelsOf(
   'crossEntropy',
   source,
   ['crossEntropyForward', 'crossEntropyGradient', 'indexEntropyForward', 'indexEntropyMean', 'indexEntropyGradient'],
-  { reduce, softmax },
+  { reduce },
 );
 
 /** What `nll` may be told. */

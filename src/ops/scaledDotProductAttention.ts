@@ -1,6 +1,5 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/scaledDotProductAttention.wgsl';
-import softmax from '../../shaders/softmax.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
@@ -15,7 +14,6 @@ import { lanesFor } from './reduce';
 
 const kernels = kernelsOf('scaledDotProductAttention', source, ['attentionWeights', 'attentionWeightsBackward'], {
   reduce,
-  softmax,
 });
 
 const OPERATION = 'scaledDotProductAttention';

@@ -1,11 +1,15 @@
+import source from '../../shaders/optimizer/average.wgsl';
 import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
 import { Slice } from '../gpu/storage';
 import type { Module } from '../nn/module';
 import { Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { readState, type NamedState, type StateEntry, type Stateful } from '../tensor/state';
 import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
-import { optimizerKernels, whole } from './optimizer';
+import { whole } from './optimizer';
+
+const kernels = kernelsOf('optimizer/average', source, ['averageStep']);
 
 /** The settings of `Ema`. */
 export interface EmaOptions {
@@ -42,7 +46,7 @@ export class Ema implements Stateful {
     for (const [index, arena] of this.parameters.arenas.entries()) {
       const average = this.averages[index] as LastingTensor; // one an arena
       program.dispatch({
-        kernel: optimizerKernels.averageStep,
+        kernel: kernels.averageStep,
         uniforms: { count: average.size, rest: this.rest },
         bindings: { values: whole(arena, arena.values), average },
         workgroups: workgroupRow(Math.ceil(average.size / 64)),

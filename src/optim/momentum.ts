@@ -1,21 +1,17 @@
+import source from '../../shaders/optimizer/momentum.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
+import { kernelsOf } from '../gpu/shader';
 import type { Module } from '../nn/module';
 import type { Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
-import {
-  halvesOf,
-  Optimizer,
-  optimizerKernels,
-  segmentTable,
-  whole,
-  type DecayOptions,
-  type OptimizerOptions,
-} from './optimizer';
+import { halvesOf, Optimizer, segmentTable, whole, type DecayOptions, type OptimizerOptions } from './optimizer';
 
-/** How the kernel moves an element: see `momentumStep` of the shader. */
+const kernels = kernelsOf('optimizer/momentum', source, ['momentumStep']);
+
+/** How the kernel moves an element: see the shader. */
 interface Rule {
   readonly label: string;
   readonly LION: boolean;
@@ -45,7 +41,7 @@ class Momentum extends Optimizer<'m'> {
       const segments = this.segments[index] as LastingTensor; // one an arena
       const count = arena.size / 4;
       graph.dispatch({
-        kernel: optimizerKernels.momentumStep,
+        kernel: kernels.momentumStep,
         params: { HALF: arena.halves !== undefined, SCALED: this.scaling !== undefined, LION, NESTEROV, MOMENT },
         uniforms: { count, first, rest: 1 - first, second, secondRest: 1 - second },
         bindings: {

@@ -14,12 +14,7 @@ import { gradientNorm } from './gradientNorm';
 import type { LossScaling } from './lossScaling';
 import type { Schedule } from './schedule';
 
-export const optimizerKernels = kernelsOf('optimizer', source, [
-  'learningRateStep',
-  'momentumStep',
-  'averageStep',
-  'clearGradient',
-]);
+const kernels = kernelsOf('optimizer', source, ['learningRateStep', 'clearGradient']);
 
 /** How a parameter is treated. */
 export interface ParameterGroup {
@@ -186,7 +181,7 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
       for (const member of members) {
         if (program.hasGradient(member)) continue;
         program.dispatch({
-          kernel: optimizerKernels.clearGradient,
+          kernel: kernels.clearGradient,
           uniforms: { count: member.size },
           bindings: { grad: member.grad },
           workgroups: workgroupRow(Math.ceil(member.size / 64)),
@@ -209,7 +204,7 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
     const { DECAY, uniforms } = scheduleOf(learningRate);
     const rate = graph.empty('learning rate', [1]);
     graph.dispatch({
-      kernel: optimizerKernels.learningRateStep,
+      kernel: kernels.learningRateStep,
       params: { DECAY },
       uniforms,
       bindings: { step, rate },

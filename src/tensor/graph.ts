@@ -1,4 +1,4 @@
-import source from '../../shaders/philox.wgsl';
+import source from '../../shaders/philox/step.wgsl';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import type { Program } from '../gpu/program';
@@ -12,7 +12,7 @@ import { assertShape, formatShape, type Shape } from './shape';
 import { arrayOf, byteSize, storedBytes, Tensor, type DType, type HostData, type Precision } from './tensor';
 import { Tape, type Backward } from './tape';
 
-const kernels = kernelsOf('philox', source, ['philoxStep']);
+const kernels = kernelsOf('philox/step', source, ['philoxStep']);
 
 /** @throws EngineError `bad-program` unless an option is a whole number from 0 to a largest one */
 function wholeNumber(option: string, value: number, largest: number): number {

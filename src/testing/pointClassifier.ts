@@ -1,5 +1,6 @@
 import type { ImageSet, TrainTest } from '../data/imageSet';
-import { purposes, RandomStream } from '../data/philox';
+import { integer, permutation, RandomStream } from '../data/philox';
+import * as purposes from '../data/purposes';
 import type { Engine } from '../engine/engine';
 import type { CurvePoint, LearningWatcher } from '../imae/classify/classification';
 import { saveModel, trainedAs } from '../imae/checkpoint/checkpoint';
@@ -37,7 +38,7 @@ function colouredSet(name: string, count: number, seed: number): ImageSet {
   const stream = RandomStream.at(seed, purposes.demoSet, 0);
   const images = Uint8Array.from({ length: count * 3 * plane }, (_, at) => {
     const [image, channel] = [Math.floor(at / (3 * plane)), Math.floor(at / plane) % 3];
-    return (colours[image % 3]?.[channel] ?? 0) - 20 + stream.integer(41);
+    return (colours[image % 3]?.[channel] ?? 0) - 20 + integer(stream, 41);
   });
   const labels = Uint16Array.from({ length: count }, (_, image) => image % 3);
   const classes = ['red', 'green', 'blue'];
@@ -63,7 +64,7 @@ export const COLOURED: TrainTest<ImageSet> = {
 /** The same images, whose labels mean nothing. */
 export function shuffledLabels({ train, test }: TrainTest<ImageSet>): TrainTest<ImageSet> {
   const shuffle = (set: ImageSet, seed: number): ImageSet => {
-    const order = RandomStream.at(seed, purposes.demoSet, 1).permutation(set.count);
+    const order = permutation(RandomStream.at(seed, purposes.demoSet, 1), set.count);
     return { ...set, labels: Uint16Array.from(order, (from) => set.labels[from] as number) };
   };
   return { train: shuffle(train, 11), test: shuffle(test, 12) };

@@ -1,7 +1,8 @@
 import { counted } from '../../common/format';
 import { UserError } from '../../common/userError';
 import { someIndices } from '../imageSet';
-import { purposes, RandomStream } from '../philox';
+import { permutation, RandomStream } from '../philox';
+import * as purposes from '../purposes';
 import { Semaphore } from './semaphore';
 
 /*
@@ -201,7 +202,7 @@ async function holdOut(root: FileTree, classes: readonly ClassFiles[]): Promise<
   const test: ClassFiles[] = [];
   for (const [index, { name, paths }] of classes.entries()) {
     const count = paths.length < 2 ? 0 : Math.max(1, Math.floor(paths.length * HELD_OUT_SHARE));
-    const chosen = new Set(RandomStream.at(0, purposes.holdOut, index).permutation(paths.length).subarray(0, count));
+    const chosen = new Set(permutation(RandomStream.at(0, purposes.holdOut, index), paths.length).subarray(0, count));
     train.push({ name, paths: paths.filter((_, at) => !chosen.has(at)) });
     if (count > 0) test.push({ name, paths: paths.filter((_, at) => chosen.has(at)) });
   }

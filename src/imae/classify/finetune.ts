@@ -1,7 +1,8 @@
 import { at } from '../../common/at';
 import { Owned } from '../../common/owned';
 import type { ImageSet, TrainTest } from '../../data/imageSet';
-import { philoxKey, purposes, RandomStream } from '../../data/philox';
+import { philoxKey, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { BatchOrder, CROP_VALUES, drawCrops } from '../../data/sampler';
 import { ResidentImages } from '../../data/upload/residentImages';
 import type { Engine } from '../../engine/engine';

@@ -1,4 +1,5 @@
-import { beta, purposes, RandomStream } from '../../data/philox';
+import { beta, integer, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { exactExp, exactLog } from '../../tensor/exactMath';
 
 /*
@@ -39,7 +40,7 @@ export function drawMix(
   if (!cuts) return { lambda, pixels: [lambda, 0, 0, 0, 0] };
   const cut = Math.floor(side * Math.sqrt(1 - lambda));
   const span = (): [number, number] => {
-    const centre = stream.integer(side);
+    const centre = integer(stream, side);
     const half = Math.floor(cut / 2);
     return [Math.max(0, centre - half), Math.min(side, centre + half)];
   };
@@ -73,8 +74,8 @@ function tryBox(stream: RandomStream, side: number): number[] | undefined {
     const height = Math.round(Math.sqrt(area * ratio));
     const width = Math.round(Math.sqrt(area / ratio));
     if (height < 1 || width < 1 || height >= side || width >= side) continue;
-    const y = stream.integer(side - height + 1);
-    const x = stream.integer(side - width + 1);
+    const y = integer(stream, side - height + 1);
+    const x = integer(stream, side - width + 1);
     return [y, y + height, x, x + width];
   }
   return undefined;

@@ -1,7 +1,8 @@
 import { at } from '../../common/at';
 import { Owned } from '../../common/owned';
 import type { TrainingSet, TrainTest } from '../../data/imageSet';
-import { purposes, RandomStream } from '../../data/philox';
+import { RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { BatchOrder, CROP_VALUES, drawCrops } from '../../data/sampler';
 import type { Engine } from '../../engine/engine';
 import { f32, u32, type TensorsOf, type ValuesOf } from '../../engine/inputs';

@@ -1,4 +1,5 @@
-import { purposes, RandomStream } from '../../data/philox';
+import { integer, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { OPERATION, OPERATION_VALUES } from '../../ops/randAugment';
 import { exactCos, power, exactSin } from '../../tensor/exactMath';
 
@@ -65,7 +66,7 @@ export function drawOperations(seed: number, step: number, batch: number, side: 
     const rows = new Float32Array(OPERATION_VALUES * batch);
     for (let sample = 0; sample < batch; sample++) {
       if (stream.uniform() >= PROBABILITY) continue;
-      const { signed, row } = laws[stream.integer(laws.length)] as Law;
+      const { signed, row } = laws[integer(stream, laws.length)] as Law;
       const severity = Math.min(GREATEST, Math.max(0, MAGNITUDE + DEVIATION * stream.normal())) / GREATEST;
       const sign = signed && stream.uniform() < 0.5 ? -1 : 1;
       rows.set(row(sign * severity, side), OPERATION_VALUES * sample);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { purposes, RandomStream } from '../../data/philox';
+import { RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { Bootstrap } from './bootstrap';
 
 const COUNT = 400;

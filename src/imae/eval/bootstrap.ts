@@ -1,4 +1,5 @@
-import { purposes, RandomStream } from '../../data/philox';
+import { integer, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 
 /** A value with the ends of its interval. */
 export interface Estimate {
@@ -27,7 +28,7 @@ export class Bootstrap {
     for (let resample = 0; resample < RESAMPLES; resample++) {
       const stream = RandomStream.at(seed, purposes.bootstrap, resample);
       for (let drawn = 0; drawn < count; drawn++) {
-        const at = resample * count + stream.integer(count);
+        const at = resample * count + integer(stream, count);
         this.counts[at] = (this.counts[at] as number) + 1;
       }
     }

@@ -1,5 +1,6 @@
 import type { ImageSet } from '../../data/imageSet';
-import { purposes, RandomStream } from '../../data/philox';
+import { integer, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 
 /** Two held-out images and how they are blended. */
 export interface Pair {
@@ -13,8 +14,8 @@ export interface Pair {
 export function heldOutPairs(set: ImageSet, count: number, alphaOf: (index: number) => number): Pair[] {
   const stream = RandomStream.at(0, purposes.evaluation, 0);
   return Array.from({ length: count }, (_, index) => {
-    const first = stream.integer(set.count);
-    const second = (first + 1 + stream.integer(set.count - 1)) % set.count;
+    const first = integer(stream, set.count);
+    const second = (first + 1 + integer(stream, set.count - 1)) % set.count;
     return { first, second, alpha: alphaOf(index) };
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { purposes, RandomStream } from '../../data/philox';
+import { integer, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { LeastSquares, squaredErrors } from './leastSquares';
 
 const stream = (step: number): RandomStream => RandomStream.at(3, purposes.evaluation, step);
@@ -12,8 +13,8 @@ const mean = (values: Float64Array): number => values.reduce((sum, value) => sum
 /** y = A·x + b, exactly enough in f32: whole numbers of a few bits. */
 function affine(rows: number, p: number, q: number): { x: Float32Array; y: Float32Array } {
   const draws = stream(1);
-  const x = Float32Array.from({ length: rows * p }, () => draws.integer(17) - 8);
-  const a = Array.from({ length: q * p }, () => draws.integer(9) - 4);
+  const x = Float32Array.from({ length: rows * p }, () => integer(draws, 17) - 8);
+  const a = Array.from({ length: q * p }, () => integer(draws, 9) - 4);
   const y = Float32Array.from({ length: rows * q }, (_, at) => {
     const [row, k] = [Math.floor(at / q), at % q];
     let sum = k - 1;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { purposes, RandomStream } from '../../data/philox';
+import { RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { readSafetensors, storedTensor, writeSafetensors, type StoredTensor } from '../../formats/safetensors';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';

@@ -1,7 +1,8 @@
 import { split } from '../../common/batches';
 import { Owned } from '../../common/owned';
 import { sampleInMemory, type ImageSet, type TrainTest } from '../../data/imageSet';
-import { philoxKey, purposes } from '../../data/philox';
+import { philoxKey } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { Bootstrap, type Estimate } from './bootstrap';
 import { loadModel } from '../checkpoint/checkpoint';

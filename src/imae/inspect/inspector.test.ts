@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../../kernels-test/allclose';
-import { RandomStream, purposes } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { Graph } from '../../tensor/graph';
@@ -24,7 +25,7 @@ const SIZE: ModelSize = {
 const LENGTH = 16;
 const KEEP = 5;
 const PIXELS = 3 * 12 * 12;
-const ORDER = RandomStream.at(7, purposes.mask, 0).permutation(LENGTH);
+const ORDER = permutation(RandomStream.at(7, purposes.mask, 0), LENGTH);
 const [IMAGE1, IMAGE2] = [1, 2].map((seed) => Float32Array.from(random([PIXELS], seed).data)) as [
   Float32Array,
   Float32Array,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
-import { purposes, RandomStream } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { makeShapesTrainTest } from '../../data/shapes';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
@@ -26,7 +27,7 @@ const SIDE = Math.sqrt(LENGTH);
 const KEEP = 6;
 /** A random order of patches for each of some images. */
 const randomOrders = (count: number): Uint32Array[] =>
-  Array.from({ length: count }, (_, image) => RandomStream.at(0, purposes.evaluation, image).permutation(LENGTH));
+  Array.from({ length: count }, (_, image) => permutation(RandomStream.at(0, purposes.evaluation, image), LENGTH));
 const PIXELS = SIZE.channels * SIZE.image ** 2;
 
 describe('an analysis', () => {

@@ -1,5 +1,6 @@
 import type { ImageSet } from '../../data/imageSet';
-import { purposes, RandomStream } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import { scaleSquare } from '../../data/bicubic';
 import type { Engine } from '../../engine/engine';
 import { attentionRow } from '../inspect/attentionRow';
@@ -91,7 +92,7 @@ export async function analyse(
   options: AnalyseOptions,
 ): Promise<Analysis> {
   const { ratios, mask, progress } = options;
-  const chosen = RandomStream.at(0, purposes.evaluation, 0x30000).permutation(set.count).slice(0, options.images);
+  const chosen = permutation(RandomStream.at(0, purposes.evaluation, 0x30000), set.count).slice(0, options.images);
   const bytes = set.channels * set.height * set.width;
   const images = Array.from(chosen, (at) => {
     const stored = set.images.subarray(at * bytes, (at + 1) * bytes); // larger than the model's, as photographs are kept

@@ -1,6 +1,7 @@
 import { at } from '../../common/at';
 import { batches, filled, split } from '../../common/batches';
-import { purposes, RandomStream } from '../../data/philox';
+import { RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { f32, u32 } from '../../engine/inputs';
 import { givenMasks } from '../../ops/mask';

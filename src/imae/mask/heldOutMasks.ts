@@ -1,7 +1,8 @@
 import { at } from '../../common/at';
 import { batches } from '../../common/batches';
 import type { SetFacts } from '../../data/imageSet';
-import { purposes, RandomStream } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { f32, u32 } from '../../engine/inputs';
 import { mixture } from '../../ops/mixture';
@@ -23,7 +24,7 @@ export interface HeldOutMasks {
 export function randomMasks(length: number): HeldOutMasks {
   return {
     orders: (pairs) =>
-      Promise.resolve(pairs.map((_, index) => RandomStream.at(0, purposes.evaluation, 1 + index).permutation(length))),
+      Promise.resolve(pairs.map((_, index) => permutation(RandomStream.at(0, purposes.evaluation, 1 + index), length))),
     dispose: () => undefined,
   };
 }

@@ -1,5 +1,5 @@
 import { batches, filled } from '../../common/batches';
-import { purposes } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { f32, u32 } from '../../engine/inputs';
 import { patchCount, type ModelSize } from '../config/config';

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
-import { purposes, RandomStream } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { invertPermutation, type PatchMasks } from '../../ops/mask';
@@ -90,7 +91,7 @@ describe('objectives', () => {
   ): Promise<Result> {
     const graph = new Graph(engine);
     const orders = Array.from({ length: batch }, (_, sample) =>
-      RandomStream.at(3, purposes.mask, sample % BATCH).permutation(LENGTH),
+      permutation(RandomStream.at(3, purposes.mask, sample % BATCH), LENGTH),
     );
     const idsShuffle = graph.input(
       'order',
@@ -298,7 +299,7 @@ describe('objectives', () => {
 
   it('a vanilla MAE is judged by removed patches alone, and never sees them', async () => {
     const removed = Float32Array.from(IMAGE1);
-    const order = RandomStream.at(3, purposes.mask, 0).permutation(LENGTH); // of sample 0
+    const order = permutation(RandomStream.at(3, purposes.mask, 0), LENGTH); // of sample 0
     const place = order[KEEP] as number;
     const at = Math.floor(place / 4) * 2 * SIZE.image + (place % 4) * 2;
     const was = IMAGE1[at] as number;

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose, random } from '../../../kernels-test/allclose';
 import { engineVariants } from '../../../kernels-test/variants';
-import { RandomStream, purposes } from '../../data/philox';
+import { permutation, RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import { testEngine } from '../../testing/testEngine';
 import { invertPermutation } from '../../ops/mask';
@@ -38,7 +39,7 @@ interface Encoding {
 
 /** Each sample's patches in an order of its own; the first `keep` are visible. */
 const ORDERS = Array.from({ length: BATCH }, (_, sample) =>
-  RandomStream.at(7, purposes.mask, sample).permutation(LENGTH),
+  permutation(RandomStream.at(7, purposes.mask, sample), LENGTH),
 );
 
 /** Rows of a full encoding at which the class token and the visible patches of a sample stand. */

@@ -1,4 +1,5 @@
-import { purposes, RandomStream } from '../../data/philox';
+import { RandomStream } from '../../data/philox';
+import * as purposes from '../../data/purposes';
 import type { Engine } from '../../engine/engine';
 import type { Parameters } from '../../nn/parameters';
 import { AdamW } from '../../optim/adamw';

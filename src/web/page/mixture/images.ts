@@ -1,5 +1,6 @@
 import { FIRST_TEST_IMAGE, makeShapes } from '../../../data/shapes';
-import { purposes, RandomStream } from '../../../data/philox';
+import { integer, RandomStream } from '../../../data/philox';
+import * as purposes from '../../../data/purposes';
 import { UserError } from '../../../common/userError';
 import type { ModelSize } from '../../../imae/config/config';
 
@@ -51,9 +52,9 @@ export function thumbnails(): ImageSource[] {
 export function pairOf(number: number): [ImageSource, ImageSource] {
   const stream = RandomStream.at(SEED, purposes.evaluation, number);
   const classes = makeShapes({ count: 1, size: 8, seed: SEED }).classes.length;
-  const first = stream.integer(HELD_OUT);
+  const first = integer(stream, HELD_OUT);
   // The labels go round the classes.
-  const apart = 1 + stream.integer(classes - 1) + classes * stream.integer(HELD_OUT / classes);
+  const apart = 1 + integer(stream, classes - 1) + classes * integer(stream, HELD_OUT / classes);
   return [heldOut(first), heldOut((first + apart) % HELD_OUT)];
 }
 

@@ -5,7 +5,8 @@ import {
   weightedScores,
   type MaskCounter,
 } from '../../../../kernels-test/mask.reference';
-import { purposes, RandomStream } from '../../../data/philox';
+import { permutation, RandomStream } from '../../../data/philox';
+import * as purposes from '../../../data/purposes';
 import type { ModelSize } from '../../../imae/config/config';
 import type { FreeMask } from '../../../imae/mask/maskOrders';
 import type { Normalisation } from '../../../imae/model/normalisation';
@@ -24,7 +25,7 @@ export interface Masked {
 type Drawing = (length: number, counter: MaskCounter, masked: Masked) => Uint32Array;
 
 const DRAWINGS: { readonly [kind in FreeMask]: Drawing } = {
-  random: (length, [, , , turn]) => RandomStream.at(0, purposes.mask, turn).permutation(length),
+  random: (length, [, , , turn]) => permutation(RandomStream.at(0, purposes.mask, turn), length),
   block: (length, counter, { keep }) => drawBlockMasks(1, length, keep, counter).idsShuffle,
   grid: (length, counter) => drawGridMasks(1, length, counter).idsShuffle,
   variance: (_, counter, { size: { image, channels, patch }, mixture, normalisation }) => {
