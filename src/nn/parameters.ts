@@ -70,9 +70,12 @@ export class Parameters implements ParameterOwner {
         'Make a model of its own for each allocation, or dispose of the first.',
       );
     }
+    // A parameter of several modules is one: it goes by its first name, and has memory once.
+    const seen = new Set<Parameter>();
+    const own = this.named.filter(({ parameter }) => !seen.has(parameter) && seen.add(parameter));
     const isTrained = ({ parameter }: NamedParameter): boolean => parameter.trained && !options.frozen;
-    const trained = this.named.filter(isTrained);
-    const plain = this.named.filter((one) => !isTrained(one));
+    const trained = own.filter(isTrained);
+    const plain = own.filter((one) => !isTrained(one));
     this.arenas = this.chunks(trained).map((chunk) => this.makeArena(chunk));
     // Apart, since programs write to buffers, and a dispatch may not read what lies in memory that it writes.
     const isBuffer = ({ parameter }: NamedParameter): boolean => parameter instanceof ModuleBuffer;

@@ -9,6 +9,7 @@ import type { Graph } from '../tensor/graph';
 import { disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
 import {
+  assertOption,
   halvesOf,
   isDecayed,
   Optimizer,
@@ -55,7 +56,13 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
     given: AdamOptions & Required<Pick<AdamOptions, 'weightDecay'>>,
     scaling: LossScaling | undefined,
   ) {
-    super(model, { label: kind.label, moments: ['m', 'v'], scaling }, given);
+    const { label } = kind;
+    for (const [index, beta] of (given.betas ?? []).entries()) {
+      assertOption(label, `betas[${index}]`, beta, { least: 0, below: 1 });
+    }
+    assertOption(label, 'eps', given.eps, { least: 0 });
+    assertOption(label, 'weightDecay', given.weightDecay, { least: 0 });
+    super(model, { label, moments: ['m', 'v'], scaling }, given);
     this.options = { ...DEFAULTS, ...given };
     const { weightDecay } = this.options;
     this.segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, given));

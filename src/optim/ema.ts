@@ -7,7 +7,7 @@ import { Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { readState, type NamedState, type StateEntry, type Stateful } from '../tensor/state';
 import { createTensor, disposeTensor, Tensor, type LastingTensor } from '../tensor/tensor';
-import { whole } from './optimizer';
+import { assertOption, whole } from './optimizer';
 
 const kernels = kernelsOf('optimizer/average', source, ['averageStep']);
 
@@ -31,6 +31,7 @@ export class Ema implements Stateful {
     private readonly model: Module,
     { decay = 0.999 }: EmaOptions = {},
   ) {
+    assertOption('Ema', 'decay', decay, { least: 0, below: 1 });
     this.parameters = Parameters.of(model);
     this.rest = 1 - decay;
     const { engine, arenas } = this.parameters;

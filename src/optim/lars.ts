@@ -7,7 +7,7 @@ import { SEGMENT_BYTES, type Arena, type Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { createTensor, disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
-import { halvesOf, Optimizer, whole, type OptimizerOptions } from './optimizer';
+import { assertOption, halvesOf, Optimizer, whole, type OptimizerOptions } from './optimizer';
 
 const kernels = kernelsOf('lars', source, ['larsNorms', 'larsRatios', 'larsUpdate'], { reduce });
 
@@ -45,6 +45,9 @@ export class Lars extends Optimizer<'mu'> {
 
   /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
   constructor(model: Module | Parameters, options: LarsOptions = {}, scaling?: LossScaling) {
+    for (const name of ['momentum', 'trust', 'weightDecay'] as const) {
+      assertOption('Lars', name, options[name], { least: 0 });
+    }
     super(model, { label: 'Lars', moments: ['mu'], scaling }, options);
     this.options = { ...LARS_DEFAULTS, ...options };
     this.tables = this.states.map(({ arena }) => {

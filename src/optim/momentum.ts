@@ -7,7 +7,15 @@ import type { Parameters } from '../nn/parameters';
 import type { Graph } from '../tensor/graph';
 import { disposeTensor, type LastingTensor, type Tensor } from '../tensor/tensor';
 import type { LossScaling } from './lossScaling';
-import { halvesOf, Optimizer, segmentTable, whole, type DecayOptions, type OptimizerOptions } from './optimizer';
+import {
+  assertOption,
+  halvesOf,
+  Optimizer,
+  segmentTable,
+  whole,
+  type DecayOptions,
+  type OptimizerOptions,
+} from './optimizer';
 
 const kernels = kernelsOf('optimizer/momentum', source, ['momentumStep']);
 
@@ -31,6 +39,7 @@ class Momentum extends Optimizer<'m'> {
     { weightDecay = 0, ...options }: OptimizerOptions & DecayOptions & { readonly weightDecay?: number | undefined },
     scaling: LossScaling | undefined,
   ) {
+    assertOption(rule.label, 'weightDecay', weightDecay, { least: 0 });
     super(model, { label: rule.label, moments: rule.MOMENT ? ['m'] : [], scaling }, options);
     this.segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, options));
   }
@@ -79,6 +88,7 @@ export class Sgd extends Momentum {
    */
   constructor(model: Module | Parameters, options: SgdOptions = {}, scaling?: LossScaling) {
     const { momentum = 0, nesterov = false } = options;
+    assertOption('Sgd', 'momentum', momentum, { least: 0 });
     if (nesterov && momentum <= 0) {
       throw new EngineError('bad-program', 'Sgd: nesterov looks ahead by a momentum of 0.', 'Give it momentum.');
     }
@@ -103,6 +113,9 @@ export class Lion extends Momentum {
   /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
   constructor(model: Module | Parameters, options: LionOptions = {}, scaling?: LossScaling) {
     const [first, second] = options.betas ?? [0.9, 0.99];
+    for (const [index, beta] of [first, second].entries()) {
+      assertOption('Lion', `betas[${index}]`, beta, { least: 0, below: 1 });
+    }
     super(model, { label: 'Lion', LION: true, NESTEROV: false, MOMENT: true, first, second }, options, scaling);
   }
 }

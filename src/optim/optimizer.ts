@@ -86,19 +86,39 @@ export function segmentTable(
   return createTensor(engine, 'optimizer segments', [size / SEGMENT_BYTES, 2], 'f32', table);
 }
 
-/**
- * The uniforms of a learning rate, and which rule it follows: `learningRate` of the shader.
- *
- * @throws EngineError `bad-program` where it is no number from 0
- */
+/** What numbers an option takes. */
+interface Range {
+  readonly least: number;
+  /** It is below this, where there is such a bound. */
+  readonly below?: number;
+}
+
+/** @throws EngineError `bad-program` for an option that is there, but no number of the range */
+export function assertOption(label: string, option: string, value: unknown, { least, below = Infinity }: Range): void {
+  if (value === undefined || (typeof value === 'number' && value >= least && value < below)) return;
+  const given = typeof value === 'number' ? value : typeof value;
+  const fix = `Give a finite number from ${least}${below === Infinity ? '' : `, below ${below}`}.`;
+  throw new EngineError('bad-program', `${label}: ${option} is ${given}.`, fix);
+}
+
+/** @throws EngineError `bad-program` */
+function assertLearningRate(label: string, rate: number | Schedule | undefined): void {
+  if (typeof rate !== 'object') return assertOption(label, 'learningRate', rate, { least: 0 });
+  for (const name of ['peak', 'minimum', 'warmupSteps', 'steps'] as const) {
+    const { [name]: value = NaN } = rate; // what a schedule lacks is no number either
+    assertOption(label, `learningRate.${name}`, value, { least: 0 });
+  }
+  const { decay = 'cosine' } = rate;
+  if (decay === 'cosine' || (decay > 0 && decay <= 1)) return;
+  const what = `${label}: learningRate.decay is ${String(decay)}.`;
+  throw new EngineError('bad-program', what, "Give 'cosine', or a share of the steps, above 0 and up to 1.");
+}
+
+/** The uniforms of a learning rate, and which rule it follows: `learningRate` of the shader. */
 export function scheduleOf(learningRate: number | Schedule): {
   readonly DECAY: number;
   readonly uniforms: Readonly<Record<'peak' | 'minimum' | 'warmup' | 'steps' | 'share', number>>;
 } {
-  const highest = typeof learningRate === 'number' ? learningRate : learningRate.peak;
-  if (!(highest >= 0 && highest < Infinity)) {
-    throw new EngineError('bad-program', `The learning rate is ${highest}.`, 'Give a number from 0.');
-  }
   if (typeof learningRate === 'number') {
     return { DECAY: 0, uniforms: { peak: learningRate, minimum: 0, warmup: 0, steps: 0, share: 1 } };
   }
@@ -128,13 +148,15 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
 
   /**
    * @param model that is trained; it has memory
-   * @throws EngineError `bad-program` where the model has no memory, `out-of-memory`
+   * @throws EngineError `bad-program` where the model has no memory, or an option is out of its range; `out-of-memory`
    */
   protected constructor(
     model: Module | Parameters,
     private readonly parts: OptimizerParts<M>,
     private readonly common: OptimizerOptions,
   ) {
+    assertLearningRate(parts.label, common.learningRate);
+    assertOption(parts.label, 'clipNorm', common.clipNorm, { least: 0 });
     this.parameters = Parameters.of(model);
     this.scaling = parts.scaling;
     const { engine, arenas } = this.parameters;

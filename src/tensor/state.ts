@@ -1,7 +1,7 @@
 import { EngineError } from '../gpu/errors';
 import type { GpuEngine } from '../gpu/gpuEngine';
 import { Slice } from '../gpu/storage';
-import { formatShape, type Shape } from './shape';
+import { formatShape, sizeOf, type Shape } from './shape';
 import { readTensor, type Tensor } from './tensor';
 
 /** What a tensor of a state holds. */
@@ -71,8 +71,10 @@ export async function load(target: Stateful, state: StateDict, { strict = true }
     if (!entry) continue;
     if (formatShape(entry.shape) !== formatShape(shape)) {
       misfits.push(`'${name}' ${formatShape(shape)}, which is ${formatShape(entry.shape)} there`);
-    } else if (entry.data instanceof Uint32Array !== (dtype === 'u32')) {
+    } else if (!(entry.data instanceof (dtype === 'u32' ? Uint32Array : Float32Array))) {
       misfits.push(`'${name}', which holds ${dtype} here`);
+    } else if (entry.data.length !== sizeOf(shape)) {
+      misfits.push(`'${name}' ${formatShape(shape)}, of which it has ${entry.data.length} elements`);
     }
   }
   complain(misfits, 'it does not fit');
