@@ -360,12 +360,12 @@ export class GpuEngine {
   }
 }
 
-/** @throws EngineError `disposed` that names the buffer */
-export function assertLive({ buffer }: Pick<Slice, 'buffer'>): void {
+/** @throws EngineError `disposed` that names the buffer, and the operation that uses it where there is one */
+export function assertLive({ buffer }: Pick<Slice, 'buffer'>, operation?: string): void {
   if (buffer.released) {
     throw new EngineError(
       'disposed',
-      `'${buffer.label}' is used after it was disposed.`,
+      `${operation === undefined ? '' : `${operation}: `}'${buffer.label}' is used after it was disposed.`,
       'Keep it until its programs are done.',
     );
   }

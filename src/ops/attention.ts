@@ -6,6 +6,7 @@ import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor, DType } from '../tensor/tensor';
 import { attentionKernels as kernels } from './attentionKernels';
 import { planAttention, type AttentionVariant } from './attentionPlan';
+import { assertFloating, assertType } from './patchIndices';
 
 /** What `attention` may be told: a key mask and a bias. */
 export interface AttentionOptions {
@@ -25,6 +26,9 @@ export interface AttentionOptions {
  */
 export function attention(qkv: Tensor, heads: number, { keyMask, bias }: AttentionOptions = {}): Tensor {
   const graph = graphOf('attention', qkv, keyMask, bias);
+  assertFloating('attention', 'qkv', qkv);
+  if (keyMask) assertType('attention', 'keyMask', keyMask, 'u32');
+  if (bias) assertType('attention', 'bias', bias, 'f32');
   const { b, n, width } = matchShape('attention', 'qkv', qkv.shape, ['b', 'n', 'width']);
   if (width % (3 * heads) !== 0) {
     throw new EngineError(

@@ -12,6 +12,12 @@ export function assertWords(operation: string, operand: string, { dtype }: Tenso
   throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}.`, fix);
 }
 
+/** For callers whose types are not checked. @throws EngineError `bad-shape` unless it is an array */
+export function assertList(operation: string, what: string, given: unknown): void {
+  if (Array.isArray(given)) return;
+  throw new EngineError('bad-shape', `${operation}: ${what} is no list, but ${String(given)}.`, 'Give an array.');
+}
+
 /** An axis counted from 0, of one that counts from the end where negative. @throws EngineError `bad-shape` for one that x lacks */
 export function axisOf(operation: string, axis: number, shape: Shape, rank = shape.length): number {
   if (Number.isInteger(axis) && axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;

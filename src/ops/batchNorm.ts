@@ -3,11 +3,12 @@ import reduce from '../../shaders/reduce.wgsl';
 import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
+import { Slice } from '../gpu/storage';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, type Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
 import { assertAffine, channelsOf, recordNormalized, recordStatistics, type Affine, type Sets } from './groupNorm';
-import { assertType } from './patchIndices';
+import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf(
@@ -53,10 +54,15 @@ export function batchNorm<S extends Shape>(
   const graph = graphOf('batchNorm', x, runningMean, runningVar, weight, bias);
   assertType('batchNorm', 'x', x, 'f32');
   const { samples, channels, width } = channelsOf('batchNorm', x.shape);
-  matchShape('batchNorm', 'runningMean', runningMean.shape, [channels]);
-  matchShape('batchNorm', 'runningVar', runningVar.shape, [channels]);
-  assertAffine('batchNorm', { weight, bias }, channels);
+  assertNumber('batchNorm', 'eps', eps, 0);
+  assertNumber('batchNorm', 'momentum', momentum);
   const isTraining = training ?? graph.trains('batchNorm');
+  for (const [name, given] of Object.entries(running)) {
+    assertType('batchNorm', name, given, 'f32');
+    matchShape('batchNorm', name, given.shape, [channels]);
+    if (isTraining) assertWritable(name, given);
+  }
+  assertAffine('batchNorm', { weight, bias }, channels);
   if (isTraining && samples * width < 2) {
     const what = 'batchNorm: a batch of 1 has no variance.';
     throw new EngineError('bad-shape', what, 'Train with a batch of 2 or more.');
@@ -68,6 +74,16 @@ export function batchNorm<S extends Shape>(
     ? recordStatistics(graph, x, sets, { eps, momentum, running })
     : recordRunning(graph, running, channels, eps);
   return recordNormalized(graph, 'batchNorm', { x, weight, bias, statistics }, sets, !isTraining);
+}
+
+/** @throws EngineError `bad-program` for running statistics that programs can't write to */
+function assertWritable(operand: string, { storage, label }: Tensor): void {
+  if (storage instanceof Slice || storage.isState || !storage.initial) return;
+  throw new EngineError(
+    'bad-program',
+    `batchNorm: ${operand} '${label}' is an input, which training can't move.`,
+    'Give a tensor of createTensor, a buffer of a module, or { training: false }.',
+  );
 }
 
 /** Appends mean and 1/σ as the running statistics say them: [2, C]. */

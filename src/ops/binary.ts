@@ -285,7 +285,10 @@ const powOf = binary('pow') as FloatBinary;
  */
 export const pow: FloatBinary = (a: Tensor | number, b: Tensor | number): Tensor<'f32', never> => {
   const known = typeof b === 'number' && a instanceof Tensor ? POWERS.get(b) : undefined;
-  const y = known ? known(a as Tensor) : powOf(a as Tensor, b);
+  if (!known) return powOf(a as Tensor, b) as Tensor<'f32', never>;
+  graphOf('pow', a as Tensor); // what is wrong with it is said of pow, not of what it becomes
+  assertType('pow', 'a', a, 'f32');
+  const y = known(a as Tensor);
   return y as Tensor<'f32', never>; // of the shape that the signature at hand says
 };
 
@@ -315,6 +318,7 @@ export const logicalOr = binary('logicalOr') as Logical;
  * @throws EngineError `bad-shape` for another type than u32
  */
 export function logicalNot<S extends Shape>(x: Tensor<'u32', S>): Tensor<'u32', S> {
+  graphOf('logicalNot', x);
   assertType('logicalNot', 'x', x, 'u32');
   return eq(x, 0);
 }

@@ -6,7 +6,7 @@ import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, sizeOf } from '../tensor/shape';
 import { takesGradients, type DType, type Tensor } from '../tensor/tensor';
 import { assertType } from './patchIndices';
-import { assertWords, axisOf, stepsOf, type Word } from './axes';
+import { assertList, assertWords, axisOf, stepsOf, type Word } from './axes';
 import { unsqueeze } from './reshape';
 import { recordCopy, reversed } from './stridedCopy';
 
@@ -26,16 +26,21 @@ interface Placed {
  * @throws EngineError `bad-shape` for no part, parts that differ in type or shape, or an axis that they lack
  */
 export function concat<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  return joined('concat', parts, axis);
+}
+
+function joined<D extends Word>(operation: 'concat' | 'stack', parts: readonly Tensor<D>[], axis: number): Tensor<D> {
+  assertList(operation, 'what is put together', parts);
   const [first] = parts;
-  if (!first) throw new EngineError('bad-shape', 'concat: no parts.', 'Give at least one tensor.');
-  const along = axisOf('concat', axis, first.shape);
+  if (!first) throw new EngineError('bad-shape', `${operation}: no parts.`, 'Give at least one tensor.');
+  const along = axisOf(operation, axis, first.shape);
   if (parts.length === 1) return first;
-  const graph = graphOf('concat', ...parts);
-  assertWords('concat', 'part 0', first);
+  const graph = graphOf(operation, ...parts);
+  assertWords(operation, 'part 0', first);
   const pattern = first.shape.map((extent, at) => (at === along ? 'N' : extent));
   for (const [index, part] of parts.entries()) {
-    matchShape('concat', `part ${index}`, part.shape, pattern);
-    assertType('concat', `part ${index}`, part, first.dtype);
+    matchShape(operation, `part ${index}`, part.shape, pattern);
+    assertType(operation, `part ${index}`, part, first.dtype);
   }
   const extentOf = (part: Tensor<D>): number => part.shape[along] ?? 0;
   const shape = first.shape.with(
@@ -43,7 +48,7 @@ export function concat<D extends Word>(parts: readonly Tensor<D>[], axis = 0): T
     parts.reduce((sum, part) => sum + extentOf(part), 0),
   );
   const requiresGrad = parts.some((part) => part.requiresGrad);
-  const out = graph.empty('concat', shape, first.dtype, requiresGrad);
+  const out = graph.empty(operation, shape, first.dtype, requiresGrad);
   let before = 0;
   const placed = parts.map((part) => {
     const place =
@@ -55,7 +60,7 @@ export function concat<D extends Word>(parts: readonly Tensor<D>[], axis = 0): T
   });
   for (const { forward } of placed) forward(out);
   if (takesGradients(out)) {
-    graph.record('concat', [out], (gradients) => {
+    graph.record(operation, [out], (gradients) => {
       const dOut = gradients.of(out);
       if (!dOut) return;
       for (const [index, { backward }] of placed.entries()) {
@@ -113,11 +118,13 @@ function placeAlong(
  * @throws EngineError `bad-shape` for no part, parts that differ in type or shape, or an axis that the result lacks
  */
 export function stack<D extends Word>(parts: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  assertList('stack', 'what is put together', parts);
   const [first] = parts;
   if (!first) throw new EngineError('bad-shape', 'stack: no parts.', 'Give at least one tensor.');
   for (const [index, part] of parts.entries()) matchShape('stack', `part ${index}`, part.shape, first.shape);
   const at = axisOf('stack', axis, first.shape, first.shape.length + 1);
-  return concat(
+  return joined(
+    'stack',
     parts.map((part) => unsqueeze(part, at)),
     at,
   );

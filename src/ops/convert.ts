@@ -6,6 +6,7 @@ import { addInPlace } from '../tensor/accumulate';
 import { graphOf, type Graph } from '../tensor/graph';
 import type { Shape } from '../tensor/shape';
 import { arrayOf, takesGradients, type DType, type Float, type Tensor } from '../tensor/tensor';
+import { assertList } from './axes';
 import { assertType } from './patchIndices';
 
 const kernels = kernelsOf('convert', source, ['convert', 'tell', 'fill']);
@@ -123,6 +124,7 @@ function fill<D extends DType, S extends Shape>(
  * @throws EngineError `bad-shape` where it is no number, or the shape none
  */
 export function full<const S extends Shape>(program: Graph, shape: S, value: number): Tensor<'f32', S> {
+  assertList('full', 'the shape', shape);
   return fill('full', program, { shape, dtype: 'f32' }, value);
 }
 

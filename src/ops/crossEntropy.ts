@@ -144,6 +144,13 @@ function softEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptio
   return loss;
 }
 
+/** @throws EngineError `bad-shape` unless it fits a target: u32, or the bits of an i32 such as PyTorch's −100 */
+function assertIndex(operation: string, ignoreIndex: number): void {
+  if (Number.isInteger(ignoreIndex) && ignoreIndex >= -(2 ** 31) && ignoreIndex < 2 ** 32) return;
+  const what = `${operation}: ignoreIndex is ${String(ignoreIndex)}.`;
+  throw new EngineError('bad-shape', what, 'Give a whole number that a target can be.');
+}
+
 /** Of classes by index: of logits (`crossEntropy`), or of logarithms of probabilities (`nll`). */
 function indexEntropy(
   name: 'crossEntropy' | 'nll',
@@ -153,6 +160,7 @@ function indexEntropy(
 ): Tensor<'f32'> {
   const graph = graphOf(name, x, targets);
   const LOGITS = name === 'crossEntropy';
+  if (ignoreIndex !== undefined) assertIndex(name, ignoreIndex);
   const operand = LOGITS ? 'logits' : 'logProbabilities';
   assertReduction(name, reduction, REDUCTIONS);
   assertType(name, operand, x, 'f32');

@@ -1,7 +1,7 @@
 import { EngineError } from '../gpu/errors';
 import { formatShape, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { stepsOf, type Word } from './axes';
+import { assertList, stepsOf, type Word } from './axes';
 import { stretch } from './stridedCopy';
 
 /**
@@ -14,6 +14,7 @@ import { stretch } from './stridedCopy';
  * @throws EngineError `bad-shape` where `x` cannot be stretched to the shape
  */
 export function expand<D extends Word>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  assertList('expand', 'the shape', shape);
   const added = shape.length - x.shape.length;
   const wanted = shape.map((extent, axis) => (extent === -1 ? (x.shape[axis - added] ?? -1) : extent));
   const fits =
@@ -46,6 +47,7 @@ export function expand<D extends Word>(x: Tensor<D>, shape: Shape): Tensor<D> {
  * @throws EngineError `bad-shape` for fewer repeats than axes, or one that is no whole number from 0
  */
 export function repeat<D extends Word>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
+  assertList('repeat', 'how often', repeats);
   const added = repeats.length - x.shape.length;
   if (added < 0 || !repeats.every((times) => Number.isInteger(times) && times >= 0)) {
     throw new EngineError(

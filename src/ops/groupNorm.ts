@@ -7,7 +7,7 @@ import { graphOf, type Graph } from '../tensor/graph';
 import { formatShape, matchShape, sizeOf, type Shape } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Tensor } from '../tensor/tensor';
-import { assertType } from './patchIndices';
+import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf(
@@ -61,8 +61,11 @@ export function channelsOf(operation: string, shape: Shape): Pick<Sets, 'samples
 
 /** @throws EngineError `bad-shape` unless scale and shift are a number a channel */
 export function assertAffine(operation: string, { weight, bias }: Affine, channels: number): void {
-  if (weight) matchShape(operation, 'weight', weight.shape, [channels]);
-  if (bias) matchShape(operation, 'bias', bias.shape, [channels]);
+  for (const [name, given] of Object.entries({ weight, bias })) {
+    if (!given) continue;
+    assertType(operation, name, given, 'f32');
+    matchShape(operation, name, given.shape, [channels]);
+  }
 }
 
 /**
@@ -86,6 +89,7 @@ export function groupNorm<S extends Shape>(
     const what = `groupNorm: ${channels} channels do not divide into ${groups} groups.`;
     throw new EngineError('bad-shape', what, 'Give a number of groups that divides the channels.');
   }
+  assertNumber('groupNorm', 'eps', eps, 0);
   assertAffine('groupNorm', { weight, bias }, channels);
   if (x.size === groups) {
     const what = `groupNorm: x ${formatShape(x.shape)} has one number a group.`;

@@ -3,9 +3,11 @@ import reduce from '../../shaders/reduce.wgsl';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
-import { matchShape, rowsOf, type Shape } from '../tensor/shape';
+import { rowsOf, type Shape } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Float, Tensor } from '../tensor/tensor';
+import { assertAffine } from './groupNorm';
+import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf(
@@ -59,9 +61,10 @@ function rowNorm<S extends Shape>(
   { label, RMS, eps }: RowNorm,
 ): Tensor<Float, S> {
   const graph = graphOf(label, x, gamma, beta);
+  assertNumber(label, 'eps', eps, 0);
+  assertType(label, 'x', x, 'f32');
   const { rows, width } = rowsOf(x.shape);
-  if (gamma) matchShape(label, 'weight', gamma.shape, [width]);
-  if (beta) matchShape(label, 'bias', beta.shape, [width]);
+  assertAffine(label, { weight: gamma, bias: beta }, width);
   const requiresGrad = [x, gamma, beta].some((input) => input?.requiresGrad);
   const y = graph.empty(label, x.shape, graph.precision, requiresGrad);
   const mean = RMS ? {} : { mean: graph.empty('layerNorm mean', [rows]) };

@@ -3,6 +3,7 @@ import { matchShape, rowsOf } from '../tensor/shape';
 import type { Gradients } from '../tensor/tape';
 import type { Precision, Tensor } from '../tensor/tensor';
 import { recordMatmul } from './matmul';
+import { assertFloating, assertType } from './patchIndices';
 import { recordSplitKReduce } from './splitKReduce';
 
 /**
@@ -24,6 +25,10 @@ export function linear(
   precision: Precision = 'f32',
 ): Tensor {
   const graph = graphOf('linear', x, weight, bias, residual);
+  assertFloating('linear', 'x', x);
+  assertFloating('linear', 'weight', weight);
+  if (bias) assertType('linear', 'bias', bias, 'f32');
+  if (residual) assertType('linear', 'residual', residual, 'f32');
   const { rows: m, width: k } = rowsOf(x.shape);
   const { n } = matchShape('linear', 'weight', weight.shape, ['n', 'k'], { k });
   if (bias) matchShape('linear', 'bias', bias.shape, [n]);

@@ -8,6 +8,7 @@ import { batchedMatmul } from './batchedMatmul';
 import { broadcastShape } from './broadcast';
 import { matmulKernels } from './matmulKernels';
 import { planMatmul, type MatmulLayout, type MatmulShape, type MatmulVariant } from './matmulPlan';
+import { assertFloating } from './patchIndices';
 import { recordSplitKReduce, type Target } from './splitKReduce';
 
 const kernels = matmulKernels(subgroupMatrix);
@@ -147,6 +148,7 @@ export function matmul(a: Tensor, b: Tensor, layout: MatmulLayout = 'nn'): Tenso
 
 /** At least a matrix. */
 function asMatrix(operand: string, x: Tensor, shapeOf: (k: number) => Shape): Tensor {
+  assertFloating('matmul', operand, x);
   const [k] = x.shape;
   if (k === undefined) {
     throw new EngineError('bad-shape', `matmul: ${operand} is a single number.`, 'Multiply by it: mul.');

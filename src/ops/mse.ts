@@ -4,6 +4,7 @@ import { matchShape } from '../tensor/shape';
 import type { Scalar, Tensor } from '../tensor/tensor';
 import { latentMseKernels } from './latentMse';
 import { elementwiseLoss, type Loss, type LossReduction } from './losses';
+import { assertType } from './patchIndices';
 import { blocksOf, recordRowSums } from './reduce';
 
 /**
@@ -26,6 +27,8 @@ export const mse: Loss = ((
 
 function meanSquare(prediction: Tensor, target: Tensor): Scalar<'f32'> {
   const graph = graphOf('mse', prediction, target);
+  assertType('mse', 'prediction', prediction, 'f32');
+  assertType('mse', 'target', target, 'f32');
   matchShape('mse', 'target', target.shape, prediction.shape);
   const width = prediction.size;
   const blocks = blocksOf(width);

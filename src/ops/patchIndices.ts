@@ -1,12 +1,24 @@
 import { EngineError } from '../gpu/errors';
 import { formatShape } from '../tensor/shape';
-import type { Tensor, DType } from '../tensor/tensor';
+import { Tensor, type DType } from '../tensor/tensor';
 
 /** For callers whose types are not checked. @throws EngineError `bad-shape` unless `operand` is of the type */
-export function assertType(operation: string, operand: string, { dtype }: Tensor<DType>, wanted: DType): void {
-  if (dtype === wanted) return;
-  const fix = `Give it as a tensor of ${wanted}.`;
-  throw new EngineError('bad-shape', `${operation}: ${operand} holds ${dtype}, not ${wanted}.`, fix);
+export function assertType(operation: string, operand: string, given: unknown, wanted: DType): void {
+  if (given instanceof Tensor && given.dtype === wanted) return;
+  const what = given instanceof Tensor ? `holds ${String(given.dtype)}, not ${wanted}` : 'is no tensor';
+  throw new EngineError('bad-shape', `${operation}: ${operand} ${what}.`, `Give it as a tensor of ${wanted}.`);
+}
+
+/** As `assertType`, of what may be f32 or f16. */
+export function assertFloating(operation: string, operand: string, given: unknown): void {
+  if (!(given instanceof Tensor && given.dtype === 'f16')) assertType(operation, operand, given, 'f32');
+}
+
+/** @throws EngineError `bad-shape` unless an option is a number, not NaN, from `least` */
+export function assertNumber(operation: string, option: string, given: unknown, least = -Infinity): void {
+  if (typeof given === 'number' && given >= least) return;
+  const fix = least === -Infinity ? 'Give a number.' : `Give a number from ${least}.`;
+  throw new EngineError('bad-shape', `${operation}: ${option} is ${String(given)}.`, fix);
 }
 
 /** For callers whose types are not checked. @throws EngineError `bad-shape` unless an option is one of the words that there are */

@@ -1,7 +1,7 @@
 import { EngineError } from '../gpu/errors';
 import { formatShape, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
-import { axisOf, stepsOf, type Word } from './axes';
+import { assertList, axisOf, stepsOf, type Word } from './axes';
 import { move } from './stridedCopy';
 
 /**
@@ -14,6 +14,7 @@ import { move } from './stridedCopy';
  * @throws EngineError `bad-shape` unless each axis comes once
  */
 export function permute<D extends Word>(x: Tensor<D>, axes: readonly number[]): Tensor<D> {
+  assertList('permute', 'the order of axes', axes);
   const order = axes.map((axis) => axisOf('permute', axis, x.shape));
   if (order.length !== x.shape.length || new Set(order).size !== order.length) {
     throw new EngineError(

@@ -3,7 +3,7 @@ import { EngineError } from '../gpu/errors';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
-import { matchShape } from '../tensor/shape';
+import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { pairOf, windowsOf, type Pair } from './conv2d';
 import { assertType } from './patchIndices';
@@ -43,6 +43,10 @@ function windows(
   const [strideY, strideX] = pairOf(operation, 'stride', stride, 1);
   const [padY, padX] = pairOf(operation, 'padding', padding, 0);
   const [dilationY, dilationX] = pairOf(operation, 'dilation', dilation, 1);
+  if (H === 0 || W === 0) {
+    const what = `${operation}: x ${formatShape(x.shape)} has no elements in its images.`;
+    throw new EngineError('bad-shape', what, 'Give images of one line and column at least.');
+  }
   if (2 * padY > down || 2 * padX > across) {
     throw new EngineError(
       'bad-shape',

@@ -4,6 +4,7 @@ import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import type { Scalar, Tensor } from '../tensor/tensor';
+import { assertType } from './patchIndices';
 import { layoutOf, reduced, type Axes, type ReduceOptions, type Reduction } from './reduceAxes';
 
 const kernels = kernelsOf('reduce', source, ['rowSums', 'broadcast']);
@@ -46,7 +47,7 @@ export function recordRowSums(
 /**
  * The sum of elements, over all axes or some, as `torch.sum`.
  *
- * @throws EngineError `bad-shape` for an axis that is not there; `bad-dispatch` for another type than f32
+ * @throws EngineError `bad-shape` for an axis that is not there, or another type than f32
  */
 export const sum: Reduction = scaled('sum', () => 1);
 
@@ -62,6 +63,7 @@ function scaled(name: string, scaleOf: (terms: number) => number): Reduction {
   // The scalar of all axes is what its type says: a cast, since the shape comes out of numbers.
   return ((x: Tensor, axes?: Axes, options?: ReduceOptions) => {
     const graph = graphOf(name, x);
+    assertType(name, 'x', x, 'f32');
     const layout = layoutOf(name, x, axes, options);
     const scale = scaleOf(layout.terms);
     if (axes === undefined) return scaledSum(graph, name, x, scale).reshape(layout.shape);

@@ -2,7 +2,7 @@ import { EngineError } from '../gpu/errors';
 import { graphOf, type Graph } from '../tensor/graph';
 import { formatShape } from '../tensor/shape';
 import type { DType, Scalar, Tensor } from '../tensor/tensor';
-import { assertType } from './patchIndices';
+import { assertNumber, assertType } from './patchIndices';
 import {
   aside,
   layoutOf,
@@ -87,12 +87,14 @@ export const logSumExp: Reduction = reduction('logSumExp', (graph, x, layout) =>
 
 /** Σ (x − mean)²/(n − correction), or its root, and what their slopes need. */
 function deviations(
-  finish: 'sized' | 'sizedRoot',
+  name: 'variance' | 'std',
   { graph, x, layout, correction = 1 }: { graph: Graph; x: Tensor; layout: Layout; correction: number | undefined },
 ): { readonly how: Combination; readonly about: Tensor; readonly scale: number } {
+  assertNumber(name, 'correction', correction);
   const about = aside(graph, 'means', x, layout, { scale: 1 / layout.terms });
   const size = aside(graph, 'sizes', x, layout, { term: 'size', combine: 'max' });
   const left = layout.terms - correction;
+  const finish = name === 'std' ? 'sizedRoot' : 'sized';
   return { how: { term: 'deviation', finish, about, size, scale: 1 / Math.max(0, left) }, about, scale: 1 / left };
 }
 
@@ -101,13 +103,13 @@ function deviations(
  * As `torch.var`.
  */
 export const variance: Reduction<VarianceOptions> = reduction('variance', (graph, x, layout, options) => {
-  const { how, about, scale } = deviations('sized', { graph, x, layout, correction: options?.correction });
+  const { how, about, scale } = deviations('variance', { graph, x, layout, correction: options?.correction });
   return { how, slopeOf: () => ({ slope: 'deviation', a: about, scale: 2 * scale }) };
 });
 
 /** The standard deviation: the root of `variance`; its gradient is 0 where it is 0. As `torch.std`. */
 export const std: Reduction<VarianceOptions> = reduction('std', (graph, x, layout, options) => {
-  const { how, about, scale } = deviations('sizedRoot', { graph, x, layout, correction: options?.correction });
+  const { how, about, scale } = deviations('std', { graph, x, layout, correction: options?.correction });
   return { how, slopeOf: (y) => ({ slope: 'standardised', a: about, b: y, scale }) };
 });
 

@@ -1,7 +1,7 @@
 import { EngineError } from '../gpu/errors';
 import { formatShape, sizeOf, type Shape } from '../tensor/shape';
 import type { DType, Tensor } from '../tensor/tensor';
-import { axisOf } from './axes';
+import { assertList, axisOf } from './axes';
 
 /** A shape whose −1, where it has one, became a number. */
 export type Reshaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends -1 ? number : S[K] };
@@ -15,6 +15,7 @@ export type Reshaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends 
  * @throws EngineError `bad-shape` where the sizes differ
  */
 export function reshape<D extends DType, const S extends Shape>(x: Tensor<D>, shape: S): Tensor<D, Reshaped<S>> {
+  assertList('reshape', 'the shape', shape);
   const open = shape.indexOf(-1);
   const known = sizeOf(shape.filter((_, axis) => axis !== open));
   const whole = open < 0 ? shape : shape.with(open, x.size / known);

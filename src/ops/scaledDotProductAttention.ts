@@ -9,7 +9,7 @@ import type { DType, Tensor } from '../tensor/tensor';
 import { add } from './add';
 import { batchedMatmul } from './batchedMatmul';
 import { axesOf, broadcastShape } from './broadcast';
-import { assertType } from './patchIndices';
+import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
 
 const kernels = kernelsOf('scaledDotProductAttention', source, ['attentionWeights', 'attentionWeightsBackward'], {
@@ -51,6 +51,7 @@ export function scaledDotProductAttention(
     assertType(OPERATION, name, operand, 'f32');
   }
   if (mask) assertType(OPERATION, 'mask', mask, 'u32');
+  if (scale !== undefined) assertNumber(OPERATION, 'scale', scale);
   const { D } = matchShape(OPERATION, 'q, but for its leading axes,', q.shape.slice(-2), ['N', 'D']);
   const { M } = matchShape(OPERATION, 'k, but for its leading axes,', k.shape.slice(-2), ['M', 'D'], { D });
   matchShape(OPERATION, 'v, but for its leading axes,', v.shape.slice(-2), ['M', 'E'], { M });

@@ -2,7 +2,7 @@ import { EngineError } from '../gpu/errors';
 import { formatShape, type Shape } from '../tensor/shape';
 import { takesGradients, type DType, type Tensor } from '../tensor/tensor';
 import { graphOf } from '../tensor/graph';
-import { assertWords, axisOf, stepsOf, type Word } from './axes';
+import { assertList, assertWords, axisOf, stepsOf, type Word } from './axes';
 import { move, recordCopy, recordFill, reversed, type Copy } from './stridedCopy';
 
 /** A place along an axis as Python has it: from the end where negative, clipped to what there is. */
@@ -70,6 +70,7 @@ export function split<D extends Word>(x: Tensor<D>, sizes: number | readonly num
   const cut = axisOf('split', axis, x.shape);
   const extent = x.shape[cut] ?? 0;
   const each = typeof sizes === 'number' ? evenSizes(sizes, extent) : sizes;
+  assertList('split', 'their sizes', each);
   if (!each.every((size) => Number.isInteger(size) && size >= 0) || each.reduce((a, b) => a + b, 0) !== extent) {
     throw new EngineError(
       'bad-shape',
@@ -137,6 +138,7 @@ export function pad<D extends Word>(
   pads: readonly number[],
   { value = 0 }: { readonly value?: number } = {},
 ): Tensor<D> {
+  assertList('pad', 'the padding', pads);
   const rank = x.shape.length;
   const around = x.shape.map((size, axis) => {
     const at = 2 * (rank - 1 - axis);

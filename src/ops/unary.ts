@@ -7,7 +7,7 @@ import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import type { Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
-import { assertType } from './patchIndices';
+import { assertNumber, assertType } from './patchIndices';
 
 const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { gelu, logarithm });
 
@@ -125,6 +125,7 @@ export const geluTanh = unary('geluTanh');
  * @throws EngineError `bad-shape` for another type than f32
  */
 export function leakyRelu<S extends Shape>(x: Tensor<Float, S>, negativeSlope = 0.01): Tensor<'f32', S> {
+  assertNumber('leakyRelu', 'negativeSlope', negativeSlope);
   return apply('leakyRelu', x, negativeSlope);
 }
 
@@ -136,6 +137,7 @@ export function leakyRelu<S extends Shape>(x: Tensor<Float, S>, negativeSlope = 
  * @throws EngineError `bad-shape` for another type than f32
  */
 export function elu<S extends Shape>(x: Tensor<Float, S>, alpha = 1): Tensor<'f32', S> {
+  assertNumber('elu', 'alpha', alpha);
   return apply('elu', x, alpha);
 }
 

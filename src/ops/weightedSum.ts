@@ -3,6 +3,8 @@ import { EngineError } from '../gpu/errors';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf } from '../tensor/graph';
 import type { Scalar, Tensor } from '../tensor/tensor';
+import { assertList } from './axes';
+import { assertNumber, assertType } from './patchIndices';
 
 const kernels = kernelsOf('weightedSum', source, ['weightedSumTerm', 'weightedSumGradient']);
 
@@ -21,6 +23,7 @@ export interface WeightedTerm {
  * @throws EngineError `bad-shape` where there is no term, or one has not as many weights as values
  */
 export function weightedSum(terms: readonly WeightedTerm[]): Scalar<'f32'> {
+  assertList('weightedSum', 'what is summed', terms);
   if (terms.length === 0) throw new EngineError('bad-shape', 'weightedSum: there are no terms.', 'Give at least one.');
   const graph = graphOf('weightedSum', ...terms.map(({ values }) => values));
   const total = graph.empty(
@@ -30,6 +33,8 @@ export function weightedSum(terms: readonly WeightedTerm[]): Scalar<'f32'> {
     terms.some(({ values }) => values.requiresGrad),
   );
   const recorded = terms.map(({ values, weights: numbers }, index) => {
+    assertType('weightedSum', `values ${index}`, values, 'f32');
+    for (const number of numbers) assertNumber('weightedSum', `a weight of '${values.label}'`, number);
     if (numbers.length !== values.size) {
       throw new EngineError(
         'bad-shape',

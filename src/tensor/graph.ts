@@ -1,10 +1,10 @@
 import source from '../../shaders/philox/step.wgsl';
-import type { GpuEngine } from '../gpu/gpuEngine';
+import { assertLive, type GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import type { Program } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { Value, type Storage } from '../gpu/storage';
+import { Slice, Value, type Storage } from '../gpu/storage';
 import { FiniteChecks } from './finiteChecks';
 import { TensorProgram } from './tensorProgram';
 import type { Recorder, TensorDispatch } from './recorder';
@@ -32,12 +32,13 @@ class GraphRecording extends Recording {
  * tensors to none.
  *
  * @param operation names the operation in messages
- * @throws EngineError `bad-program` where operands belong to two programs, or none to any
+ * @throws EngineError `bad-program` where operands belong to two programs, or none to any; `disposed`
  */
 export function graphOf(operation: string, ...operands: readonly (Tensor<DType> | undefined)[]): Graph {
   let first: Tensor<DType> | undefined;
   for (const operand of operands) {
     if (operand !== undefined && !(operand instanceof Tensor)) throw noTensor(operation, operand);
+    if (operand?.storage instanceof Slice) assertLive(operand.storage, operation);
     if (!operand?.recording) continue;
     first ??= operand;
     if (operand.recording === first.recording) continue;
