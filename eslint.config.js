@@ -75,6 +75,10 @@ const inexactMath = INEXACT.map((property) => ({
   message: 'It differs between browsers in the last bit: take it from src/tensor/exactMath.',
 }));
 
+/** What chooses kernels by the device, but for graph.byTraits, is not compared with the reference kernels in debugging. */
+const CHOOSING_ROOMS = ['ops', 'nn', 'optim'];
+const traits = { property: 'traits', message: 'Take them from graph.byTraits, which compares kernels in debugging.' };
+
 /** What calls WebGPU belongs to src/gpu, and beside it to the platforms, which find the adapter. */
 const WEBGPU_GLOBALS = ['GPUBufferUsage', 'GPUMapMode', 'GPUShaderStage'];
 const webgpuGlobals = WEBGPU_GLOBALS.map((name) => ({ name, message: 'Only src/gpu calls WebGPU.' }));
@@ -108,7 +112,11 @@ function roomRules([room, below]) {
         ...(isPlatform ? [] : platformGlobals),
         ...(isPlatform || room === 'gpu' ? [] : webgpuGlobals),
       ],
-      'no-restricted-properties': ['error', ...(EXACT_ROOMS.includes(room) ? inexactMath : [])],
+      'no-restricted-properties': [
+        'error',
+        ...(EXACT_ROOMS.includes(room) ? inexactMath : []),
+        ...(CHOOSING_ROOMS.includes(room) ? [traits] : []),
+      ],
       'no-restricted-syntax': ['error', ...(isPlatform ? [] : [dynamicImports])],
     },
   };

@@ -1,4 +1,5 @@
-import { FiniteChecks } from '../src/tensor/finiteChecks';
+import { recordFill } from '../src/ops/stridedCopy';
+import { findNonFinite } from '../src/tensor/numberChecks';
 import type { BenchCase, BenchSuite } from './bench';
 
 function nonFiniteCase(count: number): BenchCase {
@@ -6,13 +7,13 @@ function nonFiniteCase(count: number): BenchCase {
     name: `${count} elements`,
     inputs: { x: [count] },
     operation: ({ x }, graph) => {
-      const checks = new FiniteChecks(graph.engine);
-      const look = x && checks.look(x, 'an input');
-      if (!look) return {};
-      graph.dispatch(look);
-      return { found: checks.found.reshape([checks.found.size]) };
+      if (!x) return {};
+      const found = graph.empty('found', [8], 'u32');
+      recordFill(graph, found, 0);
+      graph.dispatch(findNonFinite(x, { found, at: 0 }));
+      return { found };
     },
-    forward: () => ({ found: { shape: [2 ** 16], data: new Float64Array(2 ** 16) } }),
+    forward: () => ({ found: { shape: [8], data: new Float64Array(8) } }),
     flops: count,
     bytes: count * 4,
   };

@@ -1,7 +1,8 @@
-// nonFinite: found[at] += how many elements of x are infinite or not a number. By bits, since a compiler may take for granted
+// nonFinite: found[8·at] += how many elements of x are infinite or not a number. By bits, since a compiler may take for granted
 // that there are none: all exponent bits are set.
 //
-// Shapes   x: `count` elements of f32, or (HALF) of f16, two to a word; found: a number for each tensor that is looked at.
+// Shapes   x: `count` elements of f32, or (HALF) of f16, two to a word; found: eight words for each tensor
+//          that is looked at.
 // Mapping  one invocation a word of x. Whole numbers are added by atomics, whose sum does not depend on the order.
 
 //#kernel nonFinite
@@ -25,5 +26,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#else
   if (i < sizes.count && (x[i] & 0x7f800000) == 0x7f800000) { odd++; }
   //#end
-  if (odd > 0) { atomicAdd(&found[sizes.at], odd); }
+  if (odd > 0) { atomicAdd(&found[8 * sizes.at], odd); }
 }

@@ -1,5 +1,11 @@
 /** The engine's public names. Everything else may change without a word. */
-export { Engine, type CompileOptions, type InitOptions, type RecordedProgram } from './engine/engine';
+export {
+  Engine,
+  type CompileOptions,
+  type EngineMemory,
+  type InitOptions,
+  type RecordedProgram,
+} from './engine/engine';
 export type { CompiledProgram } from './engine/compiledProgram';
 export {
   f32,
@@ -19,7 +25,7 @@ export { requirements } from './gpu/adapter';
 export { workgroupRow } from './gpu/recording';
 export { kernelsOf, type Kernel } from './gpu/shader';
 export { EngineError } from './gpu/errors';
-export type { EngineOptions } from './gpu/gpuEngine';
+export type { DebugMode, EngineOptions } from './gpu/gpuEngine';
 export type { BufferPlace } from './gpu/lentBuffer';
 export type { PictureSource } from './gpu/pictures';
 

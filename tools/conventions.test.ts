@@ -48,6 +48,7 @@ describe('lint', () => {
     ['src/imae/x.ts', `document.title = window.name;`, "Unexpected use of 'window'"],
     ['src/ops/x.ts', `const usage = GPUBufferUsage.STORAGE;`, 'Only src/gpu calls WebGPU'],
     ['src/optim/x.ts', `export const c = Math.cos(1);`, 'take it from src/tensor/exactMath'],
+    ['src/ops/x.ts', `export const { traits } = graph.engine;`, 'Take them from graph.byTraits'],
     ['kernels-test/x.test.ts', `import { it } from 'vitest';`, 'belong to src/node'],
     ['bench/x.bench.ts', `import { openEngine } from '../src/node/dawn';`, 'They run in Node and in browsers alike'],
   ])('reports in %s: %s', async (path, code, message) => {

@@ -20,6 +20,7 @@ export const ENTRIES = {
   index: 'src/index.ts',
   imae: 'src/imae/index.ts',
   formats: 'src/formats/index.ts',
+  debug: 'src/debug.ts',
   ndarray: 'src/ndarray.ts',
   node: 'src/node/index.ts',
 };

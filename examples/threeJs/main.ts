@@ -76,7 +76,7 @@ await renderer.setAnimationLoop(() => {
 document.querySelector('button')?.addEventListener('click', () => {
   [isTraining, isOver] = [false, true];
   engine.dispose(); // and the cube turns on
-  show('memory', `${engine.pool.liveBytes} bytes are left of the engine.`);
+  show('memory', `${engine.memory.bytes} bytes are left of the engine.`);
 });
 
 /** A loss that is asked for when the engine ends does not come. */

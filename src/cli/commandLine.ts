@@ -143,7 +143,8 @@ function makeCommand(): Command {
     command,
     'Other',
     '--debug-numbers',
-    'look at every number that is computed, and stop at the first tensor with one that is not finite; slow',
+    'look at every number that is computed, and stop at the first tensor with one that is not finite (in f32), or that ' +
+      'differs from what the plain kernels make of the same operands by more than rounding; slow',
   );
   add(command, 'Other', '--dry-run', 'print model, parameters, memory, arithmetic and steps, and stop');
   add(command, 'Other', '--debug', 'show stack traces');

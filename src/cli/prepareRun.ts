@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { imageBytes, isInMemory, type TrainTest } from '../data/imageSet';
 import { formatBytes } from '../common/format';
-import { UserError } from '../common/userError';
 import type { Engine } from '../engine/engine';
 import { runFlops } from '../imae/train/accounting';
 import { isRecording, phasesOf, type Config } from '../imae/config/config';
@@ -9,6 +8,7 @@ import { PHASE_TITLES } from '../imae/config/describe';
 import { rehearse } from '../imae/train/phaseResources';
 import { openEngine } from '../node/dawn';
 import { completeChoices, loadChoices } from '../node/kernels';
+import { compareKernels } from '../tensor/kernelComparison';
 import { RunFolder } from '../runs/runFolder';
 
 /* What comes before a run's first step: the adapter, its kernels, the folder. */
@@ -16,7 +16,7 @@ import { RunFolder } from '../runs/runFolder';
 /**
  * Opens the adapter that a configuration asks for.
  *
- * @throws UserError where there is none; for numbers that are looked at in f16, whose scaling overflows on purpose
+ * @throws UserError where there is none
  */
 export async function openTrainingEngine(
   { device }: Config,
@@ -24,15 +24,10 @@ export async function openTrainingEngine(
 ): Promise<Engine> {
   const { adapter, kernels, precision } = device;
   const plain = kernels === 'plain';
-  if (debugNumbers && precision === 'f16') {
-    const what =
-      '--debug-numbers: with --precision f16 gradients overflow now and then, which its scaling is there for.';
-    throw new UserError(`${what} Leave one of both out.`, { usage: true });
-  }
   return await openEngine({
     adapterName: adapter,
     plain,
-    debug: debugNumbers,
+    debug: debugNumbers && compareKernels({ finite: precision === 'f32' }), // the scaling of f16 overflows on purpose
     timestamps: !plain || profile,
     half: precision === 'f16',
   });

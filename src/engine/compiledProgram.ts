@@ -62,13 +62,13 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * @param values as of `write`
    * @returns when another run may be submitted: at most two (`runsAhead`) are under way, if it is waited for; the first three runs are
    *   waited for to their end, which tells how long one takes, and what is wrong with it
-   * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`; `not-finite` where
-   *   the program is debugged
+   * @throws EngineError (a rejection) as `write`, `bad-program` where an input was never given, `disposed`; `not-finite` and
+   *   `wrong-kernel` where the program is debugged
    */
   async run(values: ValuesOf<I> = {}): Promise<void> {
     this.prepare(values);
     this.program.run();
-    if (this.program.isDebugged) return await this.program.assertFinite(++this.runs);
+    if (this.program.isDebugged) return await this.program.assertRight(++this.runs);
     if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
     this.underWay.push(this.engine.submittedWorkDone());
     while (this.underWay.length > this.runsAhead) await this.underWay.shift();

@@ -35,6 +35,16 @@ export interface InitOptions {
   readonly precision?: Precision;
 }
 
+/** GPU memory of an engine, in bytes: see `Engine.memory`. */
+export interface EngineMemory {
+  /** In use now; 0 where everything was disposed of. */
+  readonly bytes: number;
+  /** The most that was in use at once. */
+  readonly peakBytes: number;
+  /** What may be in use at once; Infinity where only the device says so. */
+  readonly budget: number;
+}
+
 /** A device with everything that computing and training on it needs. Engines share nothing; several live side by side. */
 export class Engine extends GpuEngine {
   /**
@@ -86,6 +96,12 @@ export class Engine extends GpuEngine {
   /** Gives the memory of a module back. @throws EngineError `bad-program` where it has none */
   release(module: Module): void {
     Parameters.of(module).dispose();
+  }
+
+  /** What it has in use on the GPU now: buffers and textures. */
+  get memory(): EngineMemory {
+    const { liveBytes: bytes, peakBytes, budget } = this.pool;
+    return { bytes, peakBytes, budget };
   }
 
   /**

@@ -12,6 +12,7 @@ export type EngineErrorCode =
   | 'bad-program'
   | 'validation'
   | 'not-finite'
+  | 'wrong-kernel'
   | 'wrong-value'
   | 'wrong-gradient';
 

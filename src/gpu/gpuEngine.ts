@@ -6,6 +6,15 @@ import { BufferPool, type DeviceBuffer } from './pool';
 import type { Kernel, SpecializedKernel } from './shader';
 import { Slice } from './storage';
 
+/** What looks at programs: see `compareKernels` of `palimpsest/debug`. */
+export interface DebugTool {
+  /** What it looks for, in words. */
+  readonly looksFor: string;
+}
+
+/** Whether a program's numbers are looked at: for what is not finite, or for what a tool says. */
+export type DebugMode = boolean | DebugTool;
+
 /** What an engine may be told when it is opened or borrows a device. */
 export interface EngineOptions {
   /** Bytes of GPU memory that may be in use at once. */
@@ -17,7 +26,7 @@ export interface EngineOptions {
   /** What the adapter says of itself, where a lent device does not carry it as `adapterInfo`. */
   readonly info?: GPUAdapterInfo;
   /** Looks at all numbers of all its programs: see `CompileOptions.debug`. It is slow. */
-  readonly debug?: boolean;
+  readonly debug?: DebugMode;
   /** Asks the adapter for no optional feature and for no more than WebGPU's default limits. */
   readonly baseline?: boolean;
   /** Asks for GPU timestamps, where the adapter has them: for what measures, not for what trains. */
@@ -51,15 +60,13 @@ export class GpuEngine {
   readonly choices: KernelChoices;
   /** Whether memory is only counted, and nothing runs: see `Engine.planning`. */
   readonly isPlanning: boolean;
-  /** Whether programs are looked at number by number. */
-  readonly debug: boolean;
+  /** What of its programs is looked at, number by number. */
+  readonly debug: DebugMode;
   private readonly kernels: Map<Kernel, Map<string, CompiledKernel>>;
   private readonly errorChecks = new Set<Promise<void>>();
   private readonly ownsDevice: boolean;
   private failure: EngineError | undefined;
   private disposed = false;
-  /** Textures of its own that live. */
-  private readonly textures = new Set<GPUTexture>();
 
   constructor(
     readonly device: GPUDevice,
@@ -336,25 +343,11 @@ export class GpuEngine {
     });
   }
 
-  /** Makes a texture, which lives until `destroyTexture` or the end of the engine. */
-  createTexture(descriptor: GPUTextureDescriptor): GPUTexture {
-    const texture = this.guarded(`texture '${descriptor.label ?? ''}'`, () => this.device.createTexture(descriptor));
-    this.textures.add(texture);
-    return texture;
-  }
-
-  /** Gives the memory of a texture of `createTexture` back. */
-  destroyTexture(texture: GPUTexture): void {
-    this.textures.delete(texture);
-    texture.destroy();
-  }
-
   /** Releases every buffer and texture, and the device if it is the engine's own. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.pool.dispose();
-    for (const texture of this.textures) this.destroyTexture(texture);
     if (!this.isPlanning) this.kernels.clear();
     if (this.ownsDevice) this.device.destroy();
   }

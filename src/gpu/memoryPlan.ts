@@ -32,7 +32,7 @@ export function planMemory(
 ): MemoryPlan {
   const dispatches = neededDispatches(recording.dispatches, outputs, effects);
   const made = new Set(dispatches.flatMap(({ writes }) => writes));
-  const own = [...outputs].filter((output) => made.has(output));
+  const own = [...outputs].filter((output) => made.has(output) && !output.isState);
   const { values, spans } = lifetimes(dispatches, outputs);
   const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 256);
   const placement = placeValues(spans, alignment, limits.maxBufferSize);

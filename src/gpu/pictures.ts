@@ -86,12 +86,10 @@ export class Pictures {
     let texture = this.copies.get(input);
     if (!texture) {
       const { COPY_DST, RENDER_ATTACHMENT, TEXTURE_BINDING } = GPUTextureUsage;
-      texture = this.engine.createTexture({
-        label: input.label,
-        size: [width, height],
-        format: 'rgba8unorm',
-        usage: COPY_DST | RENDER_ATTACHMENT | TEXTURE_BINDING, // as copyExternalImageToTexture asks for
-      });
+      const usage = COPY_DST | RENDER_ATTACHMENT | TEXTURE_BINDING; // as copyExternalImageToTexture asks for
+      texture = this.engine.guarded(`the texture for '${input.label}'`, () =>
+        this.engine.pool.createPicture(width, height, usage, input.label),
+      );
       this.copies.set(input, texture);
     }
     return texture;
@@ -178,7 +176,7 @@ export class Pictures {
 
   /** Lets go of its memory. */
   dispose(): void {
-    for (const texture of this.copies.values()) this.engine.destroyTexture(texture);
+    for (const texture of this.copies.values()) this.engine.pool.releasePicture(texture);
     for (const buffer of this.sizes.values()) this.engine.pool.release(buffer);
     this.copies.clear();
     this.sizes.clear();

@@ -27,6 +27,22 @@ describe('BufferPool', () => {
     expect([buffers.liveBuffers, buffers.liveBytes, a.released]).toEqual([0, 0, true]);
   });
 
+  it('counts pictures with the buffers, and keeps to the budget with both', () => {
+    const buffers = pool(1000);
+    const buffer = buffers.allocate(400, GPUBufferUsage.STORAGE, 'a');
+    const picture = buffers.createPicture(10, 5, GPUTextureUsage.TEXTURE_BINDING, 'photo');
+    expect([buffers.liveBytes, picture.width, picture.height, picture.format]).toEqual([600, 10, 5, 'rgba8unorm']);
+    expect(() => buffers.createPicture(11, 10, GPUTextureUsage.TEXTURE_BINDING, 'larger')).toThrow("'larger' needs");
+    buffers.releasePicture(picture);
+    buffers.releasePicture(picture);
+    expect([buffers.liveBytes, buffers.peakBytes]).toEqual([400, 600]);
+    buffers.createPicture(10, 10, GPUTextureUsage.TEXTURE_BINDING, 'another');
+    buffers.release(buffer);
+    expect(buffers.liveBytes).toBe(400);
+    buffers.dispose();
+    expect(buffers.liveBytes).toBe(0);
+  });
+
   it('takes a second release of a buffer as none', () => {
     const buffers = pool();
     const a = buffers.allocate(64, GPUBufferUsage.STORAGE, 'a');

@@ -39,7 +39,8 @@ export class BufferPool {
   private readonly live = new Set<DeviceBuffer>();
   /** Staging buffers that wait to be taken again, by size. */
   private readonly idle = new Map<number, DeviceBuffer[]>();
-  /** Bytes of all buffers, those that wait included. */
+  private readonly pictures = new Map<GPUTexture, number>();
+  /** Bytes of all buffers, those that wait included, and of pictures. */
   liveBytes = 0;
   peakBytes = 0;
 
@@ -75,6 +76,16 @@ export class BufferPool {
         'Use a smaller batch or model.',
       );
     }
+    this.assertWithin(size, label);
+    const made = this.isPlanning ? undefined : this.device.createBuffer({ size, usage, label });
+    const buffer = new DeviceBuffer(made, size, label);
+    this.live.add(buffer);
+    this.count(size);
+    return buffer;
+  }
+
+  /** @throws EngineError `out-of-memory` where bytes that are about to be made go over the budget */
+  private assertWithin(size: number, label: string): void {
     if (this.liveBytes + size > this.budget) this.releaseIdle();
     if (this.liveBytes + size > this.budget) {
       throw new EngineError(
@@ -83,12 +94,28 @@ export class BufferPool {
         'Use a smaller batch or model, or raise the memory budget.',
       );
     }
-    const made = this.isPlanning ? undefined : this.device.createBuffer({ size, usage, label });
-    const buffer = new DeviceBuffer(made, size, label);
-    this.live.add(buffer);
-    this.liveBytes += size;
+  }
+
+  private count(bytes: number): void {
+    this.liveBytes += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
-    return buffer;
+  }
+
+  /** Makes a texture of four bytes a texel. @throws EngineError `out-of-memory` over the budget */
+  createPicture(width: number, height: number, usage: GPUTextureUsageFlags, label: string): GPUTexture {
+    const bytes = 4 * width * height;
+    this.assertWithin(bytes, label);
+    const picture = this.device.createTexture({ size: [width, height], format: 'rgba8unorm', usage, label });
+    this.pictures.set(picture, bytes);
+    this.count(bytes);
+    return picture;
+  }
+
+  /** Gives a texture of `createPicture` back; twice is harmless. */
+  releasePicture(picture: GPUTexture): void {
+    this.liveBytes -= this.pictures.get(picture) ?? 0;
+    this.pictures.delete(picture);
+    picture.destroy();
   }
 
   /** Gives a buffer back; twice is harmless. */
@@ -127,9 +154,10 @@ export class BufferPool {
     for (const buffer of kept) this.release(buffer);
   }
 
-  /** Destroys every buffer. */
+  /** Destroys every buffer and picture. */
   dispose(): void {
     this.idle.clear();
+    for (const picture of this.pictures.keys()) this.releasePicture(picture);
     for (const buffer of this.live) this.release(buffer);
   }
 }

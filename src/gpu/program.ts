@@ -312,6 +312,12 @@ export class Program {
     return this.engine.read(slice);
   }
 
+  /** Sets a state to what it held before the first run. */
+  reset(state: Value): void {
+    const slice = this.parts.slices.get(state);
+    if (slice && state.initial) this.engine.write(slice, state.initial);
+  }
+
   private assertUsable(): void {
     if (this.disposed) throw new EngineError('disposed', 'This program was disposed.', 'Compile it again.');
   }

@@ -61,6 +61,11 @@ export class Recording implements RecordedWork, ValueOwner {
     return value;
   }
 
+  /** Whether there is something in a piece of memory at this point: what a dispatch wrote, or what was there before. */
+  holds(storage: Storage): boolean {
+    return storage instanceof Slice || this.written.has(storage);
+  }
+
   private assertBindable(size: number, label: string): void {
     const limit = this.engine.device.limits.maxStorageBufferBindingSize;
     if (size > limit) {

@@ -8,10 +8,12 @@ export class Slice {
     readonly offset: number,
     /** In bytes; a multiple of 4. */
     readonly size: number,
+    /** What it is, where that says more than what the whole buffer is. */
+    private readonly name?: string,
   ) {}
 
   get label(): string {
-    return this.buffer.label;
+    return this.name ?? this.buffer.label;
   }
 }
 

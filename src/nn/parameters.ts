@@ -145,7 +145,7 @@ export class Parameters implements ParameterOwner {
     this.eachPlace(parameters, ({ name, parameter }, offset) => {
       const { shape } = parameter;
       const bytes = byteSize(shape, 'f32');
-      const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes));
+      const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes, `d ${name}`));
       const half = halfAt(halves, shape, offset);
       const place = new Slice(values, offset, bytes);
       parameter.bind(name, { owner: this, values: place, gradient, ...(half ? { half } : {}) });

@@ -77,13 +77,15 @@ export function alignment({ prediction, images, idsRestore, keep, patch, normPix
   checkKeep('alignment', keep, length);
 
   const terms = graph.empty('alignment terms', [3, B * length]);
-  const LANES = lanesFor(patchSize, graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.alignmentTerms,
-    params: { PATCH: patch, CHANNELS: C, NORM_PIX: normPix, LANES },
-    uniforms: { samples: B, batch: 2 * B, length, keep, height: H, width: W },
-    bindings: { prediction, images, idsRestore, terms },
-    workgroups: workgroupRow(Math.ceil((B * length * LANES) / 64)),
+  graph.byTraits('alignment', (traits) => {
+    const LANES = lanesFor(patchSize, traits);
+    graph.dispatch({
+      kernel: kernels.alignmentTerms,
+      params: { PATCH: patch, CHANNELS: C, NORM_PIX: normPix, LANES },
+      uniforms: { samples: B, batch: 2 * B, length, keep, height: H, width: W },
+      bindings: { prediction, images, idsRestore, terms },
+      workgroups: workgroupRow(Math.ceil((B * length * LANES) / 64)),
+    });
   });
   const sums = graph.empty('alignment sums', [3]);
   recordRowSums(graph, terms, { rows: 3, width: B * length, scale: 1 }, sums);

@@ -5,7 +5,7 @@ import { graphOf } from '../tensor/graph';
 import { formatShape, matchShape } from '../tensor/shape';
 import type { Tensor, DType } from '../tensor/tensor';
 import { attentionKernels as kernels } from './attentionKernels';
-import { planAttention, type AttentionVariant } from './attentionPlan';
+import { planAttention, type AttentionPlan, type AttentionVariant } from './attentionPlan';
 import { assertFloating, assertType } from './patchIndices';
 
 /** What `attention` may be told: a key mask and a bias. */
@@ -42,7 +42,6 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
   const biasStrides = bias ? stridesOfBias(bias, b, heads, n) : { biasBatchStride: 0, biasHeadStride: 0 };
 
   const shape = { b, n, heads, d, mask: keyMask !== undefined, bias: bias !== undefined, half: qkv.dtype === 'f16' };
-  const plan = planAttention(shape, graph.engine.traits);
   const uniforms = { batch: b, sequence: n, heads, channels: d, scale: 1 / Math.sqrt(d), ...biasStrides };
   const options = { ...(keyMask ? { keyMask } : {}), ...(bias ? { bias } : {}) };
   const out = graph.empty('attention', [b, n, heads * d], qkv.dtype, qkv.requiresGrad);
@@ -54,6 +53,7 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
   });
   /** @param products of N × N by d that it makes */
   const dispatch = (
+    plan: AttentionPlan,
     part: 'forward' | 'backwardQ' | 'backwardKV',
     products: number,
     bindings: Readonly<Record<string, Tensor<DType>>>,
@@ -68,31 +68,37 @@ export function attention(qkv: Tensor, heads: number, { keyMask, bias }: Attenti
       bindings: { ...bindings, ...options },
     });
   };
-  const kernelType = plan.half ? 'f16' : 'f32';
-  const given = (tensor: Tensor): Tensor => {
-    if (tensor.dtype === kernelType) return tensor;
-    const converted = graph.empty(tensor.label, tensor.shape, kernelType);
+  /** As the kernels take it. */
+  const given = ({ half }: AttentionPlan, tensor: Tensor): Tensor => {
+    const dtype = half ? 'f16' : 'f32';
+    if (tensor.dtype === dtype) return tensor;
+    const converted = graph.empty(tensor.label, tensor.shape, dtype);
     addInPlace(graph, converted, tensor, false);
     return converted;
   };
-  const taken = (tensor: Tensor): Tensor =>
-    tensor.dtype === kernelType ? tensor : graph.empty(tensor.label, tensor.shape, kernelType);
-  const madeOf = given(qkv);
-  const made = taken(out);
-  dispatch('forward', 2, { qkv: madeOf, out: made, lse });
-  if (made !== out) addInPlace(graph, out, made, false);
+  graph.byTraits('attention', (traits) => {
+    const plan = planAttention(shape, traits);
+    const madeOf = given(plan, qkv);
+    const isDirect = plan.half === (out.dtype === 'f16');
+    const made = isDirect ? out : graph.empty(out.label, out.shape, plan.half ? 'f16' : 'f32');
+    dispatch(plan, 'forward', 2, { qkv: madeOf, out: made, lse });
+    if (!isDirect) addInPlace(graph, out, made, false);
+  });
   graph.record('attention', [out], (gradients) => {
     const dout = gradients.of(out);
     const target = dout && gradients.into(qkv);
     if (!dout || !target) return;
-    // The kernels write dQ, dK and dV once each; where there is one to add to, or in f16, they write beside it.
-    const isDirect = !target.accumulate && target.out.dtype === kernelType;
-    const dqkv = isDirect ? target.out : graph.empty('d qkv', qkv.shape, kernelType);
-    const operands = { qkv: given(qkv), dout: given(dout) };
-    const delta = graph.empty('attention delta', [b, heads, n]);
-    dispatch('backwardQ', 3, { ...operands, out: given(out), lse, delta, dqkv });
-    dispatch('backwardKV', 4, { ...operands, lse, delta, dqkv });
-    if (!isDirect) addInPlace(graph, target.out, dqkv, target.accumulate);
+    graph.byTraits('attention backward', (traits) => {
+      const plan = planAttention(shape, traits);
+      // The kernels write dQ, dK and dV once each; where there is one to add to, or in f16, they write beside it.
+      const isDirect = !target.accumulate && plan.half === (target.out.dtype === 'f16');
+      const dqkv = isDirect ? target.out : graph.empty('d qkv', qkv.shape, plan.half ? 'f16' : 'f32');
+      const operands = { qkv: given(plan, qkv), dout: given(plan, dout) };
+      const delta = graph.empty('attention delta', [b, heads, n]);
+      dispatch(plan, 'backwardQ', 3, { ...operands, out: given(plan, out), lse, delta, dqkv });
+      dispatch(plan, 'backwardKV', 4, { ...operands, lse, delta, dqkv });
+      if (!isDirect) addInPlace(graph, target.out, dqkv, target.accumulate);
+    });
   });
   return out;
 }

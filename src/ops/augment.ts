@@ -49,16 +49,18 @@ export function augment({ chunks, indices, crops, whole = false, mean, std, size
   const scales = Float32Array.from(mean.flatMap((value, c) => [1 / (255 * (std[c] ?? 1)), -value / (std[c] ?? 1)]));
   const norm = graph.input('augment norm', [C, 2], 'f32', scales);
   const out = graph.empty('augment', [B, C, size, size]);
-  const { software, plain } = graph.engine.traits;
-  const straight = whole && software && !plain && H === size && W === size && (size * size) % 4 === 0;
+  const isStraight = whole && H === size && W === size && (size * size) % 4 === 0;
   for (const { images, first } of chunks) {
     const { N } = matchShape('augment', `images from ${first}`, images.shape, ['N', C, H, W]);
     assertType('augment', `images from ${first}`, images, 'u8');
-    graph.dispatch({
-      kernel: straight ? kernels.augmentWhole : kernels.augment,
-      uniforms: { count: out.size, first, images: N, channels: C, height: H, width: W, size },
-      bindings: { images, indices, ...(straight ? {} : { crops }), norm, out },
-      workgroups: workgroupRow(Math.ceil(out.size / (straight ? 1024 : 256))),
+    graph.byTraits('augment', ({ software, plain }) => {
+      const straight = isStraight && software && !plain;
+      graph.dispatch({
+        kernel: straight ? kernels.augmentWhole : kernels.augment,
+        uniforms: { count: out.size, first, images: N, channels: C, height: H, width: W, size },
+        bindings: { images, indices, ...(straight ? {} : { crops }), norm, out },
+        workgroups: workgroupRow(Math.ceil(out.size / (straight ? 1024 : 256))),
+      });
     });
   }
   return out;

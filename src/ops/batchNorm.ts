@@ -106,19 +106,20 @@ function columnNorm<S extends Shape>(
   { isTraining, momentum, eps }: { readonly isTraining: boolean; readonly momentum: number; readonly eps: number },
 ): Tensor<'f32', S> {
   const [rows = 0, width = 0] = x.shape;
-  const LANES = lanesFor(rows, graph.engine.traits);
-  const columns = workgroupRow(Math.ceil((width * LANES) / 64));
   const elements = workgroupRow(Math.ceil(x.size / 64));
   const statistics = isTraining
     ? graph.empty('batchNorm statistics', [2, width])
     : recordRunning(graph, running, width, eps);
   if (isTraining) {
-    graph.dispatch({
-      kernel: kernels.batchNormStatistics,
-      params: { LANES },
-      uniforms: { rows, width, eps, momentum },
-      bindings: { x, ...running, statistics },
-      workgroups: columns,
+    graph.byTraits('batchNorm', (traits) => {
+      const LANES = lanesFor(rows, traits);
+      graph.dispatch({
+        kernel: kernels.batchNormStatistics,
+        params: { LANES },
+        uniforms: { rows, width, eps, momentum },
+        bindings: { x, ...running, statistics },
+        workgroups: workgroupRow(Math.ceil((width * LANES) / 64)),
+      });
     });
   }
   const y = graph.empty('batchNorm', x.shape, 'f32', x.requiresGrad);
@@ -134,12 +135,15 @@ function columnNorm<S extends Shape>(
     if (!dy || !dx) return;
     const sums = graph.empty('batchNorm sums', [2, width]);
     if (isTraining) {
-      graph.dispatch({
-        kernel: kernels.batchNormSums,
-        params: { LANES },
-        uniforms: { rows, width },
-        bindings: { x, statistics, dy, sums },
-        workgroups: columns,
+      graph.byTraits('batchNorm backward', (traits) => {
+        const LANES = lanesFor(rows, traits);
+        graph.dispatch({
+          kernel: kernels.batchNormSums,
+          params: { LANES },
+          uniforms: { rows, width },
+          bindings: { x, statistics, dy, sums },
+          workgroups: workgroupRow(Math.ceil((width * LANES) / 64)),
+        });
       });
     }
     graph.dispatch({

@@ -73,13 +73,28 @@ function planTiled(
   return { kSplit, splits, variants };
 }
 /** Appends a kernel whose head is that of batchedMatmul.wgsl: its tiles and splits, which follow from the shape alone. */
-export function recordTiled(
+export function recordTiled(graph: Graph, shape: TiledShape, dispatch: TiledDispatch, target: Target): void {
+  const { batches, m, n, k } = shape;
+  const work = `${dispatch.kernel.name} ${batches} × ${m}×${n}×${k}`;
+  graph.byTraits(work, (traits) => recordPlanned(graph, shape, { ...dispatch, ...target, work }, traits));
+}
+
+function recordPlanned(
   graph: Graph,
   { batches, m, n, k }: TiledShape,
-  { kernel, params, uniforms, bindings, sums }: TiledDispatch,
-  { out, accumulate }: Target,
+  {
+    kernel,
+    params,
+    uniforms,
+    bindings,
+    sums,
+    out,
+    accumulate,
+    work,
+  }: TiledDispatch & Target & { readonly work: string },
+  traits: DeviceTraits,
 ): void {
-  const { kSplit, splits, variants } = planTiled({ batches, m, n, k }, graph.engine.traits);
+  const { kSplit, splits, variants } = planTiled({ batches, m, n, k }, traits);
   const isSplit = splits > 1;
   const partsOf = ({ out: whole }: Target): Tensor =>
     isSplit ? graph.empty('partial products', [splits, ...whole.shape]) : whole;
@@ -97,7 +112,7 @@ export function recordTiled(
   const [first, ...others] = variants;
   graph.dispatch({
     ...variant(first),
-    alternatives: { work: `${kernel.name} ${batches} × ${m}×${n}×${k}`, variants: others.map(variant) },
+    alternatives: { work, variants: others.map(variant) },
     flops: 2 * batches * m * n * k,
     uniforms: { ...uniforms, batches, m, n, k, kSplit, splits, count: out.size },
     bindings: { ...bindings, c, ...(columnSums ? { sums: columnSums } : {}) },

@@ -111,13 +111,15 @@ function softEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptio
   const requiresGrad = logits.requiresGrad || targets.requiresGrad;
   const losses = graph.empty('crossEntropy losses', [rows], 'f32', EACH && requiresGrad);
   const statistics = graph.empty('crossEntropy statistics', [rows, 2]);
-  const LANES = lanesFor(width, graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.crossEntropyForward,
-    params: { LANES, SMOOTHED },
-    uniforms: { rows, width, smoothing },
-    bindings: { logits, targets, losses, statistics },
-    workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+  graph.byTraits('crossEntropy', (traits) => {
+    const LANES = lanesFor(width, traits);
+    graph.dispatch({
+      kernel: kernels.crossEntropyForward,
+      params: { LANES, SMOOTHED },
+      uniforms: { rows, width, smoothing },
+      bindings: { logits, targets, losses, statistics },
+      workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+    });
   });
   const scale = reduction === 'mean' ? 1 / rows : 1;
   const loss = EACH ? losses : graph.empty('crossEntropy', [], 'f32', requiresGrad);
@@ -170,16 +172,18 @@ function indexEntropy(
   const losses = graph.empty(`${name} losses`, [rows], 'f32', EACH && x.requiresGrad);
   const weights = graph.empty(`${name} weights`, [rows]);
   const logSums = LOGITS ? { logSums: graph.empty('crossEntropy logSumExp', [rows]) } : {};
-  const LANES = LOGITS ? lanesFor(width, graph.engine.traits) : 1;
-  graph.dispatch({
-    kernel: kernels.indexEntropyForward,
-    params: { LANES, LOGITS },
-    uniforms: {
-      ...{ rows, width, smoothing, outOfRange: NaN },
-      ...{ ignores: ignoreIndex === undefined ? 0 : 1, ignoreIndex: ignoreIndex ?? 0 },
-    },
-    bindings: { logits: x, targets, losses, weights, ...logSums },
-    workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+  graph.byTraits(name, (traits) => {
+    const LANES = LOGITS ? lanesFor(width, traits) : 1;
+    graph.dispatch({
+      kernel: kernels.indexEntropyForward,
+      params: { LANES, LOGITS },
+      uniforms: {
+        ...{ rows, width, smoothing, outOfRange: NaN },
+        ...{ ignores: ignoreIndex === undefined ? 0 : 1, ignoreIndex: ignoreIndex ?? 0 },
+      },
+      bindings: { logits: x, targets, losses, weights, ...logSums },
+      workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+    });
   });
   const loss = EACH ? losses : graph.empty(name, [], 'f32', x.requiresGrad);
   const ofKept = reduction === 'mean' && ignoreIndex !== undefined;

@@ -20,26 +20,28 @@ interface Rows {
 
 /** Appends the sums so far of each row, or those from the end. */
 function recordScan(graph: Graph, x: Tensor, given: Rows, REVERSE: boolean, { out, accumulate }: Target): void {
-  const { outer, width, inner } = given;
-  const most = inner >= 16 ? 4 : inner >= 4 ? 16 : 64; // as in softmax
-  const LANES = Math.min(most, lanesFor(width, graph.engine.traits));
-  const strip = 4 * LANES;
-  const chunk = Math.min(LANES === 1 ? 512 : 8 * strip, strip * Math.ceil(Math.max(1, width) / strip));
-  const chunks = Math.max(1, Math.ceil(width / chunk));
-  const scan = (y: Tensor, before: Tensor | undefined, TOTALS: boolean): void =>
-    graph.dispatch({
-      kernel: kernels.cumsum,
-      params: { LANES, REVERSE, ACCUMULATE: accumulate, TOTALS, BEFORE: before !== undefined },
-      uniforms: { rows: outer * inner, width, inner, chunk, chunks },
-      bindings: { x, y, ...(before ? { before } : {}) },
-      workgroups: workgroupRow(Math.ceil((outer * inner * chunks * LANES) / 64)),
-    });
-  if (chunks === 1) return scan(out, undefined, false);
-  const shape = [outer, chunks, inner];
-  const [totals, before] = [graph.empty('chunk sums', shape), graph.empty('sums of chunks', shape)];
-  scan(totals, undefined, true);
-  recordScan(graph, totals, { outer, width: chunks, inner }, REVERSE, { out: before, accumulate: false });
-  scan(out, before, false);
+  graph.byTraits('cumsum', (traits) => {
+    const { outer, width, inner } = given;
+    const most = inner >= 16 ? 4 : inner >= 4 ? 16 : 64; // as in softmax
+    const LANES = Math.min(most, lanesFor(width, traits));
+    const strip = 4 * LANES;
+    const chunk = Math.min(LANES === 1 ? 512 : 8 * strip, strip * Math.ceil(Math.max(1, width) / strip));
+    const chunks = Math.max(1, Math.ceil(width / chunk));
+    const scan = (y: Tensor, before: Tensor | undefined, TOTALS: boolean): void =>
+      graph.dispatch({
+        kernel: kernels.cumsum,
+        params: { LANES, REVERSE, ACCUMULATE: accumulate, TOTALS, BEFORE: before !== undefined },
+        uniforms: { rows: outer * inner, width, inner, chunk, chunks },
+        bindings: { x, y, ...(before ? { before } : {}) },
+        workgroups: workgroupRow(Math.ceil((outer * inner * chunks * LANES) / 64)),
+      });
+    if (chunks === 1) return scan(out, undefined, false);
+    const shape = [outer, chunks, inner];
+    const [totals, before] = [graph.empty('chunk sums', shape), graph.empty('sums of chunks', shape)];
+    scan(totals, undefined, true);
+    recordScan(graph, totals, { outer, width: chunks, inner }, REVERSE, { out: before, accumulate: false });
+    scan(out, before, false);
+  });
 }
 
 /**

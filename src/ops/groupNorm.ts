@@ -120,23 +120,26 @@ export function recordStatistics(
   const blocks = partsOf(width);
   const total = samples * channels * blocks;
   const parts = graph.empty('norm parts', [total, 2]);
-  const { traits } = graph.engine;
-  const PART_LANES = lanesFor(Math.min(width, PART), traits);
-  graph.dispatch({
-    kernel: kernels.groupNormParts,
-    params: { LANES: PART_LANES },
-    uniforms: { parts: total, blocks, width },
-    bindings: { x, parts },
-    workgroups: workgroupRow(Math.ceil((total * PART_LANES) / 64)),
+  graph.byTraits('norm parts', (traits) => {
+    const LANES = lanesFor(Math.min(width, PART), traits);
+    graph.dispatch({
+      kernel: kernels.groupNormParts,
+      params: { LANES },
+      uniforms: { parts: total, blocks, width },
+      bindings: { x, parts },
+      workgroups: workgroupRow(Math.ceil((total * LANES) / 64)),
+    });
   });
   const statistics = graph.empty('norm statistics', [2, sets]);
-  const LANES = lanesFor(count * blocks, traits);
-  graph.dispatch({
-    kernel: kernels.groupNormSets,
-    params: { LANES, RUNNING: running !== undefined },
-    uniforms: { sets, count, setStride, rowStride, blocks, width, eps, momentum },
-    bindings: { parts, statistics, ...running },
-    workgroups: workgroupRow(Math.ceil((sets * LANES) / 64)),
+  graph.byTraits('norm statistics', (traits) => {
+    const LANES = lanesFor(count * blocks, traits);
+    graph.dispatch({
+      kernel: kernels.groupNormSets,
+      params: { LANES, RUNNING: running !== undefined },
+      uniforms: { sets, count, setStride, rowStride, blocks, width, eps, momentum },
+      bindings: { parts, statistics, ...running },
+      workgroups: workgroupRow(Math.ceil((sets * LANES) / 64)),
+    });
   });
   return statistics;
 }
@@ -197,13 +200,15 @@ function recordRowSums(graph: Graph, { x, statistics }: Operands, dy: Tensor, of
   const blocks = partsOf(width);
   const total = samples * channels * blocks;
   const parts = graph.empty('norm row sums', [total, 2]);
-  const LANES = lanesFor(Math.min(width, PART), graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.groupNormRowSums,
-    params: { LANES },
-    uniforms: { parts: total, blocks, width, perSet, sets },
-    bindings: { x, statistics, dy, parts },
-    workgroups: workgroupRow(Math.ceil((total * LANES) / 64)),
+  graph.byTraits('norm backward', (traits) => {
+    const LANES = lanesFor(Math.min(width, PART), traits);
+    graph.dispatch({
+      kernel: kernels.groupNormRowSums,
+      params: { LANES },
+      uniforms: { parts: total, blocks, width, perSet, sets },
+      bindings: { x, statistics, dy, parts },
+      workgroups: workgroupRow(Math.ceil((total * LANES) / 64)),
+    });
   });
   return parts;
 }
@@ -213,13 +218,15 @@ function recordSetSums(graph: Graph, parts: Tensor, weight: Tensor | undefined, 
   const { sets, count, setStride, rowStride, width, channels } = of;
   const blocks = partsOf(width);
   const sums = graph.empty('norm set sums', [2, sets]);
-  const LANES = lanesFor(count * blocks, graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.groupNormSetSums,
-    params: { LANES, WEIGHT: weight !== undefined },
-    uniforms: { sets, count, setStride, rowStride, blocks, width, channels },
-    bindings: { parts, sums, ...(weight ? { weight } : {}) },
-    workgroups: workgroupRow(Math.ceil((sets * LANES) / 64)),
+  graph.byTraits('norm backward', (traits) => {
+    const LANES = lanesFor(count * blocks, traits);
+    graph.dispatch({
+      kernel: kernels.groupNormSetSums,
+      params: { LANES, WEIGHT: weight !== undefined },
+      uniforms: { sets, count, setStride, rowStride, blocks, width, channels },
+      bindings: { parts, sums, ...(weight ? { weight } : {}) },
+      workgroups: workgroupRow(Math.ceil((sets * LANES) / 64)),
+    });
   });
   return sums;
 }
@@ -236,16 +243,19 @@ function recordParameters(
   if (!dWeight && !dBias) return;
   const blocks = partsOf(width);
   const unused = (): Tensor => graph.empty('unused gradient', [channels]);
-  const LANES = lanesFor(samples * blocks, graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.groupNormParameters,
-    params: {
-      LANES,
-      ACCUMULATE_WEIGHT: dWeight?.accumulate ?? false,
-      ACCUMULATE_BIAS: dBias?.accumulate ?? false,
-    },
-    uniforms: { channels, count: samples, blocks },
-    bindings: { parts, dWeight: dWeight?.out ?? unused(), dBias: dBias?.out ?? unused() },
-    workgroups: workgroupRow(Math.ceil((channels * LANES) / 64)),
+  const bindings = { parts, dWeight: dWeight?.out ?? unused(), dBias: dBias?.out ?? unused() };
+  graph.byTraits('norm backward', (traits) => {
+    const LANES = lanesFor(samples * blocks, traits);
+    graph.dispatch({
+      kernel: kernels.groupNormParameters,
+      params: {
+        LANES,
+        ACCUMULATE_WEIGHT: dWeight?.accumulate ?? false,
+        ACCUMULATE_BIAS: dBias?.accumulate ?? false,
+      },
+      uniforms: { channels, count: samples, blocks },
+      bindings,
+      workgroups: workgroupRow(Math.ceil((channels * LANES) / 64)),
+    });
   });
 }

@@ -69,16 +69,17 @@ function rowNorm<S extends Shape>(
   const y = graph.empty(label, x.shape, graph.precision, requiresGrad);
   const mean = RMS ? {} : { mean: graph.empty('layerNorm mean', [rows]) };
   const rstd = graph.empty('layerNorm rstd', [rows]);
-  const LANES = lanesFor(width, graph.engine.traits);
-  const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
   const WEIGHT = gamma !== undefined;
   const scale = gamma ? { gamma } : {};
-  graph.dispatch({
-    kernel: kernels.layerNormForward,
-    params: { LANES, HALF: y.dtype === 'f16', RMS, WEIGHT, BIAS: beta !== undefined },
-    uniforms: { rows, width, eps },
-    bindings: { x, ...scale, ...(beta ? { beta } : {}), y, ...mean, rstd },
-    workgroups,
+  graph.byTraits(label, (traits) => {
+    const LANES = lanesFor(width, traits);
+    graph.dispatch({
+      kernel: kernels.layerNormForward,
+      params: { LANES, HALF: y.dtype === 'f16', RMS, WEIGHT, BIAS: beta !== undefined },
+      uniforms: { rows, width, eps },
+      bindings: { x, ...scale, ...(beta ? { beta } : {}), y, ...mean, rstd },
+      workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+    });
   });
   graph.record(label, [y], (gradients) => {
     const dy = gradients.of(y);
@@ -86,15 +87,17 @@ function rowNorm<S extends Shape>(
     const HALF = dy.dtype === 'f16';
     recordParameters(graph, { x, rstd, dy, ...mean }, { gamma, beta }, gradients);
     const dx = gradients.into(x);
-    if (dx) {
+    if (!dx) return;
+    graph.byTraits(`${label} backward`, (traits) => {
+      const LANES = lanesFor(width, traits);
       graph.dispatch({
         kernel: kernels.layerNormBackward,
         params: { LANES, HALF, RMS, WEIGHT, ACCUMULATE: dx.accumulate },
         uniforms: { rows, width },
         bindings: { x, ...scale, ...mean, rstd, dy, dx: dx.out },
-        workgroups,
+        workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
       });
-    }
+    });
   });
   return y;
 }

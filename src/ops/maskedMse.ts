@@ -65,13 +65,15 @@ export function maskedMse({ prediction, images, idsRestore, keep, patch, normPix
     ...(normPix ? { statistics: graph.empty('maskedMse statistics', [samples, length, 2]) } : {}),
   };
   const errors = graph.empty('maskedMse errors', [samples, length]);
-  const LANES = lanesFor(patchSize, graph.engine.traits);
-  graph.dispatch({
-    kernel: kernels.maskedMseErrors,
-    params: { ...params, LANES },
-    uniforms: { ...layout, samples },
-    bindings: { ...operands, errors },
-    workgroups: workgroupRow(Math.ceil((samples * length * LANES) / 64)),
+  graph.byTraits('maskedMse', (traits) => {
+    const LANES = lanesFor(patchSize, traits);
+    graph.dispatch({
+      kernel: kernels.maskedMseErrors,
+      params: { ...params, LANES },
+      uniforms: { ...layout, samples },
+      bindings: { ...operands, errors },
+      workgroups: workgroupRow(Math.ceil((samples * length * LANES) / 64)),
+    });
   });
   const loss = graph.empty('maskedMse', [branches], 'f32', prediction.requiresGrad);
   recordRowSums(graph, errors, { rows: branches, width: batch * length, scale: 1 / removed }, loss);

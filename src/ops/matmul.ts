@@ -1,6 +1,7 @@
 import subgroupMatrix from '../../shaders/subgroupMatrix.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
+import type { DeviceTraits } from '../gpu/gpuEngine';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, rowsOf, sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
@@ -36,13 +37,31 @@ export function recordMatmul(
   shape: MatmulShape,
   operands: { readonly a: Tensor; readonly b: Tensor; readonly out: Tensor },
   accumulate: boolean,
-  { bias, gelu: pre, residual, geluGradient, rowSums }: Epilogue = {},
+  epilogue: Epilogue = {},
 ): void {
   const { layout, m, n, k } = shape;
-  const { out } = operands;
-  const a = graph.operand(operands.a);
-  const b = graph.operand(operands.b);
-  const { matrixUnit, ...traits } = graph.engine.traits;
+  graph.byTraits(`matmul ${layout} ${m}×${n}×${k}`, (traits) =>
+    recordPlanned(graph, shape, { ...operands, accumulate, epilogue }, traits),
+  );
+}
+
+/** What a product is made of, and where it goes. */
+interface Product extends Target {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly epilogue: Epilogue;
+}
+
+function recordPlanned(
+  graph: Graph,
+  shape: MatmulShape,
+  { out, accumulate, ...product }: Product,
+  { matrixUnit, ...traits }: DeviceTraits,
+): void {
+  const { layout, m, n, k } = shape;
+  const { bias, gelu: pre, residual, geluGradient, rowSums } = product.epilogue;
+  const a = graph.operand(product.a);
+  const b = graph.operand(product.b);
   const plan = planMatmul(shape, matrixUnit && graph.precision === 'f16' ? { ...traits, matrixUnit } : traits);
   const split = plan.splits > 1;
   const target = split ? graph.empty('matmul partial', [plan.splits, m, n]) : out;

@@ -156,6 +156,14 @@ const named = (prefix: string, axes: readonly Axis[]): Record<string, number> =>
 /** At least one axis: the shader takes the first without a division. */
 const some = (axes: readonly Axis[]): readonly Axis[] => (axes.length > 0 ? axes : [{ size: 1, step: 0 }]);
 
+/** What is reduced, and to what. */
+interface Reducing {
+  readonly x: Tensor<DType>;
+  readonly layout: Omit<Layout, 'shape' | 'all'>;
+  readonly how: Combination;
+  readonly out: Tensor<DType>;
+}
+
 /**
  * Appends out[o] = finish(scale · ⊕ₜ term(x[o, t])), in as many stages as it takes.
  *
@@ -168,10 +176,14 @@ export function recordReduction(
   how: Combination,
   out: Tensor<DType>,
 ): void {
+  graph.byTraits(out.label, (traits) => recordStages(graph, { x, layout, how, out }, traits));
+}
+
+function recordStages(graph: Graph, { x, layout, how, out }: Reducing, traits: DeviceTraits): void {
   const { combine = 'sum', finish = 'total', about, size, scale = 1 } = how;
   const term = x.dtype === 'u32' ? PLACES : TERMS[how.term ?? 'value'];
   const { outputs, terms } = layout;
-  const { lanes, isRows, chunk, chunks } = workOf(layout, graph.engine.traits);
+  const { lanes, isRows, chunk, chunks } = workOf(layout, traits);
   const isLast = chunks === 1;
   const FINISH = FINISHES[isLast ? finish : 'total'];
   const isAbout =
@@ -197,13 +209,8 @@ export function recordReduction(
   if (isLast) return;
   const chunked = [{ size: chunks, step: outputs }];
   const whole = outputs > 1 ? [{ size: outputs, step: 1 }] : [];
-  recordReduction(
-    graph,
-    sums,
-    { outputs, terms: chunks, kept: whole, reduced: chunked },
-    { ...how, term: 'value' },
-    out,
-  );
+  const rest = { outputs, terms: chunks, kept: whole, reduced: chunked };
+  recordStages(graph, { x: sums, layout: rest, how: { ...how, term: 'value' }, out }, traits);
 }
 
 /** How a gradient of one output becomes those of its terms. */

@@ -79,35 +79,39 @@ function attentionWeights(x: Tensor, causal: boolean, mask: Tensor<'u32'> | unde
   const maskWidth = mask?.shape.at(-1) ?? 1;
   const axes = mask ? axesOf(x.shape.slice(0, -1), mask.shape.slice(0, -1), []) : [];
   const y = graph.empty('attention weights', x.shape, 'f32', x.requiresGrad);
-  const LANES = lanesFor(width, graph.engine.traits);
-  const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
   const uniforms = { rows, width, queries: x.shape.at(-2) ?? 1, causal: Number(causal) };
-  graph.dispatch({
-    kernel: kernels.attentionWeights,
-    params: { LANES, MASK: mask !== undefined, RANK: axes.length },
-    uniforms: {
-      ...uniforms,
-      maskColumn: maskWidth > 1 ? 1 : 0,
-      ...Object.fromEntries(
-        axes.flatMap(({ size, a }, i) => [
-          [`size${i}`, size],
-          [`mask${i}`, a * maskWidth],
-        ]),
-      ),
-    },
-    bindings: { x, y, ...(mask ? { mask } : {}) },
-    workgroups,
+  graph.byTraits(OPERATION, (traits) => {
+    const LANES = lanesFor(width, traits);
+    graph.dispatch({
+      kernel: kernels.attentionWeights,
+      params: { LANES, MASK: mask !== undefined, RANK: axes.length },
+      uniforms: {
+        ...uniforms,
+        maskColumn: maskWidth > 1 ? 1 : 0,
+        ...Object.fromEntries(
+          axes.flatMap(({ size, a }, i) => [
+            [`size${i}`, size],
+            [`mask${i}`, a * maskWidth],
+          ]),
+        ),
+      },
+      bindings: { x, y, ...(mask ? { mask } : {}) },
+      workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+    });
   });
   graph.record('attention weights', [y], (gradients) => {
     const dy = gradients.of(y);
     const dx = gradients.into(x);
     if (!dy || !dx) return;
-    graph.dispatch({
-      kernel: kernels.attentionWeightsBackward,
-      params: { LANES, ACCUMULATE: dx.accumulate },
-      uniforms,
-      bindings: { y, dy, dx: dx.out },
-      workgroups,
+    graph.byTraits(`${OPERATION} backward`, (traits) => {
+      const LANES = lanesFor(width, traits);
+      graph.dispatch({
+        kernel: kernels.attentionWeightsBackward,
+        params: { LANES, ACCUMULATE: dx.accumulate },
+        uniforms,
+        bindings: { y, dy, dx: dx.out },
+        workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+      });
     });
   });
   return y;

@@ -33,26 +33,30 @@ function softmaxOf(name: string, LOG: boolean): Softmax {
     const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
     // Neighbouring rows are neighbours in memory where inner is large: then some of a workgroup's must be.
     const most = inner >= 16 ? 4 : inner >= 4 ? 16 : 64;
-    const LANES = Math.min(most, lanesFor(width, graph.engine.traits));
     const uniforms = { rows, width, inner };
-    const workgroups = workgroupRow(Math.ceil((rows * LANES) / 64));
-    graph.dispatch({
-      kernel: kernels.softmaxForward,
-      params: { LANES, LOG },
-      uniforms,
-      bindings: { x, y },
-      workgroups,
+    graph.byTraits(name, (traits) => {
+      const LANES = Math.min(most, lanesFor(width, traits));
+      graph.dispatch({
+        kernel: kernels.softmaxForward,
+        params: { LANES, LOG },
+        uniforms,
+        bindings: { x, y },
+        workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+      });
     });
     graph.record(name, [y], (gradients) => {
       const dy = gradients.of(y);
       const dx = gradients.into(x);
       if (!dy || !dx) return;
-      graph.dispatch({
-        kernel: kernels.softmaxBackward,
-        params: { LANES, LOG, ACCUMULATE: dx.accumulate },
-        uniforms,
-        bindings: { y, dy, dx: dx.out },
-        workgroups,
+      graph.byTraits(`${name} backward`, (traits) => {
+        const LANES = Math.min(most, lanesFor(width, traits));
+        graph.dispatch({
+          kernel: kernels.softmaxBackward,
+          params: { LANES, LOG, ACCUMULATE: dx.accumulate },
+          uniforms,
+          bindings: { y, dy, dx: dx.out },
+          workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+        });
       });
     });
     return y;

@@ -71,7 +71,21 @@ export function recordCopy(
   accumulate = false,
 ): void {
   const copy = { axes: merged(axes), fromFirst, toFirst };
-  if (recordTiles(graph, x, out, copy, accumulate)) return;
+  graph.byTraits('copy', ({ plain, software }) => {
+    if (plain || software || !recordTiles(graph, x, out, copy, accumulate))
+      recordCells(graph, x, out, copy, accumulate);
+  });
+}
+
+/** The copy of four elements at once where they lie side by side, else one by one. */
+function recordCells(
+  graph: Graph,
+  x: Tensor<DType>,
+  out: Tensor<DType>,
+  copy: Required<Copy>,
+  accumulate: boolean,
+): void {
+  const { fromFirst, toFirst } = copy;
   const isVec = inCells([fromFirst, toFirst], copy.axes, ['from', 'to']);
   const cells = isVec ? ofCells(copy.axes) : copy.axes;
   const by = isVec ? 4 : 1;
@@ -108,7 +122,7 @@ function ofCells(axes: readonly CopyAxis[]): CopyAxis[] {
   );
 }
 
-/** The copy by tiles, where neighbours in `x` lie apart in `out` and there are enough of them; the same bits. Else false. */
+/** The copy by tiles, where neighbours in `x` lie apart in `out` and there are enough of them; the same bits. Else false, and nothing. */
 function recordTiles(
   graph: Graph,
   x: Tensor<DType>,
@@ -116,10 +130,9 @@ function recordTiles(
   { axes, fromFirst = 0, toFirst = 0 }: Copy,
   accumulate: boolean,
 ): boolean {
-  const { plain, software } = graph.engine.traits;
   const columns = axes.find(({ to }) => to === 1);
   const rows = axes.find(({ from }) => from === 1);
-  if (plain || software || !columns || !rows || rows === columns) return false;
+  if (!columns || !rows || rows === columns) return false;
   if (Math.min(rows.size, columns.size) < FULL_TILE) return false;
   const rest = axes.filter((axis) => axis !== rows && axis !== columns);
   const tiles = countOf(rest) * Math.ceil(rows.size / TILE) * Math.ceil(columns.size / TILE);

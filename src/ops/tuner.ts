@@ -208,7 +208,7 @@ class Scratch {
 
   async keepResultOf(variant: KernelVariant): Promise<void> {
     this.fill(this.wanted);
-    const graph = new Graph(this.engine);
+    const graph = new Graph(this.engine, { debug: false });
     this.dispatch(graph, variant, this.wanted);
     await this.once(graph);
   }
@@ -216,7 +216,7 @@ class Scratch {
   /** Elements in which what a variant writes is not what was kept. */
   async differences(variant: KernelVariant): Promise<number> {
     this.fill(this.found);
-    const graph = new Graph(this.engine);
+    const graph = new Graph(this.engine, { debug: false });
     this.dispatch(graph, variant, this.found);
     const counts = Object.entries(this.found).map(([name, tensor]) =>
       sameBits(graph.use(wordsOf(tensor)), wordsOf(this.wanted[name] as Tensor<DType>)),
@@ -251,7 +251,7 @@ class Scratch {
   }
 
   private async repeated(variant: KernelVariant, repeats: number): Promise<Contender['program']> {
-    const graph = new Graph(this.engine);
+    const graph = new Graph(this.engine, { debug: false });
     for (let repeat = 0; repeat < repeats; repeat++) this.dispatch(graph, variant, this.found);
     return await graph.compile();
   }

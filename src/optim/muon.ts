@@ -1,6 +1,6 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/muon.wgsl';
-import type { GpuEngine } from '../gpu/gpuEngine';
+import type { DeviceTraits, GpuEngine } from '../gpu/gpuEngine';
 import type { ParamValues } from '../gpu/expression';
 import { workgroupRow, type Dispatch } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
@@ -179,21 +179,23 @@ function product(graph: Graph, { left, right, base, before = 0, by = 1 }: Produc
   const [matrices = 0, depth = 0, width = 0] = right.shape;
   const height = base ? (left.shape[1] ?? 0) : width;
   const out = graph.empty('Muon product', [matrices, height, width]);
-  const { kernel, params, workgroups } = plan(graph.engine, matrices, height, width);
-  graph.dispatch({
-    kernel,
-    params: { GRAM: base === undefined, ...params },
-    uniforms: { matrices, height, width, depth, before, by },
-    bindings: { left, right, out, ...(base ? { base } : {}) },
-    flops: 2 * matrices * height * width * depth,
-    workgroups,
+  graph.byTraits('Muon', (traits) => {
+    const { kernel, params, workgroups } = plan(traits, matrices, height, width);
+    graph.dispatch({
+      kernel,
+      params: { GRAM: base === undefined, ...params },
+      uniforms: { matrices, height, width, depth, before, by },
+      bindings: { left, right, out, ...(base ? { base } : {}) },
+      flops: 2 * matrices * height * width * depth,
+      workgroups,
+    });
   });
   return out;
 }
 
 /** The kernel of a product and its grid. They give the same bits. */
 function plan(
-  { traits: { software, plain, subgroups } }: GpuEngine,
+  { software, plain, subgroups }: DeviceTraits,
   matrices: number,
   height: number,
   width: number,

@@ -1,11 +1,11 @@
 import source from '../../shaders/philox/step.wgsl';
-import { assertLive, type GpuEngine } from '../gpu/gpuEngine';
+import { assertLive, type DebugMode, type GpuEngine } from '../gpu/gpuEngine';
 import { EngineError } from '../gpu/errors';
 import type { Program } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { Slice, Value, type Storage } from '../gpu/storage';
-import { FiniteChecks } from './finiteChecks';
+import { Debugging, ProgramDebugger, type ByTraits, type DebugTarget } from './debugging';
 import { TensorProgram } from './tensorProgram';
 import type { Recorder, TensorDispatch } from './recorder';
 import { assertShape, formatShape, type Shape } from './shape';
@@ -77,8 +77,11 @@ export interface GraphOptions {
   readonly training?: boolean;
   /** Whether gradients of parameters are added to what the `grad` of each holds before a run. */
   readonly addToParameters?: boolean;
-  /** Looks at every number as soon as it is written: `run` then throws at the first that is not finite. It is slow. */
-  readonly debug?: boolean;
+  /**
+   * Looks at every number as soon as it is written: `run` then throws at the first that is not finite. It is slow. With
+   * `compareKernels()` of `palimpsest/debug`, also at the first that differs from what reference kernels make; slower.
+   */
+  readonly debug?: DebugMode;
   /** Of what is drawn at random, such as dropout: an integer from 0 to 2⁵³ − 1; 0 by default. */
   readonly seed?: number;
   /** The step that the first run draws for, counted from 0: a training that goes on after n runs gives n. */
@@ -100,7 +103,7 @@ export class Graph implements Recorder {
   private readonly recording: Recording;
   private readonly tape: Tape;
   private readonly constants = new Map<string, Tensor<DType, readonly []>>();
-  private readonly checks: FiniteChecks | undefined;
+  private readonly debugging: Debugging | undefined;
   private isCompiled = false;
   private readonly seed: number;
   private readonly firstStep: number;
@@ -134,7 +137,11 @@ export class Graph implements Recorder {
     this.seed = wholeNumber('seed', seed, Number.MAX_SAFE_INTEGER);
     this.firstStep = wholeNumber('firstStep', firstStep, 2 ** 32 - 1);
     this.recording = new GraphRecording(this);
-    this.checks = debug ? new FiniteChecks(engine) : undefined;
+    if (debug) {
+      const append = (dispatch: TensorDispatch): void => this.append(dispatch);
+      const target: DebugTarget = { recording: this.recording, traits: engine.traits, append };
+      this.debugging = debug instanceof ProgramDebugger ? debug.begin(target) : new Debugging(target);
+    }
     this.tape = new Tape(this, addToParameters);
   }
 
@@ -181,7 +188,7 @@ export class Graph implements Recorder {
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
     const input = new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
-    this.look(input, 'an input');
+    this.debugging?.look(input, 'an input');
     return input;
   }
 
@@ -197,11 +204,27 @@ export class Graph implements Recorder {
 
   /** Appends a kernel. */
   dispatch(dispatch: TensorDispatch): void {
-    const { kernel, params = {} } = dispatch;
     if (this.isCompiled) {
       const fix = 'Record all of a program before it is compiled.';
-      throw new EngineError('bad-program', `Kernel '${kernel.name}': its program is compiled already.`, fix);
+      throw new EngineError('bad-program', `Kernel '${dispatch.kernel.name}': its program is compiled already.`, fix);
     }
+    if (this.debugging) this.debugging.dispatch(dispatch);
+    else this.append(dispatch);
+  }
+
+  /**
+   * Appends what `record` appends, which may choose kernels by the traits of the device. Where the program is debugged, it is
+   * called again with those of the reference kernels, and what both write is compared: it only dispatches.
+   *
+   * @param operation names it in messages
+   */
+  byTraits(operation: string, record: ByTraits): void {
+    if (this.debugging) this.debugging.byTraits(operation, record);
+    else record(this.engine.traits);
+  }
+
+  private append(dispatch: TensorDispatch): void {
+    const { kernel, params = {} } = dispatch;
     const { bindings: declared } = this.engine.kernel(kernel, params).specialized;
     const bindings: Record<string, Storage> = {};
     for (const [name, tensor] of Object.entries(dispatch.bindings)) {
@@ -209,19 +232,6 @@ export class Graph implements Recorder {
       bindings[name] = tensor.storage;
     }
     this.recording.dispatch({ ...dispatch, bindings });
-    if (!this.checks) return;
-    for (const { name, access } of declared) {
-      const written = dispatch.bindings[name];
-      if (access === 'read_write' && written) this.look(written, `which kernel ${kernel.name} wrote`);
-    }
-  }
-
-  /** Where it is debugged: looks at what a tensor holds now. */
-  private look(tensor: Tensor<DType>, writer: string): void {
-    const look = this.checks?.look(tensor, writer);
-    if (!look) return;
-    const bindings = Object.fromEntries(Object.entries(look.bindings).map(([name, { storage }]) => [name, storage]));
-    this.recording.dispatch({ ...look, bindings });
   }
 
   /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
@@ -323,7 +333,7 @@ export class Graph implements Recorder {
       );
     }
     this.isCompiled = true;
-    return new TensorProgram(this.engine, await this.recording.compile(), this.checks);
+    return new TensorProgram(this.engine, await this.recording.compile(), this.debugging);
   }
 }
 

@@ -4,7 +4,7 @@ import { lendBuffer, type BufferPlace } from '../gpu/lentBuffer';
 import type { Pictures, PictureSize, PictureSource } from '../gpu/pictures';
 import type { Program, TimedDispatch } from '../gpu/program';
 import { Slice, Value } from '../gpu/storage';
-import type { FiniteChecks } from './finiteChecks';
+import type { Debugging } from './debugging';
 import { storedBytes, typedArray, type ArrayOf, type DType, type HostData, type Tensor } from './tensor';
 
 /** A compiled graph. */
@@ -12,7 +12,7 @@ export class TensorProgram {
   constructor(
     private readonly engine: GpuEngine,
     private readonly program: Program,
-    private readonly checks?: FiniteChecks,
+    private readonly debugging?: Debugging,
   ) {}
 
   get statistics(): Program['statistics'] {
@@ -90,17 +90,16 @@ export class TensorProgram {
 
   /** Whether its numbers are looked at: see `GraphOptions.debug`. */
   get isDebugged(): boolean {
-    return this.checks !== undefined;
+    return this.debugging !== undefined;
   }
 
-  /** Where it is debugged: throws what the latest run made that is not finite. @throws EngineError `not-finite` */
-  async assertFinite(run: number): Promise<void> {
-    await this.checks?.assertFinite(run);
+  /** Where it is debugged: throws what the latest run made that is wrong. @throws EngineError `not-finite`, `wrong-kernel` */
+  async assertRight(run: number): Promise<void> {
+    await this.debugging?.assertRight(run, this.program);
   }
 
   /** Gives its memory back. */
   dispose(): void {
     this.program.dispose();
-    this.checks?.dispose();
   }
 }
