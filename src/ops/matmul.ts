@@ -1,7 +1,7 @@
 import subgroupMatrix from '../../shaders/subgroupMatrix.wgsl';
 import type { KernelVariant } from '../gpu/autotune';
 import { EngineError } from '../gpu/errors';
-import type { DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { graphOf, type Graph } from '../tensor/graph';
 import { matchShape, rowsOf, sizeOf, type Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';

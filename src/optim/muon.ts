@@ -1,6 +1,7 @@
 import reduce from '../../shaders/reduce.wgsl';
 import source from '../../shaders/muon.wgsl';
-import type { DeviceTraits, GpuEngine } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
+import type { GpuEngine } from '../gpu/gpuEngine';
 import type { ParamValues } from '../gpu/expression';
 import { workgroupRow, type Dispatch } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';

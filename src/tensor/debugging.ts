@@ -1,5 +1,6 @@
 import { variantName } from '../gpu/autotune';
-import type { DebugTool, DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
+import type { DebugTool } from '../gpu/gpuEngine';
 import type { Program } from '../gpu/program';
 import type { Recording } from '../gpu/recording';
 import type { Storage } from '../gpu/storage';

@@ -1,6 +1,6 @@
 import source from '../../shaders/differs.wgsl';
 import { EngineError } from '../gpu/errors';
-import type { DeviceTraits } from '../gpu/gpuEngine';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import type { Storage } from '../gpu/storage';
