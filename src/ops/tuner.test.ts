@@ -98,29 +98,27 @@ const works: Readonly<Record<string, Work>> = {
 };
 
 describe('every variant of a dispatch gives the bits of the first', { tags: ['thorough'] }, () => {
-  it.each(['kernels for GPUs', 'kernels for software adapters'])(
-    '%s',
-    async (variant) => {
-      let most = 0;
-      for (const [name, work] of Object.entries(works)) {
-        const fresh = (): Engine => engineVariants(engine)[variant] as Engine;
-        const byRule = fresh();
-        const wanted = await bitsOf(byRule, work);
-        const { asked } = byRule.choices;
-        expect(byRule.choices.used, name).toEqual({});
-        for (let variant = 1; variant < Math.max(...asked.map(({ variants }) => variants.length)); variant++) {
-          const other = fresh();
-          const entries = asked.map(
-            ({ key, variants }) => [key, variantName(variants[variant] ?? (variants.at(-1) as KernelVariant))] as const,
-          );
-          other.choices.adopt(Object.fromEntries(entries));
-          expect(await bitsOf(other, work), `${name}: ${String(entries)}`).toEqual(wanted);
-          // It was indeed done in that way.
-          expect(other.choices.used).toEqual(Object.fromEntries(entries));
-          most = Math.max(most, variant);
-        }
+  const choices = ['kernels for GPUs', 'kernels for software adapters'];
+  it.each(choices.flatMap((choice) => Object.entries(works).map(([name, work]) => [choice, name, work] as const)))(
+    '%s: %s',
+    async (choice, name, work) => {
+      const fresh = (): Engine => engineVariants(engine)[choice] as Engine;
+      const byRule = fresh();
+      const wanted = await bitsOf(byRule, work);
+      const { asked } = byRule.choices;
+      expect(byRule.choices.used).toEqual({});
+      const counts = asked.map(({ variants }) => variants.length);
+      if (/^(nn|nt|tn) /.test(name)) expect(Math.max(...counts)).toBeGreaterThan(2);
+      for (let variant = 1; variant < Math.max(0, ...counts); variant++) {
+        const other = fresh();
+        const entries = asked.map(
+          ({ key, variants }) => [key, variantName(variants[variant] ?? (variants.at(-1) as KernelVariant))] as const,
+        );
+        other.choices.adopt(Object.fromEntries(entries));
+        expect(await bitsOf(other, work), String(entries)).toEqual(wanted);
+        // It was indeed done in that way.
+        expect(other.choices.used).toEqual(Object.fromEntries(entries));
       }
-      expect(most).toBeGreaterThan(2);
     },
     600_000,
   );
