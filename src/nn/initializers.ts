@@ -19,10 +19,13 @@ function uniformWithin(bound: number): Initializer {
   return (shape, random) => drawEach(shape, () => (2 * random.uniform() - 1) * bound);
 }
 
+/** Every element 0. */
 export const zeros: Initializer = (shape) => new Float32Array(sizeOf(shape));
 
+/** Every element 1. */
 export const ones: Initializer = (shape) => new Float32Array(sizeOf(shape)).fill(1);
 
+/** Each element drawn from a normal distribution of mean 0. */
 export function normal(deviation: number): Initializer {
   return (shape, random) => drawEach(shape, () => random.normal() * deviation);
 }
