@@ -73,7 +73,7 @@ describe('in Node', { tags: ['device'], timeout: TIMEOUT }, () => {
     const text = await said('characters');
     expectFall(text, 0.2);
     const written = /written: (.*)/.exec(text)?.[1] ?? '';
-    const read = readFileSync('examples/characters/node.ts', 'utf8');
+    const read = readFileSync('examples/characters/model.ts', 'utf8');
     const words = written.split(' ').slice(0, -1);
     expect(words.length).toBeGreaterThan(8);
     expect(words.filter((word) => read.includes(` ${word} `)).length).toBeGreaterThan(0.6 * words.length);
