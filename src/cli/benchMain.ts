@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { BenchSuite, Measure } from '../../bench/bench';
 import { measureCeilings } from '../../bench/peakThroughput.bench';
@@ -33,6 +33,7 @@ import { describeAdapter, isSoftware } from '../gpu/adapter';
 import { openEngine } from '../node/dawn';
 import { assertWritable, writeWhole } from '../node/durableFile';
 import { reason, reportFailure } from '../node/failure';
+import { parseCall } from './parseCall';
 import { benchPeers } from './peers';
 import { rooflineFile } from './rooflineFile';
 import { hanging } from '../common/textWrap';
@@ -64,23 +65,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       'compare with other engines instead; needs `npm ci --ignore-scripts --prefix bench/peers`',
       false,
     )
-    .option('--roofline <file>', 'draw operations a byte against GFLOP/s, under the ceilings: a .png or .svg')
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...argv.slice(2)], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    console.error(
-      `${error.message
-        .replace(/^error: /, '')
-        .replace(/\s*\n\s*/g, ' ')
-        .replace(/\.?$/, '.')} See npm run bench -- --help.`,
-    );
-    return 2;
-  }
+    .option('--roofline <file>', 'draw operations a byte against GFLOP/s, under the ceilings: a .png or .svg');
+  const code = parseCall(command, argv);
+  if (code !== undefined) return code;
   try {
     const flags = command.opts<BenchFlags>();
     if (flags.peers) return (await comparePeers(flags)).some(hasFailed) ? 1 : 0;

@@ -1,17 +1,16 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { isChosen } from '../../kernels-test/filter';
 import { suites } from '../../kernels-test/index';
 import { runSuites, type TestResult } from '../../kernels-test/runSuites';
 import type { KernelSuite } from '../../kernels-test/suite';
 import { formatDuration } from '../common/format';
-import { hanging } from '../common/textWrap';
 import { UserError } from '../common/userError';
 import { describeAdapter } from '../gpu/adapter';
 import { openEngine } from '../node/dawn';
 import { reportFailure } from '../node/failure';
+import { parseCall } from './parseCall';
 import { createProgress } from './progress';
 
-const WIDTH = 120;
 /** Lines between tests, where there is no terminal. */
 const LOG_EVERY = 100;
 
@@ -32,18 +31,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('Tests every kernel on an adapter against its reference, with all choices of kernels.')
     .option('--filter <text>', 'only tests whose kernel or name has this in it', '')
     .option('--adapter <name>', "hardware, software, swiftshader, or a part of the adapter's name", 'any')
-    .option('--thorough', 'more shapes and rarer paths as well', false)
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...argv.slice(2)], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    console.error(`${error.message.replace(/^error: /, '').replace(/\.?$/, '.')} See npm run kernels -- --help.`);
-    return 2;
-  }
+    .option('--thorough', 'more shapes and rarer paths as well', false);
+  const code = parseCall(command, argv);
+  if (code !== undefined) return code;
   try {
     return (await testKernels(command.opts<Flags>())).length === 0 ? 0 : 1;
   } catch (error) {
@@ -73,9 +63,6 @@ async function testKernels({ filter, adapter, thorough }: Flags): Promise<readon
   } finally {
     progress.stop();
     engine.dispose();
-  }
-  for (const { kernel, name, failure = '' } of failed) {
-    console.log(hanging('FAILED    ', `${kernel} ${name}: ${failure}`, WIDTH).join('\n'));
   }
   const took = formatDuration((performance.now() - start) / 1000);
   console.log(

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import cliProgress from 'cli-progress';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { parseCall } from '../../src/cli/parseCall';
 import { hanging } from '../../src/common/textWrap';
 import { UserError } from '../../src/common/userError';
 import { assertWritable, writeWhole } from '../../src/node/durableFile';
@@ -42,18 +43,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--drivers <folder>', 'drivers of GPUs that are not AMD’s; docs/kernels.md says how it is made')
     .option('--unchecked', 'without the driver’s checks of bounds', false)
     .option('--json <file>', 'save the table')
-    .option('--compare <file>', 'hold the table against one that --json saved, of the same compiler')
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...argv.slice(2)], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    console.error(`${error.message.replace(/^error: /, '').replace(/\.?$/, '.')} See npm run isa -- --help.`);
-    return 2;
-  }
+    .option('--compare <file>', 'hold the table against one that --json saved, of the same compiler');
+  const code = parseCall(command, argv);
+  if (code !== undefined) return code;
   try {
     return await inspect(command.opts<Flags>());
   } catch (error) {
