@@ -16,6 +16,7 @@ import {
 import { resolveConfig, type Config } from '../imae/config/config';
 import { phaseTitle } from '../imae/config/describe';
 import { readEncoder, type EncoderSource } from '../imae/checkpoint/encoderSource';
+import { describeLoad } from '../imae/checkpoint/loadReport';
 import { nullable, integer, text } from '../imae/config/optionKinds';
 import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { BUILT_IN } from '../imae/train/trainingData';
@@ -162,9 +163,9 @@ export function describedImages({ train, test }: TrainTest): {
   return { data: train.name, images: { train: train.count, test: test.count } };
 }
 
-/** Says which model it is, and what of it is taken to be so because its file does not say. */
-export function noteModel(progress: Progress, { model, data, encoder: { assumed = [] } }: Classified): void {
-  progress.note('model', model.name);
+/** Says which model it is, what of its file was used, and what of it is taken to be so because its file does not say. */
+export function noteModel(progress: Progress, { model, data, encoder: { assumed = [], report } }: Classified): void {
+  progress.note('model', `${model.name}: ${describeLoad(report)}`);
   progress.note(
     'images',
     `${data.train.count.toLocaleString('en')} to learn from, ${data.test.count.toLocaleString('en')} to be judged on`,

@@ -3,13 +3,16 @@ import { counted } from '../common/format';
 import { UserError } from '../common/userError';
 import { resolveConfig, type Config } from '../imae/config/config';
 import { phaseTitle } from '../imae/config/describe';
+import { describeLoaded } from '../imae/checkpoint/loadReport';
 import { describeModel, type ModelFacts } from '../imae/checkpoint/modelFile';
+import { maeParameters } from '../imae/model/mae';
 import { IMAGENET } from '../imae/model/normalisation';
 import type { NamedFile } from '../imae/checkpoint/namedFile';
 import type { ValuesOf } from './commands/command';
 import { withImages, type IMAGES_OPTIONS } from './commands/images';
 import { FolderStore, readNamed } from '../runs/folderStore';
 import { loadShown } from './loadWithProgress';
+import type { Progress } from './progress';
 import { RunFolder } from '../runs/runFolder';
 import { loadPairable } from './trainingInputs';
 
@@ -105,6 +108,15 @@ export function configOf({ size, normPix, normalisation, maskRatio, mask, branch
       },
     },
   ]);
+}
+
+/** Says of models by their files what of them is used, and what is taken to be so because a file does not say. */
+export function noteModels(progress: Progress, models: readonly (readonly [label: string, NamedFile])[]): void {
+  for (const [label, model] of models) {
+    const { size, branches, assumed = [] } = describeModel(model.file, model.name);
+    progress.note(label, describeLoaded(model, maeParameters(size, branches)));
+    for (const rule of assumed) progress.note('assumed', rule);
+  }
 }
 
 /** Sizes, budget and seed of a model in one line, for captions. */

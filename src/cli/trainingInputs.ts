@@ -6,7 +6,7 @@ import { counted } from '../common/format';
 import { UserError } from '../common/userError';
 import { assertTeacherFits } from '../imae/checkpoint/checkpoint';
 import { teacherSize, type Config } from '../imae/config/config';
-import { describeLoad, reportLoad } from '../imae/checkpoint/loadReport';
+import { describeLoaded } from '../imae/checkpoint/loadReport';
 import { maeParameters } from '../imae/model/mae';
 import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/train/trainingData';
@@ -115,6 +115,6 @@ export function readTeacher(config: Config): NamedFile | undefined {
 }
 
 /** What became of the tensors of a teacher's file. */
-export function describeTeacher(config: Config, { name, file }: NamedFile): string {
-  return `${name}: ${describeLoad(reportLoad(file, maeParameters(teacherSize(config), 1)))}`;
+export function describeTeacher(config: Config, teacher: NamedFile): string {
+  return describeLoaded(teacher, maeParameters(teacherSize(config), 1));
 }

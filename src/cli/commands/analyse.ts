@@ -7,8 +7,9 @@ import { patchCount, resolveConfig, visiblePatches, type Config } from '../../im
 import { phaseTitle } from '../../imae/config/describe';
 import { analyse as analyseModel, type Analysis } from '../../imae/lcmae/analyse';
 import { ANALYSIS_LEAD, analysisSections } from '../../imae/lcmae/analysisFigures';
-import { allocateModel } from '../../imae/model/mae';
+import { allocateModel, maeParameters } from '../../imae/model/mae';
 import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
+import { describeLoaded } from '../../imae/checkpoint/loadReport';
 import { describeModel, type ModelFacts } from '../../imae/checkpoint/modelFile';
 import { choice, integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import type { NamedFile } from '../../imae/checkpoint/namedFile';
@@ -80,8 +81,9 @@ export const analyseCommand = makeCommand({
     return await runEvaluation(
       { name: 'analyse', out: values.out, adapter: values.adapter, command },
       async (engine, progress) => {
-        progress.note('model', `${file.name}: ${name}`);
         const { size, branches } = facts;
+        progress.note('model', `${describeLoaded(file, maeParameters(size, branches))}. ${name}`);
+        for (const rule of facts.assumed ?? []) progress.note('assumed', rule);
         const model = allocateModel(engine, file.name, { size, branches }, { frozen: true });
         try {
           loadModel(model, file.file, file.name);

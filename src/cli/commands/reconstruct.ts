@@ -1,7 +1,7 @@
 import { UserError } from '../../common/userError';
 import { describeAdapter } from '../../gpu/adapter';
 import { visiblePatches, patchCount } from '../../imae/config/config';
-import { describeLoad, reportLoad } from '../../imae/checkpoint/loadReport';
+import { describeLoaded } from '../../imae/checkpoint/loadReport';
 import { maeParameters } from '../../imae/model/mae';
 import { FREE_MASKS, freeMaskOf } from '../../imae/mask/maskOrders';
 import { describeModel, type ModelFacts, type ModelOverrides } from '../../imae/checkpoint/modelFile';
@@ -68,9 +68,7 @@ export const reconstructCommand = makeCommand({
     const engine = await openEngine({ adapterName: values.adapter });
     try {
       console.log(`adapter   ${describeAdapter(engine.info)}`);
-      console.log(
-        `model     ${model.name}: ${describeLoad(reportLoad(model.file, maeParameters(facts.size, facts.branches)))}`,
-      );
+      console.log(`model     ${describeLoaded(model, maeParameters(facts.size, facts.branches))}`);
       for (const note of notes) console.log(`assumed   ${note}`);
       const viewer = await Viewer.load(engine, model.file, model.name, { overrides: told });
       const { sheet, errors } = await reconstructPictures(viewer, pictures as [NamedPicture, NamedPicture?], {

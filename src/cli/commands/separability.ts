@@ -3,9 +3,10 @@ import { UserError } from '../../common/userError';
 import { nameAdapter } from '../../gpu/adapter';
 import { integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import { evaluateSeparability } from '../../imae/eval/separability';
+import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { type SeparabilityResult } from '../../imae/eval/separabilityResult';
 import { SEPARABILITY_LEAD, separabilitySections } from '../../imae/eval/separabilityFigures';
-import { describeEvaluated, MOST_MIXTURES, readEvaluated } from '../evaluated';
+import { describeEvaluated, MOST_MIXTURES, noteModels, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';
 import { showParts } from '../progress';
@@ -83,7 +84,11 @@ export const separability = makeCommand({
     return await runEvaluation(
       { name: 'separability', out: values.out, adapter: values.adapter, command },
       async (engine, progress) => {
-        progress.note('models', `${imae.name}, teacher ${teacher.name}`);
+        noteModels(progress, [
+          ['i-MAE', imae],
+          ['teacher', teacher],
+          ...baselines.map(({ model }): [string, NamedFile] => ['baseline', model]),
+        ]);
         const result = await evaluateSeparability(engine, {
           imae,
           teacher,

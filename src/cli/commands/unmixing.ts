@@ -2,7 +2,7 @@ import { nameAdapter } from '../../gpu/adapter';
 import { integer, list, nullable, number, text } from '../../imae/config/optionKinds';
 import { unmixingByAlpha } from '../../imae/eval/unmixingByAlpha';
 import { UNMIXING_LEAD, unmixingSection } from '../../imae/eval/unmixingFigures';
-import { describeEvaluated, MOST_MIXTURES, readEvaluated } from '../evaluated';
+import { describeEvaluated, MOST_MIXTURES, noteModels, readEvaluated } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { showParts } from '../progress';
 import { describeScore } from '../score';
@@ -42,16 +42,17 @@ export const unmixing = makeCommand({
   examples: ['node train.js evaluate unmixing --run runs/2025-01-31_12-00-00-cifar'],
   run: async (values) => {
     const evaluated = await readEvaluated({ ...values, teacher: null });
-    const { imae, config, data } = evaluated;
+    const { imae, teacher, config, data } = evaluated;
     const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
     return await runEvaluation(
       { name: 'unmixing', out: values.out, adapter: values.adapter, command },
       async (engine, progress) => {
         const { alphas, images } = values;
+        noteModels(progress, [['i-MAE', imae], ...(teacher ? [['teacher', teacher] as const] : [])]);
         const rows = await unmixingByAlpha(engine, config, imae, data, {
           alphas,
           images,
-          teacher: evaluated.teacher,
+          teacher,
           progress: showParts(progress, 'unmixing'),
         });
         progress.stop();

@@ -14,6 +14,7 @@ import { studentSize, teacherSize, type Config, type ModelSize, type Phase } fro
 import { branchNames, maeParameters, type Model } from '../model/mae';
 import { publishedHeads } from './published';
 import type { NamedFile } from './namedFile';
+import { assertNoStrangers } from './strangers';
 
 /**
  * A model's parameters as a safetensors file, under their published names.
@@ -106,7 +107,9 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
   }
   const size = teacherSize(config);
   assertPublishedHeads(size, file, source);
-  for (const { name, shape } of maeParameters(size, 1)) assertFitting(file, name, shape, source);
+  const specs = maeParameters(size, 1);
+  for (const { name, shape } of specs) assertFitting(file, name, shape, source);
+  assertNoStrangers(file, specs, 'model', source);
 }
 
 /** Where a file does not tell its heads and a published one of that width would have others, the run's would give nonsense silently. */

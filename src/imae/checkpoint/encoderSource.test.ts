@@ -181,6 +181,58 @@ describe('the encoder of a published file', () => {
   ])('is refused %s', (_, file, overrides, message) => {
     expect(() => readEncoder(file, overrides)).toThrow(message);
   });
+
+  /** Tensors of a block, under another name than ours. */
+  const block = (under: string): Record<string, StoredTensor> =>
+    Object.fromEntries(
+      [...PUBLISHED.file.tensors]
+        .filter(([name]) => name.startsWith('blocks.0.'))
+        .map(([name, tensor]) => [name.replace('blocks.0.', under), tensor]),
+    );
+  it.each<[string, RegExp, Record<string, StoredTensor>, RegExp]>([
+    [
+      'LayerScale',
+      /^$/,
+      { 'blocks.0.ls1.gamma': filled(8), 'blocks.0.ls2.gamma': filled(8) },
+      /x is a model of another architecture: there is no place for 'blocks.0.ls1.gamma', 'blocks.0.ls2.gamma', and without them the encoder would compute something else\. Give a plain/,
+    ],
+    ['blocks in chunks', /^blocks/, block('blocks.0.0.'), /'blocks\.0\.0\.norm1\.weight'.* and 9 more tensors/],
+    ['a block after a gap', /^$/, block('blocks.2.'), /'blocks\.2\.norm1\.weight'/],
+    ['no block', /^blocks/, {}, /x is no Vision Transformer: it has no block 'blocks\.0'/],
+    ['blocks under another name', /^blocks/, block('layers.0.'), /'layers\.0\./],
+    ['registers', /^$/, { register_tokens: filled(1, 4, 8) }, /'register_tokens', and without it/],
+    [
+      'a token of distillation',
+      /^$/,
+      { dist_token: filled(1, 1, 8), 'head_dist.bias': filled(3) },
+      /'dist_token', and/,
+    ],
+    ['a norm before the blocks', /^$/, { 'norm_pre.weight': filled(8) }, /'norm_pre\.weight'/],
+    ['norms of queries', /^$/, { 'blocks.0.attn.q_norm.weight': filled(4) }, /'blocks\.0\.attn\.q_norm\.weight'/],
+    ['a relative position', /^$/, { 'rel_pos_bias.relative_position_bias_table': filled(9, 2) }, /'rel_pos_bias\./],
+  ])('is refused with %s, by the name of what would be left out', (_, without, also, message) => {
+    expect(() => readEncoder(changed(PUBLISHED.file, without, also), { heads: 2 })).toThrow(message);
+    expect(() => describeModel(changed(PUBLISHED.file, without, also).file, 'x', HEADS)).toThrow(message);
+  });
+
+  it('is read beside whatever is no part of it', () => {
+    const beside = {
+      mask_token: filled(1, 8), // DINOv2's is the encoder's, and hides patches in training alone
+      'head.mlp.0.weight': filled(8, 8),
+      'decoder_blocks.0.ls1.gamma': filled(4),
+      'projector.weight': filled(8, 8),
+    };
+    const source = readEncoder(changed(PUBLISHED.file, /^decoder|^mask_token/, beside), { heads: 2 });
+    expect(describeLoad(source.report)).toBe('18 tensors used; left over: mask_token, head, decoder_blocks, projector');
+  });
+
+  it('is read where a decoder is of another kind, but such a model is not', () => {
+    const other = changed(PUBLISHED.file, /^$/, { 'decoder_blocks.0.ls1.gamma': filled(4) });
+    expect(readEncoder(other, { heads: 2 }).size.depth).toBe(1);
+    expect(() => describeModel(other.file, 'x', HEADS)).toThrow(
+      /there is no place for 'decoder_blocks\.0\.ls1\.gamma', and without it the model would compute something else/,
+    );
+  });
 });
 
 describe('what a published file does not say', () => {
@@ -188,8 +240,8 @@ describe('what a published file does not say', () => {
     [{ dim: 192, decoderDim: 512 }, 3, 16],
     [{ dim: 384, decoderDim: 512 }, 6, 16],
     [{ dim: 768, decoderDim: 512 }, 12, 16],
-    [{ dim: 1024, decoderDim: 512, depth: 0 }, 16, 16],
-    [{ dim: 1280, decoderDim: 512, depth: 0 }, 16, 16],
+    [{ dim: 1024, decoderDim: 512 }, 16, 16],
+    [{ dim: 1280, decoderDim: 512 }, 16, 16],
     [{ dim: 256, decoderDim: 128 }, 4, 2],
   ])('heads follow from widths: %o', (size, heads, decoderHeads) => {
     const facts = describeModel(published(size).file, 'p');
@@ -252,6 +304,13 @@ describe('a published teacher', () => {
     ],
     ['without a decoder', changed(PUBLISHED.file, /^(decoder_|mask_token)/), {}, /x has no tensor 'mask_token'/],
     ['of two branches', published({}, 2), {}, /p has no tensor 'decoder_embed.weight'/],
+    ['deeper than it is to be', published({ depth: 2 }), {}, /p is a .*no place for 'blocks.1.norm1.weight'/],
+    [
+      'with a deeper decoder than it is to have',
+      published({ decoderDepth: 2 }),
+      { model: { ...settings.model, normPix: false } },
+      /p is a .*no place for 'decoder_blocks.1.norm1.weight'/,
+    ],
   ])('is refused %s', (_, { name, file }, changes, message) => {
     expect(() => assertTeacherFits(tinyConfig({ ...settings, ...changes }), file, name)).toThrow(message);
   });

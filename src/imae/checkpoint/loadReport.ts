@@ -2,6 +2,7 @@ import { counted } from '../../common/format';
 import type { Safetensors } from '../../formats/safetensors';
 import type { NamedParameter } from '../../nn/module';
 import { gridsOf } from './checkpoint';
+import type { NamedFile } from './namedFile';
 
 /** What became of a file's tensors when a model was filled from it. */
 export interface LoadReport {
@@ -28,6 +29,11 @@ export function reportLoad(file: Safetensors, specs: readonly NamedParameter[]):
     missing: [...wanted].filter((name) => !file.tensors.has(name)),
     leftOver: names.filter((name) => !wanted.has(name)),
   };
+}
+
+/** What became of a file's tensors, with the file's name before it. */
+export function describeLoaded({ name, file }: NamedFile, specs: readonly NamedParameter[]): string {
+  return `${name}: ${describeLoad(reportLoad(file, specs))}`;
 }
 
 /** In one line: `150 tensors used; pos_embed interpolated from 14 × 14 to 4 × 4 patches; left over: decoder_blocks (96), mask_token`. */

@@ -7,6 +7,7 @@ import type { MaskKind } from '../mask/masks';
 import { IMAGENET, type Normalisation } from '../model/normalisation';
 import { OPTIONS } from '../config/options';
 import { publishedHeads } from './published';
+import { assertNoStrangers } from './strangers';
 
 /*
  * What a model's file tells of the model. Files of this program say all of it. Published ones (MAE's and i-MAE's, as
@@ -84,7 +85,9 @@ export function describeModel(file: Safetensors, source: string, overrides: Mode
     decoderHeads: decoderHeads.count,
   };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
-  for (const { name, shape } of maeParameters(size, branches)) assertFitting(file, name, shape, source);
+  const specs = maeParameters(size, branches);
+  assertNoStrangers(file, specs, 'model', source);
+  for (const { name, shape } of specs) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, overrides);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
   const mask = OPTIONS.masking.mask.kind.read(metadata['mask']);
@@ -117,16 +120,22 @@ function describe(file: Safetensors, source: string, overrides: ModelOverrides):
   }
   const [dim = 0, channels = 0, patch = 0] = shapeOf(file, 'patch_embed.proj.weight', 4, source);
   const [, places = 0] = shapeOf(file, 'pos_embed', 3, source);
+  const own = Math.round(Math.sqrt(places - 1)) * patch;
+  const depth = countBlocks(file, 'blocks');
+  const plain = { image: own, channels, patch, dim, depth, heads: 1 }; // as many heads as there may be: names are the same
+  assertNoStrangers(file, encoderParameters(plain), 'encoder', source);
+  if (depth === 0)
+    throw new UserError(`${source} is no Vision Transformer: it has no block 'blocks.0'. Give another checkpoint.`);
   const heads = headsOf(metadata, 'heads', dim, overrides.heads, source);
   const statistics = normalisationOf(file, channels, source);
   const { phase = overrides.phase, step } = metadata;
   return {
     size: {
-      image: sideOf(overrides, Math.round(Math.sqrt(places - 1)) * patch, patch),
+      image: sideOf(overrides, own, patch),
       channels,
       patch,
       dim,
-      depth: countBlocks(file, 'blocks'),
+      depth,
       heads: heads.count,
     },
     normalisation: statistics.normalisation,
