@@ -1,4 +1,3 @@
-import { existsSync, statSync } from 'node:fs';
 import type { LoadWatcher } from '../data/sources/fileSet';
 import { fewerFiles, type FewerFiles } from '../data/sources/imageTree';
 import type { TrainTest } from '../data/imageSet';
@@ -28,6 +27,7 @@ import { loadTree } from '../node/images/loadTree';
 import { findImageSet } from '../node/loadImageSet';
 import { loadShown } from './loadWithProgress';
 import type { Progress } from './progress';
+import { isRunPath } from '../runs/modelPath';
 import { RunFolder } from '../runs/runFolder';
 import type { LoadedData } from './trainingInputs';
 
@@ -44,7 +44,7 @@ export interface Classified {
 
 export const classifiedOptions = {
   checkpoint: neededOption(
-    text('RUN|FILE', 'the folder of a run, or a .safetensors file'),
+    text('RUN|FILE', 'the folder of a run or of a model, or a file of one'),
     'model: the last that a run has left, or a file',
   ),
   ...IMAGES_OPTIONS,
@@ -65,7 +65,7 @@ export const classifiedOptions = {
 /** @throws UserError where there is no such model or image set */
 export async function readClassified(values: ValuesOf<typeof classifiedOptions>): Promise<Classified> {
   const { checkpoint, images, seed } = values;
-  const run = existsSync(checkpoint) && statSync(checkpoint).isDirectory() ? readRun(checkpoint) : undefined;
+  const run = isRunPath(checkpoint) ? readRun(checkpoint) : undefined;
   const model = run?.model ?? readNamed(checkpoint);
   const encoder = readEncoder(model);
   const config = withImages(

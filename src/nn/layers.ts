@@ -19,8 +19,8 @@ export function vitLinear(inputs: number, outputs: number, initialize: Initializ
 }
 
 /** A norm as Vision Transformers have it. */
-export function vitNorm(dim: number): LayerNorm {
-  return new LayerNorm(dim, { eps: LAYERNORM_EPS });
+export function vitNorm(dim: number, eps = LAYERNORM_EPS): LayerNorm {
+  return new LayerNorm(dim, { eps });
 }
 
 /** Multi-head self-attention without its residual: `proj`(attention(`qkv`(x))). */
@@ -101,11 +101,15 @@ export class Block extends Module {
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
 
-  constructor(dim: number, heads: number) {
+  /**
+   * @param dim a multiple of `heads`
+   * @param eps of its layer norms
+   */
+  constructor(dim: number, heads: number, eps?: number) {
     super();
-    this.norm1 = vitNorm(dim);
+    this.norm1 = vitNorm(dim, eps);
     this.attn = new Attention(dim, heads);
-    this.norm2 = vitNorm(dim);
+    this.norm2 = vitNorm(dim, eps);
     this.mlp = new Mlp(dim);
   }
 

@@ -5,7 +5,7 @@ import type { NamedFile, SavedState } from '../imae/checkpoint/namedFile';
 import { PANELS, type RunPosition, type Trained } from '../imae/train/runFiles';
 import type { Checkpoint } from './checkpoints';
 import { panelsPng } from '../node/picture';
-import { readTensors } from '../node/readTensors';
+import { readModelFile } from '../node/readModel';
 import type { RunFolder } from './runFolder';
 
 /** A run folder as the place where a run leaves what it makes. */
@@ -44,9 +44,9 @@ export class FolderStore implements RunStore {
   }
 }
 
-/** @throws UserError as `readTensors` */
+/** @throws UserError as `readModelFile` */
 export function readNamed(path: string): NamedFile {
-  return { name: path, file: readTensors(path) };
+  return { name: path, file: readModelFile(path) };
 }
 
 /**

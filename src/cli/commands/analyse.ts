@@ -1,4 +1,3 @@
-import { existsSync, statSync } from 'node:fs';
 import { counted } from '../../common/format';
 import { UserError } from '../../common/userError';
 import { nameAdapter } from '../../gpu/adapter';
@@ -16,6 +15,7 @@ import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { configOf } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';
+import { isRunPath } from '../../runs/modelPath';
 import { showParts } from '../progress';
 import { RunFolder } from '../../runs/runFolder';
 import { trainCommand } from '../../runs/session';
@@ -126,7 +126,7 @@ export const analyseCommand = makeCommand({
 
 /** A file, or the last model of a run that can be analysed. */
 function readModel(path: string): { file: NamedFile; config?: Config } {
-  if (!existsSync(path) || !statSync(path).isDirectory()) return { file: readNamed(path) };
+  if (!isRunPath(path)) return { file: readNamed(path) };
   const folder = RunFolder.open(path, '--checkpoint');
   const config = resolveConfig([{ source: `${path}/config.json`, values: folder.readConfig() }]);
   const last = folder

@@ -12,6 +12,8 @@ import type { AdamW } from '../../optim/adamw';
 import { formatShape, type Shape } from '../../tensor/shape';
 import { studentSize, teacherSize, type Config, type ModelSize, type Phase } from '../config/config';
 import { branchNames, maeParameters, type Model } from '../model/mae';
+import { IMAGENET } from '../model/normalisation';
+import { encoderMetadata, layerNormEpsOf } from './encoderMetadata';
 import { publishedHeads } from './published';
 import type { NamedFile } from './namedFile';
 import { assertNoStrangers } from './strangers';
@@ -33,9 +35,10 @@ export function saveModel(
 
 /** What its tensors do not say of how a model was trained, for its file's metadata. */
 export function trainedAs(config: Config, phase: Phase): Record<string, string> {
-  const { heads, decoderHeads } = phase === 'teacher' ? teacherSize(config) : studentSize(config);
+  const size = phase === 'teacher' ? teacherSize(config) : studentSize(config);
+  const { decoderHeads } = size;
   return {
-    heads: String(heads),
+    ...encoderMetadata(size),
     decoderHeads: String(decoderHeads),
     normPix: String(config.model.normPix),
     statistics: config.data.statistics,
@@ -98,11 +101,18 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
     throw new UserError(`${source} is an i-MAE. A teacher is a vanilla MAE: give a checkpoint teacher-… or mae-….`);
   }
   for (const [name, wanted] of Object.entries(trainedAs(config, 'teacher'))) {
-    // Published checkpoints do not say, but for the arguments of the script.
-    const found = metadata[name] ?? (name === 'normPix' ? metadata['args.norm_pix_loss']?.toLowerCase() : undefined);
+    const found = trainedWith(file, name);
     if (found === undefined || found === wanted) continue;
     throw new UserError(
-      `${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same.`,
+      `${source} was trained with ${name} ${found}, but this run's teacher has ${wanted}. Give the same (${TRAINED_FLAGS[name] ?? name}).`,
+    );
+  }
+  const { mean, std } = metadata;
+  const isImageNets = mean === JSON.stringify(IMAGENET.mean) && std === JSON.stringify(IMAGENET.std);
+  if (config.data.statistics === 'imagenet' && mean !== undefined && !isImageNets) {
+    throw new UserError(
+      `${source} takes images normalised by the mean ${mean} and the deviation ${std ?? ''}, and this run's by ImageNet's. ` +
+        "Give another teacher: a run has no other statistics than ImageNet's and its set's own.",
     );
   }
   const size = teacherSize(config);
@@ -110,6 +120,24 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
   const specs = maeParameters(size, 1);
   for (const { name, shape } of specs) assertFitting(file, name, shape, source);
   assertNoStrangers(file, specs, 'model', source);
+}
+
+/** The options that say how a teacher was trained. */
+const TRAINED_FLAGS: Readonly<Record<string, string>> = {
+  heads: '--heads, --teacher-heads',
+  decoderHeads: '--decoder-heads, --teacher-decoder-heads',
+  layerNormEps: '--layer-norm-eps',
+  normPix: '--norm-pix',
+  statistics: '--statistics',
+};
+
+/** What a file tells of how it was trained, as `trainedAs` puts it; undefined where it does not. */
+function trainedWith({ metadata }: Safetensors, name: string): string | undefined {
+  // Published checkpoints do not say, but for the arguments of the script.
+  if (name === 'normPix') return metadata[name] ?? metadata['args.norm_pix_loss']?.toLowerCase();
+  const eps = name === 'layerNormEps' ? layerNormEpsOf(metadata) : undefined;
+  if (eps) return String(eps.eps);
+  return metadata[name];
 }
 
 /** Where a file does not tell its heads and a published one of that width would have others, the run's would give nonsense silently. */

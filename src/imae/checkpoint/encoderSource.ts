@@ -30,7 +30,7 @@ export interface EncoderSource extends EncoderFacts {
  */
 export function readEncoder(
   { name: source, file }: NamedFile,
-  overrides: Pick<ModelOverrides, 'image' | 'heads'> = {},
+  overrides: Pick<ModelOverrides, 'image' | 'heads' | 'layerNormEps'> = {},
 ): EncoderSource {
   const whole = withNorm(file);
   const facts = describeEncoder(whole, source, overrides);

@@ -1,5 +1,6 @@
 import { storedTensor, writeSafetensors, type StoredTensor } from '../../formats/safetensors';
 import { parameterValues } from './checkpoint';
+import { encoderMetadata } from './encoderMetadata';
 import { readEncoder } from './encoderSource';
 import { reportLoad, type LoadReport } from './loadReport';
 import { encoderParameters, maeParameters } from '../model/mae';
@@ -33,7 +34,7 @@ export function exportModel(model: NamedFile, part: ExportedPart, overrides: Mod
     format: 'pt',
     ...(phase === undefined ? {} : { phase }),
     ...(step === undefined ? {} : { step: String(step) }),
-    heads: String(size.heads),
+    ...encoderMetadata(size),
     ...normalisationMetadata(normalisation),
     ...rest,
     exportedFrom: source.split(/[/\\]/).at(-1) ?? source,

@@ -41,17 +41,18 @@ export function describeLoad({ used, interpolated, missing, leftOver }: LoadRepo
   return [
     `${counted(used.length, 'tensor')} used`,
     ...interpolated.map(({ name, from, to }) => `${name} interpolated from ${from} × ${from} to ${to} × ${to} patches`),
-    ...(missing.length > 0 ? [`missing: ${grouped(missing)}`] : []),
-    ...(leftOver.length > 0 ? [`left over: ${grouped(leftOver)}`] : []),
+    ...(missing.length > 0 ? [`missing: ${groupedNames(missing)}`] : []),
+    ...(leftOver.length > 0 ? [`left over: ${groupedNames(leftOver)}`] : []),
   ].join('; ');
 }
 
-/** Names by what they begin with, and how many each. */
-function grouped(names: readonly string[]): string {
+/** Names by what they begin with, and how many each; of more groups than `most`, the first. */
+export function groupedNames(names: readonly string[], most = Infinity): string {
   const counts = new Map<string, number>();
   for (const name of names) {
     const group = name.split('.')[0] ?? name;
     counts.set(group, (counts.get(group) ?? 0) + 1);
   }
-  return [...counts].map(([group, count]) => (count === 1 ? group : `${group} (${count})`)).join(', ');
+  const groups = [...counts].map(([group, count]) => (count === 1 ? group : `${group} (${count})`));
+  return groups.length > most ? `${groups.slice(0, most).join(', ')} and more` : groups.join(', ') || 'no tensors';
 }

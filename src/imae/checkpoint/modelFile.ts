@@ -6,6 +6,8 @@ import { encoderParameters, maeParameters, type Branches } from '../model/mae';
 import type { MaskKind } from '../mask/masks';
 import { IMAGENET, type Normalisation } from '../model/normalisation';
 import { OPTIONS } from '../config/options';
+import { layerNormEpsOf } from './encoderMetadata';
+import { groupedNames } from './loadReport';
 import { publishedHeads } from './published';
 import { assertNoStrangers } from './strangers';
 
@@ -15,7 +17,7 @@ import { assertNoStrangers } from './strangers';
  * the rules below, told, and overridden by what the user says.
  *
  * Heads: of encoders 3, 6, 12, 16, 16 at a width of 192, 384, 768, 1024, 1280, of decoders 16 at 512, as published; else
- * 64 channels a head. Statistics: ImageNet's. Targets: raw pixels, unless the script's `norm_pix_loss` says otherwise
+ * 64 channels a head. ε of layer norms: MAE's, or transformers' under its names. Statistics: ImageNet's. Targets: raw pixels, unless the script's `norm_pix_loss` says otherwise
  * (it has no effect in i-MAE's code, so not with two branches): `mae_visualize_….pth` were trained on raw pixels,
  * `….full.pth` on normalised ones, and nothing in their tensors tells them apart.
  */
@@ -47,6 +49,7 @@ export interface ModelFacts extends EncoderFacts {
 export interface ModelOverrides {
   readonly heads?: number;
   readonly decoderHeads?: number;
+  readonly layerNormEps?: number;
   readonly normPix?: boolean;
   /** What it was trained as: with one branch, `imae` or a vanilla `mae`. */
   readonly phase?: string;
@@ -128,6 +131,10 @@ function describe(file: Safetensors, source: string, overrides: ModelOverrides):
     throw new UserError(`${source} is no Vision Transformer: it has no block 'blocks.0'. Give another checkpoint.`);
   const heads = headsOf(metadata, 'heads', dim, overrides.heads, source);
   const statistics = normalisationOf(file, channels, source);
+  const eps =
+    overrides.layerNormEps === undefined
+      ? layerNormEpsOf(metadata)
+      : { eps: overrides.layerNormEps, assumed: undefined };
   const { phase = overrides.phase, step } = metadata;
   return {
     size: {
@@ -137,11 +144,12 @@ function describe(file: Safetensors, source: string, overrides: ModelOverrides):
       dim,
       depth,
       heads: heads.count,
+      ...(eps === undefined ? {} : { layerNormEps: eps.eps }),
     },
     normalisation: statistics.normalisation,
     ...(phase === undefined ? {} : { phase }),
     ...(step === undefined ? {} : { step: Number(step) }),
-    ...assumptions(heads.assumed, statistics.assumed),
+    ...assumptions(heads.assumed, eps?.assumed, statistics.assumed),
   };
 }
 
@@ -161,7 +169,8 @@ function shapeOf({ tensors }: Safetensors, name: string, rank: number, source: s
   const shape = tensors.get(name)?.shape;
   if (shape?.length === rank && shape.every((side) => side > 0)) return shape;
   throw new UserError(
-    `${source} is not a model of this program: it has no '${name}'. Give a checkpoint teacher-…, imae-… or mae-….`,
+    `${source} is not a model of this program: it has no '${name}'. It holds ${groupedNames([...tensors.keys()], 8)}. ` +
+      'Give a checkpoint teacher-…, imae-… or mae-…, or a Vision Transformer of MAE, timm or transformers.',
   );
 }
 

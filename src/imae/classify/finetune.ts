@@ -21,6 +21,7 @@ import { gradientNorm } from '../../optim/gradientNorm';
 import { power } from '../../tensor/exactMath';
 import type { Tensor } from '../../tensor/tensor';
 import { saveModel } from '../checkpoint/checkpoint';
+import { encoderMetadata } from '../checkpoint/encoderMetadata';
 import { readEncoder, type EncoderSource } from '../checkpoint/encoderSource';
 import { normalisationMetadata } from '../checkpoint/modelFile';
 import type { NamedFile, SavedState } from '../checkpoint/namedFile';
@@ -130,7 +131,7 @@ export class Classifier extends VisionTransformer {
     classes: number,
   ) {
     super(encoderSize, { hasNorm: pool === 'class', trainsPositions: true });
-    if (pool === 'mean') this.fcNorm = vitNorm(encoderSize.dim);
+    if (pool === 'mean') this.fcNorm = vitNorm(encoderSize.dim, encoderSize.layerNormEps);
     this.head = vitLinear(encoderSize.dim, classes, normal(2e-5));
   }
 
@@ -251,7 +252,7 @@ function metadataOf(
   pool: Pool,
   classes: readonly string[],
 ): Record<string, string> {
-  const about = { phase: 'classifier', pool, heads: String(size.heads), classes: JSON.stringify(classes) };
+  const about = { phase: 'classifier', pool, ...encoderMetadata(size), classes: JSON.stringify(classes) };
   return { ...normalisationMetadata(normalisation), ...about };
 }
 

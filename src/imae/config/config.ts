@@ -1,6 +1,6 @@
 import { deepFreeze } from '../../common/deepFreeze';
 import { UserError } from '../../common/userError';
-import { nearest } from './nearest';
+import { didYouMean, nearest } from './nearest';
 import {
   flagsOf,
   nameOf,
@@ -26,7 +26,7 @@ export interface ConfigLayer {
 /** What a run trains, one after the other. `mae` is the vanilla baseline, `lcmae` the same under two masks at once. */
 export type Phase = 'teacher' | 'imae' | 'mae' | 'lcmae';
 
-/** The size of an MAE: sides in pixels, widths in channels. The MLPs are four times as wide. */
+/** The size of an MAE: sides in pixels, widths in channels, ε of layer norms (1e-6 by default). MLPs are four times as wide. */
 export interface ModelSize {
   readonly image: number;
   readonly channels: number;
@@ -37,6 +37,7 @@ export interface ModelSize {
   readonly decoderDim: number;
   readonly decoderDepth: number;
   readonly decoderHeads: number;
+  readonly layerNormEps?: number;
 }
 
 /** The size of an encoder alone. */
@@ -67,8 +68,9 @@ export function resolveConfig(layers: readonly ConfigLayer[]): Config {
 
 /** The student's size. */
 export function studentSize(config: Config): ModelSize {
-  const { image, channels, patch, dim, depth, heads, decoderDim, decoderDepth, decoderHeads } = config.model;
-  return { image, channels, patch, dim, depth, heads, decoderDim, decoderDepth, decoderHeads };
+  const { image, channels, patch, dim, depth, heads, ...rest } = config.model;
+  const { decoderDim, decoderDepth, decoderHeads, layerNormEps } = rest;
+  return { image, channels, patch, dim, depth, heads, decoderDim, decoderDepth, decoderHeads, layerNormEps };
 }
 
 /** The teacher's size: the student's but for what `config.teacher` says. Images, patches and latents always agree. */
@@ -272,11 +274,6 @@ function unknownKey(source: string, name: string): UserError {
   const near = nearest(name, key === undefined ? ['preset', ...Object.keys(OPTIONS)] : keys);
   const guess = near ?? inAnotherSection;
   return usage(`${source}: there is no setting "${name}".${guess ? ` Did you mean "${guess}"?` : ''}`);
-}
-
-function didYouMean(word: string, candidates: readonly string[]): string {
-  const near = nearest(word, candidates);
-  return near ? ` Did you mean ${near}?` : '';
 }
 
 function merge(into: Record<string, Record<string, unknown>>, layer: PartialSettings): void {

@@ -38,3 +38,9 @@ function editDistance(a: string, b: string): number {
 function at(row: readonly number[], index: number): number {
   return row[index] as number;
 }
+
+/** ` Did you mean CANDIDATE?`, or nothing where none is near. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const near = nearest(word, candidates);
+  return near ? ` Did you mean ${near}?` : '';
+}

@@ -126,6 +126,12 @@ export const OPTIONS = {
     decoderDepth: option(count, 4, 'blocks of the decoder'),
     decoderHeads: option(count, 3, 'attention heads of the decoder'),
     normPix: option(toggle(), false, 'reconstruct patches normalised by their own mean and deviation'),
+    layerNormEps: option(
+      number({ above: 0 }),
+      1e-6,
+      "ε of the layer norms, the teacher's as well; models of transformers often have 1e-12",
+      { added: true },
+    ),
   },
   imae: {
     branches: option(

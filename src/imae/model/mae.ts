@@ -109,8 +109,8 @@ function encodeTokens(
   );
 }
 
-const blocksOf = (count: number, dim: number, heads: number): Block[] =>
-  Array.from({ length: count }, () => new Block(dim, heads));
+const blocksOf = (count: number, dim: number, heads: number, eps: number | undefined): Block[] =>
+  Array.from({ length: count }, () => new Block(dim, heads, eps));
 
 /** A Vision Transformer: the encoder of an MAE by itself, under its published names. */
 export class VisionTransformer extends Module {
@@ -134,12 +134,12 @@ export class VisionTransformer extends Module {
     }: { readonly hasNorm?: boolean; readonly trainsPositions?: boolean } = {},
   ) {
     super();
-    const { dim, depth, heads } = size;
+    const { dim, depth, heads, layerNormEps } = size;
     this.clsToken = new ModuleParameter([1, 1, dim], normal(0.02));
     this.posEmbed = positions(dim, size, trainsPositions);
     this.patchEmbed = new PatchEmbed(size);
-    this.blocks = blocksOf(depth, dim, heads);
-    if (hasNorm) this.norm = vitNorm(dim);
+    this.blocks = blocksOf(depth, dim, heads, layerNormEps);
+    if (hasNorm) this.norm = vitNorm(dim, layerNormEps);
   }
 
   /**
@@ -194,22 +194,22 @@ export class MaskedAutoencoder extends Module {
     readonly branches: Branches,
   ) {
     super();
-    const { dim, depth, heads, patch, channels, decoderDim, decoderDepth, decoderHeads } = size;
+    const { dim, depth, heads, patch, channels, decoderDim, decoderDepth, decoderHeads, layerNormEps } = size;
     this.clsToken = new ModuleParameter([1, 1, dim], normal(0.02));
     this.posEmbed = positions(dim, size);
     this.maskToken = new ModuleParameter([1, 1, decoderDim], normal(0.02));
     this.decoderPosEmbed = positions(decoderDim, size);
     this.patchEmbed = new PatchEmbed(size);
-    this.blocks = blocksOf(depth, dim, heads);
-    this.norm = vitNorm(dim);
+    this.blocks = blocksOf(depth, dim, heads, layerNormEps);
+    this.norm = vitNorm(dim, layerNormEps);
     if (branches === 1) {
       this.decoderEmbed = vitLinear(dim, decoderDim);
     } else {
       this.decoderEmbed1 = vitLinear(dim, decoderDim);
       this.decoderEmbed2 = vitLinear(dim, decoderDim);
     }
-    this.decoderBlocks = blocksOf(decoderDepth, decoderDim, decoderHeads);
-    this.decoderNorm = vitNorm(decoderDim);
+    this.decoderBlocks = blocksOf(decoderDepth, decoderDim, decoderHeads, layerNormEps);
+    this.decoderNorm = vitNorm(decoderDim, layerNormEps);
     this.decoderPred = vitLinear(decoderDim, patch * patch * channels);
   }
 

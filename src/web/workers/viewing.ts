@@ -3,6 +3,7 @@ import { makeShapes } from '../../data/shapes';
 import { readTensorFile } from '../../formats/tensorFile';
 import { UserError } from '../../common/userError';
 import { describeAdapter } from '../../gpu/adapter';
+import { completeModel } from '../../imae/checkpoint/modelConfig';
 import { BlendInspector } from '../../imae/inspect/blendInspector';
 import type { AttentionMap, Inspection } from '../../imae/inspect/inspector';
 import { meanTarget } from '../../imae/eval/meanImage';
@@ -32,7 +33,7 @@ class ViewingWorker implements ViewingApi {
 
   async open({ name, content }: ModelInHand): Promise<OpenedModel> {
     const engine = await this.engine;
-    const file = readTensorFile(sourceOf(content, name), name);
+    const file = completeModel(readTensorFile(sourceOf(content, name), name), name);
     const viewer = await measured('open model', () => Viewer.load(engine, file, name));
     const { facts, task } = viewer;
     const { channels } = facts.size;
