@@ -1,30 +1,16 @@
-import { backward, forward, unaryReferences, type Inputs, type UnaryReference } from '../kernels-test/unary.reference';
-import * as operations from '../src/ops/unary';
-import type { BenchCase, BenchSuite } from './bench';
-import { asRowsOf, rowsOf, sampleRows } from './rowSampling';
+import { unaryReferences } from '../kernels-test/unary.reference';
+import { tanh, softplus } from '../src/ops/unary';
+import type { BenchSuite } from './bench';
+import { elementwiseCase } from './elementwiseCase';
 
 /** Operations of value and slope together; the exponential counted as one. */
-function unaryCase(name: 'relu' | 'tanh' | 'softplus', rows: number, width: number, flops: number): BenchCase {
-  const reference: UnaryReference = unaryReferences[name];
-  const checked = sampleRows(rows, Math.ceil(2 ** 18 / width));
-  return {
-    name: `${name} ${rows}×${width} forward and backward`,
-    inputs: { x: [rows, width] },
-    operation: ({ x }) => (x ? { y: operations[name](x) } : {}),
-    forward: (inputs: Inputs) => asRowsOf(forward(reference, rowsOf(inputs, checked)), checked),
-    backward: (inputs: Inputs, dOutputs) =>
-      asRowsOf(backward(reference, rowsOf(inputs, checked), rowsOf(dOutputs, checked)), checked),
-    flops: rows * width * flops,
-    bytes: rows * width * 4 * 5,
-  };
-}
+const FLOPS = 30;
 
 export default {
   kernel: 'unary',
   cases: [
-    unaryCase('relu', 1040, 768, 3),
-    unaryCase('tanh', 1040, 768, 30),
-    unaryCase('softplus', 1001, 33, 30),
-    unaryCase('relu', 8704, 768, 3),
+    elementwiseCase('tanh', tanh, unaryReferences.tanh, { rows: 1040, width: 768, flops: FLOPS }),
+    elementwiseCase('tanh', tanh, unaryReferences.tanh, { rows: 8704, width: 768, flops: FLOPS }),
+    elementwiseCase('softplus', softplus, unaryReferences.softplus, { rows: 1001, width: 33, flops: FLOPS }),
   ],
 } satisfies BenchSuite;

@@ -78,7 +78,6 @@ export const unaryReferences = {
   cos: { value: Math.cos, slope: (x) => -Math.sin(x), low: -99, high: 99 },
   tanh: { value: Math.tanh, slope: (x) => Math.cosh(x) ** -2, low: -3, high: 3 },
   sigmoid: { value: sigmoid, slope: (x) => sigmoid(x) * sigmoid(-x), low: -6, high: 6 },
-  relu: { value: (x) => Math.max(x, 0), slope: (x) => (x > 0 ? 1 : 0), low: -3, high: 3 },
   silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)), low: -6, high: 6 },
   softplus: { value: softplus, slope: sigmoid, low: -6, high: 6 },
   erf: { value: erf, slope: (x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x), low: -3, high: 3 },

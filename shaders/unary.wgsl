@@ -1,17 +1,17 @@
 // unary: y = f(x) of each element, dx = f'(x)·dy, for functions of one number. FUNCTION says which; the numbers are those of
 // src/ops/unary.ts. p and q are what a function is given beside x. Slopes where there are two, or none, are PyTorch's.
 //
-//   0 neg      −x                   11 sigmoid  1/(1 + e⁻ˣ)             22 floor       slope 0, as of 23 to 25
-//   1 abs      |x|, slope 0 at 0    12 relu     max(x, 0), slope 0 at 0 23 ceil
-//   2 square   x²                   13 silu     x·sigmoid(x)            24 round       a half goes to the even neighbour
-//   3 sqrt                          14 softplus ln(1 + eˣ)              25 trunc
-//   4 rsqrt    1/√x                 15 erf      2/√π·∫₀ˣ e^(−t²) dt     26 mish        x·tanh(ln(1 + eˣ))
-//   5 reciprocal 1/x                16 expm1    eˣ − 1                  27 logSigmoid  −ln(1 + e⁻ˣ)
-//   6 exp                           17 log1p    ln(1 + x)               28 leakyRelu   x > 0: x; else p·x
-//   7 log                           18 exp2     2ˣ                      29 elu         x > 0: x; else p·(eˣ − 1)
-//   8 sin                           19 log2                             30 clamp       min(max(x, p), q), slope 1 at both ends
-//   9 cos                           20 tan                              31 geluTanh    x·sigmoid(√(8/π)·(x + 0.044715·x³))
-//  10 tanh                          21 sign     slope 0
+//   0 neg      −x                   11 sigmoid  1/(1 + e⁻ˣ)             21 sign        slope 0
+//   1 abs      |x|, slope 0 at 0    12 geluTanh x·sigmoid(√(8/π)·(x + 0.044715·x³))
+//   2 square   x²                   13 silu     x·sigmoid(x)            22 floor       slope 0, as of 23 to 25
+//   3 sqrt                          14 softplus ln(1 + eˣ)              23 ceil
+//   4 rsqrt    1/√x                 15 erf      2/√π·∫₀ˣ e^(−t²) dt     24 round       a half goes to the even neighbour
+//   5 reciprocal 1/x                16 expm1    eˣ − 1                  25 trunc
+//   6 exp                           17 log1p    ln(1 + x)               26 mish        x·tanh(ln(1 + eˣ))
+//   7 log                           18 exp2     2ˣ                      27 logSigmoid  −ln(1 + e⁻ˣ)
+//   8 sin                           19 log2                             28 leakyRelu   x > 0: x; else p·x
+//   9 cos                           20 tan                              29 elu         x > 0: x; else p·(eˣ − 1)
+//  10 tanh                                                              30 clamp       min(max(x, p), q), slope 1 at both ends
 //
 // What WGSL leaves inexact or lets overflow is written out: tanh, sigmoid, silu, softplus, mish and logSigmoid go by
 // e^(−|x|) ≤ 1; near 0, where tanh and expm1 would cancel, series stand in their place; erf is that of gelu.wgsl,
@@ -112,7 +112,7 @@ fn value8(x: vec4f) -> vec4f { return sine(x, 0); }
 fn value9(x: vec4f) -> vec4f { return sine(x, 1); }
 fn value10(x: vec4f) -> vec4f { return tanhOf(x); }
 fn value11(x: vec4f) -> vec4f { return sigmoid(x); }
-fn value12(x: vec4f) -> vec4f { return max(x, vec4f()); }
+fn value12(x: vec4f) -> vec4f { return x * sigmoid(1.5957691 * (x + 0.044715 * x * x * x)); }
 fn value13(x: vec4f) -> vec4f { return x * sigmoid(x); }
 fn value14(x: vec4f) -> vec4f { return max(x, vec4f()) + logOnePlus(exp(-abs(x))); }
 fn value15(x: vec4f) -> vec4f { return erfOf(x); }
@@ -130,7 +130,6 @@ fn value27(x: vec4f) -> vec4f { return min(x, vec4f()) - logOnePlus(exp(-abs(x))
 fn value28(x: vec4f) -> vec4f { return select(sizes.p * x, x, x > vec4f()); }
 fn value29(x: vec4f) -> vec4f { return select(sizes.p * expMinusOne(x), x, x > vec4f()); }
 fn value30(x: vec4f) -> vec4f { return min(max(x, vec4f(sizes.p)), vec4f(sizes.q)); }
-fn value31(x: vec4f) -> vec4f { return x * sigmoid(1.5957691 * (x + 0.044715 * x * x * x)); }
 
 fn slope0(x: vec4f) -> vec4f { return vec4f(-1); }
 fn slope1(x: vec4f) -> vec4f { return signOf(x); }
@@ -150,7 +149,10 @@ fn slope11(x: vec4f) -> vec4f {
   let e = exp(-abs(x));
   return e / ((1 + e) * (1 + e));
 }
-fn slope12(x: vec4f) -> vec4f { return select(vec4f(), vec4f(1), (x > vec4f()) | isNan(x)); }
+fn slope12(x: vec4f) -> vec4f {
+  let u = 1.5957691 * (x + 0.044715 * x * x * x);
+  return sigmoid(u) + x * slope11(u) * (1.5957691 + 0.21406445 * x * x);
+}
 fn slope13(x: vec4f) -> vec4f { return sigmoid(x) + x * slope11(x); }
 fn slope14(x: vec4f) -> vec4f { return sigmoid(x); }
 fn slope15(x: vec4f) -> vec4f { return 1.1283792 * exp(-x * x); }
@@ -171,10 +173,6 @@ fn slope27(x: vec4f) -> vec4f { return sigmoid(-x); }
 fn slope28(x: vec4f) -> vec4f { return select(vec4f(sizes.p), vec4f(1), x > vec4f()); }
 fn slope29(x: vec4f) -> vec4f { return select(sizes.p * exp(x), vec4f(1), x > vec4f()); }
 fn slope30(x: vec4f) -> vec4f { return select(vec4f(), vec4f(1), (x >= vec4f(sizes.p)) & (x <= vec4f(sizes.q))); }
-fn slope31(x: vec4f) -> vec4f {
-  let u = 1.5957691 * (x + 0.044715 * x * x * x);
-  return sigmoid(u) + x * slope11(u) * (1.5957691 + 0.21406445 * x * x);
-}
 
 //#kernel unaryForward
 //#param FUNCTION: u32

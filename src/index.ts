@@ -88,6 +88,7 @@ export { mean, sum } from './ops/reduce';
 export type { Axes, ReduceOptions } from './ops/reduceAxes';
 export { argMax, argMin, logSumExp, max, min, norm, prod, std, variance } from './ops/reductions';
 export type { VarianceOptions } from './ops/reductions';
+export { relu } from './ops/relu';
 export { flatten, reshape, squeeze, unsqueeze } from './ops/reshape';
 export { scaledDotProductAttention } from './ops/scaledDotProductAttention';
 export type { AttentionOptions } from './ops/scaledDotProductAttention';
@@ -111,7 +112,6 @@ export {
   mish,
   neg,
   reciprocal,
-  relu,
   round,
   rsqrt,
   sigmoid,

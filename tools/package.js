@@ -2,6 +2,7 @@
 // the programs. npm runs it by itself before it packs.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { build as bundle } from 'esbuild';
 import ts from 'typescript';
 import { buildIfStale, isStale, PROGRAMS } from './build.js';
@@ -114,8 +115,27 @@ function gatherShaders(files) {
     };
   });
   const names = shortNames([...shaders.values()]);
-  const lines = [...shaders].map(([name, text]) => `export const ${name} = ${JSON.stringify(renamed(text, names))};\n`);
+  const lines = byLikeness(
+    [...shaders].map(([name, text]) => `export const ${name} = ${JSON.stringify(renamed(text, names))};\n`),
+  );
   return [...without, { path: join(OUT, 'shaders.js'), text: lines.join('') }];
+}
+
+/** Texts in an order in which each stands behind the one with which it packs best. */
+function byLikeness(texts) {
+  const alone = new Map(texts.map((text) => [text, packed(text)]));
+  const left = [...texts];
+  const ordered = left.splice(0, 1);
+  while (left.length > 0) {
+    const last = ordered.at(-1);
+    const saved = left.map((text) => alone.get(last) + alone.get(text) - packed(last + text));
+    ordered.push(...left.splice(saved.indexOf(Math.max(...saved)), 1));
+  }
+  return ordered;
+}
+
+function packed(text) {
+  return gzipSync(text).length;
 }
 
 /**

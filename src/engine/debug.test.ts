@@ -18,7 +18,7 @@ import { transpose } from '../ops/permute';
 import { mean } from '../ops/reduce';
 import { flatten } from '../ops/reshape';
 import { softmax } from '../ops/softmax';
-import { relu } from '../ops/unary';
+import { relu } from '../ops/relu';
 import { AdamW } from '../optim/adamw';
 import { addInPlace } from '../tensor/accumulate';
 import { compareKernels } from '../tensor/kernelComparison';

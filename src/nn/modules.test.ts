@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine';
 import { f32, u32 } from '../engine/inputs';
 import { readStateDict, writeStateDict } from '../formats/stateDict';
 import { mse } from '../ops/mse';
-import { relu } from '../ops/unary';
+import { relu } from '../ops/relu';
 import { AdamW } from '../optim/adamw';
 import { load } from '../tensor/state';
 import { readTensor } from '../tensor/tensor';

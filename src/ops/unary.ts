@@ -2,20 +2,19 @@ import gelu from '../../shaders/gelu.wgsl';
 import logarithm from '../../shaders/logarithm.wgsl';
 import source from '../../shaders/unary.wgsl';
 import { EngineError } from '../gpu/errors';
-import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { graphOf } from '../tensor/graph';
 import type { Shape } from '../tensor/shape';
 import type { Float, Tensor } from '../tensor/tensor';
-import { assertNumber, assertType } from './patchIndices';
+import { elementwise } from './elementwise';
+import { assertNumber } from './patchIndices';
 
 const kernels = kernelsOf('unary', source, ['unaryForward', 'unaryBackward'], { gelu, logarithm });
 
 /** In the order of their numbers in the shader. */
 const FUNCTIONS = [
   ...['neg', 'abs', 'square', 'sqrt', 'rsqrt', 'reciprocal', 'exp', 'log', 'sin', 'cos', 'tanh', 'sigmoid'],
-  ...['relu', 'silu', 'softplus', 'erf', 'expm1', 'log1p', 'exp2', 'log2', 'tan', 'sign', 'floor', 'ceil', 'round'],
-  ...['trunc', 'mish', 'logSigmoid', 'leakyRelu', 'elu', 'clamp', 'geluTanh'],
+  ...['geluTanh', 'silu', 'softplus', 'erf', 'expm1', 'log1p', 'exp2', 'log2', 'tan', 'sign', 'floor', 'ceil', 'round'],
+  ...['trunc', 'mish', 'logSigmoid', 'leakyRelu', 'elu', 'clamp'],
 ] as const;
 type Name = (typeof FUNCTIONS)[number];
 
@@ -30,27 +29,13 @@ type Unary = <S extends Shape>(x: Tensor<Float, S>) => Tensor<'f32', S>;
 
 /** @param p what some functions are given beside x, `q` likewise: see the shader */
 function apply<S extends Shape>(name: Name, x: Tensor<Float, S>, p = 0, q = 0): Tensor<'f32', S> {
-  const graph = graphOf(name, x);
-  assertType(name, 'x', x, 'f32');
-  const y = graph.empty(name, x.shape, 'f32', x.requiresGrad);
-  const VEC = x.size > 0 && x.size % 4 === 0;
-  const uniforms = { cells: VEC ? x.size / 4 : x.size, p, q };
-  const workgroups = workgroupRow(Math.ceil(uniforms.cells / 64));
-  const params = { FUNCTION: FUNCTIONS.indexOf(name), VEC };
-  graph.dispatch({ kernel: kernels.unaryForward, params, uniforms, bindings: { x, y }, workgroups });
-  graph.record(name, [y], (gradients) => {
-    const dy = gradients.of(y);
-    const dx = gradients.into(x);
-    if (!dy || !dx) return;
-    graph.dispatch({
-      kernel: kernels.unaryBackward,
-      params: { ...params, ACCUMULATE: dx.accumulate },
-      uniforms,
-      bindings: { x, dy, dx: dx.out },
-      workgroups,
-    });
-  });
-  return y;
+  return elementwise(
+    name,
+    [kernels.unaryForward, kernels.unaryBackward],
+    x,
+    { FUNCTION: FUNCTIONS.indexOf(name) },
+    { p, q },
+  );
 }
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -82,8 +67,6 @@ export const cos = unary('cos');
 export const tanh = unary('tanh');
 /** 1/(1 + e⁻ˣ), as `torch.sigmoid`. */
 export const sigmoid = unary('sigmoid');
-/** max(x, 0); its gradient at 0 is 0. NaN stays NaN. As `F.relu`. */
-export const relu = unary('relu');
 /** x/(1 + e⁻ˣ) (Elfwing et al. 2017), also called swish. */
 export const silu = unary('silu');
 /** ln(1 + eˣ), as `F.softplus`. */

@@ -7,7 +7,7 @@ import { Module } from '../nn/module';
 import { mul } from '../ops/binary';
 import { mse } from '../ops/mse';
 import { mean } from '../ops/reduce';
-import { relu } from '../ops/unary';
+import { relu } from '../ops/relu';
 import { load } from '../tensor/state';
 import { readTensor, type Tensor } from '../tensor/tensor';
 import { testEngine } from '../testing/testEngine';

@@ -4,7 +4,7 @@ import { testEngine } from '../testing/testEngine';
 import { add } from '../ops/add';
 import { conv2d } from '../ops/conv2d';
 import { convTranspose2d } from '../ops/convTranspose2d';
-import { relu } from '../ops/unary';
+import { relu } from '../ops/relu';
 import { addInPlace } from './accumulate';
 import { Graph } from './graph';
 import { createTensor, disposeTensor, readTensor, type Tensor } from './tensor';
