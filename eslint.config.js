@@ -79,6 +79,14 @@ const inexactMath = INEXACT.map((property) => ({
 const CHOOSING_ROOMS = ['ops', 'nn', 'optim'];
 const traits = { property: 'traits', message: 'Take them from graph.byTraits, which compares kernels in debugging.' };
 
+/** What apps bundle: a bundler shortens the names of `#members`, and no others. */
+const PACKAGED_ROOMS = ['gpu', 'tensor', 'ops', 'nn', 'optim', 'engine'];
+const privateMembers = {
+  selector:
+    ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"], TSParameterProperty)[accessibility="private"]',
+  message: 'Call it #name: bundlers of apps shorten that.',
+};
+
 /** What calls WebGPU belongs to src/gpu, and beside it to the platforms, which find the adapter. */
 const WEBGPU_GLOBALS = ['GPUBufferUsage', 'GPUMapMode', 'GPUShaderStage'];
 const webgpuGlobals = WEBGPU_GLOBALS.map((name) => ({ name, message: 'Only src/gpu calls WebGPU.' }));
@@ -117,7 +125,11 @@ function roomRules([room, below]) {
         ...(EXACT_ROOMS.includes(room) ? inexactMath : []),
         ...(CHOOSING_ROOMS.includes(room) ? [traits] : []),
       ],
-      'no-restricted-syntax': ['error', ...(isPlatform ? [] : [dynamicImports])],
+      'no-restricted-syntax': [
+        'error',
+        ...(isPlatform ? [] : [dynamicImports]),
+        ...(PACKAGED_ROOMS.includes(room) ? [privateMembers] : []),
+      ],
     },
   };
 }

@@ -16,44 +16,53 @@ const SINGLE_RUNS = 3;
 
 /** A program that is ready to run: see `Engine.compile`. */
 export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
-  private readonly underWay: Promise<void>[] = [];
-  private runs = 0;
-  private pictures: Pictures | undefined;
+  readonly #underWay: Promise<void>[] = [];
+  #runs = 0;
+  #pictures: Pictures | undefined;
   /** Inputs that nobody gave a value yet. */
-  private readonly missing: Set<string>;
+  readonly #missing: Set<string>;
 
   /** What the body returned, to be read after a run. */
   readonly outputs: OutputsOf<O>;
+
+  readonly #engine: GpuEngine;
+  readonly #program: TensorProgram;
+  readonly #inputs: ReadonlyMap<string, { readonly tensor: Tensor<DType>; readonly isGiven: boolean }>;
+  readonly #runsAhead: number;
 
   /**
    * @param result what the body returned
    * @param runsAhead runs that may be under way
    */
   constructor(
-    private readonly engine: GpuEngine,
-    private readonly program: TensorProgram,
-    private readonly inputs: ReadonlyMap<string, { readonly tensor: Tensor<DType>; readonly isGiven: boolean }>,
+    engine: GpuEngine,
+    program: TensorProgram,
+    inputs: ReadonlyMap<string, { readonly tensor: Tensor<DType>; readonly isGiven: boolean }>,
     result: O,
-    private readonly runsAhead = RUNS_AHEAD,
+    runsAhead = RUNS_AHEAD,
   ) {
+    this.#engine = engine;
+    this.#program = program;
+    this.#inputs = inputs;
+    this.#runsAhead = runsAhead;
     this.outputs = outputsOf(result, {
       read: async (tensor) => {
-        if (this.runs > 0) return await this.program.read(tensor);
+        if (this.#runs > 0) return await this.#program.read(tensor);
         throw new EngineError('bad-program', `'${tensor.label}': the program did not run yet.`, 'Run it first.');
       },
-      bufferOf: (tensor) => this.program.bufferOf(tensor),
-      draw: (tensor, texture, encoder) => this.draw(tensor, texture, encoder),
+      bufferOf: (tensor) => this.#program.bufferOf(tensor),
+      draw: (tensor, texture, encoder) => this.#draw(tensor, texture, encoder),
     });
-    this.missing = new Set([...inputs].filter(([, { isGiven }]) => !isGiven).map(([name]) => name));
+    this.#missing = new Set([...inputs].filter(([, { isGiven }]) => !isGiven).map(([name]) => name));
   }
 
   get statistics(): ProgramStatistics {
-    return this.program.statistics;
+    return this.#program.statistics;
   }
 
   /** Seconds that the host spent in all runs so far. */
   get hostTimes(): Readonly<HostTimes> {
-    return this.program.hostTimes;
+    return this.#program.hostTimes;
   }
 
   /**
@@ -66,27 +75,27 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    *   `wrong-kernel` where the program is debugged
    */
   async run(values: ValuesOf<I> = {}): Promise<void> {
-    this.prepare(values);
-    this.program.run();
-    if (this.program.isDebugged) return await this.program.assertRight(++this.runs);
-    if (this.runs++ < SINGLE_RUNS) return await this.engine.settle();
-    this.underWay.push(this.engine.submittedWorkDone());
-    while (this.underWay.length > this.runsAhead) await this.underWay.shift();
-    this.engine.throwFailure();
+    this.#prepare(values);
+    this.#program.run();
+    if (this.#program.isDebugged) return await this.#program.assertRight(++this.#runs);
+    if (this.#runs++ < SINGLE_RUNS) return await this.#engine.settle();
+    this.#underWay.push(this.#engine.submittedWorkDone());
+    while (this.#underWay.length > this.#runsAhead) await this.#underWay.shift();
+    this.#engine.throwFailure();
   }
 
   /** One run, timed. @returns seconds: see `Program.runTimed` @throws EngineError as `run`, and what went wrong in it */
   async runTimed(values: ValuesOf<I> = {}): Promise<number> {
-    this.prepare(values);
-    this.runs++;
-    return await this.program.runTimed();
+    this.#prepare(values);
+    this.#runs++;
+    return await this.#program.runTimed();
   }
 
   /** One run in which each dispatch is timed by itself: see `Program.profile`. @throws EngineError as `runTimed` */
   async profile(values: ValuesOf<I> = {}): Promise<readonly TimedDispatch[]> {
-    this.prepare(values);
-    this.runs++;
-    return await this.program.profile();
+    this.#prepare(values);
+    this.#runs++;
+    return await this.#program.profile();
   }
 
   /**
@@ -98,9 +107,9 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
    * @throws EngineError as `write`; `bad-program` where an input was never given, or can't be converted in a pass; `disposed`
    */
   encode(target: GPUCommandEncoder | GPUComputePassEncoder, values: ValuesOf<I> = {}): void {
-    this.prepare(values);
-    this.program.encode(target);
-    this.runs++;
+    this.#prepare(values);
+    this.#program.encode(target);
+    this.#runs++;
   }
 
   /**
@@ -114,21 +123,21 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     const checked: { readonly name: string; readonly write: () => void }[] = [];
     for (const [name, value] of Object.entries<InputValue | undefined>(values)) {
       if (value === undefined) continue;
-      const input = this.inputs.get(name);
+      const input = this.#inputs.get(name);
       if (!input) {
-        const known = [...this.inputs.keys()].join(', ') || 'none';
+        const known = [...this.#inputs.keys()].join(', ') || 'none';
         throw new EngineError('bad-program', `This program has no input '${name}'.`, `Its inputs: ${known}.`);
       }
-      checked.push({ name, write: this.writing(input.tensor, value) });
+      checked.push({ name, write: this.#writing(input.tensor, value) });
     }
     for (const { name, write } of checked) {
       write();
-      this.missing.delete(name);
+      this.#missing.delete(name);
     }
   }
 
   /** Checks a value for an input. @returns gives it */
-  private writing(tensor: Tensor<DType>, value: InputValue): () => void {
+  #writing(tensor: Tensor<DType>, value: InputValue): () => void {
     const { label, shape, dtype } = tensor;
     if (!isSource(value)) {
       throw new EngineError(
@@ -139,18 +148,18 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     }
     if (ArrayBuffer.isView(value) || isStridedArray(value)) {
       const dense = denseArray(label, shape, dtype, value);
-      return () => this.program.write(tensor, dense);
+      return () => this.#program.write(tensor, dense);
     }
-    if ('mapAsync' in value) return this.program.lending(tensor, { buffer: value });
-    if ('buffer' in value) return this.program.lending(tensor, value);
+    if ('mapAsync' in value) return this.#program.lending(tensor, { buffer: value });
+    if ('buffer' in value) return this.#program.lending(tensor, value);
     const size = pictureSize(`Input '${label}'`, shape, dtype);
-    this.pictures ??= new Pictures(this.engine);
-    return this.program.showing(tensor, this.pictures, size, value);
+    this.#pictures ??= new Pictures(this.#engine);
+    return this.#program.showing(tensor, this.#pictures, size, value);
   }
 
   /** Writes what a run is given. @throws EngineError as `write`, `bad-program` where an input was never given */
-  private prepare(values: ValuesOf<I>): void {
-    const missing = [...this.missing].find((name) => values[name] === undefined);
+  #prepare(values: ValuesOf<I>): void {
+    const missing = [...this.#missing].find((name) => values[name] === undefined);
     if (missing === undefined) {
       this.write(values);
       return;
@@ -158,20 +167,20 @@ export class CompiledProgram<I extends Inputs = Inputs, O = unknown> {
     throw new EngineError('bad-program', `Input '${missing}' was never given.`, 'Give it to run, with the first run.');
   }
 
-  private draw(tensor: Tensor<DType>, texture: GPUTexture, given?: GPUCommandEncoder): void {
-    const { device } = this.engine;
+  #draw(tensor: Tensor<DType>, texture: GPUTexture, given?: GPUCommandEncoder): void {
+    const { device } = this.#engine;
     const size = pictureSize(`Output '${tensor.label}'`, tensor.shape, tensor.dtype);
-    const buffer = this.program.bufferOf(tensor);
-    this.pictures ??= new Pictures(this.engine);
+    const buffer = this.#program.bufferOf(tensor);
+    this.#pictures ??= new Pictures(this.#engine);
     const encoder = given ?? device.createCommandEncoder({ label: 'palimpsest' });
-    this.pictures.encodeDraw(encoder, { buffer }, size, texture);
-    if (!given) this.engine.guarded('drawing', () => device.queue.submit([encoder.finish()]));
+    this.#pictures.encodeDraw(encoder, { buffer }, size, texture);
+    if (!given) this.#engine.guarded('drawing', () => device.queue.submit([encoder.finish()]));
   }
 
   /** Frees its memory; lasting tensors that it works on stay. Twice is harmless. */
   dispose(): void {
-    this.pictures?.dispose();
-    this.program.dispose();
+    this.#pictures?.dispose();
+    this.#program.dispose();
   }
 }
 

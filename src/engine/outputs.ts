@@ -14,22 +14,25 @@ export interface OutputSource {
 
 /** What a program leaves after a run. */
 export class Output<D extends DType = Float, S extends Shape = Shape> {
-  constructor(
-    private readonly source: OutputSource,
-    private readonly tensor: Tensor<D, S>,
-  ) {}
+  readonly #source: OutputSource;
+  readonly #tensor: Tensor<D, S>;
+
+  constructor(source: OutputSource, tensor: Tensor<D, S>) {
+    this.#source = source;
+    this.#tensor = tensor;
+  }
 
   get shape(): S {
-    return this.tensor.shape;
+    return this.#tensor.shape;
   }
 
   get dtype(): D {
-    return this.tensor.dtype;
+    return this.#tensor.dtype;
   }
 
   /** Number of elements. */
   get size(): number {
-    return this.tensor.size;
+    return this.#tensor.size;
   }
 
   /**
@@ -38,7 +41,7 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
    * @throws EngineError `bad-program` before the first run, what went wrong in the run, `disposed`
    */
   data(): Promise<ArrayOf[D]> {
-    return this.source.read(this.tensor);
+    return this.#source.read(this.#tensor);
   }
 
   /**
@@ -48,7 +51,7 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
    * @throws EngineError `bad-program` where it is an input or a lasting tensor, `disposed`
    */
   get buffer(): GPUBuffer {
-    return this.source.bufferOf(this.tensor);
+    return this.#source.bufferOf(this.#tensor);
   }
 
   /**
@@ -60,13 +63,13 @@ export class Output<D extends DType = Float, S extends Shape = Shape> {
    * @throws EngineError `bad-shape` where it is no picture, `bad-program` where the texture can't be drawn into, or as `buffer`
    */
   drawInto(texture: GPUTexture, encoder?: GPUCommandEncoder): void {
-    this.source.draw(this.tensor, texture, encoder);
+    this.#source.draw(this.#tensor, texture, encoder);
   }
 
   /** The one number that it is. @throws EngineError `bad-shape` where it has several, and as `data` */
   async item(this: Output<D, readonly []>): Promise<number> {
     if (this.size !== 1) {
-      throw new EngineError('bad-shape', `item: '${this.tensor.label}' has ${this.size} elements.`, 'Read its data.');
+      throw new EngineError('bad-shape', `item: '${this.#tensor.label}' has ${this.size} elements.`, 'Read its data.');
     }
     const [value] = await this.data();
     return value as number;

@@ -51,12 +51,12 @@ export type KernelEntries = Readonly<Record<string, string>>;
  * `adopt` gives it what was measured. It remembers what was asked, for whoever measures.
  */
 export class KernelChoices {
-  private readonly entries = new Map<string, string>();
-  private readonly questions = new Map<string, TuningKey>();
+  readonly #entries = new Map<string, string>();
+  readonly #questions = new Map<string, TuningKey>();
 
   /** Takes over entries. Those that name no variant of their question are as if they were not there. */
   adopt(entries: KernelEntries): void {
-    for (const [key, name] of Object.entries(entries)) this.entries.set(key, name);
+    for (const [key, name] of Object.entries(entries)) this.#entries.set(key, name);
   }
 
   /**
@@ -68,7 +68,7 @@ export class KernelChoices {
     const { alternatives, kernel, params = {}, workgroups } = dispatch;
     if (!alternatives || alternatives.variants.length === 0) return dispatch;
     const key = keyOf(alternatives.work, params);
-    let question = this.questions.get(key);
+    let question = this.#questions.get(key);
     if (!question) {
       question = {
         key,
@@ -87,40 +87,40 @@ export class KernelChoices {
           'Tell them apart by a parameter that is a number.',
         );
       }
-      this.questions.set(key, question);
+      this.#questions.set(key, question);
     }
     question.uses++;
-    return { ...dispatch, ...this.takenFor(question) };
+    return { ...dispatch, ...this.#takenFor(question) };
   }
 
-  private takenFor({ key, variants }: TuningKey): KernelVariant {
-    const name = this.entries.get(key);
+  #takenFor({ key, variants }: TuningKey): KernelVariant {
+    const name = this.#entries.get(key);
     return variants.find((variant) => variantName(variant) === name) ?? (variants[0] as KernelVariant);
   }
 
-  private isAnswered({ key, variants }: TuningKey): boolean {
-    return variants.some((variant) => variantName(variant) === this.entries.get(key));
+  #isAnswered({ key, variants }: TuningKey): boolean {
+    return variants.some((variant) => variantName(variant) === this.#entries.get(key));
   }
 
   /** What was asked and is not answered. */
   get open(): readonly TuningKey[] {
-    return this.asked.filter((question) => !this.isAnswered(question));
+    return this.asked.filter((question) => !this.#isAnswered(question));
   }
 
   /** Entries that are no answer to what was asked, as `work: name`. */
   get unknown(): readonly string[] {
-    return this.open.flatMap(({ key }) => (this.entries.has(key) ? [`${key}: ${this.entries.get(key) ?? ''}`] : []));
+    return this.open.flatMap(({ key }) => (this.#entries.has(key) ? [`${key}: ${this.#entries.get(key) ?? ''}`] : []));
   }
 
   /** The entries of what was asked, as far as it is answered: with them another engine does the same. */
   get used(): KernelEntries {
-    const answered = this.asked.filter((question) => this.isAnswered(question));
-    return Object.fromEntries(answered.map((question) => [question.key, variantName(this.takenFor(question))]));
+    const answered = this.asked.filter((question) => this.#isAnswered(question));
+    return Object.fromEntries(answered.map((question) => [question.key, variantName(this.#takenFor(question))]));
   }
 
   /** Everything that was asked. */
   get asked(): readonly TuningKey[] {
-    return [...this.questions.values()];
+    return [...this.#questions.values()];
   }
 }
 

@@ -10,11 +10,15 @@ import { Slice, type Storage, type Value } from './storage';
 /** Lays data out one behind another at aligned offsets. */
 class Packing {
   size = 0;
-  constructor(private readonly alignment: number) {}
+  readonly #alignment: number;
+
+  constructor(alignment: number) {
+    this.#alignment = alignment;
+  }
 
   add(bytes: number): number {
     const offset = this.size;
-    this.size += Math.ceil(bytes / this.alignment) * this.alignment;
+    this.size += Math.ceil(bytes / this.#alignment) * this.#alignment;
     return offset;
   }
 }
@@ -32,36 +36,39 @@ function packUniforms(fields: readonly UniformField[], values: Readonly<Record<s
 
 /** Uniforms of many dispatches in one buffer; equal ones lie there once. */
 class UniformBlocks {
-  private readonly packing: Packing;
-  private readonly offsets = new Map<string, number>();
-  private readonly blocks: { readonly offset: number; readonly data: Uint8Array }[] = [];
+  readonly #packing: Packing;
+  readonly #offsets = new Map<string, number>();
+  readonly #blocks: { readonly offset: number; readonly data: Uint8Array }[] = [];
 
-  constructor(private readonly engine: GpuEngine) {
-    this.packing = new Packing(engine.device.limits.minUniformBufferOffsetAlignment);
+  readonly #engine: GpuEngine;
+
+  constructor(engine: GpuEngine) {
+    this.#engine = engine;
+    this.#packing = new Packing(engine.device.limits.minUniformBufferOffsetAlignment);
   }
 
   /** @returns where they lie */
   add(fields: readonly UniformField[], values: Readonly<Record<string, number>>): { offset: number; size: number } {
     const data = packUniforms(fields, values);
     const key = String(data);
-    let offset = this.offsets.get(key);
+    let offset = this.#offsets.get(key);
     if (offset === undefined) {
-      offset = this.packing.add(data.byteLength);
-      this.offsets.set(key, offset);
-      this.blocks.push({ offset, data });
+      offset = this.#packing.add(data.byteLength);
+      this.#offsets.set(key, offset);
+      this.#blocks.push({ offset, data });
     }
     return { offset, size: data.byteLength };
   }
 
   allocate(): DeviceBuffer {
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    return this.engine.pool.allocate(this.packing.size, usage, 'program uniforms');
+    return this.#engine.pool.allocate(this.#packing.size, usage, 'program uniforms');
   }
 
   write(buffer: DeviceBuffer): void {
     if (buffer.isPlanned) return;
-    for (const { offset, data } of this.blocks) {
-      this.engine.device.queue.writeBuffer(buffer.gpu, offset, data as Uint8Array<ArrayBuffer>);
+    for (const { offset, data } of this.#blocks) {
+      this.#engine.device.queue.writeBuffer(buffer.gpu, offset, data as Uint8Array<ArrayBuffer>);
     }
   }
 }

@@ -62,11 +62,11 @@ export class GpuEngine {
   readonly isPlanning: boolean;
   /** What of its programs is looked at, number by number. */
   readonly debug: DebugMode;
-  private readonly kernels: Map<Kernel, Map<string, CompiledKernel>>;
-  private readonly errorChecks = new Set<Promise<void>>();
-  private readonly ownsDevice: boolean;
-  private failure: EngineError | undefined;
-  private disposed = false;
+  readonly #kernels: Map<Kernel, Map<string, CompiledKernel>>;
+  readonly #errorChecks = new Set<Promise<void>>();
+  readonly #ownsDevice: boolean;
+  #failure: EngineError | undefined;
+  #disposed = false;
 
   constructor(
     readonly device: GPUDevice,
@@ -74,21 +74,24 @@ export class GpuEngine {
   ) {
     const info = options.info ?? device.adapterInfo;
     this.info = info;
-    this.ownsDevice = ownsDevice;
+    this.#ownsDevice = ownsDevice;
     this.isPlanning = planFor !== undefined;
     this.debug = options.debug ?? planFor?.debug ?? false;
     this.wait = options.wait ?? ((promise) => promise);
     this.pool = new BufferPool(device, options.budget ?? Infinity, this.isPlanning);
     this.choices = planFor?.choices ?? new KernelChoices();
-    this.kernels = planFor?.kernels ?? new Map<Kernel, Map<string, CompiledKernel>>();
+    this.#kernels = planFor ? planFor.#kernels : new Map<Kernel, Map<string, CompiledKernel>>();
     this.traits = planFor?.traits ?? traitsOf(device, info, options);
     const self = new WeakRef(this); // a device that an app keeps for long keeps no engine that it is done with
-    void device.lost.then((lost) => self.deref()?.lose(lost));
+    void device.lost.then((lost) => {
+      const engine = self.deref();
+      if (engine) engine.#lose(lost);
+    });
   }
 
-  private lose({ message, reason }: GPUDeviceLostInfo): void {
-    if (this.disposed) return;
-    this.failure = new EngineError(
+  #lose({ message, reason }: GPUDeviceLostInfo): void {
+    if (this.#disposed) return;
+    this.#failure = new EngineError(
       'device-lost',
       `The GPU device was lost: ${(message || reason).trim().replace(/\.$/, '')}.`,
       'Resume from the last checkpoint; a smaller batch helps where it ran out of memory or time.',
@@ -107,11 +110,11 @@ export class GpuEngine {
 
   /** Throws what failed since the last look: a lost device, a disposed engine, an error WebGPU reported late. */
   throwFailure(): void {
-    if (this.disposed) {
+    if (this.#disposed) {
       throw new EngineError('disposed', 'This engine was disposed.', 'Make a new one.');
     }
-    const { failure } = this;
-    if (failure?.code !== 'device-lost') this.failure = undefined; // a lost device stays lost
+    const failure = this.#failure;
+    if (failure?.code !== 'device-lost') this.#failure = undefined; // a lost device stays lost
     if (failure) throw failure;
   }
 
@@ -127,9 +130,9 @@ export class GpuEngine {
       for (const code of ['validation', 'out-of-memory'] as const) {
         const check: Promise<void> = device.popErrorScope().then(
           (error) => {
-            this.errorChecks.delete(check);
+            this.#errorChecks.delete(check);
             if (!error) return;
-            this.failure ??= new EngineError(
+            this.#failure ??= new EngineError(
               code,
               `${what}: WebGPU says: ${error.message.trim()}`,
               code === 'validation'
@@ -137,9 +140,9 @@ export class GpuEngine {
                 : 'Use a smaller batch or model.',
             );
           },
-          () => void this.errorChecks.delete(check), // the device is gone; its loss is reported by itself
+          () => void this.#errorChecks.delete(check), // the device is gone; its loss is reported by itself
         );
-        this.errorChecks.add(check);
+        this.#errorChecks.add(check);
       }
     }
   }
@@ -153,29 +156,29 @@ export class GpuEngine {
   async settle(): Promise<void> {
     this.throwFailure();
     await this.wait(this.device.queue.onSubmittedWorkDone());
-    await this.wait(Promise.all(this.errorChecks));
+    await this.wait(Promise.all(this.#errorChecks));
     this.throwFailure();
   }
 
   /** Pipelines that were compiled so far. */
   get pipelineCount(): number {
-    return [...this.kernels.values()].reduce((count, variants) => count + variants.size, 0);
+    return [...this.#kernels.values()].reduce((count, variants) => count + variants.size, 0);
   }
 
   /** The compiled form of a kernel; each is compiled once. */
   kernel(kernel: Kernel, params: ParamValues): CompiledKernel {
-    let variants = this.kernels.get(kernel);
-    if (!variants) this.kernels.set(kernel, (variants = new Map<string, CompiledKernel>()));
+    let variants = this.#kernels.get(kernel);
+    if (!variants) this.#kernels.set(kernel, (variants = new Map<string, CompiledKernel>()));
     const key = JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)));
     let compiled = variants.get(key);
     if (!compiled) {
-      compiled = this.compileKernel(kernel.name, kernel.specialize(params));
+      compiled = this.#compileKernel(kernel.name, kernel.specialize(params));
       variants.set(key, compiled);
     }
     return compiled;
   }
 
-  private compileKernel(name: string, specialized: SpecializedKernel): CompiledKernel {
+  #compileKernel(name: string, specialized: SpecializedKernel): CompiledKernel {
     const { device } = this;
     for (const feature of specialized.features) {
       if (device.features.has(feature)) continue;
@@ -300,7 +303,7 @@ export class GpuEngine {
     });
     try {
       await this.wait(staging.gpu.mapAsync(GPUMapMode.READ, 0, slice.size));
-      await this.wait(Promise.all(this.errorChecks));
+      await this.wait(Promise.all(this.#errorChecks));
       this.throwFailure();
       const data = staging.gpu.getMappedRange(0, slice.size).slice(0);
       staging.gpu.unmap();
@@ -308,7 +311,7 @@ export class GpuEngine {
       return data;
     } catch (error) {
       this.pool.release(staging);
-      await Promise.all(this.errorChecks);
+      await Promise.all(this.#errorChecks);
       this.throwFailure(); // what made the map fail says more than the failed map
       throw error;
     }
@@ -345,11 +348,11 @@ export class GpuEngine {
 
   /** Releases every buffer and texture, and the device if it is the engine's own. */
   dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
+    if (this.#disposed) return;
+    this.#disposed = true;
     this.pool.dispose();
-    if (!this.isPlanning) this.kernels.clear();
-    if (this.ownsDevice) this.device.destroy();
+    if (!this.isPlanning) this.#kernels.clear();
+    if (this.#ownsDevice) this.device.destroy();
   }
 }
 

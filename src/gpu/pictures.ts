@@ -34,15 +34,18 @@ export function pictureSize(what: string, shape: readonly number[], dtype: strin
 
 /** Converts pictures to tensors and back on one device; pipelines are made when they are first needed. */
 export class Pictures {
-  private readonly module: GPUShaderModule;
-  private toTensor: GPUComputePipeline | undefined;
-  private readonly toPicture = new Map<GPUTextureFormat, GPURenderPipeline>();
-  private readonly sizes = new Map<string, DeviceBuffer>();
+  readonly #module: GPUShaderModule;
+  #toTensor: GPUComputePipeline | undefined;
+  readonly #toPicture = new Map<GPUTextureFormat, GPURenderPipeline>();
+  readonly #sizes = new Map<string, DeviceBuffer>();
   /** What pictures of the host are copied into, an input each. */
-  private readonly copies = new Map<Value, GPUTexture>();
+  readonly #copies = new Map<Value, GPUTexture>();
 
-  constructor(private readonly engine: GpuEngine) {
-    this.module = engine.device.createShaderModule({ label: 'picture', code: source });
+  readonly #engine: GpuEngine;
+
+  constructor(engine: GpuEngine) {
+    this.#engine = engine;
+    this.#module = engine.device.createShaderModule({ label: 'picture', code: source });
   }
 
   /**
@@ -61,7 +64,7 @@ export class Pictures {
         'Make it 2d with GPUTextureUsage.TEXTURE_BINDING, with one sample a texel.',
       );
     }
-    return () => program.fill(input, (encoder, into) => this.encodeRead(encoder, texture, size, into));
+    return () => program.fill(input, (encoder, into) => this.#encodeRead(encoder, texture, size, into));
   }
 
   /**
@@ -74,45 +77,45 @@ export class Pictures {
     const { width, height } = sourceSize(picture);
     assertSize(input.label, size, width, height);
     return () => {
-      const texture = this.copyOf(input, width, height);
-      this.engine.guarded(`the picture for '${input.label}'`, () =>
-        this.engine.device.queue.copyExternalImageToTexture({ source: picture }, { texture }, [width, height]),
+      const texture = this.#copyOf(input, width, height);
+      this.#engine.guarded(`the picture for '${input.label}'`, () =>
+        this.#engine.device.queue.copyExternalImageToTexture({ source: picture }, { texture }, [width, height]),
       );
-      program.fill(input, (encoder, into) => this.encodeRead(encoder, texture, size, into));
+      program.fill(input, (encoder, into) => this.#encodeRead(encoder, texture, size, into));
     };
   }
 
-  private copyOf(input: Value, width: number, height: number): GPUTexture {
-    let texture = this.copies.get(input);
+  #copyOf(input: Value, width: number, height: number): GPUTexture {
+    let texture = this.#copies.get(input);
     if (!texture) {
       const { COPY_DST, RENDER_ATTACHMENT, TEXTURE_BINDING } = GPUTextureUsage;
       const usage = COPY_DST | RENDER_ATTACHMENT | TEXTURE_BINDING; // as copyExternalImageToTexture asks for
-      texture = this.engine.guarded(`the texture for '${input.label}'`, () =>
-        this.engine.pool.createPicture(width, height, usage, input.label),
+      texture = this.#engine.guarded(`the texture for '${input.label}'`, () =>
+        this.#engine.pool.createPicture(width, height, usage, input.label),
       );
-      this.copies.set(input, texture);
+      this.#copies.set(input, texture);
     }
     return texture;
   }
 
-  private encodeRead(encoder: GPUCommandEncoder, texture: GPUTexture, size: PictureSize, into: GPUBufferBinding): void {
-    const { device } = this.engine;
-    this.toTensor ??= device.createComputePipeline({
+  #encodeRead(encoder: GPUCommandEncoder, texture: GPUTexture, size: PictureSize, into: GPUBufferBinding): void {
+    const { device } = this.#engine;
+    this.#toTensor ??= device.createComputePipeline({
       label: 'pictureToTensor',
       layout: 'auto',
-      compute: { module: this.module, entryPoint: 'pictureToTensor' },
+      compute: { module: this.#module, entryPoint: 'pictureToTensor' },
     });
     const bindGroup = device.createBindGroup({
       label: 'pictureToTensor',
-      layout: this.toTensor.getBindGroupLayout(0),
+      layout: this.#toTensor.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: { buffer: this.sizesOf(size, size.width, size.height) } },
+        { binding: 0, resource: { buffer: this.#sizesOf(size, size.width, size.height) } },
         { binding: 1, resource: texture.createView({ dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 }) },
         { binding: 2, resource: into },
       ],
     });
     const pass = encoder.beginComputePass({ label: 'pictureToTensor' });
-    pass.setPipeline(this.toTensor);
+    pass.setPipeline(this.#toTensor);
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(Math.ceil(size.width / 8), Math.ceil(size.height / 8));
     pass.end();
@@ -127,13 +130,13 @@ export class Pictures {
         'Make it with GPUTextureUsage.RENDER_ATTACHMENT.',
       );
     }
-    const { device } = this.engine;
-    const pipeline = this.drawingInto(target.format);
+    const { device } = this.#engine;
+    const pipeline = this.#drawingInto(target.format);
     const bindGroup = device.createBindGroup({
       label: 'tensorToPicture',
       layout: pipeline.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: { buffer: this.sizesOf(size, target.width, target.height) } },
+        { binding: 0, resource: { buffer: this.#sizesOf(size, target.width, target.height) } },
         { binding: 3, resource: tensor },
       ],
     });
@@ -148,38 +151,38 @@ export class Pictures {
     pass.end();
   }
 
-  private drawingInto(format: GPUTextureFormat): GPURenderPipeline {
-    let pipeline = this.toPicture.get(format);
+  #drawingInto(format: GPUTextureFormat): GPURenderPipeline {
+    let pipeline = this.#toPicture.get(format);
     if (!pipeline) {
-      pipeline = this.engine.device.createRenderPipeline({
+      pipeline = this.#engine.device.createRenderPipeline({
         label: 'tensorToPicture',
         layout: 'auto',
-        vertex: { module: this.module, entryPoint: 'wholeTarget' },
-        fragment: { module: this.module, entryPoint: 'tensorToPicture', targets: [{ format }] },
+        vertex: { module: this.#module, entryPoint: 'wholeTarget' },
+        fragment: { module: this.#module, entryPoint: 'tensorToPicture', targets: [{ format }] },
       });
-      this.toPicture.set(format, pipeline);
+      this.#toPicture.set(format, pipeline);
     }
     return pipeline;
   }
 
-  private sizesOf({ channels, height, width }: PictureSize, targetWidth: number, targetHeight: number): GPUBuffer {
+  #sizesOf({ channels, height, width }: PictureSize, targetWidth: number, targetHeight: number): GPUBuffer {
     const values = Uint32Array.of(channels, height, width, targetHeight, targetWidth);
-    let buffer = this.sizes.get(values.join());
+    let buffer = this.#sizes.get(values.join());
     if (!buffer) {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-      buffer = this.engine.pool.allocate(values.byteLength, usage, 'picture sizes');
-      this.engine.device.queue.writeBuffer(buffer.gpu, 0, values);
-      this.sizes.set(values.join(), buffer);
+      buffer = this.#engine.pool.allocate(values.byteLength, usage, 'picture sizes');
+      this.#engine.device.queue.writeBuffer(buffer.gpu, 0, values);
+      this.#sizes.set(values.join(), buffer);
     }
     return buffer.gpu;
   }
 
   /** Lets go of its memory. */
   dispose(): void {
-    for (const texture of this.copies.values()) this.engine.pool.releasePicture(texture);
-    for (const buffer of this.sizes.values()) this.engine.pool.release(buffer);
-    this.copies.clear();
-    this.sizes.clear();
+    for (const texture of this.#copies.values()) this.#engine.pool.releasePicture(texture);
+    for (const buffer of this.#sizes.values()) this.#engine.pool.release(buffer);
+    this.#copies.clear();
+    this.#sizes.clear();
   }
 }
 

@@ -91,29 +91,33 @@ const BUCKET = 32;
 
 /** Values by the time of their lives, so that a long program is placed in time in proportion to its length. */
 class Timeline {
-  private readonly buckets: number[][] = [];
+  readonly #buckets: number[][] = [];
 
-  constructor(private readonly values: readonly Lifetime[]) {}
+  readonly #values: readonly Lifetime[];
+
+  constructor(values: readonly Lifetime[]) {
+    this.#values = values;
+  }
 
   add(index: number): void {
-    for (const bucket of this.bucketsOf(index)) (this.buckets[bucket] ??= []).push(index);
+    for (const bucket of this.#bucketsOf(index)) (this.#buckets[bucket] ??= []).push(index);
   }
 
   /** Those that are alive while `index` is, each once. */
   aliveWith(index: number): number[] {
-    const { first, last } = at(this.values, index);
+    const { first, last } = at(this.#values, index);
     const alive = new Set<number>();
-    for (const bucket of this.bucketsOf(index)) {
-      for (const other of this.buckets[bucket] ?? []) {
-        const life = at(this.values, other);
+    for (const bucket of this.#bucketsOf(index)) {
+      for (const other of this.#buckets[bucket] ?? []) {
+        const life = at(this.#values, other);
         if (life.first <= last && first <= life.last) alive.add(other);
       }
     }
     return [...alive];
   }
 
-  private *bucketsOf(index: number): Generator<number> {
-    const { first, last } = at(this.values, index);
+  *#bucketsOf(index: number): Generator<number> {
+    const { first, last } = at(this.#values, index);
     for (let bucket = Math.floor(first / BUCKET); bucket * BUCKET <= last; bucket++) yield bucket;
   }
 }

@@ -13,27 +13,32 @@ export type Fill = (encoder: GPUCommandEncoder, into: GPUBufferBinding) => void;
 export class ProgramInputs {
   readonly lent = new Map<Value, GPUBufferBinding>();
   /** What commands of the next run write. */
-  private readonly fills = new Map<Value, Fill>();
+  readonly #fills = new Map<Value, Fill>();
   /** Whose memory was written by commands, so that the mirror does not say what it holds. */
-  private readonly filled = new Set<Value>();
+  readonly #filled = new Set<Value>();
   /** Written by the host since the last upload. */
-  private readonly changed = new Set<Value>();
-  private isFresh = true;
+  readonly #changed = new Set<Value>();
+  #isFresh = true;
+
+  readonly #engine: GpuEngine;
+  readonly #buffer: DeviceBuffer;
+  readonly #mirror: Uint8Array;
+  readonly #slices: ReadonlyMap<Value, Slice>;
 
   /**
    * @param mirror what the host has written to `buffer`, or is to
    * @param slices where inputs lie in `buffer`, among others
    */
-  constructor(
-    private readonly engine: GpuEngine,
-    private readonly buffer: DeviceBuffer,
-    private readonly mirror: Uint8Array,
-    private readonly slices: ReadonlyMap<Value, Slice>,
-  ) {}
+  constructor(engine: GpuEngine, buffer: DeviceBuffer, mirror: Uint8Array, slices: ReadonlyMap<Value, Slice>) {
+    this.#engine = engine;
+    this.#buffer = buffer;
+    this.#mirror = mirror;
+    this.#slices = slices;
+  }
 
   /** Sets what an input holds from the next upload on. */
   write(input: Value, data: ArrayBufferView): void {
-    const slice = this.place(input);
+    const slice = this.#place(input);
     if (Math.max(4, Math.ceil(data.byteLength / 4) * 4) !== input.size) {
       throw new EngineError(
         'bad-shape',
@@ -41,66 +46,67 @@ export class ProgramInputs {
         'Write all of it.',
       );
     }
-    this.mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
-    this.changed.add(input);
-    this.forget(input);
+    this.#mirror.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), slice.offset);
+    this.#changed.add(input);
+    this.#forget(input);
   }
 
   /** Lets an input be read elsewhere. @returns whether it was read in another place until now */
   lend(input: Value, place: GPUBufferBinding): boolean {
-    this.place(input);
+    this.#place(input);
     const before = this.lent.get(input);
-    this.changed.delete(input);
-    this.forget(input);
+    this.#changed.delete(input);
+    this.#forget(input);
     this.lent.set(input, place);
     return before?.buffer !== place.buffer || before.offset !== place.offset;
   }
 
   /** Lets commands of the next run write an input. */
   fill(input: Value, fill: Fill): void {
-    this.place(input);
-    this.changed.delete(input);
-    this.forget(input);
-    this.fills.set(input, fill);
+    this.#place(input);
+    this.#changed.delete(input);
+    this.#forget(input);
+    this.#fills.set(input, fill);
   }
 
-  private forget(input: Value): void {
+  #forget(input: Value): void {
     this.lent.delete(input);
-    this.fills.delete(input);
-    this.filled.delete(input);
+    this.#fills.delete(input);
+    this.#filled.delete(input);
   }
 
   /** Hands what the host wrote to the queue. */
   upload(): void {
-    if (this.isFresh || (this.changed.size > 0 && this.filled.size === 0)) this.uploadRange(0, this.mirror.byteLength);
+    if (this.#isFresh || (this.#changed.size > 0 && this.#filled.size === 0))
+      this.#uploadRange(0, this.#mirror.byteLength);
     else {
-      for (const input of this.changed) {
-        const { offset, size } = this.place(input);
-        this.uploadRange(offset, size);
+      for (const input of this.#changed) {
+        const { offset, size } = this.#place(input);
+        this.#uploadRange(offset, size);
       }
     }
-    this.isFresh = false;
-    this.changed.clear();
+    this.#isFresh = false;
+    this.#changed.clear();
   }
 
-  private uploadRange(offset: number, size: number): void {
-    const data = this.mirror as Uint8Array<ArrayBuffer>; // made as such
-    this.engine.device.queue.writeBuffer(this.buffer.gpu, offset, data, offset, size);
+  #uploadRange(offset: number, size: number): void {
+    const data = this.#mirror as Uint8Array<ArrayBuffer>; // made as such
+    this.#engine.device.queue.writeBuffer(this.#buffer.gpu, offset, data, offset, size);
   }
 
   /** Writes into commands what fills inputs. */
   encodeFills(encoder: GPUCommandEncoder): void {
-    for (const [input, fill] of this.fills) {
-      const { buffer, offset, size } = this.place(input);
+    for (const [input, fill] of this.#fills) {
+      const { buffer, offset, size } = this.#place(input);
       fill(encoder, { buffer: buffer.gpu, offset, size });
-      this.filled.add(input);
+      this.#filled.add(input);
     }
-    this.fills.clear();
+    this.#fills.clear();
   }
 
   /** @throws EngineError `bad-program` where commands have to write an input first: a pass has no place for them */
   assertNoFills(): void {
-    const [input] = this.fills.keys();
+    const [input] = this.#fills.keys();
     if (!input) return;
     throw new EngineError(
       'bad-program',
@@ -110,9 +116,9 @@ export class ProgramInputs {
   }
 
   /** @throws EngineError `bad-program` where it is no input */
-  private place(input: Value): Slice {
-    const slice = this.slices.get(input);
-    if (slice?.buffer === this.buffer) return slice;
+  #place(input: Value): Slice {
+    const slice = this.#slices.get(input);
+    if (slice?.buffer === this.#buffer) return slice;
     throw new EngineError('bad-program', `'${input.label}' is no input of this program.`, 'Declare it with input().');
   }
 }

@@ -34,22 +34,22 @@ export class Recording implements RecordedWork, ValueOwner {
   readonly inputs: Value[] = [];
   readonly states: Value[] = [];
   readonly outputs = new Set<Value>();
-  private readonly written = new Set<Value>();
+  readonly #written = new Set<Value>();
 
   constructor(readonly engine: GpuEngine) {}
 
   /** Memory for `size` bytes that a dispatch of this recording will write. */
   value(size: number, label: string): Value {
-    this.assertBindable(size, label);
+    this.#assertBindable(size, label);
     return new Value(this, wordBytes(size), label);
   }
 
   /** Memory that the host writes between runs; `initial` is what it holds before the first write. */
   input(size: number, label: string, initial?: Uint8Array): Value {
-    this.assertBindable(size, label);
+    this.#assertBindable(size, label);
     const value = new Value(this, wordBytes(size), label, initial ?? new Uint8Array(wordBytes(size)));
     this.inputs.push(value);
-    this.written.add(value);
+    this.#written.add(value);
     return value;
   }
 
@@ -57,16 +57,16 @@ export class Recording implements RecordedWork, ValueOwner {
   state(label: string, initial: Uint8Array): Value {
     const value = new Value(this, wordBytes(initial.byteLength), label, initial, true);
     this.states.push(value);
-    this.written.add(value);
+    this.#written.add(value);
     return value;
   }
 
   /** Whether there is something in a piece of memory at this point: what a dispatch wrote, or what was there before. */
   holds(storage: Storage): boolean {
-    return storage instanceof Slice || this.written.has(storage);
+    return storage instanceof Slice || this.#written.has(storage);
   }
 
-  private assertBindable(size: number, label: string): void {
+  #assertBindable(size: number, label: string): void {
     const limit = this.engine.device.limits.maxStorageBufferBindingSize;
     if (size > limit) {
       throw new EngineError(
@@ -79,7 +79,7 @@ export class Recording implements RecordedWork, ValueOwner {
 
   /** Declares that `value` is read back: it keeps its place until the end of the run. */
   output(value: Value): void {
-    this.assertOwn(value, 'output');
+    this.#assertOwn(value, 'output');
     this.outputs.add(value);
   }
 
@@ -119,14 +119,14 @@ export class Recording implements RecordedWork, ValueOwner {
       const storage =
         bindings[name] ??
         fail(`nothing is bound to '${name}'`, `Bind ${specialized.bindings.map((b) => b.name).join(', ')}.`);
-      this.assertOwn(storage, `${kernel.name}.${name}`);
+      this.#assertOwn(storage, `${kernel.name}.${name}`);
       if (storage.size > limit) {
         fail(
           `'${storage.label}' has ${storage.size} bytes for '${name}'; this device binds at most ${limit}`,
           'Bind it in chunks.',
         );
       }
-      if (access === 'read' && storage instanceof Value && !this.written.has(storage)) {
+      if (access === 'read' && storage instanceof Value && !this.#written.has(storage)) {
         fail(`'${name}' reads '${storage.label}', which nothing has written yet`, 'Record what makes it first.');
       }
       if (access === 'read_write' && storage instanceof Value && storage.initial && !storage.isState) {
@@ -151,11 +151,11 @@ export class Recording implements RecordedWork, ValueOwner {
       if (!specialized.uniforms.some((field) => field.name === name))
         fail(`it has no uniform '${name}'`, 'Leave it out.');
     }
-    for (const storage of writes) if (storage instanceof Value) this.written.add(storage);
+    for (const storage of writes) if (storage instanceof Value) this.#written.add(storage);
     this.dispatches.push({ ...dispatch, params, reads, writes });
   }
 
-  private assertOwn(storage: Storage, where: string): void {
+  #assertOwn(storage: Storage, where: string): void {
     if (storage instanceof Slice) assertLive(storage);
     else if (storage.recording !== this) {
       throw new EngineError(

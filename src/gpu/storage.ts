@@ -2,18 +2,22 @@ import type { DeviceBuffer } from './pool';
 
 /** A piece of a buffer that outlives programs: parameters, optimizer state, data. */
 export class Slice {
+  /** What it is, where that says more than what the whole buffer is. */
+  readonly #name: string | undefined;
+
   constructor(
     readonly buffer: DeviceBuffer,
     /** In bytes; a multiple of 256. */
     readonly offset: number,
     /** In bytes; a multiple of 4. */
     readonly size: number,
-    /** What it is, where that says more than what the whole buffer is. */
-    private readonly name?: string,
-  ) {}
+    name?: string,
+  ) {
+    this.#name = name;
+  }
 
   get label(): string {
-    return this.name ?? this.buffer.label;
+    return this.#name ?? this.buffer.label;
   }
 }
 

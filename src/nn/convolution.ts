@@ -19,7 +19,7 @@ interface WithBias {
 export class Conv2d extends Module {
   readonly weight: ModuleParameter;
   readonly bias?: ModuleParameter;
-  private readonly options: ConvOptions;
+  readonly #options: ConvOptions;
 
   /** @throws EngineError `bad-shape` unless the groups divide both numbers of channels */
   constructor(inputs: number, outputs: number, kernel: Pair, { bias = true, ...options }: ConvOptions & WithBias = {}) {
@@ -30,12 +30,12 @@ export class Conv2d extends Module {
     const initialize = fanInUniform(sizeOf(shape.slice(1)));
     this.weight = new ModuleParameter(shape, initialize);
     if (bias) this.bias = new ModuleParameter([outputs], initialize);
-    this.options = options;
+    this.#options = options;
   }
 
   /** @param x [B, inputs, H, W] @returns [B, outputs, H′, W′] */
   forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this.bias, this.options);
+    return conv2d(x, this.weight, this.bias, this.#options);
   }
 }
 
@@ -46,7 +46,7 @@ export class Conv2d extends Module {
 export class ConvTranspose2d extends Module {
   readonly weight: ModuleParameter;
   readonly bias?: ModuleParameter;
-  private readonly options: ConvTransposeOptions;
+  readonly #options: ConvTransposeOptions;
 
   /** @throws EngineError as `Conv2d` */
   constructor(
@@ -62,41 +62,45 @@ export class ConvTranspose2d extends Module {
     const initialize = fanInUniform(sizeOf(shape.slice(1)));
     this.weight = new ModuleParameter(shape, initialize);
     if (bias) this.bias = new ModuleParameter([outputs], initialize);
-    this.options = options;
+    this.#options = options;
   }
 
   /** @param x [B, inputs, H, W] @returns [B, outputs, H′, W′] */
   forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this.bias, this.options);
+    return convTranspose2d(x, this.weight, this.bias, this.#options);
   }
 }
 
 /** The largest of each window. */
 export class MaxPool2d extends Module {
-  constructor(
-    private readonly kernel: Pair,
-    private readonly options: MaxPoolOptions = {},
-  ) {
+  readonly #kernel: Pair;
+  readonly #options: MaxPoolOptions;
+
+  constructor(kernel: Pair, options: MaxPoolOptions = {}) {
     super();
+    this.#kernel = kernel;
+    this.#options = options;
   }
 
   /** @param x [B, C, H, W] @returns [B, C, H′, W′] */
   forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernel, this.options);
+    return maxPool2d(x, this.#kernel, this.#options);
   }
 }
 
 /** The mean of each window. */
 export class AvgPool2d extends Module {
-  constructor(
-    private readonly kernel: Pair,
-    private readonly options: AvgPoolOptions = {},
-  ) {
+  readonly #kernel: Pair;
+  readonly #options: AvgPoolOptions;
+
+  constructor(kernel: Pair, options: AvgPoolOptions = {}) {
     super();
+    this.#kernel = kernel;
+    this.#options = options;
   }
 
   /** @param x [B, C, H, W] @returns [B, C, H′, W′] */
   forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernel, this.options);
+    return avgPool2d(x, this.#kernel, this.#options);
   }
 }

@@ -28,11 +28,11 @@ export class Attention extends Module {
   readonly qkv: Linear;
   readonly proj: Linear;
 
-  constructor(
-    dim: number,
-    private readonly heads: number,
-  ) {
+  readonly #heads: number;
+
+  constructor(dim: number, heads: number) {
     super();
+    this.#heads = heads;
     this.qkv = vitLinear(dim, 3 * dim);
     this.proj = vitLinear(dim, dim);
   }
@@ -47,7 +47,7 @@ export class Attention extends Module {
   forward(x: Tensor, { residual, watch, ...options }: AttentionForward = {}): Tensor {
     const qkv = this.qkv.forward(x, { precision: graphOf('attention', x).precision });
     watch?.(qkv);
-    return this.proj.forward(attention(qkv, this.heads, options), { residual });
+    return this.proj.forward(attention(qkv, this.#heads, options), { residual });
   }
 }
 

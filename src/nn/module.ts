@@ -46,20 +46,20 @@ export abstract class Module implements Stateful {
   }
 
   /** All parameters and buffers of this module and those in it, in order. */
-  private everything(prefix: string): NamedParameter[] {
+  #everything(prefix: string): NamedParameter[] {
     return this.fields().flatMap(([name, value]) =>
-      tensorsAt(`${prefix}${name}`, value, (each, at) => each.everything(at)),
+      tensorsAt(`${prefix}${name}`, value, (each, at) => each.#everything(at)),
     );
   }
 
   /** All parameters of this module and those in it, in order. */
   namedParameters(prefix = ''): NamedParameter[] {
-    return this.everything(prefix).filter(({ parameter }) => !(parameter instanceof ModuleBuffer));
+    return this.#everything(prefix).filter(({ parameter }) => !(parameter instanceof ModuleBuffer));
   }
 
   /** What is kept beside the parameters, in order. */
   namedBuffers(prefix = ''): NamedParameter[] {
-    return this.everything(prefix).filter(({ parameter }) => parameter instanceof ModuleBuffer);
+    return this.#everything(prefix).filter(({ parameter }) => parameter instanceof ModuleBuffer);
   }
 
   /** All parameters, in order: `for (const parameter of model.encoder.parameters()) parameter.requiresGrad = false`. */

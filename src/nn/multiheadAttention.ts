@@ -31,13 +31,14 @@ export class MultiheadAttention extends Module {
   readonly inProjBias?: ModuleParameter;
   readonly outProj: Linear;
 
+  readonly #dim: number;
+  readonly #heads: number;
+
   /** @throws EngineError `bad-shape` unless `heads` divides `dim` */
-  constructor(
-    private readonly dim: number,
-    private readonly heads: number,
-    { bias = true }: { readonly bias?: boolean } = {},
-  ) {
+  constructor(dim: number, heads: number, { bias = true }: { readonly bias?: boolean } = {}) {
     super();
+    this.#dim = dim;
+    this.#heads = heads;
     if (!Number.isInteger(heads) || heads < 1 || dim % heads !== 0) {
       const what = `MultiheadAttention: a width of ${dim} does not divide into ${heads} heads.`;
       throw new EngineError('bad-shape', what, 'Give a number of heads that divides the width.');
@@ -50,23 +51,25 @@ export class MultiheadAttention extends Module {
   /** @param x [B, N, dim] @returns [B, N, dim] */
   forward(x: Tensor, { key, value, causal, mask }: AttendOptions = {}): Tensor {
     if (!key && !value && !causal && !mask) {
-      return this.outProj.forward(attention(linear(x, this.inProjWeight, this.inProjBias), this.heads));
+      return this.outProj.forward(attention(linear(x, this.inProjWeight, this.inProjBias), this.#heads));
     }
-    const [queries, keys, values] = key || value ? this.projectApart(x, key ?? x, value ?? key ?? x) : this.project(x);
-    const [q, k, v] = [this.split(queries), this.split(keys), this.split(values)];
+    const [queries, keys, values] =
+      key || value ? this.#projectApart(x, key ?? x, value ?? key ?? x) : this.#project(x);
+    const [q, k, v] = [this.#split(queries), this.#split(keys), this.#split(values)];
     const mixed = scaledDotProductAttention(q, k, v, { ...(causal ? { causal } : {}), ...(mask ? { mask } : {}) });
     return this.outProj.forward(permute(mixed, [0, 2, 1, 3]).reshape(x.shape));
   }
 
   /** Queries, keys and values of one tensor. */
-  private project(x: Tensor): readonly [Tensor, Tensor, Tensor] {
+  #project(x: Tensor): readonly [Tensor, Tensor, Tensor] {
     const all = linear(x, this.inProjWeight, this.inProjBias);
-    const part = (index: number): Tensor => slice(all, -1, index * this.dim, (index + 1) * this.dim);
+    const part = (index: number): Tensor => slice(all, -1, index * this.#dim, (index + 1) * this.#dim);
     return [part(0), part(1), part(2)];
   }
 
-  private projectApart(...operands: readonly [Tensor, Tensor, Tensor]): readonly [Tensor, Tensor, Tensor] {
-    const { dim, inProjWeight, inProjBias } = this;
+  #projectApart(...operands: readonly [Tensor, Tensor, Tensor]): readonly [Tensor, Tensor, Tensor] {
+    const { inProjWeight, inProjBias } = this;
+    const dim = this.#dim;
     const graph = graphOf('MultiheadAttention', ...operands);
     const project = (of: Tensor, index: number): Tensor => {
       const part = (tensor: Tensor): Tensor => slice(graph.use(tensor), 0, index * dim, (index + 1) * dim);
@@ -76,8 +79,8 @@ export class MultiheadAttention extends Module {
   }
 
   /** [B, N, dim] as [B, heads, N, dim / heads]. */
-  private split(x: Tensor): Tensor {
+  #split(x: Tensor): Tensor {
     const [batch = 0, tokens = 0] = x.shape;
-    return permute(x.reshape([batch, tokens, this.heads, this.dim / this.heads]), [0, 2, 1, 3]);
+    return permute(x.reshape([batch, tokens, this.#heads, this.#dim / this.#heads]), [0, 2, 1, 3]);
   }
 }

@@ -17,7 +17,7 @@ export interface NormOptions {
 export class LayerNorm extends Module {
   readonly weight?: ModuleParameter;
   readonly bias?: ModuleParameter;
-  private readonly eps: number;
+  readonly #eps: number;
 
   /**
    * @param dim the extent of the last axis
@@ -28,7 +28,7 @@ export class LayerNorm extends Module {
     super();
     if (affine) this.weight = new ModuleParameter([dim], ones);
     if (affine && bias) this.bias = new ModuleParameter([dim], zeros);
-    this.eps = eps;
+    this.#eps = eps;
   }
 
   /**
@@ -37,14 +37,14 @@ export class LayerNorm extends Module {
    * @param x [..., dim]
    */
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight, this.bias, this.eps);
+    return layerNorm(x, this.weight, this.bias, this.#eps);
   }
 }
 
 /** Each row over the root of its mean square, scaled by `weight` [dim], which begins as 1. */
 export class RmsNorm extends Module {
   readonly weight: ModuleParameter;
-  private readonly eps: number;
+  readonly #eps: number;
 
   /**
    * @param dim the extent of the last axis
@@ -53,7 +53,7 @@ export class RmsNorm extends Module {
   constructor(dim: number, { eps = 1e-6 }: Pick<NormOptions, 'eps'> = {}) {
     super();
     this.weight = new ModuleParameter([dim], ones);
-    this.eps = eps;
+    this.#eps = eps;
   }
 
   /**
@@ -62,7 +62,7 @@ export class RmsNorm extends Module {
    * @param x [..., dim]
    */
   forward(x: Tensor): Tensor {
-    return rmsNorm(x, this.weight, this.eps);
+    return rmsNorm(x, this.weight, this.#eps);
   }
 }
 
@@ -70,17 +70,16 @@ export class RmsNorm extends Module {
 export class GroupNorm extends Module {
   readonly weight?: ModuleParameter;
   readonly bias?: ModuleParameter;
-  private readonly eps: number;
+  readonly #eps: number;
 
-  constructor(
-    private readonly groups: number,
-    channels: number,
-    { eps = 1e-5, affine = true }: NormOptions = {},
-  ) {
+  readonly #groups: number;
+
+  constructor(groups: number, channels: number, { eps = 1e-5, affine = true }: NormOptions = {}) {
     super();
+    this.#groups = groups;
     if (affine) this.weight = new ModuleParameter([channels], ones);
     if (affine) this.bias = new ModuleParameter([channels], zeros);
-    this.eps = eps;
+    this.#eps = eps;
   }
 
   /**
@@ -89,7 +88,7 @@ export class GroupNorm extends Module {
    * @param x [B, C, ...]
    */
   forward(x: Tensor): Tensor {
-    return groupNorm(x, this.groups, { weight: this.weight, bias: this.bias, eps: this.eps });
+    return groupNorm(x, this.#groups, { weight: this.weight, bias: this.bias, eps: this.#eps });
   }
 }
 
@@ -103,8 +102,8 @@ export class BatchNorm2d extends Module {
   readonly bias?: ModuleParameter;
   readonly runningMean: ModuleBuffer;
   readonly runningVar: ModuleBuffer;
-  private readonly eps: number;
-  private readonly momentum: number;
+  readonly #eps: number;
+  readonly #momentum: number;
 
   /**
    * @param channels C of [B, C, H, W]
@@ -120,8 +119,8 @@ export class BatchNorm2d extends Module {
     if (affine) this.bias = new ModuleParameter([channels], zeros);
     this.runningMean = new ModuleBuffer([channels], zeros);
     this.runningVar = new ModuleBuffer([channels], ones);
-    this.eps = eps;
-    this.momentum = momentum;
+    this.#eps = eps;
+    this.#momentum = momentum;
   }
 
   /**
@@ -130,7 +129,9 @@ export class BatchNorm2d extends Module {
    * @param x [B, C, ...]
    */
   forward(x: Tensor): Tensor {
-    const { weight, bias, eps, momentum } = this;
+    const { weight, bias } = this;
+    const eps = this.#eps;
+    const momentum = this.#momentum;
     return batchNorm(x, this, { weight, bias, eps, momentum });
   }
 }

@@ -36,14 +36,17 @@ const allocated = new WeakMap<Module, Parameters>();
  */
 export class Parameters implements ParameterOwner {
   readonly arenas: readonly Arena[];
-  private readonly named: readonly NamedParameter[];
-  private readonly byName: ReadonlyMap<string, NamedParameter>;
-  private readonly buffers: DeviceBuffer[] = [];
+  readonly #named: readonly NamedParameter[];
+  readonly #byName: ReadonlyMap<string, NamedParameter>;
+  readonly #buffers: DeviceBuffer[] = [];
   /** Values that the host may write, each with its copy in f16. */
-  private readonly copied: { readonly values: Tensor; readonly halves: Tensor }[] = [];
-  private readonly alignment: number;
-  private halvesAreOld = false;
-  private isDisposed = false;
+  readonly #copied: { readonly values: Tensor; readonly halves: Tensor }[] = [];
+  readonly #alignment: number;
+  #halvesAreOld = false;
+  #isDisposed = false;
+
+  readonly #module: Module;
+  readonly #options: { readonly frozen?: boolean; readonly precision?: Precision };
 
   /**
    * @param label names the model in messages
@@ -55,13 +58,15 @@ export class Parameters implements ParameterOwner {
   constructor(
     readonly engine: GpuEngine,
     readonly label: string,
-    private readonly module: Module,
-    private readonly options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
+    module: Module,
+    options: { readonly frozen?: boolean; readonly precision?: Precision } = {},
   ) {
-    this.alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
-    this.named = [...module.namedParameters(), ...module.namedBuffers()];
-    this.byName = new Map(this.named.map((one) => [one.name, one]));
-    const taken = this.named.find(({ parameter }) => parameter.hasMemory);
+    this.#module = module;
+    this.#options = options;
+    this.#alignment = options.precision === 'f16' ? 2 * SEGMENT_BYTES : SEGMENT_BYTES;
+    this.#named = [...module.namedParameters(), ...module.namedBuffers()];
+    this.#byName = new Map(this.#named.map((one) => [one.name, one]));
+    const taken = this.#named.find(({ parameter }) => parameter.hasMemory);
     if (taken) {
       const what = `Parameter '${taken.name}' has memory already.`;
       throw new EngineError(
@@ -72,19 +77,19 @@ export class Parameters implements ParameterOwner {
     }
     // A parameter of several modules is one: it goes by its first name, and has memory once.
     const seen = new Set<Parameter>();
-    const own = this.named.filter(({ parameter }) => !seen.has(parameter) && seen.add(parameter));
+    const own = this.#named.filter(({ parameter }) => !seen.has(parameter) && seen.add(parameter));
     const isTrained = ({ parameter }: NamedParameter): boolean => parameter.trained && !options.frozen;
     const trained = own.filter(isTrained);
     const plain = own.filter((one) => !isTrained(one));
-    this.arenas = this.chunks(trained).map((chunk) => this.makeArena(chunk));
+    this.arenas = this.#chunks(trained).map((chunk) => this.#makeArena(chunk));
     // Apart, since programs write to buffers, and a dispatch may not read what lies in memory that it writes.
     const isBuffer = ({ parameter }: NamedParameter): boolean => parameter instanceof ModuleBuffer;
-    const constant = this.chunks(plain.filter((one) => !isBuffer(one)));
-    for (const chunk of [...constant, ...this.chunks(plain.filter(isBuffer))]) {
-      const size = this.chunkBytes(chunk);
-      const buffer = this.allocate(size, label);
-      const halves = options.frozen ? this.copyOf(buffer, size) : undefined;
-      this.eachPlace(chunk, ({ name, parameter }, offset) => {
+    const constant = this.#chunks(plain.filter((one) => !isBuffer(one)));
+    for (const chunk of [...constant, ...this.#chunks(plain.filter(isBuffer))]) {
+      const size = this.#chunkBytes(chunk);
+      const buffer = this.#allocate(size, label);
+      const halves = options.frozen ? this.#copyOf(buffer, size) : undefined;
+      this.#eachPlace(chunk, ({ name, parameter }, offset) => {
         const { shape } = parameter;
         const half = halfAt(halves, shape, offset);
         const values = new Slice(buffer, offset, byteSize(shape, 'f32'));
@@ -102,12 +107,12 @@ export class Parameters implements ParameterOwner {
     throw new EngineError('bad-program', 'The model has no memory yet.', 'Give it to engine.init first.');
   }
 
-  private chunks(parameters: readonly NamedParameter[]): NamedParameter[][] {
+  #chunks(parameters: readonly NamedParameter[]): NamedParameter[][] {
     const limit = this.engine.device.limits.maxStorageBufferBindingSize;
     const chunks: NamedParameter[][] = [];
     let room = 0;
     for (const one of parameters) {
-      const bytes = this.segmentBytes(one);
+      const bytes = this.#segmentBytes(one);
       if (bytes > limit) {
         throw new EngineError(
           'limit-exceeded',
@@ -125,10 +130,10 @@ export class Parameters implements ParameterOwner {
     return chunks;
   }
 
-  private allocate(bytes: number, what: string): DeviceBuffer {
+  #allocate(bytes: number, what: string): DeviceBuffer {
     try {
       const buffer = this.engine.allocate(bytes, `${this.label} ${what}`);
-      this.buffers.push(buffer);
+      this.#buffers.push(buffer);
       return buffer;
     } catch (error) {
       this.dispose(); // the constructor fails: nobody else can let go of what it has so far
@@ -136,13 +141,13 @@ export class Parameters implements ParameterOwner {
     }
   }
 
-  private makeArena(parameters: readonly NamedParameter[]): Arena {
-    const size = this.chunkBytes(parameters);
-    const values = this.allocate(size, 'parameters');
-    const gradients = this.allocate(size, 'gradients');
-    const halves = this.copyOf(values, size);
+  #makeArena(parameters: readonly NamedParameter[]): Arena {
+    const size = this.#chunkBytes(parameters);
+    const values = this.#allocate(size, 'parameters');
+    const gradients = this.#allocate(size, 'gradients');
+    const halves = this.#copyOf(values, size);
     const members: Parameter[] = [];
-    this.eachPlace(parameters, ({ name, parameter }, offset) => {
+    this.#eachPlace(parameters, ({ name, parameter }, offset) => {
       const { shape } = parameter;
       const bytes = byteSize(shape, 'f32');
       const gradient = new Tensor(shape, 'f32', new Slice(gradients, offset, bytes, `d ${name}`));
@@ -155,40 +160,40 @@ export class Parameters implements ParameterOwner {
   }
 
   /** Memory for the values of a buffer in f16, where there is to be any. */
-  private copyOf(values: DeviceBuffer, size: number): DeviceBuffer | undefined {
-    if (this.options.precision !== 'f16') return undefined;
-    const halves = this.allocate(size / 2, 'weights in f16');
+  #copyOf(values: DeviceBuffer, size: number): DeviceBuffer | undefined {
+    if (this.#options.precision !== 'f16') return undefined;
+    const halves = this.#allocate(size / 2, 'weights in f16');
     const whole = (buffer: DeviceBuffer, dtype: Precision): Tensor =>
       new Tensor([size / 4], dtype, new Slice(buffer, 0, byteSize([size / 4], dtype)));
-    this.copied.push({ values: whole(values, 'f32'), halves: whole(halves, 'f16') });
+    this.#copied.push({ values: whole(values, 'f32'), halves: whole(halves, 'f16') });
     return halves;
   }
 
   /** Brings the copies in f16 up to date with what the host wrote, by the rounding of the GPU that the optimizer uses as well. */
   async updateHalves(): Promise<void> {
-    if (!this.halvesAreOld || this.copied.length === 0) return;
+    if (!this.#halvesAreOld || this.#copied.length === 0) return;
     const graph = new Graph(this.engine);
-    for (const { values, halves } of this.copied) addInPlace(graph, halves, values, false);
+    for (const { values, halves } of this.#copied) addInPlace(graph, halves, values, false);
     const program = await graph.compile();
     program.run();
     program.dispose();
-    this.halvesAreOld = false;
+    this.#halvesAreOld = false;
   }
 
   /** Is told that the host wrote to what a parameter holds, past `write`. */
   async written(): Promise<void> {
-    this.halvesAreOld = true;
+    this.#halvesAreOld = true;
     await this.updateHalves();
   }
 
   /** Every name with its tensor, in the order of the model; buffers come last. */
   get entries(): readonly (readonly [name: string, parameter: Parameter])[] {
-    return this.named.map(({ name, parameter }) => [name, parameter]);
+    return this.#named.map(({ name, parameter }) => [name, parameter]);
   }
 
   /** @throws EngineError `bad-program` where the model has no such parameter */
   get(name: string): Parameter {
-    const one = this.byName.get(name);
+    const one = this.#byName.get(name);
     if (!one) throw new EngineError('bad-program', `${this.label} has no parameter '${name}'.`, 'Name one of its own.');
     return one.parameter;
   }
@@ -204,12 +209,12 @@ export class Parameters implements ParameterOwner {
       );
     }
     this.engine.write(tensor.storage, data);
-    this.halvesAreOld = true;
+    this.#halvesAreOld = true;
   }
 
   /** Draws every parameter anew, each from a source of its own. */
   initialize(source: (index: number) => RandomSource): void {
-    for (const [index, { name, parameter }] of this.named.entries()) {
+    for (const [index, { name, parameter }] of this.#named.entries()) {
       this.write(name, parameter.initialize(parameter.shape, source(index)));
     }
   }
@@ -225,26 +230,26 @@ export class Parameters implements ParameterOwner {
 
   /** Gives the memory back; the module may be given other memory. */
   dispose(): void {
-    if (this.isDisposed) return;
-    this.isDisposed = true;
-    allocated.delete(this.module);
-    for (const { name, parameter } of this.named) parameter.bind(name, undefined);
-    for (const buffer of this.buffers) this.engine.pool.release(buffer);
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    allocated.delete(this.#module);
+    for (const { name, parameter } of this.#named) parameter.bind(name, undefined);
+    for (const buffer of this.#buffers) this.engine.pool.release(buffer);
   }
 
-  private segmentBytes({ parameter }: NamedParameter): number {
-    return Math.ceil((parameter.size * 4) / this.alignment) * this.alignment;
+  #segmentBytes({ parameter }: NamedParameter): number {
+    return Math.ceil((parameter.size * 4) / this.#alignment) * this.#alignment;
   }
 
-  private chunkBytes(parameters: readonly NamedParameter[]): number {
-    return parameters.reduce((bytes, one) => bytes + this.segmentBytes(one), 0);
+  #chunkBytes(parameters: readonly NamedParameter[]): number {
+    return parameters.reduce((bytes, one) => bytes + this.#segmentBytes(one), 0);
   }
 
-  private eachPlace(parameters: readonly NamedParameter[], visit: (one: NamedParameter, offset: number) => void): void {
+  #eachPlace(parameters: readonly NamedParameter[], visit: (one: NamedParameter, offset: number) => void): void {
     let offset = 0;
     for (const one of parameters) {
       visit(one, offset);
-      offset += this.segmentBytes(one);
+      offset += this.#segmentBytes(one);
     }
   }
 }

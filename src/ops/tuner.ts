@@ -151,86 +151,87 @@ interface Contender {
 
 /** Memory for one question: what its variants read, and what they write, once for the first variant's result and once again. */
 class Scratch {
-  private readonly buffers: DeviceBuffer[] = [];
-  private readonly read: Record<string, Tensor<DType>> = {};
-  private readonly wanted: Record<string, Tensor<DType>> = {};
-  private readonly found: Record<string, Tensor<DType>> = {};
-  private readonly kinds = new Map<string, Content>();
+  readonly #buffers: DeviceBuffer[] = [];
+  readonly #read: Record<string, Tensor<DType>> = {};
+  readonly #wanted: Record<string, Tensor<DType>> = {};
+  readonly #found: Record<string, Tensor<DType>> = {};
+  readonly #kinds = new Map<string, Content>();
 
-  constructor(
-    private readonly engine: GpuEngine,
-    private readonly question: TuningKey,
-    first: KernelVariant,
-  ) {
+  readonly #engine: GpuEngine;
+  readonly #question: TuningKey;
+
+  constructor(engine: GpuEngine, question: TuningKey, first: KernelVariant) {
+    this.#engine = engine;
+    this.#question = question;
     try {
       const { specialized } = engine.kernel(first.kernel, first.params);
       for (const binding of specialized.bindings) {
         const { name, access } = binding;
         const bytes = question.sizes.get(name);
         if (access === 'uniform' || bytes === undefined) continue;
-        this.kinds.set(name, contentOf(binding, specialized));
+        this.#kinds.set(name, contentOf(binding, specialized));
         if (access === 'read_write') {
-          this.wanted[name] = this.tensor(name, bytes);
-          this.found[name] = this.tensor(name, bytes);
+          this.#wanted[name] = this.#tensor(name, bytes);
+          this.#found[name] = this.#tensor(name, bytes);
         } else {
-          this.read[name] = this.tensor(name, bytes);
+          this.#read[name] = this.#tensor(name, bytes);
         }
       }
-      this.fill(this.read);
+      this.#fill(this.#read);
     } catch (error) {
       this.dispose();
       throw error;
     }
   }
 
-  private tensor(name: string, bytes: number): Tensor<DType> {
-    const buffer = this.engine.allocate(bytes, `measured ${name}`);
-    this.buffers.push(buffer);
-    const dtype = TYPES[this.kinds.get(name) ?? 'float'];
+  #tensor(name: string, bytes: number): Tensor<DType> {
+    const buffer = this.#engine.allocate(bytes, `measured ${name}`);
+    this.#buffers.push(buffer);
+    const dtype = TYPES[this.#kinds.get(name) ?? 'float'];
     return new Tensor([dtype === 'f16' ? bytes / 2 : bytes / 4], dtype, new Slice(buffer, 0, bytes));
   }
 
   /** What was in them plays no part: the same contents, name by name, at every call. */
-  private fill(tensors: Readonly<Record<string, Tensor<DType>>>): void {
+  #fill(tensors: Readonly<Record<string, Tensor<DType>>>): void {
     for (const [name, { storage }] of Object.entries(tensors)) {
-      if (storage instanceof Slice) fillSlice(this.engine, storage, this.kinds.get(name) ?? 'float', name);
+      if (storage instanceof Slice) fillSlice(this.#engine, storage, this.#kinds.get(name) ?? 'float', name);
     }
   }
 
-  private dispatch(
+  #dispatch(
     graph: Graph,
     { kernel, params, workgroups }: KernelVariant,
     into: Readonly<Record<string, Tensor<DType>>>,
   ): void {
-    const { uniforms } = this.question;
-    graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.read, ...into } });
+    const { uniforms } = this.#question;
+    graph.dispatch({ kernel, params, workgroups, uniforms, bindings: { ...this.#read, ...into } });
   }
 
   async keepResultOf(variant: KernelVariant): Promise<void> {
-    this.fill(this.wanted);
-    const graph = new Graph(this.engine, { debug: false });
-    this.dispatch(graph, variant, this.wanted);
-    await this.once(graph);
+    this.#fill(this.#wanted);
+    const graph = new Graph(this.#engine, { debug: false });
+    this.#dispatch(graph, variant, this.#wanted);
+    await this.#once(graph);
   }
 
   /** Elements in which what a variant writes is not what was kept. */
   async differences(variant: KernelVariant): Promise<number> {
-    this.fill(this.found);
-    const graph = new Graph(this.engine, { debug: false });
-    this.dispatch(graph, variant, this.found);
-    const counts = Object.entries(this.found).map(([name, tensor]) =>
-      sameBits(graph.use(wordsOf(tensor)), wordsOf(this.wanted[name] as Tensor<DType>)),
+    this.#fill(this.#found);
+    const graph = new Graph(this.#engine, { debug: false });
+    this.#dispatch(graph, variant, this.#found);
+    const counts = Object.entries(this.#found).map(([name, tensor]) =>
+      sameBits(graph.use(wordsOf(tensor)), wordsOf(this.#wanted[name] as Tensor<DType>)),
     );
-    return await this.once(graph, counts);
+    return await this.#once(graph, counts);
   }
 
   /** Runs a graph; returns the sum of all elements of `outputs`. */
-  private async once(graph: Graph, outputs: readonly Tensor<'u32'>[] = []): Promise<number> {
+  async #once(graph: Graph, outputs: readonly Tensor<'u32'>[] = []): Promise<number> {
     graph.output(...outputs);
     const program = await graph.compile();
     try {
       program.run();
-      await this.engine.settle();
+      await this.#engine.settle();
       let sum = 0;
       for (const output of outputs) for (const value of await program.read(output)) sum += value;
       return sum;
@@ -241,23 +242,23 @@ class Scratch {
 
   /** A variant that was run before, ready to be timed. */
   async contender(variant: KernelVariant): Promise<Contender> {
-    const single = await this.repeated(variant, 1);
+    const single = await this.#repeated(variant, 1);
     const seconds = await single.runTimed();
-    const wanted = this.engine.hasTimestamps ? SAMPLE_SECONDS.gpu : SAMPLE_SECONDS.host;
+    const wanted = this.#engine.hasTimestamps ? SAMPLE_SECONDS.gpu : SAMPLE_SECONDS.host;
     const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(wanted / Math.max(seconds, 1e-6))));
     if (repeats === 1) return { variant, program: single, repeats, samples: [] };
     single.dispose();
-    return { variant, program: await this.repeated(variant, repeats), repeats, samples: [] };
+    return { variant, program: await this.#repeated(variant, repeats), repeats, samples: [] };
   }
 
-  private async repeated(variant: KernelVariant, repeats: number): Promise<Contender['program']> {
-    const graph = new Graph(this.engine, { debug: false });
-    for (let repeat = 0; repeat < repeats; repeat++) this.dispatch(graph, variant, this.found);
+  async #repeated(variant: KernelVariant, repeats: number): Promise<Contender['program']> {
+    const graph = new Graph(this.#engine, { debug: false });
+    for (let repeat = 0; repeat < repeats; repeat++) this.#dispatch(graph, variant, this.#found);
     return await graph.compile();
   }
 
   dispose(): void {
-    for (const buffer of this.buffers) this.engine.pool.release(buffer);
+    for (const buffer of this.#buffers) this.#engine.pool.release(buffer);
   }
 }
 

@@ -46,13 +46,14 @@ export const ADAMW_DECAY = 0.01;
 
 /** What Adam and AdamW share: they differ in how weights decay. */
 class AdaptiveMoments extends Optimizer<'m' | 'v'> {
-  private readonly options: AdamOptions & Required<Pick<AdamOptions, keyof typeof DEFAULTS | 'weightDecay'>>;
+  readonly #options: AdamOptions & Required<Pick<AdamOptions, keyof typeof DEFAULTS | 'weightDecay'>>;
   /** One an arena. */
-  private readonly segments: readonly LastingTensor[];
+  readonly #segments: readonly LastingTensor[];
+  readonly #kind: { readonly label: string; readonly isCoupled: boolean };
 
   protected constructor(
     model: Module | Parameters,
-    private readonly kind: { readonly label: string; readonly isCoupled: boolean },
+    kind: { readonly label: string; readonly isCoupled: boolean },
     given: AdamOptions & Required<Pick<AdamOptions, 'weightDecay'>>,
     scaling: LossScaling | undefined,
   ) {
@@ -63,15 +64,16 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
     assertOption(label, 'eps', given.eps, { least: 0 });
     assertOption(label, 'weightDecay', given.weightDecay, { least: 0 });
     super(model, { label, moments: ['m', 'v'], scaling }, given);
-    this.options = { ...DEFAULTS, ...given };
-    const { weightDecay } = this.options;
-    this.segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, given));
+    this.#kind = kind;
+    this.#options = { ...DEFAULTS, ...given };
+    const { weightDecay } = this.#options;
+    this.#segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, given));
   }
 
   /** Appends the count of a step, and what it needs: [`HYPER_VALUES`]. @throws EngineError as `minimize` */
   override recordHyper(graph: Graph): Tensor {
     const { step, learningRate } = this.counted();
-    const { betas, eps } = this.options;
+    const { betas, eps } = this.#options;
     const [beta1, beta2] = betas;
     const { DECAY, uniforms } = scheduleOf(learningRate);
     const hyper = graph.empty('AdamW hyper', [HYPER_VALUES]);
@@ -90,7 +92,7 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
 
   /** What the kernel needs of a step: [`HYPER_VALUES`]. @param step counted from 1 */
   hyper(learningRate: number, step: number): Float32Array {
-    const { betas, eps } = this.options;
+    const { betas, eps } = this.#options;
     const [beta1, beta2] = betas;
     return Float32Array.of(
       learningRate,
@@ -114,12 +116,12 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
   override record(graph: Graph, hyper: Tensor, norm: Tensor): void {
     const SCALED = this.scaling !== undefined;
     for (const [index, { arena, moments }] of this.states.entries()) {
-      const segments = this.segments[index] as LastingTensor;
+      const segments = this.#segments[index] as LastingTensor;
       const count = arena.size / 4;
       const { m, v } = moments;
       graph.dispatch({
         kernel: kernels.adamw,
-        params: { HALF: arena.halves !== undefined, SCALED, COUPLED: this.kind.isCoupled },
+        params: { HALF: arena.halves !== undefined, SCALED, COUPLED: this.#kind.isCoupled },
         uniforms: { count },
         bindings: {
           ...{ grads: whole(arena, arena.gradients), segments, hyper, norm, values: whole(arena, arena.values), m, v },
@@ -133,7 +135,7 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
   /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
-    for (const segments of this.segments) disposeTensor(this.engine, segments);
+    for (const segments of this.#segments) disposeTensor(this.engine, segments);
   }
 }
 

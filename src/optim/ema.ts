@@ -22,20 +22,20 @@ export interface EmaOptions {
  * begins with what the parameters hold when it is made.
  */
 export class Ema implements Stateful {
-  private readonly parameters: Parameters;
-  private readonly averages: readonly LastingTensor[];
-  private readonly rest: number;
+  readonly #parameters: Parameters;
+  readonly #averages: readonly LastingTensor[];
+  readonly #rest: number;
+
+  readonly #model: Module;
 
   /** @param model that is averaged; it has memory @throws EngineError `bad-program` where it has none, `out-of-memory` */
-  constructor(
-    private readonly model: Module,
-    { decay = 0.999 }: EmaOptions = {},
-  ) {
+  constructor(model: Module, { decay = 0.999 }: EmaOptions = {}) {
+    this.#model = model;
     assertOption('Ema', 'decay', decay, { least: 0, below: 1 });
-    this.parameters = Parameters.of(model);
-    this.rest = 1 - decay;
-    const { engine, arenas } = this.parameters;
-    this.averages = arenas.map(({ size, values }) => {
+    this.#parameters = Parameters.of(model);
+    this.#rest = 1 - decay;
+    const { engine, arenas } = this.#parameters;
+    this.#averages = arenas.map(({ size, values }) => {
       const average = createTensor(engine, 'average', [size / 4], 'f32');
       engine.copy(new Slice(values, 0, size), average.storage);
       return average;
@@ -44,11 +44,11 @@ export class Ema implements Stateful {
 
   /** Appends an update of the averages: after `minimize`, in the same body. */
   update(program: Graph): void {
-    for (const [index, arena] of this.parameters.arenas.entries()) {
-      const average = this.averages[index] as LastingTensor; // one an arena
+    for (const [index, arena] of this.#parameters.arenas.entries()) {
+      const average = this.#averages[index] as LastingTensor; // one an arena
       program.dispatch({
         kernel: kernels.averageStep,
-        uniforms: { count: average.size, rest: this.rest },
+        uniforms: { count: average.size, rest: this.#rest },
         bindings: { values: whole(arena, arena.values), average },
         workgroups: workgroupRow(Math.ceil(average.size / 64)),
       });
@@ -60,9 +60,9 @@ export class Ema implements Stateful {
    * averages from here on, until it is called again.
    */
   async swap(): Promise<void> {
-    const { engine, arenas } = this.parameters;
+    const { engine, arenas } = this.#parameters;
     for (const [index, { size, values }] of arenas.entries()) {
-      const average = (this.averages[index] as LastingTensor).storage; // one an arena
+      const average = (this.#averages[index] as LastingTensor).storage; // one an arena
       const between = engine.allocate(size, 'what is exchanged');
       const [own, other] = [new Slice(values, 0, size), new Slice(between, 0, size)];
       engine.copy(own, other);
@@ -70,15 +70,15 @@ export class Ema implements Stateful {
       engine.copy(other, average);
       engine.pool.release(between);
     }
-    await this.parameters.written();
+    await this.#parameters.written();
   }
 
   /** The model's state with the averages in the place of what is averaged. */
   namedState(): NamedState {
-    const { engine, tensors } = this.model.namedState();
+    const { engine, tensors } = this.#model.namedState();
     const state = new Map(tensors);
-    for (const [index, { members }] of this.parameters.arenas.entries()) {
-      const { buffer } = (this.averages[index] as LastingTensor).storage; // one an arena
+    for (const [index, { members }] of this.#parameters.arenas.entries()) {
+      const { buffer } = (this.#averages[index] as LastingTensor).storage; // one an arena
       for (const { name, shape, storage } of members) {
         state.set(name, new Tensor(shape, 'f32', new Slice(buffer, storage.offset, storage.size)));
       }
@@ -93,6 +93,6 @@ export class Ema implements Stateful {
 
   /** Gives the averages back. The parameters stay. */
   dispose(): void {
-    for (const average of this.averages) disposeTensor(this.parameters.engine, average);
+    for (const average of this.#averages) disposeTensor(this.#parameters.engine, average);
   }
 }

@@ -40,8 +40,8 @@ interface Tables {
  * tensor's own norm. Tensors of one dimension are neither scaled nor decayed.
  */
 export class Lars extends Optimizer<'mu'> {
-  private readonly options: Required<Pick<LarsOptions, keyof typeof LARS_DEFAULTS>>;
-  private readonly tables: readonly Tables[];
+  readonly #options: Required<Pick<LarsOptions, keyof typeof LARS_DEFAULTS>>;
+  readonly #tables: readonly Tables[];
 
   /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
   constructor(model: Module | Parameters, options: LarsOptions = {}, scaling?: LossScaling) {
@@ -49,8 +49,8 @@ export class Lars extends Optimizer<'mu'> {
       assertOption('Lars', name, options[name], { least: 0 });
     }
     super(model, { label: 'Lars', moments: ['mu'], scaling }, options);
-    this.options = { ...LARS_DEFAULTS, ...options };
-    this.tables = this.states.map(({ arena }) => {
+    this.#options = { ...LARS_DEFAULTS, ...options };
+    this.#tables = this.states.map(({ arena }) => {
       const { blocks, tensors, segments } = tables(arena);
       const table = (label: string, shape: readonly number[], data: readonly number[]): LastingTensor<'u32'> =>
         createTensor(this.engine, `LARS ${label}`, shape, 'u32', Uint32Array.from(data));
@@ -69,11 +69,11 @@ export class Lars extends Optimizer<'mu'> {
    * @param norm what `gradientNorm` gives, whose factor is applied to the gradients; without it they are taken as they are
    */
   override record(graph: Graph, rate: Tensor, norm?: Tensor): void {
-    const { momentum, trust, weightDecay: decay } = this.options;
+    const { momentum, trust, weightDecay: decay } = this.#options;
     const CLIPPED = norm !== undefined;
     const clip = norm ? { norm } : {};
     for (const [index, { arena, moments }] of this.states.entries()) {
-      const { blocks, tensors, segments } = this.tables[index] as Tables; // one an arena
+      const { blocks, tensors, segments } = this.#tables[index] as Tables; // one an arena
       const count = arena.size / 4;
       const [values, grads] = [whole(arena, arena.values), whole(arena, arena.gradients)];
       const [n = 0] = blocks.shape;
@@ -110,7 +110,7 @@ export class Lars extends Optimizer<'mu'> {
   /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
-    for (const { blocks, tensors, segments } of this.tables) {
+    for (const { blocks, tensors, segments } of this.#tables) {
       for (const tensor of [blocks, tensors, segments]) disposeTensor(this.engine, tensor);
     }
   }

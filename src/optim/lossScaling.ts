@@ -20,18 +20,21 @@ export class LossScaling {
   /** Shape [1]: the scale alone, what a backward pass begins with. */
   readonly scale: LastingTensor<'f32', readonly [1]>;
 
+  readonly #engine: GpuEngine;
+
   constructor(
-    private readonly engine: GpuEngine,
+    engine: GpuEngine,
     /** Good steps after which the scale is doubled. */
     readonly growthSteps = GROWTH_STEPS,
     firstScale = FIRST_SCALE,
   ) {
+    this.#engine = engine;
     this.state = createTensor(engine, 'loss scale', [3], 'f32', Float32Array.of(firstScale, 0, 0));
     this.scale = new LastingTensor([1], 'f32', new Slice(this.state.storage.buffer, 0, 4));
   }
 
   /** Gives its tensors back. */
   dispose(): void {
-    disposeTensor(this.engine, this.state);
+    disposeTensor(this.#engine, this.state);
   }
 }

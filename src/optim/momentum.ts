@@ -31,23 +31,25 @@ interface Rule {
 
 /** What keeps one moment at most. */
 class Momentum extends Optimizer<'m'> {
-  private readonly segments: readonly LastingTensor[];
+  readonly #segments: readonly LastingTensor[];
+  readonly #rule: Rule;
 
   protected constructor(
     model: Module | Parameters,
-    private readonly rule: Rule,
+    rule: Rule,
     { weightDecay = 0, ...options }: OptimizerOptions & DecayOptions & { readonly weightDecay?: number | undefined },
     scaling: LossScaling | undefined,
   ) {
     assertOption(rule.label, 'weightDecay', weightDecay, { least: 0 });
     super(model, { label: rule.label, moments: rule.MOMENT ? ['m'] : [], scaling }, options);
-    this.segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, options));
+    this.#rule = rule;
+    this.#segments = this.states.map(({ arena }) => segmentTable(this.engine, arena, weightDecay, options));
   }
 
   override record(graph: Graph, rate: Tensor, norm: Tensor): void {
-    const { LION, NESTEROV, MOMENT, first, second } = this.rule;
+    const { LION, NESTEROV, MOMENT, first, second } = this.#rule;
     for (const [index, { arena, moments }] of this.states.entries()) {
-      const segments = this.segments[index] as LastingTensor; // one an arena
+      const segments = this.#segments[index] as LastingTensor; // one an arena
       const count = arena.size / 4;
       graph.dispatch({
         kernel: kernels.momentumStep,
@@ -66,7 +68,7 @@ class Momentum extends Optimizer<'m'> {
   /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
-    for (const segments of this.segments) disposeTensor(this.engine, segments);
+    for (const segments of this.#segments) disposeTensor(this.engine, segments);
   }
 }
 

@@ -56,7 +56,7 @@ interface Group {
  * orthogonal, is what moves it. Its second moment stands idle, so that what is saved has AdamW's form.
  */
 export class Muon extends AdamW {
-  private readonly movers: readonly MatrixMover[];
+  readonly #movers: readonly MatrixMover[];
 
   /** @param model that is trained; it has memory @throws EngineError as `AdamW` */
   constructor(model: Module | Parameters, options: MuonOptions, scaling?: LossScaling) {
@@ -67,33 +67,36 @@ export class Muon extends AdamW {
       { ...options, group: (each) => (isMatrix(each) ? { scale: 0, decayed: false } : group(each)) },
       scaling,
     );
-    this.movers = this.states.map(({ arena }) => new MatrixMover(this.engine, arena, options));
+    this.#movers = this.states.map(({ arena }) => new MatrixMover(this.engine, arena, options));
   }
 
   /** Appends one update, as AdamW's. */
   override record(graph: Graph, hyper: Tensor, norm: Tensor): void {
     super.record(graph, hyper, norm);
     for (const [index, { moments }] of this.states.entries()) {
-      this.movers[index]?.record(graph, moments.m, hyper, norm, this.scaling !== undefined);
+      this.#movers[index]?.record(graph, moments.m, hyper, norm, this.scaling !== undefined);
     }
   }
 
   /** Gives back what the optimizer keeps. The parameters stay. */
   override dispose(): void {
     super.dispose();
-    for (const mover of this.movers) mover.dispose();
+    for (const mover of this.#movers) mover.dispose();
   }
 }
 
 /** What moves the matrices of an arena. */
 class MatrixMover {
-  private readonly groups: readonly Group[];
+  readonly #groups: readonly Group[];
 
-  constructor(
-    private readonly engine: GpuEngine,
-    private readonly arena: Arena,
-    private readonly options: MuonOptions,
-  ) {
+  readonly #engine: GpuEngine;
+  readonly #arena: Arena;
+  readonly #options: MuonOptions;
+
+  constructor(engine: GpuEngine, arena: Arena, options: MuonOptions) {
+    this.#engine = engine;
+    this.#arena = arena;
+    this.#options = options;
     const groups = new Map<string, Omit<Group, 'places'> & { readonly places: number[] }>();
     for (const member of arena.members) {
       const parts = options.matrices(member);
@@ -113,7 +116,7 @@ class MatrixMover {
       for (let part = 0; part < parts; part++) group.places.push(first + part * outputs * inputs);
       groups.set(key, group);
     }
-    this.groups = [...groups.values()].map(({ places, ...shape }) => ({
+    this.#groups = [...groups.values()].map(({ places, ...shape }) => ({
       ...shape,
       places: createTensor(engine, 'Muon places', [places.length], 'u32', Uint32Array.from(places)),
     }));
@@ -128,9 +131,9 @@ class MatrixMover {
    * @param scaled whether a step may be skipped, as `norm` says
    */
   record(graph: Graph, m: Tensor, hyper: Tensor, norm: Tensor, scaled: boolean): void {
-    const { arena } = this;
-    const { weightDecay: decay = ADAMW_DECAY } = this.options;
-    for (const { height, width, transposed, rate, places } of this.groups) {
+    const arena = this.#arena;
+    const { weightDecay: decay = ADAMW_DECAY } = this.#options;
+    for (const { height, width, transposed, rate, places } of this.#groups) {
       const matrices = places.size;
       const TRANSPOSED = transposed;
       let y: Tensor = graph.empty('Muon momentum', [matrices, height, width]);
@@ -162,7 +165,7 @@ class MatrixMover {
 
   /** Gives back what it keeps. The parameters stay. */
   dispose(): void {
-    for (const { places } of this.groups) disposeTensor(this.engine, places);
+    for (const { places } of this.#groups) disposeTensor(this.#engine, places);
   }
 }
 

@@ -146,15 +146,16 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
   readonly step: LastingTensor<'u32'> | undefined;
   readonly scaling: LossScaling | undefined;
 
+  readonly #parts: OptimizerParts<M>;
+  readonly #common: OptimizerOptions;
+
   /**
    * @param model that is trained; it has memory
    * @throws EngineError `bad-program` where the model has no memory, or an option is out of its range; `out-of-memory`
    */
-  protected constructor(
-    model: Module | Parameters,
-    private readonly parts: OptimizerParts<M>,
-    private readonly common: OptimizerOptions,
-  ) {
+  protected constructor(model: Module | Parameters, parts: OptimizerParts<M>, common: OptimizerOptions) {
+    this.#parts = parts;
+    this.#common = common;
     assertLearningRate(parts.label, common.learningRate);
     assertOption(parts.label, 'clipNorm', common.clipNorm, { least: 0 });
     this.parameters = Parameters.of(model);
@@ -178,14 +179,14 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
    */
   minimize(loss: Scalar): void {
     const program = graphOf('minimize', loss);
-    this.assertNoGradients(program);
+    this.#assertNoGradients(program);
     program.backward(loss, this.scaling?.scale);
-    if (!program.addToParameters) this.clearUnreached(program);
-    this.record(program, this.recordHyper(program), this.recordNorm(program));
+    if (!program.addToParameters) this.#clearUnreached(program);
+    this.record(program, this.recordHyper(program), this.#recordNorm(program));
   }
 
   /** What another loss left would be added to. */
-  private assertNoGradients(program: Graph): void {
+  #assertNoGradients(program: Graph): void {
     for (const { members } of this.parameters.arenas) {
       const taken = members.find((member) => program.hasGradient(member));
       if (!taken) continue;
@@ -198,7 +199,7 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
   }
 
   /** What programs left in the gradients that this one does not write is none of this loss. */
-  private clearUnreached(program: Graph): void {
+  #clearUnreached(program: Graph): void {
     for (const { members } of this.parameters.arenas) {
       for (const member of members) {
         if (program.hasGradient(member)) continue;
@@ -213,8 +214,8 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
   }
 
   /** What clips the gradients and takes their scale off: as of `gradientNorm`. */
-  private recordNorm(program: Graph): Tensor {
-    const { clipNorm = 0 } = this.common;
+  #recordNorm(program: Graph): Tensor {
+    const { clipNorm = 0 } = this.#common;
     const isNeeded = clipNorm > 0 || this.scaling !== undefined;
     if (!isNeeded) return program.input('no clipping', [2], 'f32', Float32Array.of(0, 1));
     return gradientNorm(program, this.parameters.arenas, clipNorm, this.scaling);
@@ -237,9 +238,9 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
 
   /** @throws EngineError `bad-program` where it has no learning rate */
   protected counted(): { readonly step: LastingTensor<'u32'>; readonly learningRate: number | Schedule } {
-    const { learningRate } = this.common;
+    const { learningRate } = this.#common;
     if (learningRate !== undefined && this.step) return { step: this.step, learningRate };
-    const what = `minimize: ${this.parts.label} has no learning rate.`;
+    const what = `minimize: ${this.#parts.label} has no learning rate.`;
     throw new EngineError('bad-program', what, 'Give it learningRate.');
   }
 
@@ -256,7 +257,7 @@ export abstract class Optimizer<M extends string = string> implements Stateful {
     if (this.scaling) tensors.set(SCALING, this.scaling.state as Tensor<'f32'>); // it is made of f32
     if (this.step) tensors.set(STEP, this.step);
     for (const { arena, moments } of this.states) {
-      for (const moment of this.parts.moments) {
+      for (const moment of this.#parts.moments) {
         const { buffer } = moments[moment].storage;
         for (const { name, shape, storage } of arena.members) {
           const place = new Slice(buffer, storage.offset, storage.size);

@@ -100,20 +100,20 @@ export interface Draw {
 
 /** A program being written in terms of tensors: operations append dispatches to it, and to its tape what goes back. */
 export class Graph implements Recorder {
-  private readonly recording: Recording;
-  private readonly tape: Tape;
-  private readonly constants = new Map<string, Tensor<DType, readonly []>>();
-  private readonly debugging: Debugging | undefined;
-  private isCompiled = false;
-  private readonly seed: number;
-  private readonly firstStep: number;
-  private drawStep: Tensor<'u32'> | undefined;
-  private draws = 0;
+  readonly #recording: Recording;
+  readonly #tape: Tape;
+  readonly #constants = new Map<string, Tensor<DType, readonly []>>();
+  readonly #debugging: Debugging | undefined;
+  #isCompiled = false;
+  readonly #seed: number;
+  readonly #firstStep: number;
+  #drawStep: Tensor<'u32'> | undefined;
+  #draws = 0;
   /** As it was said, where it was. */
-  private readonly training: boolean | undefined;
+  readonly #training: boolean | undefined;
   /** What only training does, and was recorded where nothing was said. */
-  private trainingOnly: string | undefined;
-  private hasGoneBack = false;
+  #trainingOnly: string | undefined;
+  #hasGoneBack = false;
 
   /** The type of what products and attention read and write, but for what they add to the residual stream. */
   readonly precision: Precision;
@@ -132,28 +132,28 @@ export class Graph implements Recorder {
     }: GraphOptions = {},
   ) {
     this.precision = precision;
-    this.training = training;
+    this.#training = training;
     this.addToParameters = addToParameters;
-    this.seed = wholeNumber('seed', seed, Number.MAX_SAFE_INTEGER);
-    this.firstStep = wholeNumber('firstStep', firstStep, 2 ** 32 - 1);
-    this.recording = new GraphRecording(this);
+    this.#seed = wholeNumber('seed', seed, Number.MAX_SAFE_INTEGER);
+    this.#firstStep = wholeNumber('firstStep', firstStep, 2 ** 32 - 1);
+    this.#recording = new GraphRecording(this);
     if (debug) {
-      const append = (dispatch: TensorDispatch): void => this.append(dispatch);
-      const target: DebugTarget = { recording: this.recording, traits: engine.traits, append };
-      this.debugging = debug instanceof ProgramDebugger ? debug.begin(target) : new Debugging(target);
+      const append = (dispatch: TensorDispatch): void => this.#append(dispatch);
+      const target: DebugTarget = { recording: this.#recording, traits: engine.traits, append };
+      this.#debugging = debug instanceof ProgramDebugger ? debug.begin(target) : new Debugging(target);
     }
-    this.tape = new Tape(this, addToParameters);
+    this.#tape = new Tape(this, addToParameters);
   }
 
   /** Whether the program trains: what only training does, such as dropout, asks. @param operation names it in messages */
   trains(operation: string): boolean {
-    if (this.training === undefined) this.trainingOnly ??= operation;
-    return this.training ?? true;
+    if (this.#training === undefined) this.#trainingOnly ??= operation;
+    return this.#training ?? true;
   }
 
   /** A lasting tensor as an operand of this program, for operations on lasting tensors alone. */
   use<D extends DType, S extends Shape>(tensor: Tensor<D, S>): Tensor<D, S> {
-    return tensor.usedIn(this.recording);
+    return tensor.usedIn(this.#recording);
   }
 
   /** What a product reads of an operand: its copy in f16, where the graph computes so and there is one. */
@@ -171,7 +171,7 @@ export class Graph implements Recorder {
   ): Tensor<D, S>;
   empty(label: string, shape: Shape, dtype: DType = 'f32', requiresGrad = false): Tensor<DType> {
     assertShape(label, shape);
-    return new Tensor(shape, dtype, this.recording.value(byteSize(shape, dtype), label), requiresGrad);
+    return new Tensor(shape, dtype, this.#recording.value(byteSize(shape, dtype), label), requiresGrad);
   }
 
   /** A tensor that the host writes between runs; `data` is what it holds until then. */
@@ -187,8 +187,8 @@ export class Graph implements Recorder {
     assertShape(label, shape);
     const bytes = byteSize(shape, dtype);
     const initial = data && storedBytes(label, shape, dtype, data).slice(); // whoever gave it may change it
-    const input = new Tensor(shape, dtype, this.recording.input(bytes, label, initial), requiresGrad);
-    this.debugging?.look(input, 'an input');
+    const input = new Tensor(shape, dtype, this.#recording.input(bytes, label, initial), requiresGrad);
+    this.#debugging?.look(input, 'an input');
     return input;
   }
 
@@ -197,19 +197,19 @@ export class Graph implements Recorder {
   constant(value: number, dtype: DType): Tensor<DType, readonly []>;
   constant(value: number, dtype: DType): Tensor<DType, readonly []> {
     const key = `${Object.is(value, -0) ? '-0' : value} ${dtype}`;
-    const known = this.constants.get(key) ?? this.input(key, [], dtype, arrayOf(dtype, [value]));
-    this.constants.set(key, known);
+    const known = this.#constants.get(key) ?? this.input(key, [], dtype, arrayOf(dtype, [value]));
+    this.#constants.set(key, known);
     return known;
   }
 
   /** Appends a kernel. */
   dispatch(dispatch: TensorDispatch): void {
-    if (this.isCompiled) {
+    if (this.#isCompiled) {
       const fix = 'Record all of a program before it is compiled.';
       throw new EngineError('bad-program', `Kernel '${dispatch.kernel.name}': its program is compiled already.`, fix);
     }
-    if (this.debugging) this.debugging.dispatch(dispatch);
-    else this.append(dispatch);
+    if (this.#debugging) this.#debugging.dispatch(dispatch);
+    else this.#append(dispatch);
   }
 
   /**
@@ -219,11 +219,11 @@ export class Graph implements Recorder {
    * @param operation names it in messages
    */
   byTraits(operation: string, record: ByTraits): void {
-    if (this.debugging) this.debugging.byTraits(operation, record);
+    if (this.#debugging) this.#debugging.byTraits(operation, record);
     else record(this.engine.traits);
   }
 
-  private append(dispatch: TensorDispatch): void {
+  #append(dispatch: TensorDispatch): void {
     const { kernel, params = {} } = dispatch;
     const { bindings: declared } = this.engine.kernel(kernel, params).specialized;
     const bindings: Record<string, Storage> = {};
@@ -231,12 +231,12 @@ export class Graph implements Recorder {
       assertElement(kernel.name, name, declared.find((binding) => binding.name === name)?.element, tensor);
       bindings[name] = tensor.storage;
     }
-    this.recording.dispatch({ ...dispatch, bindings });
+    this.#recording.dispatch({ ...dispatch, bindings });
   }
 
   /** Puts on the tape how gradients of `outputs` become gradients of what they were made from. */
   record(name: string, outputs: readonly Tensor[], backward: Backward): void {
-    if (outputs.some((output) => output.requiresGrad)) this.tape.record({ name, outputs, backward });
+    if (outputs.some((output) => output.requiresGrad)) this.#tape.record({ name, outputs, backward });
   }
 
   /**
@@ -248,15 +248,15 @@ export class Graph implements Recorder {
    * @throws EngineError `bad-program` in `backward`, where something outside depends on what was made inside
    */
   checkpoint(name: string, make: () => Tensor): Tensor {
-    const first = this.draws;
+    const first = this.#draws;
     let isAgain = false;
-    return this.tape.checkpoint(name, () => {
-      const after = this.draws;
-      if (isAgain) this.draws = first; // what is made again is made of the same numbers
+    return this.#tape.checkpoint(name, () => {
+      const after = this.#draws;
+      if (isAgain) this.#draws = first; // what is made again is made of the same numbers
       try {
         return make();
       } finally {
-        if (isAgain) this.draws = after;
+        if (isAgain) this.#draws = after;
         isAgain = true;
       }
     });
@@ -264,14 +264,14 @@ export class Graph implements Recorder {
 
   /** The place of random numbers that nothing else of this program draws; each run draws others. */
   draw(): Draw {
-    this.drawStep ??= this.takeStep();
-    return { key: [this.seed >>> 0, Math.floor(this.seed / 2 ** 32)], index: this.draws++, step: this.drawStep };
+    this.#drawStep ??= this.#takeStep();
+    return { key: [this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32)], index: this.#draws++, step: this.#drawStep };
   }
 
   /** Appends the count of a run. */
-  private takeStep(): Tensor<'u32'> {
-    const initial = Uint32Array.of(this.firstStep);
-    const counter = new Tensor([1], 'u32', this.recording.state('run counter', new Uint8Array(initial.buffer)));
+  #takeStep(): Tensor<'u32'> {
+    const initial = Uint32Array.of(this.#firstStep);
+    const counter = new Tensor([1], 'u32', this.#recording.state('run counter', new Uint8Array(initial.buffer)));
     const step = this.empty('step', [1], 'u32');
     this.dispatch({ kernel: kernels.philoxStep, bindings: { counter, step }, workgroups: [1] });
     return step;
@@ -284,11 +284,11 @@ export class Graph implements Recorder {
    * @throws EngineError `bad-program` where `loss` depends on nothing that takes gradients
    */
   backward(loss: Tensor, gradient?: Tensor): void {
-    this.tape.run(loss, gradient ?? this.one(loss));
-    this.hasGoneBack = true;
+    this.#tape.run(loss, gradient ?? this.#one(loss));
+    this.#hasGoneBack = true;
   }
 
-  private one(loss: Tensor): Tensor {
+  #one(loss: Tensor): Tensor {
     if (loss.size !== 1) {
       throw new EngineError(
         'bad-program',
@@ -301,22 +301,22 @@ export class Graph implements Recorder {
 
   /** The gradient that `backward` found for an input of this graph, or a parameter. */
   gradientOf(tensor: Tensor): Tensor {
-    return this.tape.gradientOf(tensor);
+    return this.#tape.gradientOf(tensor);
   }
 
   /** Whether `backward` found a gradient for a tensor. */
   hasGradient(tensor: Tensor): boolean {
-    return this.tape.hasGradient(tensor);
+    return this.#tape.hasGradient(tensor);
   }
 
   /** Declares tensors that are read after runs. */
   output(...tensors: readonly Tensor<DType>[]): void {
-    for (const { storage } of tensors) if (storage instanceof Value) this.recording.output(storage);
+    for (const { storage } of tensors) if (storage instanceof Value) this.#recording.output(storage);
   }
 
   /** What a program of this graph takes, known before it is compiled. */
   get statistics(): Program['statistics'] {
-    return this.recording.statistics;
+    return this.#recording.statistics;
   }
 
   /**
@@ -325,15 +325,15 @@ export class Graph implements Recorder {
    * @throws EngineError (a rejection) `bad-program` where it has what only training does, but neither goes back nor says that it trains
    */
   async compile(): Promise<TensorProgram> {
-    if (this.trainingOnly !== undefined && !this.hasGoneBack) {
+    if (this.#trainingOnly !== undefined && !this.#hasGoneBack) {
       throw new EngineError(
         'bad-program',
-        `${this.trainingOnly}: this program has no backward, and does not say whether it trains.`,
+        `${this.#trainingOnly}: this program has no backward, and does not say whether it trains.`,
         'Compile it with { training: false } to use a model, or with { training: true }.',
       );
     }
-    this.isCompiled = true;
-    return new TensorProgram(this.engine, await this.recording.compile(), this.debugging);
+    this.#isCompiled = true;
+    return new TensorProgram(this.engine, await this.#recording.compile(), this.#debugging);
   }
 }
 

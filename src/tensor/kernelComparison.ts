@@ -65,44 +65,44 @@ export function findDifference(
  */
 class KernelComparison extends Debugging {
   /** Dispatches that are only taken down, and the traits that they are chosen by. */
-  private taken: { readonly traits: DeviceTraits; readonly dispatches: TensorDispatch[] } | undefined;
+  #taken: { readonly traits: DeviceTraits; readonly dispatches: TensorDispatch[] } | undefined;
 
-  constructor(
-    target: DebugTarget,
-    private readonly looks: boolean,
-  ) {
+  readonly #looks: boolean;
+
+  constructor(target: DebugTarget, looks: boolean) {
     super(target);
+    this.#looks = looks;
   }
 
   override dispatch(dispatch: TensorDispatch): void {
-    if (this.taken) this.taken.dispatches.push(dispatch);
+    if (this.#taken) this.#taken.dispatches.push(dispatch);
     else super.dispatch(dispatch);
   }
 
   override look(tensor: Tensor<DType>, writer: string): void {
-    if (this.looks) super.look(tensor, writer);
+    if (this.#looks) super.look(tensor, writer);
   }
 
   /** Appends what `record` records by the traits of the device, and compares it with what it records by those of reference kernels. */
   override byTraits(operation: string, record: ByTraits): void {
-    const { traits } = this.taken ?? this.target;
-    if (this.taken || traits.plain) {
+    const { traits } = this.#taken ?? this.target;
+    if (this.#taken || traits.plain) {
       record(traits);
       return;
     }
-    const fast = this.take(traits, record);
-    const reference = this.take(REFERENCE, record);
+    const fast = this.#take(traits, record);
+    const reference = this.#take(REFERENCE, record);
     if (kernelsIn(fast) === kernelsIn(reference)) for (const dispatch of fast) this.dispatch(dispatch);
-    else this.compare(operation, fast, reference);
+    else this.#compare(operation, fast, reference);
   }
 
-  private take(traits: DeviceTraits, record: ByTraits): readonly TensorDispatch[] {
+  #take(traits: DeviceTraits, record: ByTraits): readonly TensorDispatch[] {
     const dispatches: TensorDispatch[] = [];
-    this.taken = { traits, dispatches };
+    this.#taken = { traits, dispatches };
     try {
       record(traits);
     } finally {
-      this.taken = undefined;
+      this.#taken = undefined;
     }
     return dispatches;
   }
@@ -111,7 +111,7 @@ class KernelComparison extends Debugging {
    * Appends `fast`, and `reference` twice, on copies of what both write: of the operands, and of operands that were moved. Memory
    * of its own for every copy ends with the comparison, so a program takes little more than its largest operation.
    */
-  private compare(operation: string, fast: readonly TensorDispatch[], reference: readonly TensorDispatch[]): void {
+  #compare(operation: string, fast: readonly TensorDispatch[], reference: readonly TensorDispatch[]): void {
     // What only one of both writes is a means of its own.
     const written = this.writtenBy(reference);
     const outputs = this.writtenBy(fast).filter(({ storage }) => written.some((other) => other.storage === storage));
@@ -120,7 +120,7 @@ class KernelComparison extends Debugging {
     for (const { storage } of written) given.delete(storage);
 
     const all = [...given.values(), ...outputs];
-    const isHalf = all.some(({ dtype }) => dtype === 'f16') || fast.some((each) => this.computesInHalf(each));
+    const isHalf = all.some(({ dtype }) => dtype === 'f16') || fast.some((each) => this.#computesInHalf(each));
     const shift = isHalf ? SHIFTS.f16 : SHIFTS.f32;
     const copies = new Map<Storage, Tensor<DType>>();
     const moved = new Map<Storage, Tensor<DType>>();
@@ -129,10 +129,10 @@ class KernelComparison extends Debugging {
       if (!this.target.recording.holds(output.storage)) {
         this.target.append(perturb(output, output, { kind: 'zeros', shift: 0, seed: 0 }));
       }
-      copies.set(output.storage, this.copy(output, 0));
+      copies.set(output.storage, this.#copy(output, 0));
     }
     for (const [seed, tensor] of all.entries()) {
-      if (isFloat(tensor) || outputs.includes(tensor)) moved.set(tensor.storage, this.copy(tensor, shift, seed));
+      if (isFloat(tensor) || outputs.includes(tensor)) moved.set(tensor.storage, this.#copy(tensor, shift, seed));
     }
     const kernelsOfFast = this.append(fast);
     const kernelsOfReference = this.append(reference.map((each) => rebound(each, copies)));
@@ -144,14 +144,14 @@ class KernelComparison extends Debugging {
     for (const output of outputs) {
       const [copy, other] = [copies.get(output.storage), moved.get(output.storage)];
       if (copy && other && output.size > 0 && output.dtype !== 'u8') {
-        this.target.append(this.differing(output, { reference: copy, moved: other, shift, unit }, compared));
+        this.target.append(this.#differing(output, { reference: copy, moved: other, shift, unit }, compared));
       }
       this.look(output, `which ${kernelsOfFast} wrote`);
     }
   }
 
   /** Appends a copy of a tensor: as it is, or moved by a part of itself. */
-  private copy(x: Tensor<DType>, shift: number, seed = 0): Tensor<DType> {
+  #copy(x: Tensor<DType>, shift: number, seed = 0): Tensor<DType> {
     const { label, shape, dtype, storage } = x;
     const y = new Tensor(shape, dtype, this.target.recording.value(storage.size, `${label} by reference kernels`));
     const kind = shift > 0 && (dtype === 'f32' || dtype === 'f16') ? dtype : 'words';
@@ -159,16 +159,12 @@ class KernelComparison extends Debugging {
     return y;
   }
 
-  private computesInHalf({ kernel, params = {} }: TensorDispatch): boolean {
+  #computesInHalf({ kernel, params = {} }: TensorDispatch): boolean {
     return this.target.recording.engine.kernel(kernel, params).specialized.features.includes('shader-f16');
   }
 
   /** The dispatch that looks for what is not as the reference kernels make it. */
-  private differing(
-    tensor: Tensor<DType>,
-    comparison: Comparison,
-    { operation, fast, reference }: Compared,
-  ): TensorDispatch {
+  #differing(tensor: Tensor<DType>, comparison: Comparison, { operation, fast, reference }: Compared): TensorDispatch {
     const { label, shape } = tensor;
     const fail = (what: string, found: DataView): EngineError => {
       const number = (byte: number): string =>
@@ -189,12 +185,15 @@ class KernelComparison extends Debugging {
 class KernelDebugger extends ProgramDebugger {
   readonly looksFor = 'kernels that are wrong';
 
-  constructor(private readonly looks: boolean) {
+  readonly #looks: boolean;
+
+  constructor(looks: boolean) {
     super();
+    this.#looks = looks;
   }
 
   override begin(target: DebugTarget): Debugging {
-    return new KernelComparison(target, this.looks);
+    return new KernelComparison(target, this.#looks);
   }
 }
 

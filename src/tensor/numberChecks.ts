@@ -44,21 +44,25 @@ export function findNonFinite(x: Tensor<DType>, { found, at }: CheckPlace): Tens
 
 /** Looks at numbers of a program as soon as they are written: which tensor is the first with wrong ones? */
 export class NumberChecks {
-  private readonly checks: Check[] = [];
+  readonly #checks: Check[] = [];
   /** What was found, over all runs: memory of the program's own, so that it is there once that is compiled. */
-  private readonly found: Value[] = [];
+  readonly #found: Value[] = [];
 
-  constructor(private readonly recording: Recording) {}
+  readonly #recording: Recording;
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+  }
 
   /** A place for what a check finds. */
   place(check: Check): CheckPlace {
-    const index = this.checks.push(check) - 1;
+    const index = this.#checks.push(check) - 1;
     if (index % CHECKS === 0) {
-      const found = this.recording.state('what was found', new Uint8Array(4 * WORDS * CHECKS));
-      this.recording.output(found);
-      this.found.push(found);
+      const found = this.#recording.state('what was found', new Uint8Array(4 * WORDS * CHECKS));
+      this.#recording.output(found);
+      this.#found.push(found);
     }
-    return { found: new Tensor([WORDS * CHECKS], 'u32', this.found.at(-1)), at: index % CHECKS };
+    return { found: new Tensor([WORDS * CHECKS], 'u32', this.#found.at(-1)), at: index % CHECKS };
   }
 
   /** The dispatch that looks for what is not finite; undefined where a tensor holds whole numbers. */
@@ -79,13 +83,13 @@ export class NumberChecks {
    * @throws EngineError `not-finite`, `wrong-kernel`: the first tensor of the latest run with a number that is wrong
    */
   async assertRight(run: number, program: Program): Promise<void> {
-    for (const [chunk, value] of this.found.entries()) {
+    for (const [chunk, value] of this.#found.entries()) {
       const found = await program.read(value);
       const words = new Uint32Array(found);
       const at = words.findIndex((word, index) => index % WORDS === 0 && word > 0);
-      const check = at < 0 ? undefined : this.checks[chunk * CHECKS + at / WORDS];
+      const check = at < 0 ? undefined : this.#checks[chunk * CHECKS + at / WORDS];
       if (!check) continue;
-      for (const each of this.found) program.reset(each);
+      for (const each of this.#found) program.reset(each);
       throw check.fail(`Run ${run}: '${check.label}' ${formatShape(check.shape)}`, new DataView(found, 4 * at));
     }
   }

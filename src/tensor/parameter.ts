@@ -34,22 +34,22 @@ interface Place {
  * and a place in an arena, and its gradient the same place of a second arena.
  */
 export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
-  private readonly place: Place;
+  readonly #place: Place;
 
   /** @param trained false for a table that is computed, takes no gradient and is never updated */
   constructor(shape: S, trained = true, place?: Place) {
     super(shape, 'f32', undefined, trained);
-    this.place = place ?? { name: `parameter ${formatShape(shape)}`, trained };
+    this.#place = place ?? { name: `parameter ${formatShape(shape)}`, trained };
   }
 
   /** Whether it is trained, once it has memory. */
   get trained(): boolean {
-    return this.place.trained;
+    return this.#place.trained;
   }
 
   /** As published checkpoints name it; until it has memory, its shape. */
   get name(): string {
-    return this.place.name;
+    return this.#place.name;
   }
 
   override get label(): string {
@@ -57,23 +57,23 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   }
 
   get hasMemory(): boolean {
-    return this.place.memory !== undefined;
+    return this.#place.memory !== undefined;
   }
 
   /** Gives it its name and its memory, or takes the memory back. */
   bind(name: string, memory: ParameterMemory | undefined): void {
-    this.place.name = name;
-    if (memory) this.place.memory = memory;
-    else delete this.place.memory;
+    this.#place.name = name;
+    if (memory) this.#place.memory = memory;
+    else delete this.#place.memory;
   }
 
   /** @throws EngineError `bad-program` where it has no memory */
   get owner(): ParameterOwner {
-    return this.memoryOf.owner;
+    return this.#memoryOf.owner;
   }
 
-  private get memoryOf(): ParameterMemory {
-    const { name, memory } = this.place;
+  get #memoryOf(): ParameterMemory {
+    const { name, memory } = this.#place;
     if (memory) return memory;
     throw new EngineError(
       'bad-program',
@@ -83,16 +83,16 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   }
 
   override get storage(): Slice {
-    return this.memoryOf.values;
+    return this.#memoryOf.values;
   }
 
   override get half(): Tensor<'f16'> | undefined {
-    return this.memoryOf.half?.reshape(this.shape);
+    return this.#memoryOf.half?.reshape(this.shape);
   }
 
   /** Whether gradients flow to it: not where its model is frozen. */
   override get requiresGrad(): boolean {
-    return this.trained && (!this.place.memory || this.place.memory.gradient !== undefined);
+    return this.trained && (!this.#place.memory || this.#place.memory.gradient !== undefined);
   }
 
   /**
@@ -105,12 +105,12 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
       const what = `Parameter '${this.name}' has memory already, with or without gradients.`;
       throw new EngineError('bad-program', what, 'Set requiresGrad before engine.init.');
     }
-    this.place.trained = trained;
+    this.#place.trained = trained;
   }
 
   /** @throws EngineError `bad-program` where it is frozen */
   get grad(): Tensor<'f32', S> {
-    const { gradient } = this.memoryOf;
+    const { gradient } = this.#memoryOf;
     if (gradient) return gradient.reshape(this.shape);
     throw new EngineError('bad-program', `Parameter '${this.name}' is frozen: it has no gradient.`, 'Train the model.');
   }
@@ -118,10 +118,10 @@ export class Parameter<S extends Shape = Shape> extends Tensor<'f32', S> {
   /** Still a parameter: what flows back to it arrives in the same `grad`. */
   override reshape<const T extends Shape>(shape: T): Parameter<T> {
     this.assertSameSize(shape);
-    return new Parameter(shape, this.trained, this.place).usedBy(this.user);
+    return new Parameter(shape, this.trained, this.#place).usedBy(this.user);
   }
 
   override usedIn(recording: ValueOwner): Parameter<S> {
-    return new Parameter(this.shape, this.trained, this.place).usedBy(recording);
+    return new Parameter(this.shape, this.trained, this.#place).usedBy(recording);
   }
 }

@@ -40,28 +40,31 @@ interface Gradient {
 
 /** What was done, in order, and its reversal. Gradients belong to memory: tensors that share memory share theirs. */
 export class Tape {
-  private readonly entries: Entry[] = [];
-  private readonly gradients = new Map<Storage, Gradient>();
-  private readonly intermediates = new Set<Storage>();
+  readonly #entries: Entry[] = [];
+  readonly #gradients = new Map<Storage, Gradient>();
+  readonly #intermediates = new Set<Storage>();
   /** Intermediates whose entries an earlier walk took: no gradient gets past them any more. */
-  private readonly walked = new Set<Storage>();
+  readonly #walked = new Set<Storage>();
   /** What was made inside a checkpoint and is made once more on the way back: nothing outside leads back to it. */
-  private readonly forgotten = new Set<Storage>();
+  readonly #forgotten = new Set<Storage>();
   /** Checkpoints that are being recorded, one inside another. */
-  private open = 0;
+  #open = 0;
   /** What the operation at hand passed on, and to whom first. */
-  private readonly handedOn = new Map<Storage, Gradient>();
+  readonly #handedOn = new Map<Storage, Gradient>();
+
+  readonly #recorder: Recorder;
+  readonly #addToParameters: boolean;
 
   /** @param addToParameters whether the gradient of a parameter is added to what its `grad` holds before */
-  constructor(
-    private readonly recorder: Recorder,
-    private readonly addToParameters = false,
-  ) {}
+  constructor(recorder: Recorder, addToParameters = false) {
+    this.#recorder = recorder;
+    this.#addToParameters = addToParameters;
+  }
 
   /** Appends what computes the gradients of an operation. */
   record(entry: Entry): void {
-    this.entries.push(entry);
-    for (const { storage } of entry.outputs) this.intermediates.add(storage);
+    this.#entries.push(entry);
+    for (const { storage } of entry.outputs) this.#intermediates.add(storage);
   }
 
   /**
@@ -71,40 +74,40 @@ export class Tape {
    * @param make gives what it made; it is called again in `run`, and must do the same then
    */
   checkpoint(name: string, make: () => Tensor): Tensor {
-    const { made: output, entries } = this.apart(make);
+    const { made: output, entries } = this.#apart(make);
     if (!entries.some(({ outputs }) => outputs.some(({ storage }) => storage === output.storage))) {
-      this.entries.push(...entries); // it takes no gradient, or was there before
+      this.#entries.push(...entries); // it takes no gradient, or was there before
       return output;
     }
-    for (const { outputs } of entries) for (const { storage } of outputs) this.forgotten.add(storage);
-    this.forgotten.delete(output.storage);
+    for (const { outputs } of entries) for (const { storage } of outputs) this.#forgotten.add(storage);
+    this.#forgotten.delete(output.storage);
     this.record({
       name,
       outputs: [output],
       backward: () => {
-        const again = this.apart(make);
-        this.gradients.set(again.made.storage, this.gradients.get(output.storage) as Gradient);
-        this.walk(again.entries);
+        const again = this.#apart(make);
+        this.#gradients.set(again.made.storage, this.#gradients.get(output.storage) as Gradient);
+        this.#walk(again.entries);
       },
     });
     return output;
   }
 
   /** What `make` makes, and what it recorded, taken off the tape. */
-  private apart(make: () => Tensor): { readonly made: Tensor; readonly entries: Entry[] } {
-    const before = this.entries.length;
-    this.open++;
+  #apart(make: () => Tensor): { readonly made: Tensor; readonly entries: Entry[] } {
+    const before = this.#entries.length;
+    this.#open++;
     try {
-      return { made: make(), entries: this.entries.splice(before) };
+      return { made: make(), entries: this.#entries.splice(before) };
     } finally {
-      this.open--;
+      this.#open--;
     }
   }
 
   /** The gradient of a tensor that no operation made; those of intermediates are overwritten on the way back. */
   gradientOf(leaf: Tensor): Tensor {
-    const gradient = this.find(leaf);
-    if (gradient && !this.intermediates.has(leaf.storage)) return gradient;
+    const gradient = this.#find(leaf);
+    if (gradient && !this.#intermediates.has(leaf.storage)) return gradient;
     throw new EngineError(
       'bad-program',
       gradient ? `'${leaf.label}' is an intermediate: its gradient is not kept.` : `'${leaf.label}' has no gradient.`,
@@ -114,11 +117,11 @@ export class Tape {
 
   /** Whether a gradient has arrived. */
   hasGradient({ storage }: Tensor): boolean {
-    return this.gradients.has(storage);
+    return this.#gradients.has(storage);
   }
 
-  private find(tensor: Tensor): Tensor | undefined {
-    return this.gradients.get(tensor.storage)?.tensor.reshape(tensor.shape);
+  #find(tensor: Tensor): Tensor | undefined {
+    return this.#gradients.get(tensor.storage)?.tensor.reshape(tensor.shape);
   }
 
   /**
@@ -135,39 +138,39 @@ export class Tape {
         'Give a parameter or input requiresGrad.',
       );
     }
-    if (this.open > 0) {
+    if (this.#open > 0) {
       throw new EngineError('bad-program', 'backward: a checkpoint is being recorded.', 'Go back once it is done.');
     }
-    this.assertReachable(loss);
-    this.gradients.set(loss.storage, { tensor: gradient, shared: true });
-    this.walk(this.entries.splice(0));
+    this.#assertReachable(loss);
+    this.#gradients.set(loss.storage, { tensor: gradient, shared: true });
+    this.#walk(this.#entries.splice(0));
   }
 
-  private walk(entries: readonly Entry[]): void {
+  #walk(entries: readonly Entry[]): void {
     try {
       for (const { outputs, backward } of entries.toReversed()) {
-        if (!outputs.some((output) => this.gradients.has(output.storage))) continue;
-        this.handedOn.clear();
+        if (!outputs.some((output) => this.#gradients.has(output.storage))) continue;
+        this.#handedOn.clear();
         backward({
-          of: (output) => this.find(output),
-          into: (input) => this.into(input),
-          pass: (input, passed) => this.pass(input, passed),
+          of: (output) => this.#find(output),
+          into: (input) => this.#into(input),
+          pass: (input, passed) => this.#pass(input, passed),
         });
       }
     } finally {
-      for (const { outputs } of entries) for (const { storage } of outputs) this.walked.add(storage);
+      for (const { outputs } of entries) for (const { storage } of outputs) this.#walked.add(storage);
     }
   }
 
-  private assertReachable({ storage, label }: Tensor): void {
-    if (this.forgotten.has(storage)) {
+  #assertReachable({ storage, label }: Tensor): void {
+    if (this.#forgotten.has(storage)) {
       throw new EngineError(
         'bad-program',
         `backward: '${label}' was made inside a checkpoint, and is made once more there; its gradient would be lost.`,
         'Let the checkpoint return it, or detach it.',
       );
     }
-    if (!this.walked.has(storage)) return;
+    if (!this.#walked.has(storage)) return;
     throw new EngineError(
       'bad-program',
       `backward: an earlier backward has already passed '${label}'; its gradient would stop there.`,
@@ -175,46 +178,46 @@ export class Tape {
     );
   }
 
-  private into(input: Tensor): { out: Tensor; accumulate: boolean } | undefined {
+  #into(input: Tensor): { out: Tensor; accumulate: boolean } | undefined {
     if (!input.requiresGrad) return undefined;
-    this.assertReachable(input);
-    const existing = this.gradients.get(input.storage);
+    this.#assertReachable(input);
+    const existing = this.#gradients.get(input.storage);
     if (existing) {
       if (existing.shared) {
-        const copy = this.recorder.empty(`d ${input.label}`, input.shape, input.dtype);
-        addInPlace(this.recorder, copy, existing.tensor, false);
+        const copy = this.#recorder.empty(`d ${input.label}`, input.shape, input.dtype);
+        addInPlace(this.#recorder, copy, existing.tensor, false);
         existing.tensor = copy;
         existing.shared = false;
       }
       return { out: existing.tensor.reshape(input.shape), accumulate: true };
     }
     const isParameter = input instanceof Parameter;
-    const out = isParameter ? input.grad : this.recorder.empty(`d ${input.label}`, input.shape, input.dtype);
-    this.gradients.set(input.storage, { tensor: out, shared: false });
-    return { out: out.reshape(input.shape), accumulate: isParameter && this.addToParameters };
+    const out = isParameter ? input.grad : this.#recorder.empty(`d ${input.label}`, input.shape, input.dtype);
+    this.#gradients.set(input.storage, { tensor: out, shared: false });
+    return { out: out.reshape(input.shape), accumulate: isParameter && this.#addToParameters };
   }
 
-  private pass(input: Tensor, passed: Tensor): void {
+  #pass(input: Tensor, passed: Tensor): void {
     if (!input.requiresGrad) return;
-    this.assertReachable(input);
-    const existing = this.gradients.get(input.storage);
+    this.#assertReachable(input);
+    const existing = this.#gradients.get(input.storage);
     if (existing || input instanceof Parameter || passed.dtype !== input.dtype) {
       // Passed to the same input twice: what it holds is `passed` itself, which can't be added to itself in place.
       if (existing?.tensor.storage === passed.storage) existing.shared = true;
-      const target = this.into(input);
-      if (target) addInPlace(this.recorder, target.out, passed, target.accumulate);
+      const target = this.#into(input);
+      if (target) addInPlace(this.#recorder, target.out, passed, target.accumulate);
       return;
     }
     // Handed on as it is: the output it belonged to is done with it. A second taker makes it shared.
-    const first = this.handedOn.get(passed.storage);
+    const first = this.#handedOn.get(passed.storage);
     if (first) first.shared = true;
-    const gradient = { tensor: passed, shared: first !== undefined || this.isShared(passed) };
-    this.handedOn.set(passed.storage, gradient);
-    this.gradients.set(input.storage, gradient);
+    const gradient = { tensor: passed, shared: first !== undefined || this.#isShared(passed) };
+    this.#handedOn.set(passed.storage, gradient);
+    this.#gradients.set(input.storage, gradient);
   }
 
-  private isShared(passed: Tensor): boolean {
-    for (const { tensor, shared } of this.gradients.values())
+  #isShared(passed: Tensor): boolean {
+    for (const { tensor, shared } of this.#gradients.values())
       if (shared && tensor.storage === passed.storage) return true;
     return false;
   }

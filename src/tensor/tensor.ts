@@ -113,27 +113,35 @@ export class Tensor<D extends DType = Float, S extends Shape = Shape> {
   /** Of a lasting tensor: the recording that it is used in, where that is said. */
   protected user?: ValueOwner;
 
+  readonly #memory: Storage | undefined;
+  readonly #differentiable: boolean;
+  readonly #copy: Tensor<'f16'> | undefined;
+
   constructor(
     readonly shape: S,
     readonly dtype: D,
     /** Undefined where a subclass says where its memory is. */
-    private readonly memory: Storage | undefined,
-    private readonly differentiable = false,
-    private readonly copy?: Tensor<'f16'>,
-  ) {}
+    memory: Storage | undefined,
+    differentiable = false,
+    copy?: Tensor<'f16'>,
+  ) {
+    this.#memory = memory;
+    this.#differentiable = differentiable;
+    this.#copy = copy;
+  }
 
   get storage(): Storage {
-    return this.memory as Storage;
+    return this.#memory as Storage;
   }
 
   /** Whether gradients flow through it. */
   get requiresGrad(): boolean {
-    return this.differentiable;
+    return this.#differentiable;
   }
 
   /** The same elements in f16, for products to read. Whoever writes the one sees to the other. */
   get half(): Tensor<'f16'> | undefined {
-    return this.copy;
+    return this.#copy;
   }
 
   /** The recording that it is part of; undefined for a lasting tensor, which belongs to none. */
@@ -195,16 +203,15 @@ export function takesGradients(tensor: Tensor<DType>): tensor is Tensor {
 
 /** A tensor in memory of its own, which outlives programs. */
 export class LastingTensor<D extends DType = Float, S extends Shape = Shape> extends Tensor<D, S> {
-  constructor(
-    shape: S,
-    dtype: D,
-    private readonly slice: Slice,
-  ) {
+  readonly #slice: Slice;
+
+  constructor(shape: S, dtype: D, slice: Slice) {
     super(shape, dtype, slice);
+    this.#slice = slice;
   }
 
   override get storage(): Slice {
-    return this.slice;
+    return this.#slice;
   }
 }
 
