@@ -19,7 +19,6 @@ export {
   type ValuesOf,
 } from './engine/inputs';
 export type { Output, OutputsOf } from './engine/outputs';
-export { checkGradient, type CheckOptions, type ReferenceValues } from './engine/checkGradient';
 export { pipeline } from './engine/pipeline';
 export { requirements } from './gpu/adapter';
 export { workgroupRow } from './gpu/recording';
@@ -142,7 +141,6 @@ export {
   type Initializer,
   type RandomSource,
 } from './nn/initializers';
-export { Attention, Block, Mlp } from './nn/layers';
 export { Linear, type LinearOptions } from './nn/linear';
 export { MultiheadAttention, type AttendOptions } from './nn/multiheadAttention';
 export { Module, ModuleBuffer, ModuleParameter } from './nn/module';

@@ -121,17 +121,27 @@ function gatherShaders(files) {
   return [...without, { path: join(OUT, 'shaders.js'), text: lines.join('') }];
 }
 
-/** Texts in an order in which each stands behind the one with which it packs best. */
+/** Texts in an order in which each stands behind the one with which it packs best: of all such orders the shortest. */
 function byLikeness(texts) {
-  const alone = new Map(texts.map((text) => [text, packed(text)]));
-  const left = [...texts];
-  const ordered = left.splice(0, 1);
-  while (left.length > 0) {
-    const last = ordered.at(-1);
-    const saved = left.map((text) => alone.get(last) + alone.get(text) - packed(last + text));
-    ordered.push(...left.splice(saved.indexOf(Math.max(...saved)), 1));
-  }
-  return ordered;
+  const alone = texts.map(packed);
+  const saved = texts.map((before, i) => texts.map((text, j) => alone[i] + alone[j] - packed(before + text)));
+  const orders = texts.map((_, first) => {
+    const left = new Set(texts.keys());
+    const order = [];
+    for (let next = first; left.size > 0; next = bestOf(left, (i) => saved[order.at(-1)][i])) {
+      left.delete(next);
+      order.push(next);
+    }
+    return order.map((i) => texts[i]);
+  });
+  return orders[bestOf(orders.keys(), (i) => -packed(orders[i].join('')))];
+}
+
+function bestOf(candidates, score) {
+  return [...candidates].reduce(
+    (best, one) => (best === undefined || score(one) > score(best) ? one : best),
+    undefined,
+  );
 }
 
 function packed(text) {

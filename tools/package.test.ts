@@ -146,10 +146,10 @@ describe('what bundlers make of it', () => {
 
   it.each([
     ["export { neg } from 'palimpsest'", 13],
-    ["export { AdamW, crossEntropy, Engine, f32, Linear, Module, relu, u32 } from 'palimpsest'", 42],
-    ["export * from 'palimpsest'", 93],
-    ["export * from 'palimpsest/imae'", 112],
-    ["export * from 'palimpsest'; export * from 'palimpsest/imae'", 151],
+    ["export { AdamW, crossEntropy, Engine, f32, Linear, Module, relu, u32 } from 'palimpsest'", 40],
+    ["export * from 'palimpsest'", 90],
+    ["export * from 'palimpsest/imae'", 111],
+    ["export * from 'palimpsest'; export * from 'palimpsest/imae'", 148],
   ])('%s: at most %i kB', async (code, kilobytes) => {
     expect(gzipBytes(await bundled(consumer, code))).toBeLessThanOrEqual(kilobytes * 1000);
   });

@@ -1,6 +1,7 @@
 // An operation of one's own, y = x / (1 + |x|): a kernel each way, held against float64 and finite differences, then trained with.
 // To run it: npm run examples ownOperation
-import { AdamW, checkGradient, defineOperation, f32, like, Linear, mse, Sequential } from 'palimpsest';
+import { AdamW, defineOperation, f32, like, Linear, mse, Sequential } from 'palimpsest';
+import { checkGradient } from 'palimpsest/debug';
 import { openEngine } from 'palimpsest/node';
 
 // Kernels bind tensors by name; d stands before gradients. A large dispatch has rows of workgroups: hence the sum for i.

@@ -8,6 +8,7 @@ export type { Config, ModelSize, Phase, PhasePlan } from './config/config';
 export type { PartialSettings } from './config/options';
 export type { PresetName } from './config/presets';
 
+export { Attention, Block, Mlp } from '../nn/layers';
 export { MaskedAutoencoder, VisionTransformer, type Branches, type Model } from './model/mae';
 export { imaeObjective, maeObjective } from './model/objective';
 export { lcmaeObjective } from './lcmae/objective';
