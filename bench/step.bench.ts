@@ -236,18 +236,19 @@ export class StepRun {
     private readonly owned: Owned,
   ) {}
 
-  static async open(engine: Engine, config: Config, phase: StepCase['phase']): Promise<StepRun> {
+  /** @param isRun whether it is ever run: weights are drawn, which takes most of the time */
+  static async open(engine: Engine, config: Config, phase: StepCase['phase'], isRun = true): Promise<StepRun> {
     const owned = new Owned();
     const { seed, batch } = config.training;
     try {
       const teacher = phase === 'imae' ? makeModel(engine, config, 'teacher', { frozen: true }) : undefined;
       if (teacher) {
         owned.own(teacher.parameters);
-        initializeModel(teacher, seed + 1);
+        if (isRun) initializeModel(teacher, seed + 1);
       }
       const model = makeModel(engine, config, phase);
       owned.own(model.parameters);
-      initializeModel(model, seed);
+      if (isRun) initializeModel(model, seed);
       const set = makeShapes({ count: Math.max(batch, 64), size: config.model.image, seed });
       const images = new ResidentImages(engine, set);
       owned.own(images);

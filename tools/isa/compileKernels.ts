@@ -47,7 +47,7 @@ async function compileSteps(engine: Engine, precision: Precision, filter: string
 /** A step with as many images as the device binds at once, up to those of the benches. */
 async function openStep(engine: Engine, step: StepCase): Promise<StepRun> {
   try {
-    return await StepRun.open(engine, configOf(step, false), step.phase);
+    return await StepRun.open(engine, configOf(step, false), step.phase, false);
   } catch (error) {
     const gpu = step.batch.gpu / 2;
     if (!(error instanceof EngineError && error.code === 'limit-exceeded') || gpu < 1) throw error;

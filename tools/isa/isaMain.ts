@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import { parseCall } from '../../src/cli/parseCall';
@@ -11,21 +8,24 @@ import { UserError } from '../../src/common/userError';
 import { assertWritable, writeWhole } from '../../src/node/durableFile';
 import { reason, reportFailure } from '../../src/node/failure';
 import { CHIPS } from './chips';
-import type { Said } from './compileKernels';
-import { factsOf, type DriverLine, type KernelFacts } from './kernelFacts';
-import { openChip, type OfflineGpu } from './offlineDriver';
-import { compareTables, formatTable, LEGEND, spilling, type IsaTable } from './table';
+import { compileOn } from './compileOn';
+import { openChip } from './offlineDriver';
+import { compareRecords, formatRecord, isSameMesa, recordOf, type IsaRecord } from './record';
+import { formatTable, LEGEND, spilling, type IsaTable } from './table';
 
-const ROOT = resolve(import.meta.dirname, '..'); // of the built program in dist/
+/** Records of chips, by their names; seen from the built program in dist/. */
+const RECORDS = resolve(import.meta.dirname, '..', 'tools', 'isa', 'tables');
 const WIDTH = 120;
 
 interface Flags {
-  readonly chip: string;
+  readonly chip?: string;
   readonly filter: string;
   readonly drivers?: string;
   readonly unchecked: boolean;
   readonly json?: string;
   readonly compare?: string;
+  readonly check?: true;
+  readonly record?: true;
 }
 
 /**
@@ -38,114 +38,152 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description(
       'What a GPU’s own compiler makes of every kernel that training takes there, without the GPU: registers, issue slots, spills.',
     )
-    .addOption(new Option('--chip <name>', 'the GPU').choices(Object.keys(CHIPS)).default('navi31'))
+    .addOption(new Option('--chip <name>', 'the GPU; navi31 where none is named').choices(Object.keys(CHIPS)))
     .option('--filter <text>', 'only training steps that have this in their name, such as `cifar-p4 two-way`', '')
     .option('--drivers <folder>', 'drivers of GPUs that are not AMD’s; docs/kernels.md says how it is made')
     .option('--unchecked', 'without the driver’s checks of bounds', false)
     .option('--json <file>', 'save the table')
-    .option('--compare <file>', 'hold the table against one that --json saved, of the same compiler');
+    .option('--compare <file>', 'hold the table against one that --json saved, of the same compiler')
+    .addOption(
+      new Option('--check', 'hold what is compiled against the recorded tables: of --chip, or all of AMD’s').conflicts([
+        'json',
+        'compare',
+        'record',
+        'unchecked',
+      ]),
+    )
+    .addOption(
+      new Option('--record', 'make the recorded tables anew: of --chip, or all of AMD’s').conflicts([
+        'json',
+        'compare',
+        'filter',
+        'unchecked',
+      ]),
+    );
   const code = parseCall(command, argv);
   if (code !== undefined) return code;
   try {
-    return await inspect(command.opts<Flags>());
+    const flags = command.opts<Flags>();
+    return await (flags.check || flags.record ? keepRecords(flags) : inspect(flags));
   } catch (error) {
     return reportFailure(error);
   }
 }
 
-async function inspect({ chip: name, filter, drivers, unchecked, json, compare }: Flags): Promise<0 | 1> {
-  const chip = CHIPS[name];
-  if (!chip) throw new UserError(`--chip: there is no '${name}'.`, { usage: true });
+/** Prints a chip's table. */
+async function inspect({ chip: name = 'navi31', json, compare, ...flags }: Flags): Promise<0 | 1> {
   if (json !== undefined) assertWritable('--json', json);
-  const before = compare === undefined ? undefined : readTable(compare);
-  const gpu = openChip(name, chip, drivers);
-  const table = await compileOn(name, unchecked ? { ...gpu, env: { ...gpu.env, ISA_UNCHECKED: '1' } } : gpu, filter);
+  const before = compare === undefined ? undefined : recordOf(readTable(compare));
+  const [table] = (await compileAll([name], flags)) as [IsaTable];
   if (json !== undefined) writeWhole(json, `${JSON.stringify(table, null, 1)}\n`);
-  console.log(`${chip.title}: ${table.compiler}\n\n${formatTable(table)}\n`);
+  console.log(`${CHIPS[name]?.title}: ${table.compiler}\n\n${formatTable(table)}\n`);
   console.log(hanging('', LEGEND, WIDTH).join('\n'));
   for (const [step, count] of Object.entries(table.dispatches)) console.log(`${step}: ${count} dispatches`);
-  const failures = spilling(table);
-  for (const line of failures) console.log(`SPILLS  ${line}`);
-  const worse = before ? printComparison(before, table) : [];
-  return failures.length + worse.length > 0 ? 1 : 0;
-}
-
-function printComparison(before: IsaTable, table: IsaTable): readonly string[] {
-  if (before.compiler !== table.compiler || before.chip !== table.chip) {
+  const spills = printSpills(table);
+  if (!before) return spills > 0 ? 1 : 0;
+  if (before.chip !== name || !isSameMesa(before.compiler, table.compiler)) {
     throw new UserError(
-      `--compare: that table is of ${before.chip} by ${before.compiler}, this one of ${table.chip} by ${table.compiler}.`,
+      `--compare: that table is of ${before.chip} by ${before.compiler}, this one of ${name} by ${table.compiler}.`,
     );
   }
-  const { better, worse } = compareTables(before, table);
-  for (const line of better) console.log(`better  ${line}`);
-  for (const line of worse) console.log(`WORSE   ${line}`);
-  if (better.length + worse.length === 0) console.log('The same as before.');
-  return worse;
+  return printComparison(before, recordOf(table)) + spills > 0 ? 1 : 0;
 }
 
-function readTable(path: string): IsaTable {
-  try {
-    const table = JSON.parse(readFileSync(path, 'utf8')) as IsaTable | { readonly format?: unknown };
-    if (isTable(table)) return table;
-    throw new Error('it is no table of `npm run isa -- --json`');
-  } catch (error) {
-    throw new UserError(`--compare: ${path} cannot be read: ${reason(error)}.`, { usage: !existsSync(path) });
+/** Holds chips' tables against their records, or makes these anew. */
+async function keepRecords({ chip, check, ...flags }: Flags): Promise<0 | 1> {
+  const ofAmd = Object.keys(CHIPS).filter((name) => CHIPS[name]?.driver === 'radeon');
+  const names = chip === undefined ? ofAmd : [chip];
+  const records = check ? names.map(readRecord) : [];
+  const tables = await compileAll(names, flags);
+  let failures = 0;
+  for (const [index, table] of tables.entries()) {
+    const { chip: name, compiler, kernels } = table;
+    console.log(`${name}: ${kernels.length} kernels by ${compiler}`);
+    failures += printSpills(table);
+    const before = records[index];
+    if (!before) writeRecord(recordOf(table));
+    else if (isSameMesa(before.compiler, compiler)) failures += printComparison(before, recordOf(table));
+    else console.log(`SKIPPED the record is of ${before.compiler}: only spills and scratch were looked for.`);
   }
+  return failures > 0 ? 1 : 0;
 }
 
-function isTable(table: IsaTable | { readonly format?: unknown }): table is IsaTable {
-  return table.format === 'palimpsest isa 1';
-}
-
-/** Compiles everything in a process of its own, for the environment says which driver there is. */
-async function compileOn(chip: string, { node, env }: OfflineGpu, filter: string): Promise<IsaTable> {
-  const folder = mkdtempSync(join(tmpdir(), 'palimpsest-isa-'));
-  const file = join(folder, 'pipelines.jsonl');
+/** Compiles for several chips side by side. */
+async function compileAll(
+  names: readonly string[],
+  { drivers, unchecked, filter }: Pick<Flags, 'drivers' | 'unchecked' | 'filter'>,
+): Promise<IsaTable[]> {
+  const gpus = names.map((name) => {
+    const chip = CHIPS[name];
+    if (!chip) throw new UserError(`--chip: there is no '${name}'.`, { usage: true });
+    const { node, env } = openChip(name, chip, drivers);
+    return { name, node, env: unchecked ? { ...env, ISA_UNCHECKED: '1' } : env };
+  });
   const bar = new cliProgress.SingleBar({
     format: 'compiling  {value} kernels  {duration_formatted}  {kernel}',
     noTTYOutput: false,
     clearOnComplete: true,
   });
+  bar.start(0, 0, { kernel: '' });
   try {
-    const child = spawn(node, [join(ROOT, 'tools/run.js'), 'isaKernels', filter], {
-      env: { ...process.env, ...env, ISA_OUT: file },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let errors = '';
-    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-    const said: Said[] = [];
-    bar.start(0, 0, { kernel: '' });
-    for await (const line of createInterface(child.stdout)) {
-      const heard = JSON.parse(line) as Said;
-      said.push(heard);
-      if ('label' in heard) bar.increment(1, { kernel: heard.label });
-    }
-    const code = child.exitCode ?? (await new Promise<number | null>((done) => child.once('close', done)));
-    bar.stop();
-    if (code !== 0 || !existsSync(file)) throw new UserError(`The kernels could not be compiled:\n${errors.trim()}`);
-    const lines = readFileSync(file, 'utf8').trim().split('\n');
-    return tableOf(
-      chip,
-      said,
-      lines.map((line) => JSON.parse(line) as DriverLine),
+    return await Promise.all(
+      gpus.map((gpu) => compileOn(gpu.name, gpu, filter, (kernel) => bar.increment(1, { kernel }))),
     );
   } finally {
     bar.stop();
-    rmSync(folder, { recursive: true });
   }
 }
 
-function tableOf(chip: string, said: readonly Said[], lines: readonly DriverLine[]): IsaTable {
-  const times = new Map(said.flatMap((each) => ('label' in each ? [[each.label, each.milliseconds] as const] : [])));
-  const kernels = new Map<string, KernelFacts>();
-  for (const line of lines) kernels.set(line.label, factsOf(line, times.get(line.label) ?? 0));
-  return {
-    format: 'palimpsest isa 1',
-    chip,
-    compiler: said.find((each) => 'compiler' in each)?.compiler ?? '',
-    dispatches: Object.fromEntries(
-      said.flatMap((each) => ('program' in each ? [[`${each.precision} ${each.program}`, each.dispatches]] : [])),
-    ),
-    kernels: [...kernels.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-  };
+/** @returns how many kernels a compiler can't hold in registers: they are slow wherever they run */
+function printSpills(table: IsaTable): number {
+  const lines = spilling(table);
+  for (const line of lines) console.log(`SPILLS  ${line}`);
+  return lines.length;
+}
+
+/** @returns how many figures became worse */
+function printComparison(before: IsaRecord, now: IsaRecord): number {
+  const { better, worse, unknown } = compareRecords(before, now);
+  for (const line of better) console.log(`better  ${line}`);
+  for (const line of worse) console.log(`WORSE   ${line}`);
+  for (const name of unknown) console.log(`new     ${name}`);
+  if (better.length + worse.length + unknown.length === 0) console.log('The same as before.');
+  return worse.length;
+}
+
+function readTable(path: string): IsaTable {
+  return readJson('--compare', path, (value): value is IsaTable => value.format === 'palimpsest isa 1');
+}
+
+function readRecord(chip: string): IsaRecord {
+  const path = recordPath(chip);
+  if (!existsSync(path)) {
+    throw new UserError(`--check: ${chip} has no recorded table. \`npm run isa -- --record --chip ${chip}\` makes it.`);
+  }
+  return readJson('--check', path, (value): value is IsaRecord => value.format === 'palimpsest isa record 1');
+}
+
+function writeRecord(record: IsaRecord): void {
+  const path = recordPath(record.chip);
+  mkdirSync(dirname(path), { recursive: true });
+  writeWhole(path, formatRecord(record));
+  console.log(`recorded in ${path}`);
+}
+
+function recordPath(chip: string): string {
+  return join(RECORDS, `${chip}.json`);
+}
+
+interface Unread {
+  readonly format?: unknown;
+}
+
+function readJson<T extends Unread>(option: string, path: string, isRight: (value: T | Unread) => value is T): T {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as T | Unread;
+    if (isRight(value)) return value;
+    throw new Error('it is no table of `npm run isa`');
+  } catch (error) {
+    throw new UserError(`${option}: ${path} cannot be read: ${reason(error)}.`, { usage: !existsSync(path) });
+  }
 }

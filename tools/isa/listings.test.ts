@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { readAmdListing } from './amdListing';
 import { factsOf, hottestLoop, type DriverLine } from './kernelFacts';
 import { readNvidiaListing } from './nvidiaListing';
-import { compareTables, formatTable, spilling, type IsaTable } from './table';
+import { compareRecords, formatRecord, isSameMesa, recordOf, type IsaRecord } from './record';
+import { formatTable, spilling, type IsaTable } from './table';
 
 /** A loop of 6 slots (a pair counts once, a wait not at all) around one of 3, and code before and after. */
 const AMD = `
@@ -115,6 +116,8 @@ const table = (changes?: Parameters<typeof line>[0], dispatches = 100): IsaTable
   kernels: [factsOf(line(changes), 12.3)],
 });
 
+const record = (...args: Parameters<typeof table>): IsaRecord => recordOf(table(...args));
+
 test('factsOf says what a kernel takes, and which of its loops does the work', () => {
   const facts = factsOf(line(), 12.3);
   expect(facts).toMatchObject({ registers: 60, spills: 0, occupancy: 24, cycles: 1000, milliseconds: 12 });
@@ -146,12 +149,31 @@ test.each([
     'cycles 1000 → 900, subgroups 24 → 16',
   ],
 ] as const)('%s', (_, changes, verdict, text) => {
-  const found = compareTables(table(), table(changes));
-  expect(found).toEqual({ better: [], worse: [], [verdict]: [`f32 matmulTile BM=64: ${text}`] });
+  const found = compareRecords(record(), record(changes));
+  expect(found).toEqual({ better: [], worse: [], unknown: [], [verdict]: [`f32 matmulTile BM=64: ${text}`] });
 });
 
 test('rounding is no change, a dispatch is one', () => {
-  expect(compareTables(table(), table({ 'Inverse Throughput': 1010 }))).toEqual({ better: [], worse: [] });
-  expect(compareTables(table(), table({}, 99)).better).toEqual(['step: 100 → 99 dispatches']);
-  expect(compareTables(table(), table({}, 101)).worse).toEqual(['step: 100 → 101 dispatches']);
+  const none = { better: [], worse: [], unknown: [] };
+  expect(compareRecords(record(), record({ 'Inverse Throughput': 1010 }))).toEqual(none);
+  expect(compareRecords(record(), record({}, 99)).better).toEqual(['step: 100 → 99 dispatches']);
+  expect(compareRecords(record(), record({}, 101)).worse).toEqual(['step: 100 → 101 dispatches']);
 });
+
+test('a kernel that a record does not have is named', () => {
+  expect(compareRecords({ ...record(), kernels: {} }, record()).unknown).toEqual(['f32 matmulTile BM=64']);
+});
+
+test('a record is JSON, a kernel a line, of figures that are compared', () => {
+  const text = formatRecord(record());
+  expect(JSON.parse(text)).toEqual(record());
+  expect(text.split('\n')).toContain(
+    '  "f32 matmulTile BM=64": {"cycles":1000,"spills":0,"subgroups":24,"fma":0.333,"wide":0.8}',
+  );
+});
+
+test.each([
+  ['radv: Mesa 25.0.7-2~bpo12+1', 'radv: Mesa 25.0.7-2', true],
+  ['radv: Mesa 25.0.7-2', 'radv: Mesa 25.0.8-1', false],
+  ['radv: Mesa 25.0.7', 'NVK: Mesa 25.0.7', false],
+])('%s and %s are one compiler: %s', (a, b, same) => expect(isSameMesa(a, b)).toBe(same));

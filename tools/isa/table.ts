@@ -65,56 +65,6 @@ export function spilling({ kernels }: IsaTable): string[] {
     .map(({ name, spills, scratch }) => `${name}: ${spills} spills, ${scratch} bytes of scratch`);
 }
 
-/** Beyond this share, an estimate has changed, and not only its rounding. */
-const SLACK = 0.02;
-
-/** What became better and worse from one table to another of the same compiler. */
-export function compareTables(
-  before: IsaTable,
-  after: IsaTable,
-): { readonly better: string[]; readonly worse: string[] } {
-  const known = new Map(before.kernels.map((facts) => [facts.name, facts]));
-  const changes = after.kernels.flatMap((now) => {
-    const then = known.get(now.name);
-    return then ? [changeOf(then, now)] : [];
-  });
-  const dispatches = Object.entries(after.dispatches).flatMap(([name, now]) => {
-    const then = before.dispatches[name];
-    if (then === undefined || then === now) return [];
-    return [{ name, isWorse: now > then, text: `${name}: ${then} → ${now} dispatches` }];
-  });
-  const all = [...changes.filter(({ text }) => text !== ''), ...dispatches];
-  const textsOf = (isWorse: boolean): string[] =>
-    all.filter((each) => each.isWorse === isWorse).map(({ text }) => text);
-  return { better: textsOf(false), worse: textsOf(true) };
-}
-
-interface Change {
-  readonly isWorse: boolean;
-  readonly text: string;
-}
-
-/** A kernel is worse where any figure that its speed depends on is. */
-function changeOf(then: KernelFacts, now: KernelFacts): Change {
-  const shareOf = (facts: KernelFacts): number => hottestLoop(facts)?.share ?? 0;
-  // Each figure so that more is worse.
-  const figures: readonly (readonly [what: string, then: number, now: number, text: (value: number) => string])[] = [
-    ['cycles', then.cycles, now.cycles, String],
-    ['spills', then.spills, now.spills, String],
-    ['subgroups', -(then.occupancy ?? 0), -(now.occupancy ?? 0), (value) => String(-value)],
-    ['fma', -shareOf(then), -shareOf(now), (value) => percent(-value)],
-    ['in 128 bit', -then.memory.wide, -now.memory.wide, (value) => percent(-value)],
-  ];
-  const changed = figures.filter(([, a, b]) => Math.abs(b - a) > SLACK * Math.max(Math.abs(a), Math.abs(b)));
-  const texts = changed.map(([what, a, b, text]) => `${what} ${text(a)} → ${text(b)}`);
-  // An estimate of the whole that fell outweighs its parts.
-  const fell = now.cycles < then.cycles * (1 - SLACK) && now.spills <= then.spills;
-  return {
-    isWorse: !fell && changed.some(([, a, b]) => b > a),
-    text: texts.length > 0 ? `${now.name}: ${texts.join(', ')}` : '',
-  };
-}
-
 function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
