@@ -103,6 +103,28 @@ describe('export', () => {
   });
 });
 
+describe('export --as', () => {
+  it.each([
+    ['huggingface', 'ViTMAEForPreTraining'],
+    ['timm', 'VisionTransformer'],
+  ])('%s writes a folder, from which the same is read', async (as, is) => {
+    const [folder, file] = [at(`as-${as}`), at(`as-${as}.safetensors`)];
+    const { code, out: said, err } = await call(exportCommand, MAE, ...HEADS, '--as', as, '--out', folder);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(said).toMatch(new RegExp(`^written {3}.*as-${as}: ${is}, model\\.safetensors, config\\.json`, 'm'));
+    const part = as === 'timm' ? 'encoder' : 'model';
+    expect(await call(exportCommand, folder, '--part', part, '--out', file)).toMatchObject({ code: 0, err: '' });
+    const direct = at(`direct-${as}.safetensors`);
+    await call(exportCommand, MAE, ...HEADS, '--part', part, '--out', direct);
+    const [read, wanted] = [file, direct].map((path) => readSafetensors(new Uint8Array(readFileSync(path))));
+    expect(read?.tensors).toEqual(wanted?.tensors);
+    expect(await call(exportCommand, MAE, ...HEADS, '--as', as, '--out', folder)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/is not empty \(config\.json …\)\. Give a new or an empty folder/) as string,
+    });
+  });
+});
+
 describe('reconstruct', () => {
   it('shows a mixture taken apart: composites first, then the six panels', { tags: ['device'] }, async () => {
     const out = at('pair.png');

@@ -4,7 +4,13 @@ import { encoderMetadata } from './encoderMetadata';
 import { readEncoder } from './encoderSource';
 import { reportLoad, type LoadReport } from './loadReport';
 import { encoderParameters, maeParameters } from '../model/mae';
-import { describeModel, normalisationMetadata, type EncoderFacts, type ModelOverrides } from './modelFile';
+import {
+  describeModel,
+  normalisationMetadata,
+  type EncoderFacts,
+  type ModelFacts,
+  type ModelOverrides,
+} from './modelFile';
 import type { NamedFile } from './namedFile';
 
 /** What of a model is written: all of it, or its encoder alone. */
@@ -17,6 +23,14 @@ export interface Exported {
   readonly report: LoadReport;
 }
 
+/** A model to be written: its tensors in float32 by their names in MAE, and what they do not tell. */
+export interface Collected {
+  readonly tensors: Map<string, StoredTensor>;
+  readonly facts: EncoderFacts | ModelFacts;
+  readonly metadata: Record<string, string>;
+  readonly report: LoadReport;
+}
+
 /**
  * A model as a safetensors file that holds what the published PyTorch model of its size holds, and nothing else: the same
  * names and shapes, in float32. `model` loads into a masked autoencoder with `strict=True` (an i-MAE's with as many
@@ -25,6 +39,12 @@ export interface Exported {
  * @throws UserError where the file holds no such model, or does not say all of it
  */
 export function exportModel(model: NamedFile, part: ExportedPart, overrides: ModelOverrides): Exported {
+  const { tensors, facts, metadata, report } = collectModel(model, part, overrides);
+  return { bytes: writeSafetensors(tensors, metadata), facts, report };
+}
+
+/** Reads a model, or its encoder. @throws UserError as `exportModel` */
+export function collectModel(model: NamedFile, part: ExportedPart, overrides: ModelOverrides): Collected {
   const { name: source, file } = model;
   const { specs, facts, values, rest } = part === 'encoder' ? encoderOf(model, overrides) : modelOf(model, overrides);
   const tensors = new Map<string, StoredTensor>();
@@ -39,7 +59,7 @@ export function exportModel(model: NamedFile, part: ExportedPart, overrides: Mod
     ...rest,
     exportedFrom: source.split(/[/\\]/).at(-1) ?? source,
   };
-  return { bytes: writeSafetensors(tensors, metadata), facts, report: reportLoad(file, specs) };
+  return { tensors, facts, metadata, report: reportLoad(file, specs) };
 }
 
 function encoderOf(model: NamedFile, overrides: ModelOverrides) {

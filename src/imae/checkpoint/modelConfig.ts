@@ -75,7 +75,7 @@ function transformersMetadata(file: Safetensors, source: string, config: Json): 
     ...namesOfClasses(file, config['id2label']),
     ...(file.tensors.has('head.weight') ? { pool: 'class' } : {}),
   };
-  if (!file.tensors.has('mask_token')) return { ...encoder, ...classes };
+  if (!file.tensors.has('decoder_pred.weight')) return { ...encoder, ...classes };
   const {
     decoder_num_attention_heads: decoderHeads = 16,
     norm_pix_loss: normPix = false,

@@ -25,7 +25,7 @@ it('every name of a model has its one counterpart, there and back', () => {
 
 it.each([
   ['vit.encoder.layer.3.layer_scale1.lambda1', 'blocks.3.layer_scale1.lambda1'],
-  ['vit.embeddings.mask_token', undefined],
+  ['vit.embeddings.mask_token', 'mask_token'],
   ['vit.decoder.mask_token', undefined],
   ['decoder.0.weight', undefined],
   ['pooler.dense.weight', undefined],

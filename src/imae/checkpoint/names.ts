@@ -68,6 +68,8 @@ export function maeName(name: string): FoundName | undefined {
     const part = transformers.indexOf(pattern);
     if (part >= 0) return { mae: mae.replace('*', index) + end, part, parts: transformers.length };
   }
+  // Of masked image modelling: it hides patches in training alone.
+  if (inner === 'embeddings.mask_token') return { mae: 'mask_token', part: 0, parts: 1 };
   const rest = /^encoder\.layer\.(\d+\..*)$/.exec(inner)?.[1];
   return rest === undefined ? undefined : { mae: `blocks.${rest}`, part: 0, parts: 1 };
 }
