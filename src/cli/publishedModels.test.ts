@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +7,13 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readSafetensors, storedTensor, writeSafetensors } from '../formats/safetensors';
 import { exportCommand } from './commands/export';
 import { reconstructCommand } from './commands/reconstruct';
+import type { Config } from '../imae/config/config';
+import type { PartialSettings } from '../imae/config/options';
 import { createPicture } from '../node/picture';
 import { readTensors } from '../node/readTensors';
+import { tinyConfig } from '../testing/tinyRun';
+import { TINY_CONFIG, tinyMae } from '../testing/transformersModel';
+import { readTeacher } from './trainingInputs';
 
 const base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -100,6 +105,21 @@ describe('export', () => {
       out: '',
       err: expect.stringMatching(message) as string,
     });
+  });
+});
+
+describe('a teacher of transformers', () => {
+  it('is told by all options that it asks for, and taken with these', () => {
+    mkdirSync(at('teacher'));
+    writeFileSync(at('teacher/model.safetensors'), writeSafetensors(tinyMae().transformers));
+    writeFileSync(at('teacher/config.json'), JSON.stringify(TINY_CONFIG));
+    const config = (model: PartialSettings['model'] = {}): Config =>
+      tinyConfig({ teacher: { checkpoint: at('teacher') }, data: { statistics: 'imagenet' }, model });
+    expect(() => readTeacher(config())).toThrow(
+      'All that this teacher asks for: --layer-norm-eps 1e-12 --patch 8 --dim 12 --depth 2 --heads 3 --decoder-dim 8 --norm-pix.',
+    );
+    const sizes = { layerNormEps: 1e-12, patch: 8, dim: 12, depth: 2, heads: 3, decoderDim: 8, normPix: true };
+    expect(readTeacher(config(sizes))?.name).toBe(at('teacher'));
   });
 });
 

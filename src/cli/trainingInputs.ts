@@ -5,7 +5,9 @@ import type { TrainTest } from '../data/imageSet';
 import { counted } from '../common/format';
 import { UserError } from '../common/userError';
 import { assertTeacherFits } from '../imae/checkpoint/checkpoint';
-import { teacherSize, type Config } from '../imae/config/config';
+import { MAE_EPS } from '../imae/checkpoint/encoderMetadata';
+import { describeModel, type ModelFacts } from '../imae/checkpoint/modelFile';
+import { teacherSize, type Config, type ModelSize } from '../imae/config/config';
 import { describeLoaded } from '../imae/checkpoint/loadReport';
 import { maeParameters } from '../imae/model/mae';
 import type { NamedFile } from '../imae/checkpoint/namedFile';
@@ -104,14 +106,32 @@ export async function countTrainingImages(config: Config): Promise<number | unde
 export function readTeacher(config: Config): NamedFile | undefined {
   const { checkpoint } = config.teacher;
   if (checkpoint === null) return undefined;
+  let teacher: NamedFile | undefined;
   try {
-    const teacher = readNamed(checkpoint);
+    teacher = readNamed(checkpoint);
     assertTeacherFits(config, teacher.file, teacher.name);
     return teacher;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`--teacher: ${error.message}`, { usage: error.exitCode === 2 });
+    const advice = teacher ? optionsOfTeacher(config, teacher) : '';
+    throw new UserError(`--teacher: ${error.message}${advice}`, { usage: error.exitCode === 2 });
   }
+}
+
+/** All options at once that make a run's teacher such a model; nothing where the file does not tell enough, or they are there. */
+function optionsOfTeacher(config: Config, { name, file }: NamedFile): string {
+  let facts: ModelFacts;
+  try {
+    facts = describeModel(file, name);
+  } catch {
+    return ''; // what is wrong has been said
+  }
+  const [own, wanted] = [teacherSize(config), { layerNormEps: MAE_EPS, ...facts.size }];
+  const options = (Object.keys(wanted) as (keyof ModelSize)[])
+    .filter((key) => wanted[key] !== own[key])
+    .map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${wanted[key]}`);
+  if (facts.normPix !== config.model.normPix) options.push(facts.normPix ? '--norm-pix' : '--no-norm-pix');
+  return options.length === 0 ? '' : ` All that this teacher asks for: ${options.join(' ')}.`;
 }
 
 /** What became of the tensors of a teacher's file. */

@@ -138,6 +138,15 @@ describe('the archive', () => {
     expect(elements(readTorchFile(zipOf({ 'data.pkl': pickle, 'data/0': floats(3, 4) }), 'x'), 'w')).toEqual([3, 4]);
   });
 
+  it('of several models gives the likelier one, and tells of the others', () => {
+    const key = (name: string): number[] => [0x8c, name.length, ...text(name)];
+    const model = [...pickle.slice(2, -1)];
+    const both = [0x80, 2, 0x7d, ...['student', 'teacher'].flatMap((name) => [...key(name), ...model, 0x73]), 0x2e];
+    const file = readTorchFile(zipOf({ 'data.pkl': Uint8Array.from(both), 'data/0': floats(3, 4) }), 'x');
+    expect(elements(file, 'w')).toEqual([3, 4]);
+    expect(file.metadata).toEqual({ 'torch.key': 'teacher', 'torch.others': 'student' });
+  });
+
   it('of a machine of the other byte order', () => {
     const other = {
       ...files,

@@ -42,19 +42,19 @@ function isLegacy(source: ByteSource): boolean {
 /**
  * Reads the tensors of a model from what `torch.save` wrote: those of the state dict that it is, or that it holds under
  * `model`, `state_dict` or the like; of the file, no more is read than these need. A wrapper's `module.` before all names
- * is left out. Metadata tells where the state dict was (`torch.key`), `epoch`, and the script's arguments (`args.NAME`).
+ * is left out. Metadata tells where the state dict was (`torch.key`), where there are others (`torch.others`), `epoch`, and the script's arguments (`args.NAME`).
  *
  * @param name what messages call the file
  * @throws UserError that names the file and what is wrong with it, as a global that no checkpoint needs
  */
 export function readTorchFile(source: ByteSource, name: string): Safetensors {
   const { content, storages } = StoredZip.isZip(source) ? openZip(source, name) : openLegacy(source, name);
-  const { state, path } = findStateDict(content, name);
+  const { state, path, others } = findStateDict(content, name);
   const wrapper = wrapperOf([...state.keys()]);
   const reader = new TensorReader(storages, MOST_COPIES * source.size + 65536, name);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, tensor] of state) tensors.set(key.slice(wrapper.length), reader.read(key, tensor));
-  return { tensors, metadata: metadataOf(content, path) };
+  return { tensors, metadata: metadataOf(content, path, others) };
 }
 
 /** The bytes of a storage, in the machine's order. */
@@ -219,9 +219,10 @@ function gather(bytes: Uint8Array, width: number, { offset, shape, strides }: To
 function findStateDict(
   content: unknown,
   name: string,
-): { readonly state: ReadonlyMap<string, TorchTensor>; readonly path: string } {
+): { readonly state: ReadonlyMap<string, TorchTensor>; readonly path: string; readonly others: readonly string[] } {
   let at = content;
   const path: string[] = [];
+  const others: string[] = [];
   for (let depth = 0; depth <= DEEPEST && at instanceof Map; depth++) {
     const dict = at as ReadonlyMap<unknown, unknown>;
     const state = new Map(
@@ -229,9 +230,10 @@ function findStateDict(
         (entry): entry is [string, TorchTensor] => typeof entry[0] === 'string' && entry[1] instanceof TorchTensor,
       ),
     );
-    const key = MODEL_KEYS.find((each) => dict.get(each) instanceof Map);
-    if (state.size > 0 && key === undefined) return { state, path: path.join('.') };
+    const [key, ...beside] = MODEL_KEYS.filter((each) => dict.get(each) instanceof Map);
+    if (state.size > 0 && key === undefined) return { state, path: path.join('.'), others };
     if (key === undefined) break;
+    others.push(...beside.map((each) => [...path, each].join('.')));
     path.push(key);
     at = dict.get(key);
   }
@@ -254,10 +256,11 @@ function wrapperOf(names: readonly string[]): string {
 }
 
 /** What is plain text or a number beside the model. */
-function metadataOf(content: unknown, path: string): Record<string, string> {
+function metadataOf(content: unknown, path: string, others: readonly string[]): Record<string, string> {
   if (path === '' || !(content instanceof Map)) return {};
   const entries: [string, unknown][] = [
     ['torch.key', path],
+    ...(others.length > 0 ? [['torch.others', others.join(', ')] as [string, unknown]] : []),
     ['epoch', content.get('epoch')],
   ];
   const args: unknown = content.get('args');

@@ -37,6 +37,7 @@ const contents = ({ tensors }: Safetensors): object =>
     [...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, bytes: [...bytes] }]),
   );
 const isEncoders = (name: string): boolean => !/^(decoder_|mask_token)/.test(name);
+const METADATA = { mean: '[0.5,0.4,0.3]', std: '[0.5,0.25,0.125]' };
 const SIZE = { image: 16, channels: 3, patch: 8, dim: 12, depth: 2, heads: 3, layerNormEps: 1e-12 };
 
 describe('a ViTMAE of transformers', () => {
@@ -230,6 +231,14 @@ describe('names with something before them', () => {
       { run: '{}' },
     );
     expect([...completeModel(state, 'x').tensors.keys()]).toEqual([...state.tensors.keys()]);
+  });
+
+  it('of one of several models of a file are told', () => {
+    const { assumed } = readEncoder(
+      { name: 'x', file: file(mae, { ...METADATA, 'torch.key': 'teacher', 'torch.others': 'student' }) },
+      { heads: 3 },
+    );
+    expect(assumed).toEqual(["the model under 'teacher'; the file has others under student"]);
   });
 
   it('what a file has instead is told', () => {

@@ -149,13 +149,19 @@ function describe(file: Safetensors, source: string, overrides: ModelOverrides):
     normalisation: statistics.normalisation,
     ...(phase === undefined ? {} : { phase }),
     ...(step === undefined ? {} : { step: Number(step) }),
-    ...assumptions(heads.assumed, eps?.assumed, statistics.assumed),
+    ...assumptions(besideOf(metadata), heads.assumed, eps?.assumed, statistics.assumed),
   };
 }
 
 function assumptions(...found: readonly (string | undefined)[]): { readonly assumed?: readonly string[] } {
   const assumed = found.filter((each) => each !== undefined);
   return assumed.length === 0 ? {} : { assumed };
+}
+
+/** Of several models in a file one is read. */
+function besideOf(metadata: Safetensors['metadata']): string | undefined {
+  const { 'torch.key': key, 'torch.others': others } = metadata;
+  return others && `the model under '${key ?? ''}'; the file has others under ${others}`;
 }
 
 function sideOf({ image }: ModelOverrides, own: number, patch: number): number {
