@@ -26,6 +26,7 @@ import { FolderStore, readNamed } from '../runs/folderStore';
 import { loadTree } from '../node/images/loadTree';
 import { findImageSet } from '../node/loadImageSet';
 import { loadShown } from './loadWithProgress';
+import { showListing } from './showListing';
 import type { Progress } from './progress';
 import { isRunPath } from '../runs/modelPath';
 import { RunFolder } from '../runs/runFolder';
@@ -126,7 +127,10 @@ async function loadImages(
 ): Promise<LoadedData> {
   const path = data.set ?? 'shapes';
   if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
-  const found = await findImageSet(path);
+  const found = await findImageSet(
+    path,
+    showListing((text) => watcher.note(text)),
+  );
   if (found.kind === 'cifar') return await found.load();
   const { decodeSize, broken, stream, workers } = data;
   return await loadTree(

@@ -1,3 +1,4 @@
+import { describeClasses } from '../data/sources/fileTree';
 import type { LoadWatcher } from '../data/sources/fileSet';
 import { createProgress, type Progress } from './progress';
 import type { LoadedData } from './trainingInputs';
@@ -17,6 +18,7 @@ export async function loadShown(load: (watcher: LoadWatcher) => Promise<LoadedDa
   try {
     const data = await load(showLoading(progress));
     progress.stop();
+    progress.note('data', describeClasses(data.train.classes, data.train.labels));
     const { broken } = data;
     if (broken) {
       const say: typeof broken.listener = ({ path, why }) =>

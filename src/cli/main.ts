@@ -3,6 +3,7 @@ import { UserError } from '../common/userError';
 import { shellQuoted } from '../common/shell';
 import { describeAdapter } from '../gpu/adapter';
 import { resolveConfig, type Config } from '../imae/config/config';
+import { describeClasses } from '../data/sources/fileTree';
 import { PHASE_TITLES } from '../imae/config/describe';
 import { staysOnGpu } from '../imae/train/gpuResidency';
 import type { ResumePoint } from '../imae/train/runStore';
@@ -19,7 +20,7 @@ import { profileInto } from './profile';
 import { createProgress } from './progress';
 import { RunFolder } from '../runs/runFolder';
 import { softwareAdvice } from './softwareAdvice';
-import { countTrainingImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
+import { knownImages, describeTeacher, loadData, readTeacher } from './trainingInputs';
 import { reportFiles, TrainingRun } from './trainingRun';
 
 /**
@@ -65,9 +66,11 @@ async function start(line: CommandLine, args: readonly string[], missing: string
 }
 
 async function dryRun(config: Config): Promise<number> {
-  const images = await countTrainingImages(config);
-  readTeacher(config);
-  console.log(describeRun(config, images, freeMemory()));
+  const images = await knownImages(config);
+  const teacher = readTeacher(config);
+  for (const note of images?.notes ?? []) console.log(`data      ${note}`);
+  if (teacher) console.log(`teacher   ${describeTeacher(config, teacher)}`);
+  console.log(describeRun(config, images?.count, freeMemory()));
   return 0;
 }
 
@@ -102,6 +105,7 @@ async function train(
   const engine = await openTrainingEngine(config, line);
   try {
     progress.note('data', describeData(data, staysOnGpu(engine, config, data.train)));
+    progress.note('data', describeClasses(data.train.classes, data.train.labels));
     if (teacher) progress.note('teacher', describeTeacher(config, teacher));
     if (resumed) progress.note('resume', describeResume(resume));
     progress.note('adapter', describeAdapter(engine.info));

@@ -1,5 +1,6 @@
 import { UNWATCHED, type FileSet, type LoadWatcher } from '../data/sources/fileSet';
 import type { DetectedDataset } from '../data/sources/datasetDetection';
+import { describeClasses } from '../data/sources/fileTree';
 import { fewerFiles, type FewerFiles } from '../data/sources/imageTree';
 import type { TrainTest } from '../data/imageSet';
 import { counted } from '../common/format';
@@ -13,6 +14,7 @@ import { maeParameters } from '../imae/model/mae';
 import type { NamedFile } from '../imae/checkpoint/namedFile';
 import { assertFits, assertTrainable, builtInSize, drawBuiltIn } from '../imae/train/trainingData';
 import { readNamed } from '../runs/folderStore';
+import { showListing } from './showListing';
 import { loadTree } from '../node/images/loadTree';
 import { findImageSet } from '../node/loadImageSet';
 
@@ -25,7 +27,7 @@ export type LoadedData = TrainTest & Partial<Pick<FileSet, 'broken'>>;
  * @throws UserError where they are missing, damaged, not of the model's size, or fewer than a batch
  */
 export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED): Promise<LoadedData> {
-  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  const found = config.data.set === 'shapes' ? undefined : await find(config, watcher);
   if (found?.kind === 'tree') {
     const { root, train } = found.tree;
     assertFits(config, treeSize(config, root.name, train.paths.length)); // before hours of decoding
@@ -37,7 +39,7 @@ export async function loadData(config: Config, watcher: LoadWatcher = UNWATCHED)
 
 /** Loads the images that the configuration names to evaluate a model on: of any size, and as few as a pair. @throws UserError where they are missing, damaged or fewer */
 export async function loadPairable(config: Config, watcher: LoadWatcher, most?: FewerFiles): Promise<LoadedData> {
-  const found = config.data.set === 'shapes' ? undefined : await find(config);
+  const found = config.data.set === 'shapes' ? undefined : await find(config, watcher);
   const sets = await loadFound(
     config,
     found?.kind === 'tree' && most ? { ...found, tree: fewerFiles(found.tree, most) } : found,
@@ -50,8 +52,12 @@ export async function loadPairable(config: Config, watcher: LoadWatcher, most?: 
   return sets;
 }
 
-async function find({ data, preset }: Config): Promise<DetectedDataset> {
-  if (data.set !== null) return await findImageSet(data.set);
+async function find({ data, preset }: Config, watcher: LoadWatcher): Promise<DetectedDataset> {
+  if (data.set !== null)
+    return await findImageSet(
+      data.set,
+      showListing((text) => watcher.note(text)),
+    );
   throw new UserError(
     `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, a folder of image files, or ` +
       '--data shapes for the built-in drawings.',
@@ -68,7 +74,6 @@ async function loadFound(
   if (!found) return drawBuiltIn(config);
   if (found.kind === 'cifar') return await found.load();
   const { tree } = found;
-  for (const note of tree.notes) watcher.note(note);
   const { decodeSize, broken, stream, workers, statistics } = config.data;
   return await loadTree(
     tree,
@@ -82,24 +87,31 @@ function treeSize({ model }: Config, name: string, count: number): Parameters<ty
   return { name, width: model.image, height: model.image, channels: 3, count };
 }
 
+/** What is known of the images to train on without decoding any. */
+export interface KnownImages {
+  readonly count: number;
+  /** Classes, and what was left out: a line each. */
+  readonly notes: readonly string[];
+}
+
 /** The images to train on; undefined where the configuration names none. @throws UserError as `loadData` */
-export async function countTrainingImages(config: Config): Promise<number | undefined> {
+export async function knownImages(config: Config): Promise<KnownImages | undefined> {
   const { set } = config.data;
   if (set === null) return undefined;
   if (set !== 'shapes') {
-    const found = await findImageSet(set);
+    const found = await findImageSet(set, showListing(console.log));
     if (found.kind === 'tree') {
-      const { length } = found.tree.train.paths;
-      assertFits(config, treeSize(config, found.tree.root.name, length));
-      return length;
+      const { root, classes, train, notes } = found.tree;
+      assertFits(config, treeSize(config, root.name, train.paths.length));
+      return { count: train.paths.length, notes: [describeClasses(classes, train.labels), ...notes] };
     }
     const sets = await found.load();
     assertTrainable(config, sets);
-    return sets.train.count;
+    return { count: sets.train.count, notes: [describeClasses(sets.train.classes, sets.train.labels)] };
   }
   const size = builtInSize(config); // no need to draw them
   assertFits(config, size);
-  return size.count;
+  return { count: size.count, notes: [] };
 }
 
 /** The teacher that the user names; undefined without. @throws UserError where it does not fit */

@@ -12,9 +12,10 @@ import { loadTree } from './images/loadTree';
  * Finds the image set at a path: CIFAR-10 or CIFAR-100, its folder, a folder that holds that folder, or its archive
  * (`.tar.gz`, `.tgz` or `.tar`); or a tree of image files.
  *
+ * @param listing is told of so many files from time to time, while image files are looked for
  * @throws UserError that says what was found, and what is needed
  */
-export async function findImageSet(path: string): Promise<DetectedDataset> {
+export async function findImageSet(path: string, listing?: (files: number) => void): Promise<DetectedDataset> {
   const status = await stat(path).catch((error: unknown) => {
     throw new UserError(`--data: ${path} cannot be opened: ${reason(error)}. ${EXPECTED}`, {
       usage: errorCode(error) === 'ENOENT',
@@ -25,7 +26,7 @@ export async function findImageSet(path: string): Promise<DetectedDataset> {
   }
   if (!status.isDirectory())
     return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
-  return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path)));
+  return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path), listing));
 }
 
 /** How image files become a set. */

@@ -9,7 +9,7 @@ export const ARCHIVE = /\.(tar|tar\.gz|tgz)$/i;
 export const EXPECTED =
   'Expected CIFAR-10 or CIFAR-100, binary or python version, as a folder (data_batch_1.bin … or data_batch_1 …; train.bin, ' +
   'test.bin … or train, test, meta) or as the .tar.gz archive that its publisher ships; or a folder of JPEG, PNG or WebP files: ' +
-  'train/CLASS/… and val/CLASS/…, Tiny-ImageNet-200 as it is unpacked, or CLASS/… alone.';
+  'train/CLASS/… and val/CLASS/…, Tiny-ImageNet-200 as it is unpacked, CLASS/… alone, or images at any depth.';
 
 /** What was found where images were looked for: a set that is read as a whole, or image files that have yet to be decoded. */
 export type DetectedDataset =
@@ -40,16 +40,25 @@ export async function detectDataset(
   if (first) return { kind: 'cifar', load: () => loadCifar(first.folder, first.version) };
   const tree = await findTree();
   if (tree) return { kind: 'tree', tree };
-  throw new UserError(`--data: ${path} holds no image set: ${describe(folders)} ${EXPECTED}`);
+  throw new UserError(`--data: ${path} holds no image set: ${describe(path, folders)} ${EXPECTED}`);
 }
 
-/** What was found instead, in a line. */
-function describe(folders: readonly Folder[]): string {
-  const [folder] = folders;
+/** What was found instead, in a line. @param path of the folder or the archive */
+function describe(path: string, folders: readonly Folder[]): string {
   const names = folders.flatMap((each) => each.names);
-  const archive = folder?.names.find((name) => ARCHIVE.test(name));
-  if (folder && archive) return `it contains ${archive}; give ${folder.path}/${archive} to load that, or unpack it.`;
-  if (names.length === 0) return 'it is empty.';
-  const shown = names.slice(0, 5).join(', ');
-  return `it contains ${shown}${names.length > 5 ? ` and ${names.length - 5} more files` : ''}.`;
+  const holding = folders.find((folder) => folder.names.some((name) => ARCHIVE.test(name)));
+  const archive = holding?.names.find((name) => ARCHIVE.test(name));
+  if (holding && archive) {
+    return ARCHIVE.test(path)
+      ? `it contains an archive, ${archive}. Unpack ${path} first, and give that.`
+      : `it contains ${archive}; give ${holding.path}/${archive} to load that, or unpack it.`;
+  }
+  const below = folders.map((folder) => folder.path).filter((each) => each !== path);
+  if (names.length === 0 && below.length === 0) return 'it is empty.';
+  if (names.length === 0) return `it contains folders (${shortened(below)}), and no images in them.`;
+  return `it contains ${shortened(names)}.`;
+}
+
+function shortened(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }

@@ -67,6 +67,8 @@ const STORED_LARGER = 8 / 7;
 /** Files whose size is looked at, to learn what kind of set it is. */
 const LOOKED_AT = 64;
 
+/** Files whose lengths are asked for at once. */
+const MEASURED_AT_ONCE = 1024;
 /** Images of a set read as a whole that are under way at once; how many are decoded at once, the decoders say. */
 const UNDER_WAY = 64;
 
@@ -77,6 +79,7 @@ export async function loadFiles(
   options: FileSetOptions,
   watcher: LoadWatcher,
 ): Promise<FileSet> {
+  for (const note of tree.notes) watcher.note(note);
   const side = await storedSide(tree, files, options, watcher);
   const broken = new BrokenFiles();
   const reader = { side, broken, skips: options.broken === 'skip', files };
@@ -89,7 +92,7 @@ export async function loadFiles(
     classes: tree.classes,
     count: listed.paths.length,
     labels: listed.labels,
-    identity: await identityOf(listed, side),
+    identity: await identityOf(tree, listed, side),
     ...(files.decoder === undefined ? {} : { decoder: files.decoder }),
   });
   const isKept = keepsInMemory(train, files.memory, options);
@@ -150,7 +153,6 @@ function heldOut({ test }: ImageTree, side: number, bytes: number, watcher: Load
   return {
     paths: [...chosen].map((index) => test.paths[index] as string),
     labels: Uint16Array.from(chosen, (index) => test.labels[index] as number),
-    sizes: Float64Array.from(chosen, (index) => test.sizes[index] as number),
   };
 }
 
@@ -170,9 +172,14 @@ function keepsInMemory({ bytes }: FileImages, { free, most }: MemoryRoom, { stre
  * contents would mean to read a large set from end to end before every run; times of modification differ between two
  * copies of a set. So a file that is replaced by another of the same length is not noticed.
  */
-async function identityOf({ paths, labels, sizes }: ImageFiles, side: number): Promise<string> {
-  const lines = paths.map((path, index) => `${labels[index] ?? 0}\t${sizes[index] ?? 0}\t${path}\n`);
-  return await digest([new TextEncoder().encode(`${side}\n`), ...lines.map((line) => new TextEncoder().encode(line))]);
+async function identityOf({ root }: ImageTree, { paths, labels }: ImageFiles, side: number): Promise<string> {
+  const lines = [`${side}\n`];
+  for (let from = 0; from < paths.length; from += MEASURED_AT_ONCE) {
+    const some = paths.slice(from, from + MEASURED_AT_ONCE);
+    const sizes = await root.sizes(some);
+    lines.push(some.map((path, at) => `${labels[from + at] ?? 0}\t${sizes[at] ?? 0}\t${path}\n`).join(''));
+  }
+  return await digest(lines.map((line) => new TextEncoder().encode(line)));
 }
 
 interface Reader {

@@ -3,12 +3,13 @@ import { UserError } from '../../common/userError';
 import { someIndices } from '../imageSet';
 import { permutation, RandomStream } from '../philox';
 import * as purposes from '../purposes';
-import { Semaphore } from './semaphore';
+import { imagesUnder, joinPath, LeftOut, walkTree, type FileTree, type ImageFolder } from './fileTree';
+import { beginningOf, type TreeParts } from './treeParts';
 
 /*
  * Trees of image files with a folder a class: `train/CLASS/…` beside `val/CLASS/…` (ImageNet), Tiny-ImageNet's own layout,
  * whose validation images lie in one folder beside a list of their classes, or `CLASS/…` alone, of which a part is held out.
- * Paths have slashes, and are the same on every system: what a set is, and what is held out of it, follows from them.
+ * In a class images may lie at any depth. Images in one folder are of one class.
  */
 
 /** Some files of a tree. */
@@ -17,8 +18,6 @@ export interface ImageFiles {
   readonly paths: readonly string[];
   /** Indices into the classes. */
   readonly labels: Uint16Array;
-  /** In bytes. */
-  readonly sizes: Float64Array;
 }
 
 export interface ImageTree {
@@ -44,22 +43,18 @@ export function fewerFiles(tree: ImageTree, { train, test, seed }: FewerFiles): 
     return {
       paths: Array.from(chosen, (index) => files.paths[index] as string),
       labels: Uint16Array.from(chosen, (index) => files.labels[index] as number),
-      sizes: Float64Array.from(chosen, (index) => files.sizes[index] as number),
     };
   };
   return { ...tree, train: some(tree.train, train), test: some(tree.test, test) };
 }
 
-const IMAGE = /\.(jpe?g|png|webp)$/i;
-const HELD_OUT_NAMES = ['val', 'valid', 'validation', 'test'];
 const ANNOTATIONS = 'val_annotations.txt';
 /** Files that say what classes are called, a line each: the folder, white space, the name. */
 const NAME_FILES = ['words.txt', 'LOC_synset_mapping.txt', 'classes.txt'];
 /** The share of each class that is held out where a tree has no part for it. */
 const HELD_OUT_SHARE = 0.1;
-/** Folders and files that are looked at at once. */
-const AT_ONCE = 32;
 const MOST_CLASSES = 2 ** 16;
+const NO_IMAGES = 'holds no JPEG, PNG or WebP file';
 
 /** A class's files, from the tree's root, sorted. */
 interface ClassFiles {
@@ -67,127 +62,155 @@ interface ClassFiles {
   readonly paths: readonly string[];
 }
 
-/** The names of what lies in a folder, sorted. */
-export interface Entries {
-  readonly folders: readonly string[];
-  readonly files: readonly string[];
+/** A tree while it is read. */
+interface Reading {
+  readonly root: FileTree;
+  readonly leftOut: LeftOut;
+  /** What else a user should know of it. */
+  readonly notes: string[];
 }
-
-/** A folder with all that lies below it, on a disk or dropped on a page. Paths are from it; '' is itself. */
-export interface FileTree {
-  /** What messages call it. */
-  readonly path: string;
-  readonly name: string;
-  /** @throws UserError where it cannot be read; as all of these */
-  list(folder: string): Promise<Entries>;
-  /** Bytes of a file. */
-  size(path: string): Promise<number>;
-  text(path: string): Promise<string>;
-  /** A folder of it. */
-  below(folder: string): FileTree;
-}
-
-const join = (...parts: readonly string[]): string => parts.filter((part) => part !== '').join('/');
 
 /**
  * The tree of image files that a folder is, or that the only folder in it is that holds one.
  *
+ * @param listing is told of so many files from time to time, while they are looked for
  * @returns undefined where nothing there looks like one
  * @throws UserError where there is one that cannot be used: what is wrong with it
  */
-export async function findImageTree(root: FileTree): Promise<ImageTree | undefined> {
-  const here = await root.list('');
-  if (isSplit(here)) return await readSplit(root);
-  const inside = await Promise.all(here.folders.map(async (folder) => ({ folder, entries: await root.list(folder) })));
-  if (inside.some(({ entries }) => entries.files.some(isImage)))
-    return await holdOut(root, await classesIn(root, '', here.folders));
-  const splits = inside.filter(({ entries }) => isSplit(entries));
-  if (splits.length > 1) {
-    const names = splits.map(({ folder }) => join(root.path, folder)).join(', ');
-    throw new UserError(`--data: ${root.path} holds several image sets (${names}). Name the folder of one.`);
+export async function findImageTree(root: FileTree, listing?: (files: number) => void): Promise<ImageTree | undefined> {
+  const leftOut = new LeftOut();
+  const top = await walkTree(root, leftOut, listing);
+  if (top.count === 0) {
+    if (!leftOut.hasPictures) return undefined;
+    throw new UserError(`--data: ${root.path} ${NO_IMAGES}. ${leftOut.notes.join('. ')}.`);
   }
-  if (splits[0]) return await readSplit(root.below(splits[0].folder));
-  if (here.files.some(isImage)) {
-    throw new UserError(
-      `--data: ${root.path} holds images, but no folders of classes. Put the images of each class into a folder of its own; ` +
-        'without classes, all into one folder.',
-    );
-  }
-  return undefined;
+  const { at, parts } = beginningOf(top, root.path, leftOut);
+  const reading = { root, leftOut, notes: [] };
+  const tree = parts ? await readSplit(reading, at, parts) : await readClasses(reading, at);
+  return at.path === '' ? tree : fromBelow(tree, root, at.path);
 }
 
-const isImage = (name: string): boolean => IMAGE.test(name) && !name.startsWith('.');
-const isSplit = ({ folders }: Entries): boolean => folders.includes('train');
+/** A tree as it is from a folder of its root. */
+function fromBelow(tree: ImageTree, root: FileTree, folder: string): ImageTree {
+  const cut = ({ paths, labels }: ImageFiles): ImageFiles => ({
+    paths: paths.map((path) => path.slice(folder.length + 1)),
+    labels,
+  });
+  return { ...tree, root: root.below(folder), train: cut(tree.train), test: cut(tree.test) };
+}
 
-async function readSplit(root: FileTree): Promise<ImageTree> {
-  const { folders } = await root.list('');
-  const train = await readClasses(root, 'train');
-  const held = HELD_OUT_NAMES.find((name) => folders.includes(name));
-  if (held === undefined) return await holdOut(root, train);
-  const names = train.map(({ name }) => name);
-  const { files } = await root.list(held);
-  const test = files.includes(ANNOTATIONS) ? await readAnnotated(root, held) : await readClasses(root, held);
+async function readSplit(reading: Reading, at: ImageFolder, { train, held }: TreeParts): Promise<ImageTree> {
+  const { root, leftOut } = reading;
+  const place = (folder: ImageFolder): string => joinPath(root.path, folder.path);
+  for (const other of at.folders) {
+    if (other.count === 0 || [train, held].some((part) => part?.path.startsWith(other.path))) continue;
+    leftOut.add(
+      `${place(other)}: ${counted(other.count, 'image')} beside ${held ? 'the parts' : 'the part'} of the set`,
+    );
+  }
+  const classes = classesOf(reading, train);
+  const names = classes.map(({ name }) => name);
+  if (!held) return await holdOut(reading, at, classes);
+  if (held.texts.includes(ANNOTATIONS) && isFlat(held, names))
+    return await makeTree(reading, at, names, classes, await readAnnotated(reading, held));
+  if (names.length === 1 && train.folders.every(({ count }) => count === 0))
+    return await makeTree(reading, at, names, classes, [{ name: names[0] as string, paths: imagesUnder(held) }]);
+  if (isFlat(held, names)) {
+    if (held.count === 0) throw new UserError(`--data: ${place(held)} ${NO_IMAGES}. Add images, or delete it.`);
+    leftOut.add(`${place(held)}: ${counted(held.count, 'image')} in no folder of a class, of ${ANNOTATIONS} no word`);
+    return await holdOut(reading, at, classes);
+  }
+  for (const { path, count } of held.folders)
+    if (count === 0) leftOut.add(`the folder ${joinPath(root.path, path)}, without images`);
+  const test = classesOf(reading, { ...held, folders: held.folders.filter(({ count }) => count > 0) });
   const stranger = test.find(({ name }) => !names.includes(name));
-  if (stranger) {
+  if (stranger)
     throw new UserError(
-      `--data: ${join(root.path, held)} has images of the class ${stranger.name}, which ${join(root.path, 'train')} has not.`,
+      `--data: ${place(held)} has images of the class ${stranger.name}, which ${place(train)} has not.`,
     );
-  }
-  return await makeTree(root, names, train, test, []);
+  return await makeTree(reading, at, names, classes, test);
 }
 
-/** The classes under a part of the tree, each a folder. */
-async function readClasses(root: FileTree, part: string): Promise<ClassFiles[]> {
-  const { folders, files } = await root.list(part);
-  if (folders.length > 0) return await classesIn(root, part, folders);
-  const flat = files.some(isImage) ? 'holds images that are in no folder of a class' : 'holds no folders of classes';
-  throw new UserError(
-    `--data: ${join(root.path, part)} ${flat}. Put the images of each class into a folder of its own, ${join(part, 'CLASS')}; only ` +
-      `Tiny-ImageNet's val, with its ${ANNOTATIONS}, may be flat.`,
+/** Whether the images of a held-out part lie in no folders of classes, but all in it, or in one folder of another name. */
+function isFlat({ folders }: ImageFolder, classes: readonly string[]): boolean {
+  const filled = folders.filter(({ count }) => count > 0);
+  return (
+    filled.length === 0 ||
+    (filled.length === 1 && filled.every(({ name }) => name === 'images' && !classes.includes(name)))
   );
 }
 
-async function classesIn(root: FileTree, part: string, folders: readonly string[]): Promise<ClassFiles[]> {
-  if (folders.length > MOST_CLASSES) {
-    throw new UserError(
-      `--data: ${join(root.path, part)} has ${folders.length} classes; ${MOST_CLASSES} are possible.`,
+/** A set without parts: a class a folder; images that lie beside these folders are a class of their own, as are all where there are none. */
+async function readClasses(reading: Reading, at: ImageFolder): Promise<ImageTree> {
+  const { root, leftOut } = reading;
+  for (const { path, count } of at.folders)
+    if (count === 0) leftOut.add(`the folder ${joinPath(root.path, path)}, without images`);
+  const classes = at.folders
+    .filter(({ count }) => count > 0)
+    .map((folder) => ({ name: folder.name, paths: imagesUnder(folder) }));
+  assertPossible(classes.length, joinPath(root.path, at.path));
+  reading.notes.push(...sameInside(at.folders));
+  if (at.images.length === 0) return await holdOut(reading, at, classes);
+  const loose = { name: at.name, paths: at.images.map((name) => joinPath(at.path, name)) };
+  return await holdOut(reading, at, [loose, ...classes]);
+}
+
+/** A word where folders look like the parts of a set more than like classes. */
+function sameInside(folders: readonly ImageFolder[]): string[] {
+  const filled = folders.filter(({ count }) => count > 0);
+  const inside = filled.map((folder) => folder.folders.filter(({ count }) => count > 0).map(({ name }) => name));
+  const [first = []] = inside;
+  if (filled.length < 2 || first.length < 2 || inside.some((names) => names.join('/') !== first.join('/'))) return [];
+  return [
+    `${filled
+      .slice(0, 3)
+      .map(({ name }) => name)
+      .join(', ')} are taken as classes, and hold folders of the same names ` +
+      `(${first.slice(0, 3).join(', ')}): if those are the classes, call the folders above them train and val`,
+  ];
+}
+
+/** The classes of a part: its folders, or all of it where its images lie in none. */
+function classesOf({ root, leftOut }: Reading, part: ImageFolder): ClassFiles[] {
+  const place = joinPath(root.path, part.path);
+  if (part.count === part.images.length) return [{ name: 'images', paths: imagesUnder(part) }];
+  if (part.images.length > 0)
+    leftOut.add(
+      `${counted(part.images.length, 'image')} of ${place} that ${part.images.length === 1 ? 'lies' : 'lie'} in no folder of a class`,
     );
-  }
-  const turnstile = new Semaphore(AT_ONCE);
-  const classes = await Promise.all(
-    folders.map((name) => turnstile.pass(async () => ({ name, paths: await imagesUnder(root, join(part, name)) }))),
-  );
-  const empty = classes.filter(({ paths }) => paths.length === 0);
+  const empty = part.folders.filter(({ count }) => count === 0);
   if (empty[0]) {
     const more = empty.length > 1 ? ` (and ${counted(empty.length - 1, 'more folder')})` : '';
     throw new UserError(
-      `--data: the folder ${join(root.path, part, empty[0].name)}${more} holds no JPEG, PNG or WebP file. Add images, or delete it.`,
+      `--data: the folder ${joinPath(root.path, empty[0].path)}${more} ${NO_IMAGES}. Add images, or delete it.`,
     );
   }
-  return classes;
+  assertPossible(part.folders.length, place);
+  return part.folders.map((folder) => ({ name: folder.name, paths: imagesUnder(folder) }));
 }
 
-async function imagesUnder(root: FileTree, folder: string): Promise<string[]> {
-  const { folders, files } = await root.list(folder);
-  const below: string[] = [];
-  for (const each of folders) below.push(...(await imagesUnder(root, join(folder, each))));
-  return [...files.filter(isImage).map((name) => join(folder, name)), ...below];
+function assertPossible(classes: number, place: string): void {
+  if (classes > MOST_CLASSES)
+    throw new UserError(`--data: ${place} has ${classes} classes; ${MOST_CLASSES} are possible.`);
 }
 
 /** Tiny-ImageNet's validation images: a line each of `val_annotations.txt` names the file, its class, and a box. */
-async function readAnnotated(root: FileTree, part: string): Promise<ClassFiles[]> {
-  const listing = join(root.path, part, ANNOTATIONS);
-  const there = new Set(await imagesUnder(root, join(part, 'images')));
+async function readAnnotated({ root }: Reading, part: ImageFolder): Promise<ClassFiles[]> {
+  const place = joinPath(part.path, ANNOTATIONS);
+  const listing = joinPath(root.path, place);
+  const there = new Map(imagesUnder(part).map((path) => [path.slice(path.lastIndexOf('/') + 1), path]));
   const paths = new Map<string, string[]>();
-  for (const [index, line] of (await readLines(root, join(part, ANNOTATIONS))).entries()) {
+  for (const [index, line] of (await readLines(root, place)).entries()) {
     const [file, name] = line.split('\t');
     if (!file || !name)
       throw new UserError(
         `--data: ${listing}, line ${index + 1}: a file and its class are wanted, with tabs between, not "${line}".`,
       );
-    const path = join(part, 'images', file);
-    if (!there.has(path))
-      throw new UserError(`--data: ${listing}, line ${index + 1}, names ${join(root.path, path)}, which is not there.`);
+    const path = there.get(file);
+    if (path === undefined)
+      throw new UserError(
+        `--data: ${listing}, line ${index + 1}, names ${joinPath(root.path, part.path, 'images', file)}, which is not there.`,
+      );
     const known = paths.get(name) ?? [];
     paths.set(name, known);
     known.push(path);
@@ -197,63 +220,53 @@ async function readAnnotated(root: FileTree, part: string): Promise<ClassFiles[]
 }
 
 /** Holds a tenth of each class out, at least one image of those that have two, always the same ones. */
-async function holdOut(root: FileTree, classes: readonly ClassFiles[]): Promise<ImageTree> {
+async function holdOut(reading: Reading, at: ImageFolder, classes: readonly ClassFiles[]): Promise<ImageTree> {
   const train: ClassFiles[] = [];
   const test: ClassFiles[] = [];
   for (const [index, { name, paths }] of classes.entries()) {
     const count = paths.length < 2 ? 0 : Math.max(1, Math.floor(paths.length * HELD_OUT_SHARE));
     const chosen = new Set(permutation(RandomStream.at(0, purposes.holdOut, index), paths.length).subarray(0, count));
-    train.push({ name, paths: paths.filter((_, at) => !chosen.has(at)) });
-    if (count > 0) test.push({ name, paths: paths.filter((_, at) => chosen.has(at)) });
+    train.push({ name, paths: paths.filter((_, place) => !chosen.has(place)) });
+    if (count > 0) test.push({ name, paths: paths.filter((_, place) => chosen.has(place)) });
   }
-  const note = `${root.path} has no val or test folder: a tenth of each class is held out, the same images in every run`;
-  return await makeTree(
-    root,
-    classes.map(({ name }) => name),
-    train,
-    test,
-    [note],
+  const names = classes.map(({ name }) => name);
+  const place = joinPath(reading.root.path, at.path);
+  reading.notes.push(
+    `${place} has no val or test folder of classes: a tenth of each class is held out, the same images in every run`,
   );
+  return await makeTree(reading, at, names, train, test);
 }
 
 async function makeTree(
-  root: FileTree,
+  { root, leftOut, notes }: Reading,
+  at: ImageFolder,
   names: readonly string[],
   train: readonly ClassFiles[],
   test: readonly ClassFiles[],
-  notes: readonly string[],
 ): Promise<ImageTree> {
-  const called = await classNames(root);
+  const called = await classNames(root, at);
   const place = new Map(names.map((name, index) => [name, index]));
   return {
     root,
     classes: names.map((name) => called.get(name) ?? name),
-    train: await asFiles(root, train, place),
-    test: await asFiles(root, test, place),
-    notes,
+    train: asFiles(train, place),
+    test: asFiles(test, place),
+    notes: [...leftOut.notes, ...notes],
   };
 }
 
-async function asFiles(
-  root: FileTree,
-  classes: readonly ClassFiles[],
-  place: ReadonlyMap<string, number>,
-): Promise<ImageFiles> {
-  const paths = classes.flatMap((each) => each.paths);
-  const labels = Uint16Array.from(
-    classes.flatMap(({ name, paths: { length } }) => new Array<number>(length).fill(place.get(name) ?? 0)),
-  );
-  const turnstile = new Semaphore(AT_ONCE);
-  const sizes = await Promise.all(paths.map((path) => turnstile.pass(() => root.size(path))));
-  return { paths, labels, sizes: Float64Array.from(sizes) };
+function asFiles(classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): ImageFiles {
+  const labels = new Uint16Array(classes.reduce((sum, { paths }) => sum + paths.length, 0));
+  let at = 0;
+  for (const { name, paths } of classes) labels.fill(place.get(name) ?? 0, at, (at += paths.length));
+  return { paths: classes.flatMap(({ paths }) => paths), labels };
 }
 
-async function classNames(root: FileTree): Promise<ReadonlyMap<string, string>> {
-  const { files } = await root.list('');
-  const file = NAME_FILES.find((name) => files.includes(name));
+async function classNames(root: FileTree, at: ImageFolder): Promise<ReadonlyMap<string, string>> {
+  const file = NAME_FILES.find((name) => at.texts.includes(name));
   if (file === undefined) return new Map();
   const names = new Map<string, string>();
-  for (const line of await readLines(root, file)) {
+  for (const line of await readLines(root, joinPath(at.path, file))) {
     const [, folder, name] = /^(\S+)\s+(.+)$/.exec(line) ?? [];
     if (folder !== undefined && name !== undefined) names.set(folder, name);
   }

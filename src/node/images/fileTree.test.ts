@@ -39,8 +39,11 @@ describe('findImageTree', () => {
     expect(tree.classes).toEqual(['n01', 'n02']);
     expect(listed(tree.train)).toEqual(['0 train/n01/a.jpeg', '0 train/n01/c.PNG', '1 train/n02/b.JPEG']);
     expect(listed(tree.test)).toEqual(['0 val/n01/e.jpg', '1 val/n02/d.webp']);
-    expect([...tree.train.sizes]).toEqual([16, 15, 16]);
-    expect(tree.notes).toEqual([]);
+    expect(await tree.root.sizes(tree.train.paths)).toEqual([16, 15, 16]);
+    expect(tree.notes).toEqual([
+      'left out: files that are no JPEG, PNG or WebP: 1 .txt',
+      'left out: hidden, or left by tools: train/n01/._a.jpeg',
+    ]);
   });
 
   it("reads Tiny-ImageNet's layout, with the names of its classes and labels from val_annotations.txt", async () => {
@@ -84,7 +87,7 @@ describe('findImageTree', () => {
       ...numbered('one', 1),
     ]);
     expect(await findImageTree(new TreeOnDisk(folder))).toEqual(tree);
-    expect(tree.notes.join()).toMatch(/no val or test folder: a tenth of each class is held out/);
+    expect(tree.notes.join()).toMatch(/no val or test folder of classes: a tenth of each class is held out/);
   });
 
   it('takes test where there is no val, holds out of train where there is neither, and finds a tree one folder down', async () => {
@@ -107,22 +110,16 @@ describe('findImageTree', () => {
       files('train/a/1.png', 'train/b/x.txt', 'train/c/y.txt', 'val/a/2.png'),
       /train\/b \(and 1 more folder\) holds no JPEG, PNG or WebP file/,
     ],
-    ['an empty class of val', files('train/a/1.png', 'val/a/x.txt'), /val\/a holds no JPEG/],
+    ['an empty class of val', files('train/a/1.png', 'val/a/x.txt'), /val holds no JPEG/],
     [
       'an unknown class in val',
       files('train/a/1.png', 'val/z/2.png'),
       /val has images of the class z, which .*train has not/,
     ],
-    ['images without classes', files('1.png', '2.png'), /holds images, but no folders of classes/],
     [
-      'train without classes',
-      files('train/1.png', 'val/a/2.png'),
-      /train holds images that are in no folder of a class/,
-    ],
-    [
-      'val without classes',
-      files('train/a/1.png', 'val/2.png'),
-      /val holds images that are in no folder of a class.*val_annotations\.txt/,
+      'pictures of other kinds alone',
+      files('a/1.heic', '2.HEIC'),
+      /holds no JPEG, PNG or WebP file\..* 2 \.heic\. HEIC is not/,
     ],
     ['two trees', files('x/train/a/1.png', 'y/train/a/1.png'), /holds several image sets \(.*x, .*y\)/],
     [
@@ -148,6 +145,6 @@ describe('findImageTree', () => {
   it('says that a folder of classes is empty', async () => {
     await writeTree(folder, files('train/a/1.png'));
     await mkdir(join(folder, 'val'));
-    await expect(findImageTree(new TreeOnDisk(folder))).rejects.toThrow(/val holds no folders of classes/);
+    await expect(findImageTree(new TreeOnDisk(folder))).rejects.toThrow(/val holds no JPEG, PNG or WebP file/);
   });
 });

@@ -129,9 +129,9 @@ describe('images given to a page', () => {
       /^--data: papers holds no image set: it contains a\.pdf/,
     ],
     [
-      'images without classes',
-      () => Promise.resolve(given('flat', { '1.png': 'x' })),
-      /^--data: flat holds images, but no folders of classes/,
+      'pictures of another kind',
+      () => Promise.resolve(given('phone', { 'holiday/1.heic': 'x' })),
+      /^--data: phone holds no JPEG, PNG or WebP file\. left out: .*1 \.heic\. HEIC is not read/,
     ],
     [
       'a part of CIFAR',

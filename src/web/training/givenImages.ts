@@ -1,6 +1,8 @@
 import { ARCHIVE, detectDataset, type DetectedDataset } from '../../data/sources/datasetDetection';
 import { mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
-import { findImageTree, type Entries, type FileTree } from '../../data/sources/imageTree';
+import { decodeText } from '../../common/decodeText';
+import type { Entries, FileTree } from '../../data/sources/fileTree';
+import { findImageTree } from '../../data/sources/imageTree';
 import { UserError } from '../../common/userError';
 import { readArchive } from './archive';
 
@@ -106,12 +108,17 @@ export class GivenTree implements FileTree {
     return Promise.resolve({ folders: [...folders].sort(), files: [...files].sort() });
   }
 
-  size(path: string): Promise<number> {
-    return Promise.resolve(this.file(path).size);
+  /** Files that are given have no links. */
+  real(): Promise<string> {
+    return Promise.resolve(this.path);
+  }
+
+  sizes(paths: readonly string[]): Promise<number[]> {
+    return Promise.resolve(paths.map((path) => this.file(path).size));
   }
 
   async text(path: string): Promise<string> {
-    return await readable(`${this.path}/${path}`, () => this.file(path).text());
+    return decodeText(new Uint8Array(await readable(`${this.path}/${path}`, () => this.file(path).arrayBuffer())));
   }
 
   below(folder: string): GivenTree {

@@ -2,7 +2,7 @@ import { BrokenImageError, type BrokenFiles } from '../../data/sources/brokenFil
 import { loadFiles, type FileReader, type LoadWatcher } from '../../data/sources/fileSet';
 import type { DetectedDataset } from '../../data/sources/datasetDetection';
 import type { TrainTest } from '../../data/imageSet';
-import type { FileTree } from '../../data/sources/imageTree';
+import type { FileTree } from '../../data/sources/fileTree';
 import { UserError } from '../../common/userError';
 import type { Config } from '../../imae/config/config';
 import { assertFits } from '../../imae/train/trainingData';
@@ -46,7 +46,6 @@ export async function loadImages(
   const { tree } = found;
   const { decodeSize, broken, stream, statistics } = config.data;
   assertFits(config, trainingSize(config, await lookAt(found)));
-  for (const note of tree.notes) watcher.note(note);
   const options = {
     image: config.model.image,
     decodeSize,
