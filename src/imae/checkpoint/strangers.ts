@@ -9,11 +9,11 @@ import type { NamedParameter } from '../../nn/module';
  * So whatever a file has beside the model's own tensors is refused, unless its name says that it belongs to something else.
  */
 
-/** By the first part of a name: what reads features, and what stands beside the network. No encoder and no decoder of ours has any of it. */
+/** By the first part of a name: what reads features, and what stands beside the network. */
 const HEAD =
-  /^(heads?|head_\w+|\w+_heads?|fc|fc_norm|classifier|linear|proj|projector|projection|pred|predictor|prediction|pre_logits|pooler|criterion|loss\w*|logit_scale|queue\w*|momentum\w*|teacher|student|ema\w*)$/;
+  /^(\w*head\w*|fc(_norm)?|linear|classifier|(proj|pred|pool|loss|queue|ema|momentum)\w*|pre_logits|logit_scale|teacher|student)$/;
 /** Of these an encoder alone has no need. */
-const DECODER = /^(mask_tokens?|decoder\w*|dec_\w+)$/;
+const DECODER = /^(mask_token|dec)/;
 
 /** At most so many names are told. */
 const SHOWN = 3;
@@ -37,9 +37,8 @@ export function assertNoStrangers(
   });
   if (strangers.length === 0) return;
   const shown = strangers.slice(0, SHOWN).map((name) => `'${name}'`);
-  const more = strangers.length - shown.length;
+  if (strangers.length > SHOWN) shown.push(counted(strangers.length - SHOWN, 'more tensor'));
   throw new UserError(
-    `${source} is a model of another architecture: there is no place for ${shown.join(', ')}${more > 0 ? ` and ${counted(more, 'more tensor')}` : ''}, ` +
-      `and without ${strangers.length === 1 ? 'it' : 'them'} the ${part} would compute something else. Give a plain Vision Transformer of this size (blocks of norm1, attn, norm2 and mlp, one class token).`,
+    `${source} is of another architecture: ${shown.join(', ')} would be left out. Give a plain Vision Transformer.`,
   );
 }
