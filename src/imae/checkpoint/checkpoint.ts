@@ -119,7 +119,7 @@ export function assertTeacherFits(config: Config, file: Safetensors, source: str
   assertPublishedHeads(size, file, source);
   const specs = maeParameters(size, 1);
   for (const { name, shape } of specs) assertFitting(file, name, shape, source);
-  assertNoStrangers(file, specs, 'model', source);
+  assertNoStrangers(file, specs, source);
 }
 
 /** The options that say how a teacher was trained. */

@@ -194,22 +194,22 @@ describe('the encoder of a published file', () => {
       'LayerScale',
       /^$/,
       { 'blocks.0.ls1.gamma': filled(8), 'blocks.0.ls2.gamma': filled(8) },
-      /x is of another architecture: 'blocks.0.ls1.gamma', 'blocks.0.ls2.gamma' would be left out\. Give a plain/,
+      /x is of another architecture: 2 tensors would be left out \(blocks\.0\.ls1\.gamma, blocks\.0\.ls2\.gamma\)\. Give a plain/,
     ],
-    ['blocks in chunks', /^blocks/, block('blocks.0.0.'), /'blocks\.0\.0\.norm1\.weight'.*, 9 more tensors/],
-    ['a block after a gap', /^$/, block('blocks.2.'), /'blocks\.2\.norm1\.weight'/],
-    ['no block', /^blocks/, {}, /x is not a model of this program: it has no 'blocks\.0\.norm1\.weight'/],
-    ['blocks under another name', /^blocks/, block('layers.0.'), /'layers\.0\./],
-    ['registers', /^$/, { register_tokens: filled(1, 4, 8) }, /: 'register_tokens' would/],
     [
-      'a token of distillation',
-      /^$/,
-      { dist_token: filled(1, 1, 8), 'head_dist.bias': filled(3) },
-      /: 'dist_token' would/,
+      'blocks in chunks',
+      /^blocks/,
+      block('blocks.0.0.'),
+      / 12 tensors would be left out \(blocks\.0\.0\.norm1\.weight, /,
     ],
-    ['a norm before the blocks', /^$/, { 'norm_pre.weight': filled(8) }, /'norm_pre\.weight'/],
-    ['norms of queries', /^$/, { 'blocks.0.attn.q_norm.weight': filled(4) }, /'blocks\.0\.attn\.q_norm\.weight'/],
-    ['a relative position', /^$/, { 'rel_pos_bias.relative_position_bias_table': filled(9, 2) }, /'rel_pos_bias\./],
+    ['a block after a gap', /^$/, block('blocks.2.'), /blocks\.2\.norm1\.weight/],
+    ['no block', /^blocks/, {}, /x has no tensor 'blocks\.0\.norm1\.weight'/],
+    ['blocks under another name', /^blocks/, block('layers.0.'), /\(layers\.0\./],
+    ['registers', /^$/, { register_tokens: filled(1, 4, 8) }, /1 tensor would be left out \(register_tokens\)/],
+    ['a token of distillation', /^$/, { dist_token: filled(1, 1, 8), 'head_dist.bias': filled(3) }, /\(dist_token\)/],
+    ['a norm before the blocks', /^$/, { 'norm_pre.weight': filled(8) }, /norm_pre\.weight/],
+    ['norms of queries', /^$/, { 'blocks.0.attn.q_norm.weight': filled(4) }, /blocks\.0\.attn\.q_norm\.weight/],
+    ['a relative position', /^$/, { 'rel_pos_bias.relative_position_bias_table': filled(9, 2) }, /rel_pos_bias\./],
   ])('is refused with %s, by the name of what would be left out', (_, without, also, message) => {
     expect(() => readEncoder(changed(PUBLISHED.file, without, also), { heads: 2 })).toThrow(message);
     expect(() => describeModel(changed(PUBLISHED.file, without, also).file, 'x', HEADS)).toThrow(message);
@@ -229,7 +229,7 @@ describe('the encoder of a published file', () => {
   it('is read where a decoder is of another kind, but such a model is not', () => {
     const other = changed(PUBLISHED.file, /^$/, { 'decoder_blocks.0.ls1.gamma': filled(4) });
     expect(readEncoder(other, { heads: 2 }).size.depth).toBe(1);
-    expect(() => describeModel(other.file, 'x', HEADS)).toThrow(/: 'decoder_blocks\.0\.ls1\.gamma' would be left out/);
+    expect(() => describeModel(other.file, 'x', HEADS)).toThrow(/left out \(decoder_blocks\.0\.ls1\.gamma\)/);
   });
 });
 
@@ -302,12 +302,12 @@ describe('a published teacher', () => {
     ],
     ['without a decoder', changed(PUBLISHED.file, /^(decoder_|mask_token)/), {}, /x has no tensor 'mask_token'/],
     ['of two branches', published({}, 2), {}, /p has no tensor 'decoder_embed.weight'/],
-    ['deeper than it is to be', published({ depth: 2 }), {}, /p is of another architecture: 'blocks.1.norm1.weight'/],
+    ['deeper than it is to be', published({ depth: 2 }), {}, /p is of another architecture: .*\(blocks.1.norm1.weight/],
     [
       'with a deeper decoder than it is to have',
       published({ decoderDepth: 2 }),
       { model: { ...settings.model, normPix: false } },
-      /p is of another architecture: 'decoder_blocks.1.norm1.weight'/,
+      /p is of another architecture: .*\(decoder_blocks.1.norm1.weight/,
     ],
   ])('is refused %s', (_, { name, file }, changes, message) => {
     expect(() => assertTeacherFits(tinyConfig({ ...settings, ...changes }), file, name)).toThrow(message);

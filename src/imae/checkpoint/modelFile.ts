@@ -9,7 +9,7 @@ import { OPTIONS } from '../config/options';
 import { layerNormEpsOf } from './encoderMetadata';
 import { groupedNames } from './loadReport';
 import { publishedHeads } from './published';
-import { assertNoStrangers } from './strangers';
+import { assertNoStrangers, BESIDE_ENCODER } from './strangers';
 
 /*
  * What a model's file tells of the model. Files of this program say all of it. Published ones (MAE's and i-MAE's, as
@@ -89,7 +89,7 @@ export function describeModel(file: Safetensors, source: string, overrides: Mode
   };
   const branches: Branches = file.tensors.has('decoder_embed2.weight') ? 2 : 1;
   const specs = maeParameters(size, branches);
-  assertNoStrangers(file, specs, 'model', source);
+  assertNoStrangers(file, specs, source);
   for (const { name, shape } of specs) assertFitting(file, name, shape, source);
   const target = targetOf(metadata, branches, overrides);
   const maskRatio = metadata['maskRatio'] ?? metadata['args.mask_ratio'];
@@ -124,10 +124,9 @@ function describe(file: Safetensors, source: string, overrides: ModelOverrides):
   const [dim = 0, channels = 0, patch = 0] = shapeOf(file, 'patch_embed.proj.weight', 4, source);
   const [, places = 0] = shapeOf(file, 'pos_embed', 3, source);
   const own = Math.round(Math.sqrt(places - 1)) * patch;
-  const depth = countBlocks(file, 'blocks');
+  const depth = countBlocks(file, 'blocks') || 1; // one without any is refused for want of its tensors
   const plain = { image: own, channels, patch, dim, depth, heads: 1 }; // as many heads as there may be: names are the same
-  assertNoStrangers(file, encoderParameters(plain), 'encoder', source);
-  if (depth === 0) shapeOf(file, 'blocks.0.norm1.weight', 1, source);
+  assertNoStrangers(file, encoderParameters(plain), source, BESIDE_ENCODER);
   const heads = headsOf(metadata, 'heads', dim, overrides.heads, source);
   const statistics = normalisationOf(file, channels, source);
   const eps =

@@ -10,35 +10,29 @@ import type { NamedParameter } from '../../nn/module';
  */
 
 /** By the first part of a name: what reads features, and what stands beside the network. */
-const HEAD =
-  /^(\w*head\w*|fc(_norm)?|linear|classifier|(proj|pred|pool|loss|queue|ema|momentum)\w*|pre_logits|logit_scale|teacher|student)$/;
-/** Of these an encoder alone has no need. */
-const DECODER = /^(mask_token|dec)/;
-
-/** At most so many names are told. */
-const SHOWN = 3;
+const HEAD = /head|^(fc|proj|pred|pool|class|linear|queue|loss|logit|teacher|student|momentum)/;
+/** With what an encoder alone has no need of. */
+export const BESIDE_ENCODER = new RegExp(`${HEAD.source}|^(mask_token|dec)`);
 
 /**
  * Checks that nothing of a file's encoder, or of its whole model, is left out of the model that is filled from it.
  *
  * @param specs the parameters of that model
+ * @param others the first part of a name that belongs to something else
  * @throws UserError that names what is left over
  */
 export function assertNoStrangers(
   { tensors }: Safetensors,
   specs: readonly NamedParameter[],
-  part: 'encoder' | 'model',
   source: string,
+  others = HEAD,
 ): void {
   const wanted = new Set(specs.map(({ name }) => name));
-  const strangers = [...tensors.keys()].filter((name) => {
-    const [first = ''] = name.split('.');
-    return !wanted.has(name) && !HEAD.test(first) && !(part === 'encoder' && DECODER.test(first));
-  });
+  const strangers = [...tensors.keys()].filter(
+    (name) => !wanted.has(name) && !others.test(name.split('.')[0] as string),
+  );
   if (strangers.length === 0) return;
-  const shown = strangers.slice(0, SHOWN).map((name) => `'${name}'`);
-  if (strangers.length > SHOWN) shown.push(counted(strangers.length - SHOWN, 'more tensor'));
   throw new UserError(
-    `${source} is of another architecture: ${shown.join(', ')} would be left out. Give a plain Vision Transformer.`,
+    `${source} is of another architecture: ${counted(strangers.length, 'tensor')} would be left out (${strangers.slice(0, 3).join(', ')}). Give a plain ViT.`,
   );
 }
