@@ -57,6 +57,42 @@ function exactTest(rows: number, width: number): KernelTest {
   };
 }
 
+/** The sum of a row in f32 as the head of reduce.wgsl says it: 64 lanes a block of 4096, a tree, and so on over the blocks. */
+function sumInOrder(row: Float32Array): number {
+  const blocks = Array.from({ length: Math.ceil(row.length / 4096) }, (_, block) => {
+    const lanes = new Float32Array(64);
+    for (const [i, value] of row.subarray(block * 4096, (block + 1) * 4096).entries())
+      lanes[i % 64] = (lanes[i % 64] as number) + value; // a Float32Array rounds
+    for (let span = 32; span >= 1; span /= 2) {
+      for (let lane = 0; lane < span; lane++) lanes[lane] = (lanes[lane] as number) + (lanes[lane + span] as number);
+    }
+    return lanes[0] as number;
+  });
+  return blocks.length === 1 ? (blocks[0] as number) : sumInOrder(Float32Array.from(blocks));
+}
+
+/** Whole cells or not, the kernel adds in one order: to the bit. */
+function orderTest(rows: number, width: number): KernelTest {
+  return {
+    name: `row sums ${rows}×${width}, in order`,
+    run: async (engine) => {
+      const data = Float32Array.from(random([rows, width], 7).data);
+      const graph = new Graph(engine);
+      const sums = graph.empty('sums', [rows]);
+      recordRowSums(graph, graph.input('x', [rows, width], 'f32', data), { rows, width, scale: 1 }, sums);
+      graph.output(sums);
+      const program = await graph.compile();
+      try {
+        program.run();
+        const wanted = Array.from({ length: rows }, (_, row) => sumInOrder(data.slice(row * width, (row + 1) * width)));
+        expectClose('sums', await program.read(sums), wanted, 0);
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
 const repeated: KernelTest = {
   name: 'the same bits every run',
   run: async (engine) => {
@@ -83,6 +119,9 @@ export default suite('reduce', [
   exactTest(3, 33),
   exactTest(33, 4097),
   exactTest(2, 100_003),
+  exactTest(5, 36),
+  exactTest(2, 100_004),
+  ...[1, 33, 68, 4095, 4100, 100_000].map((width) => orderTest(3, width)),
   repeated,
   // Three stages; more workgroups than one dimension holds.
   ...thorough([exactTest(1, 4096 * 4096 + 1), exactTest(65_537, 3)]),

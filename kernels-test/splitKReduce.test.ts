@@ -42,6 +42,30 @@ function splitKReduceTest(splits: number, widths: readonly number[]): KernelTest
   };
 }
 
+/** A sum that is stored in f16. */
+function intoHalf(splits: number, width: number): KernelTest {
+  return {
+    name: `${splits} splits of ${width} into f16`,
+    run: async (engine) => {
+      if (!engine.hasHalf) return;
+      const graph = new Graph(engine);
+      const partials = random([splits, width], 1);
+      const out = graph.empty('out', [width], 'f16');
+      const input = graph.input('partials', partials.shape, 'f32', Float32Array.from(partials.data));
+      recordSplitKReduce(splits, { partials: input, out, accumulate: false });
+      graph.output(out);
+      const program = await graph.compile();
+      try {
+        program.run();
+        // f16 keeps 11 bits: half a unit in the last place is 2⁻¹¹ of a number, and sums are below 8.
+        expectClose('out', await program.read(out), rowsSum(partials).data, 2 ** -11);
+      } finally {
+        program.dispose();
+      }
+    },
+  };
+}
+
 export default suite('splitKReduce', [
   splitKReduceTest(1, [1]),
   splitKReduceTest(3, [65]),
@@ -50,4 +74,9 @@ export default suite('splitKReduce', [
   splitKReduceTest(1, [3, 1]),
   splitKReduceTest(3, [17, 65]),
   splitKReduceTest(33, [1000, 3]),
+  splitKReduceTest(1, [4]),
+  splitKReduceTest(7, [1000, 12]),
+  splitKReduceTest(129, [4, 260]),
+  intoHalf(3, 65),
+  intoHalf(5, 68),
 ]);

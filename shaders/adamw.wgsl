@@ -18,7 +18,7 @@
 //          `minimum` by half a cosine (1) or over the last `share` in a line (2), as src/optim/schedule.ts has it. 1 − βᵗ is
 //          −expm1(t·ln β), by its series near 0, so that little is lost of it at the first steps.
 //
-// Mapping  one invocation an element; workgroups in rows of x, then y. adamwHyper: one invocation.
+// Mapping  one invocation four elements, which are of one tensor; workgroups in rows of x, then y. adamwHyper: one invocation.
 // Source   Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019); Kingma and Ba, Adam (2015); in the order of
 //          operations of PyTorch.
 
@@ -30,26 +30,26 @@
 //#param COUPLED: bool
 //#if HALF
 //#enable f16
-@group(0) @binding(8) var<storage, read_write> halves: array<f16>;
+@group(0) @binding(8) var<storage, read_write> halves: array<vec4<f16>>;
 //#end
-@group(0) @binding(0) var<storage, read> grads: array<f32>;
+@group(0) @binding(0) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(1) var<storage, read> segments: array<vec2f>;
 @group(0) @binding(2) var<storage, read> hyper: array<f32, 8>;
 @group(0) @binding(3) var<storage, read> norm: array<f32>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
-@group(0) @binding(5) var<storage, read_write> m: array<f32>;
-@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(4) var<storage, read_write> values: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> v: array<vec4f>;
 struct Sizes { count: u32 }
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
-  if (i >= sizes.count) { return; }
+  if (i >= sizes.count / 4u) { return; }
   //#if SCALED
   if (norm[2] == 0.0) { return; }
   //#end
-  let segment = segments[i / 64u];
+  let segment = segments[i / 16u];
   let lr = hyper[0] * segment.x;
   //#if COUPLED
   let g = norm[1] * grads[i] + segment.y * values[i];
@@ -65,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let value = decayed - lr * hyper[2] * first / (sqrt(second) / hyper[1] + hyper[7]);
   values[i] = value;
   //#if HALF
-  halves[i] = f16(value);
+  halves[i] = vec4<f16>(value);
   //#end
 }
 

@@ -8,31 +8,22 @@
 //
 //   result = (norm / scale, clip / scale, 1 or 0 where the step is skipped, the step's scale, steps skipped so far)
 //
-// Shapes   grads: [count] f32 of one arena;  partials: [blocks of all arenas];  result: [2] = (norm, clip);
+// Shapes   grads: [count] f32 of one arena, count a multiple of 64;  partials: [blocks of all arenas];  result: [2] = (norm, clip);
 //          state: [3] = (scale, good steps since it changed, steps skipped so far).
-// Mapping  gradientNormPartial: a workgroup takes 4096 elements; each of its 64 invocations every 64th, then invocation 0
-//          adds the 64 sums in order. gradientNormFinish: one workgroup does the same over the partials. The order of sums
-//          is fixed by the sizes.
+// Mapping  4096 elements make 64 sums, of every 64th each, which are added in order. gradientNormPartial: 16 invocations hold
+//          four of the sums each, and the first of them adds the 64; so a workgroup takes four times 4096 elements.
+//          gradientNormFinish: the same over the partials, a sum an invocation. The order of sums is fixed by the sizes.
 // Source   the clipping rule of PyTorch's clip_grad_norm_ (Pascanu et al. 2013); Micikevicius et al., Mixed Precision
 //          Training (2018).
 
-var<workgroup> sums: array<f32, 64>;
-
-fn groupSum(local: u32, value: f32) -> f32 {
-  sums[local] = value;
-  workgroupBarrier();
-  var sum = 0.0;
-  if (local == 0u) {
-    for (var i = 0u; i < 64u; i++) { sum += sums[i]; }
-  }
-  return sum;
-}
-
 //#kernel gradientNormPartial
-@group(0) @binding(0) var<storage, read> grads: array<f32>;
+@group(0) @binding(0) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 struct Sizes { count: u32, firstBlock: u32 }
 @group(0) @binding(2) var<uniform> sizes: Sizes;
+
+const BLOCK_CELLS = 1024u;
+var<workgroup> sums: array<vec4f, 64>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -40,12 +31,26 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let block = group.x + group.y * groups.x;
-  let end = min(sizes.count, (block + 1u) * 4096u);
-  var sum = 0.0;
-  for (var i = block * 4096u + local; i < end; i += 64u) { sum += grads[i] * grads[i]; }
-  let total = groupSum(local, sum);
-  if (local == 0u && block * 4096u < sizes.count) { partials[sizes.firstBlock + block] = total; }
+  let block = (group.x + group.y * groups.x) * 4u + local / 16u;
+  let cells = sizes.count / 4u;
+  let end = min(cells, (block + 1u) * BLOCK_CELLS);
+  var squares = vec4f();
+  var i = block * BLOCK_CELLS + local % 16u;
+  // Eight loads at once, so that memory is waited for once; the sums' order is that of the loop below.
+  for (; i + 112u < end; i += 128u) {
+    //#for U in 0..8: let g${U} = grads[i + ${16 * U}u];
+    //#for U in 0..8: squares += g${U} * g${U};
+  }
+  for (; i < end; i += 16u) { squares += grads[i] * grads[i]; }
+  sums[local] = squares;
+  workgroupBarrier();
+  if (local % 16u != 0u || block * BLOCK_CELLS >= cells) { return; }
+  var total = 0.0;
+  for (var i = local; i < local + 16u; i++) {
+    let four = sums[i];
+    total = total + four.x + four.y + four.z + four.w;
+  }
+  partials[sizes.firstBlock + block] = total;
 }
 
 //#kernel gradientNormFinish
@@ -61,12 +66,17 @@ struct Sizes { blocks: u32, limit: f32 }
 //#end
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
+var<workgroup> sums: array<f32, 64>;
+
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) local: u32) {
   var sum = 0.0;
   for (var i = local; i < sizes.blocks; i += 64u) { sum += partials[i]; }
-  let total = groupSum(local, sum);
+  sums[local] = sum;
+  workgroupBarrier();
   if (local == 0u) {
+    var total = 0.0;
+    for (var i = 0u; i < 64u; i++) { total += sums[i]; }
     //#if SCALED
     let scale = state[0];
     let norm = sqrt(total) / scale;

@@ -10,7 +10,7 @@
 // Shapes   values, grads, m: [count] f32, tensors at multiples of 64 elements, zeros between them.
 //          segments: [count / 64] (scale, decay);  rate: [1], the learning rate;  halves: [count] f16.
 //          norm: [2] (norm of all gradients, clip), from gradientNorm; SCALED: [5], the third 0 where the step is skipped.
-// Mapping  one invocation an element; workgroups in rows of x, then y.
+// Mapping  one invocation four elements, which are of one tensor; workgroups in rows of x, then y.
 // Source   Sutskever et al., On the importance of initialization and momentum (2013), in PyTorch's form, without dampening;
 //          Chen et al., Symbolic Discovery of Optimization Algorithms (2023).
 
@@ -22,15 +22,15 @@
 //#param MOMENT: bool
 //#if HALF
 //#enable f16
-@group(0) @binding(7) var<storage, read_write> halves: array<f16>;
+@group(0) @binding(7) var<storage, read_write> halves: array<vec4<f16>>;
 //#end
-@group(0) @binding(0) var<storage, read> grads: array<f32>;
+@group(0) @binding(0) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(1) var<storage, read> segments: array<vec2f>;
 @group(0) @binding(2) var<storage, read> rate: array<f32>;
 @group(0) @binding(3) var<storage, read> norm: array<f32>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> values: array<vec4f>;
 //#if MOMENT
-@group(0) @binding(5) var<storage, read_write> m: array<f32>;
+@group(0) @binding(5) var<storage, read_write> m: array<vec4f>;
 //#end
 struct Sizes { count: u32, first: f32, rest: f32, second: f32, secondRest: f32 }
 @group(0) @binding(6) var<uniform> sizes: Sizes;
@@ -38,11 +38,11 @@ struct Sizes { count: u32, first: f32, rest: f32, second: f32, secondRest: f32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
-  if (i >= sizes.count) { return; }
+  if (i >= sizes.count / 4u) { return; }
   //#if SCALED
   if (norm[2] == 0.0) { return; }
   //#end
-  let segment = segments[i / 64u];
+  let segment = segments[i / 16u];
   let lr = rate[0] * segment.x;
   //#if LION
   let g = norm[1] * grads[i];
@@ -64,6 +64,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   //#end if LION
   values[i] = value;
   //#if HALF
-  halves[i] = f16(value);
+  halves[i] = vec4<f16>(value);
   //#end
 }

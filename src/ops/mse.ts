@@ -1,11 +1,9 @@
-import { workgroupRow } from '../gpu/recording';
 import { graphOf } from '../tensor/graph';
 import { matchShape } from '../tensor/shape';
 import type { Scalar, Tensor } from '../tensor/tensor';
-import { latentMseKernels } from './latentMse';
+import { recordMeanSquares, recordMeanSquaresGradient } from './latentMse';
 import { elementwiseLoss, type Loss, type LossReduction } from './losses';
 import { assertType } from './patchIndices';
-import { blocksOf, recordRowSums } from './reduce';
 
 /**
  * The squared error (prediction − target)²: its mean over all elements, its sum, or each. Gradients flow to both. As
@@ -30,18 +28,8 @@ function meanSquare(prediction: Tensor, target: Tensor): Scalar<'f32'> {
   assertType('mse', 'prediction', prediction, 'f32');
   assertType('mse', 'target', target, 'f32');
   matchShape('mse', 'target', target.shape, prediction.shape);
-  const width = prediction.size;
-  const blocks = blocksOf(width);
-  const sums = graph.empty('mse sums', [1, blocks]);
-  graph.dispatch({
-    kernel: latentMseKernels.latentMseSums,
-    uniforms: { branches: 1, width, blocks },
-    bindings: { z: prediction, teacher: target, sums },
-    workgroups: workgroupRow(blocks),
-  });
   const loss = graph.empty('mse', [], 'f32', prediction.requiresGrad || target.requiresGrad);
-  recordRowSums(graph, sums, { rows: 1, width: blocks, scale: 1 / width }, loss);
-
+  recordMeanSquares(graph, prediction, target, loss);
   graph.record('mse', [loss], (gradients) => {
     const dLoss = gradients.of(loss);
     if (!dLoss) return;
@@ -50,14 +38,7 @@ function meanSquare(prediction: Tensor, target: Tensor): Scalar<'f32'> {
       [target, prediction],
     ] as const) {
       const dz = gradients.into(z);
-      if (!dz) continue;
-      graph.dispatch({
-        kernel: latentMseKernels.latentMseGradient,
-        params: { ACCUMULATE: dz.accumulate },
-        uniforms: { count: width, width, scale: 2 / width },
-        bindings: { z, teacher, dLoss, dz: dz.out },
-        workgroups: workgroupRow(Math.ceil(width / 64)),
-      });
+      if (dz) recordMeanSquaresGradient(graph, { z, teacher, dLoss }, dz);
     }
   });
   return loss;

@@ -35,11 +35,13 @@ export function recordRowSums(
   const blocks = blocksOf(width);
   const last = blocks === 1;
   const sums = last ? out : graph.empty('partial sums', [rows, blocks]);
+  const VEC = width > 0 && width % 4 === 0;
   graph.dispatch({
     kernel: kernels.rowSums,
+    params: { VEC },
     uniforms: { rows, width, blocks, scale: last ? scale : 1 },
     bindings: { x, sums },
-    workgroups: workgroupRow(rows * blocks),
+    workgroups: workgroupRow(Math.ceil((rows * blocks) / (VEC ? 4 : 1))),
   });
   if (!last) recordRowSums(graph, sums, { rows, width: blocks, scale }, out);
 }
@@ -78,12 +80,14 @@ function scaledSum(graph: Graph, label: string, x: Tensor, scale: number): Scala
     const dSums = gradients.of(out);
     const dx = gradients.into(x);
     if (!dSums || !dx) return;
+    const VEC = x.size > 0 && x.size % 4 === 0;
+    const cells = VEC ? x.size / 4 : x.size;
     graph.dispatch({
       kernel: kernels.broadcast,
-      params: { ACCUMULATE: dx.accumulate },
-      uniforms: { count: x.size, width: x.size, scale },
+      params: { ACCUMULATE: dx.accumulate, VEC },
+      uniforms: { cells, width: cells, scale },
       bindings: { dSums, dx: dx.out },
-      workgroups: workgroupRow(Math.ceil(x.size / 64)),
+      workgroups: workgroupRow(Math.ceil(cells / 64)),
     });
   });
   return out;

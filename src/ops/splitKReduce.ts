@@ -22,20 +22,23 @@ export interface PartialSums extends Target {
 export function recordSplitKReduce(splits: number, first: PartialSums, second?: PartialSums): void {
   const graph = graphOf('splitKReduce', first.partials, first.out, second?.partials, second?.out);
   const [count, countSecond] = [first.out.size, second?.out.size ?? 0];
+  const VEC = count % 4 === 0 && countSecond % 4 === 0;
+  const [cells, cellsSecond] = VEC ? [count / 4, countSecond / 4] : [count, countSecond];
   graph.dispatch({
     kernel: kernels.splitKReduce,
     params: {
       SECOND: second !== undefined,
       OUT16: first.out.dtype === 'f16',
+      VEC,
       ACCUMULATE: first.accumulate,
       ACCUMULATE_SECOND: second?.accumulate ?? false,
     },
-    uniforms: { splits, count, countSecond },
+    uniforms: { splits, cells, cellsSecond },
     bindings: {
       partials: first.partials,
       out: first.out,
       ...(second ? { partialsSecond: second.partials, outSecond: second.out } : {}),
     },
-    workgroups: workgroupRow(Math.ceil((count + countSecond) / 64)),
+    workgroups: workgroupRow(Math.ceil((cells + cellsSecond) / 64)),
   });
 }

@@ -127,7 +127,7 @@ class AdaptiveMoments extends Optimizer<'m' | 'v'> {
           ...{ grads: whole(arena, arena.gradients), segments, hyper, norm, values: whole(arena, arena.values), m, v },
           ...halvesOf(arena),
         },
-        workgroups: workgroupRow(Math.ceil(count / 64)),
+        workgroups: workgroupRow(Math.ceil(count / 256)),
       });
     }
   }

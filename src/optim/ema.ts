@@ -50,7 +50,7 @@ export class Ema implements Stateful {
         kernel: kernels.averageStep,
         uniforms: { count: average.size, rest: this.#rest },
         bindings: { values: whole(arena, arena.values), average },
-        workgroups: workgroupRow(Math.ceil(average.size / 64)),
+        workgroups: workgroupRow(Math.ceil(average.size / 256)),
       });
     }
   }

@@ -35,7 +35,7 @@ export function gradientNorm(
       kernel: kernels.gradientNormPartial,
       uniforms: { count, firstBlock },
       bindings: { grads: new Tensor([count], 'f32', new Slice(arena.gradients, 0, arena.size)), partials },
-      workgroups: workgroupRow(blocksOf(arena)),
+      workgroups: workgroupRow(Math.ceil(blocksOf(arena) / 4)),
     });
     firstBlock += blocksOf(arena);
   }

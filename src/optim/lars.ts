@@ -85,7 +85,7 @@ export class Lars extends Optimizer<'mu'> {
         params: { CLIPPED },
         uniforms: { blocks: n, decay },
         bindings: { values, grads, blocks, partials, ...clip },
-        workgroups: workgroupRow(n),
+        workgroups: workgroupRow(Math.ceil(n / 4)),
       });
       graph.dispatch({
         kernel: kernels.larsRatios,
@@ -102,7 +102,7 @@ export class Lars extends Optimizer<'mu'> {
           ...clip,
           ...halvesOf(arena),
         },
-        workgroups: workgroupRow(Math.ceil(count / 64)),
+        workgroups: workgroupRow(Math.ceil(count / 256)),
       });
     }
   }

@@ -60,7 +60,7 @@ class Momentum extends Optimizer<'m'> {
           ...(MOMENT ? { m: moments.m } : {}),
           ...halvesOf(arena),
         },
-        workgroups: workgroupRow(Math.ceil(count / 64)),
+        workgroups: workgroupRow(Math.ceil(count / 256)),
       });
     }
   }
