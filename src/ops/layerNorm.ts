@@ -1,21 +1,53 @@
-import source from '../../shaders/layerNorm.wgsl';
+import cells from '../../shaders/layerNorm/cells.wgsl';
+import common from '../../shaders/layerNorm/common.wgsl';
+import plain from '../../shaders/layerNorm/plain.wgsl';
 import reduce from '../../shaders/reduce.wgsl';
+import type { DeviceTraits } from '../gpu/deviceTraits';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import { graphOf, type Graph } from '../tensor/graph';
 import { rowsOf, type Shape } from '../tensor/shape';
-import type { Gradients } from '../tensor/tape';
 import type { Float, Tensor } from '../tensor/tensor';
 import { assertAffine } from './groupNorm';
 import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
+import type { Target } from './splitKReduce';
 
 const kernels = kernelsOf(
   'layerNorm',
-  source,
-  ['layerNormForward', 'layerNormBackward', 'layerNormParameters', 'layerNormReduce'],
+  { common, plain, cells },
+  [
+    ...(['layerNormForward', 'layerNormBackward', 'layerNormParameters', 'layerNormReduce'] as const),
+    ...(['layerNormCellsForward', 'layerNormCellsBackward', 'layerNormCellsReduce'] as const),
+  ],
   { reduce },
 );
+
+/** Cells that an invocation keeps in registers, and invocations of the largest workgroup that every device has. */
+const MAX_CELLS = 4;
+const MAX_GROUP = 256;
+
+/** Blocks of rows whose sums of dγ and dβ are kept: enough to fill a GPU, and few beside the rows. */
+const MAX_BLOCKS = 1024;
+/** Times that a workgroup takes rows, at least: its sums are as much memory as two rows. */
+const MIN_ROUNDS = 4;
+
+/** How rows are shared out to invocations, where they are whole cells of four: see cells.wgsl. */
+interface CellLayout {
+  readonly LANES: number;
+  readonly CELLS: number;
+  readonly GROUP: number;
+}
+
+/** Undefined where the reference kernels are to run. */
+function cellLayout(width: number, { software, plain: reference }: DeviceTraits): CellLayout | undefined {
+  const CELLS = width / 4;
+  if (software || reference || !Number.isInteger(CELLS) || CELLS === 0 || CELLS > MAX_CELLS * MAX_GROUP)
+    return undefined;
+  let LANES = 1;
+  while (LANES * MAX_CELLS < CELLS) LANES *= 2;
+  return { LANES, CELLS, GROUP: Math.max(64, LANES) };
+}
 
 /** Whether the mean is taken off, and what names it in messages. */
 interface RowNorm {
@@ -72,63 +104,144 @@ function rowNorm<S extends Shape>(
   const WEIGHT = gamma !== undefined;
   const scale = gamma ? { gamma } : {};
   graph.byTraits(label, (traits) => {
+    const layout = cellLayout(width, traits);
+    const params = { HALF: y.dtype === 'f16', RMS, WEIGHT, BIAS: beta !== undefined };
+    const bindings = { x, ...scale, ...(beta ? { beta } : {}), y, ...mean, rstd };
+    if (layout) {
+      graph.dispatch({
+        kernel: kernels.layerNormCellsForward,
+        params: { ...params, ...layout },
+        uniforms: { rows, eps },
+        bindings,
+        workgroups: workgroupRow(Math.ceil((rows * layout.LANES) / layout.GROUP)),
+      });
+      return;
+    }
     const LANES = lanesFor(width, traits);
     graph.dispatch({
       kernel: kernels.layerNormForward,
-      params: { LANES, HALF: y.dtype === 'f16', RMS, WEIGHT, BIAS: beta !== undefined },
+      params: { ...params, LANES },
       uniforms: { rows, width, eps },
-      bindings: { x, ...scale, ...(beta ? { beta } : {}), y, ...mean, rstd },
+      bindings,
       workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
     });
   });
   graph.record(label, [y], (gradients) => {
     const dy = gradients.of(y);
     if (!dy) return;
-    const HALF = dy.dtype === 'f16';
-    recordParameters(graph, { x, rstd, dy, ...mean }, { gamma, beta }, gradients);
+    const dGamma = gamma && gradients.into(gamma);
+    const dBeta = beta && gradients.into(beta);
     const dx = gradients.into(x);
-    if (!dx) return;
+    const operands = { x, ...scale, ...mean, rstd, dy };
     graph.byTraits(`${label} backward`, (traits) => {
-      const LANES = lanesFor(width, traits);
-      graph.dispatch({
-        kernel: kernels.layerNormBackward,
-        params: { LANES, HALF, RMS, WEIGHT, ACCUMULATE: dx.accumulate },
-        uniforms: { rows, width },
-        bindings: { x, ...scale, ...mean, rstd, dy, dx: dx.out },
-        workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
-      });
+      const layout = dx && cellLayout(width, traits);
+      if (layout) {
+        recordCellsBackward(graph, operands, { dx, dGamma, dBeta }, layout);
+        return;
+      }
+      if (dGamma || dBeta) recordParameters(graph, operands, { dGamma, dBeta });
+      if (dx) recordInput(graph, operands, dx, lanesFor(width, traits));
     });
   });
   return y;
 }
 
-/** Appends the gradients of scale and shift. */
-function recordParameters(
+/** What gradients are made of. */
+interface BackwardOperands {
+  readonly x: Tensor;
+  readonly gamma?: Tensor;
+  readonly mean?: Tensor;
+  readonly rstd: Tensor;
+  readonly dy: Tensor;
+}
+
+/** Where the gradients of scale and shift go. */
+interface ParameterTargets {
+  readonly dGamma: Target | undefined;
+  readonly dBeta: Target | undefined;
+}
+
+/** Appends all gradients in one pass over x and dy, and the sum of what blocks of rows leave of those of scale and shift. */
+function recordCellsBackward(
   graph: Graph,
-  operands: { readonly x: Tensor; readonly rstd: Tensor; readonly dy: Tensor; readonly mean?: Tensor },
-  { gamma, beta }: { readonly gamma: Tensor | undefined; readonly beta: Tensor | undefined },
-  gradients: Gradients,
+  operands: BackwardOperands,
+  { dx, dGamma, dBeta }: ParameterTargets & { readonly dx: Target },
+  layout: CellLayout,
 ): void {
-  const dGamma = gamma && gradients.into(gamma);
-  const dBeta = beta && gradients.into(beta);
-  if (!dGamma && !dBeta) return;
   const { rows, width } = rowsOf(operands.x.shape);
+  const PARAMETERS = dGamma !== undefined || dBeta !== undefined;
+  const atOnce = layout.GROUP / layout.LANES;
+  const rounds = PARAMETERS ? Math.max(MIN_ROUNDS, Math.ceil(rows / atOnce / MAX_BLOCKS)) : 1;
+  const rowsPerBlock = atOnce * rounds;
+  const blocks = Math.ceil(rows / rowsPerBlock);
+  const partials = PARAMETERS ? { partials: graph.empty('layerNorm partials', [blocks, 2, width]) } : {};
+  graph.dispatch({
+    kernel: kernels.layerNormCellsBackward,
+    params: { ...layout, ...paramsOf(operands), PARAMETERS, ACCUMULATE: dx.accumulate },
+    uniforms: { rows, rowsPerBlock },
+    bindings: { ...operands, ...partials, dx: dx.out },
+    workgroups: workgroupRow(blocks),
+  });
+  if (!PARAMETERS) return;
+  graph.dispatch({
+    kernel: kernels.layerNormCellsReduce,
+    params: { CELLS: layout.CELLS, ...accumulations({ dGamma, dBeta }) },
+    uniforms: { blocks },
+    bindings: { ...partials, ...outputs(graph, width, { dGamma, dBeta }) },
+    workgroups: [Math.ceil(layout.CELLS / 2)],
+  });
+}
+
+function paramsOf({ dy, gamma, mean }: BackwardOperands): { HALF: boolean; RMS: boolean; WEIGHT: boolean } {
+  return { HALF: dy.dtype === 'f16', RMS: mean === undefined, WEIGHT: gamma !== undefined };
+}
+
+function accumulations({ dGamma, dBeta }: ParameterTargets): { ACCUMULATE: boolean; ACCUMULATE_BETA: boolean } {
+  return { ACCUMULATE: dGamma?.accumulate ?? false, ACCUMULATE_BETA: dBeta?.accumulate ?? false };
+}
+
+/** What the sums of blocks are written to; where one of the two is not asked for, it goes nowhere. */
+function outputs(
+  graph: Graph,
+  width: number,
+  { dGamma, dBeta }: ParameterTargets,
+): { readonly dGamma: Tensor; readonly dBeta: Tensor } {
+  const unused = (): Tensor => graph.empty('unused gradient', [width]);
+  return { dGamma: dGamma?.out ?? unused(), dBeta: dBeta?.out ?? unused() };
+}
+
+/** Appends the gradient of x by the reference kernel. */
+function recordInput(graph: Graph, operands: BackwardOperands, dx: Target, LANES: number): void {
+  const { rows, width } = rowsOf(operands.x.shape);
+  graph.dispatch({
+    kernel: kernels.layerNormBackward,
+    params: { LANES, ...paramsOf(operands), ACCUMULATE: dx.accumulate },
+    uniforms: { rows, width },
+    bindings: { ...operands, dx: dx.out },
+    workgroups: workgroupRow(Math.ceil((rows * LANES) / 64)),
+  });
+}
+
+/** Appends the gradients of scale and shift by the reference kernels. */
+function recordParameters(graph: Graph, operands: BackwardOperands, targets: ParameterTargets): void {
+  const { x, mean, rstd, dy } = operands;
+  const { rows, width } = rowsOf(x.shape);
   // About √rows blocks of about √rows rows: both passes have work for many invocations.
   const blocks = Math.min(256, Math.ceil(Math.sqrt(rows)));
   const partials = graph.empty('layerNorm partials', [blocks, 2, width]);
+  const { HALF, RMS } = paramsOf(operands);
   graph.dispatch({
     kernel: kernels.layerNormParameters,
-    params: { HALF: operands.dy.dtype === 'f16', RMS: operands.mean === undefined },
+    params: { HALF, RMS },
     uniforms: { rows, width, rowsPerBlock: Math.ceil(rows / blocks) },
-    bindings: { ...operands, partials },
+    bindings: { x, rstd, dy, ...(mean ? { mean } : {}), partials },
     workgroups: [Math.ceil(width / 64), blocks],
   });
-  const unused = (): Tensor => graph.empty('unused gradient', [width]);
   graph.dispatch({
     kernel: kernels.layerNormReduce,
-    params: { ACCUMULATE: dGamma?.accumulate ?? false, ACCUMULATE_BETA: dBeta?.accumulate ?? false },
+    params: accumulations(targets),
     uniforms: { width, blocks },
-    bindings: { partials, dGamma: dGamma?.out ?? unused(), dBeta: dBeta?.out ?? unused() },
+    bindings: { partials, ...outputs(graph, width, targets) },
     workgroups: [Math.ceil(width / 64)],
   });
 }

@@ -1,23 +1,13 @@
-// layerNorm: normalises each row to mean 0 and variance 1, then scales and shifts it.
+// layerNorm, the reference: any D, elements one by one.
 //
-//   forward         y = (x − mean) · rstd · γ + β,   rstd = 1 / sqrt(var + ε),   var biased (÷ D), in two passes
-//   backward        x̂ = (x − mean) · rstd,  g = dy · γ
-//                   dx = rstd · (g − mean(g) − x̂ · mean(g · x̂))
-//   parameters      dγ = Σ_rows dy · x̂,   dβ = Σ_rows dy
-//
-// RMS      RMSNorm: as if mean were 0, so that var is the mean square, and mean(g) is left out. WEIGHT, BIAS: whether there
-//          is a γ, a β; else 1 and 0.
-// HALF     y and dy are f16: what a matrix product reads, and what it gives back. All that is computed is f32.
-// Shapes   x, y, dy, dx: [rows, D];  γ, β, dγ, dβ: [D];  mean, rstd: [rows];  partials: [blocks, 2, D].
 // Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
 //          element, and the row's sums meet in workgroup memory, as a tree. On software adapters a row is one
 //          invocation's: there, barriers cost more than anything they save.
 //          parameters: an invocation sums one column over a block of rows (layerNormParameters), then one sums the
 //          blocks in order (layerNormReduce): the order is fixed by the shape, no atomics.
-// Source   Ba, Kiros, Hinton: Layer Normalization (2016); Zhang and Sennrich: Root Mean Square Layer
-//          Normalization (2019); two-pass variance, as E[x²] − E[x]² cancels.
 
 //#use reduce
+//#use layerNorm/common
 
 //#kernel layerNormForward
 //#param WEIGHT: bool
