@@ -17,6 +17,9 @@ const CASES: readonly Case[] = [
   [1, 17, 17, 3, 3, 1, 3],
   [2, 1, 3, 65, 130, 65, 1],
   [2, 33, 3, 32, 32, 4, 16],
+  [1, 2, 1, 16, 24, 8, 2],
+  [2, 1, 4, 16, 48, 16, 1],
+  [1, 1, 5, 8, 8, 4, 1],
 ];
 
 /** Σ of the squares of the deviations in f32, then of quotients: a few more roundings than the plain sums. */

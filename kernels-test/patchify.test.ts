@@ -13,6 +13,7 @@ const SHAPES = [
   [[4, 1, 6, 9], 3],
   [[2, 3, 15, 10], 5],
   [[6, 3, 32, 32], 4],
+  [[2, 1, 16, 24], 8],
 ] as const;
 
 /** Nothing is computed, so nothing is rounded. */

@@ -8,10 +8,18 @@
 //   e counts a patch's elements in the order (channel, row, column) with CHANNELS_FIRST, else (row, column, channel).
 //
 // Shapes   images: [S, C, H, W];  patches: [S, keep, P·P·C];  ids: [idRows, L], rows are permutations; L = (H/P)·(W/P).
-// Mapping  one invocation an element of a place; workgroups in rows of x, then y. patchify visits keep places a sample.
+// Mapping  one invocation a cell of a place: four elements (VEC: CHANNELS_FIRST, and P a multiple of four, so that they are
+//          neighbours in the image as well) or one; workgroups in rows of x, then y. patchify visits keep places a sample.
 //          unpatchify visits all L, the whole permutation, so that every element of the images is written once and no
 //          inverse of it is needed; where it adds, the first keep are enough.
 
+//#if VEC
+alias Cell = vec4f;
+const CELL: u32 = 4u;
+//#else
+alias Cell = f32;
+const CELL: u32 = 1u;
+//#end
 const WORKGROUP: u32 = 256u;
 const PATCH_SIZE: u32 = PATCH * PATCH * CHANNELS;
 
@@ -52,9 +60,10 @@ fn imageIndex(place: Place) -> u32 {
 //#param CHANNELS: u32
 //#param CHANNELS_FIRST: bool
 //#param VISIBLE: bool
+//#param VEC: bool
 //#param ACCUMULATE: bool
-@group(0) @binding(0) var<storage, read> images: array<f32>;
-@group(0) @binding(1) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(0) var<storage, read> images: array<Cell>;
+@group(0) @binding(1) var<storage, read_write> patches: array<Cell>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 //#if VISIBLE
 @group(0) @binding(3) var<storage, read> ids: array<u32>;
@@ -62,13 +71,13 @@ fn imageIndex(place: Place) -> u32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
+  let i = (id.x + id.y * groups.x * WORKGROUP) * CELL;
   if (i >= sizes.count) { return; }
   let place = placeOf(i);
   //#if ACCUMULATE
-  patches[patchIndex(place)] += images[imageIndex(place)];
+  patches[patchIndex(place) / CELL] += images[imageIndex(place) / CELL];
   //#else
-  patches[patchIndex(place)] = images[imageIndex(place)];
+  patches[patchIndex(place) / CELL] = images[imageIndex(place) / CELL];
   //#end
 }
 
@@ -77,9 +86,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 //#param CHANNELS: u32
 //#param CHANNELS_FIRST: bool
 //#param VISIBLE: bool
+//#param VEC: bool
 //#param ACCUMULATE: bool
-@group(0) @binding(0) var<storage, read> patches: array<f32>;
-@group(0) @binding(1) var<storage, read_write> images: array<f32>;
+@group(0) @binding(0) var<storage, read> patches: array<Cell>;
+@group(0) @binding(1) var<storage, read_write> images: array<Cell>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 //#if VISIBLE
 @group(0) @binding(3) var<storage, read> ids: array<u32>;
@@ -87,14 +97,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
+  let i = (id.x + id.y * groups.x * WORKGROUP) * CELL;
   if (i >= sizes.count) { return; }
   let place = placeOf(i);
-  var value = 0.0;
-  if (place.k < sizes.keep) { value = patches[patchIndex(place)]; }
+  var value = Cell();
+  if (place.k < sizes.keep) { value = patches[patchIndex(place) / CELL]; }
   //#if ACCUMULATE
-  images[imageIndex(place)] += value;
+  images[imageIndex(place) / CELL] += value;
   //#else
-  images[imageIndex(place)] = value;
+  images[imageIndex(place) / CELL] = value;
   //#end
 }

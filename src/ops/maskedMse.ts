@@ -11,6 +11,9 @@ import { lanesFor, recordRowSums } from './reduce';
 
 const kernels = kernelsOf('maskedMse', source, ['maskedMseErrors', 'maskedMseGradient'], { reduce });
 
+/** An invocation holds four pixels of all channels: more than these are no gain. */
+const MAX_CHANNELS = 4;
+
 export interface MaskedMseOperands {
   /** [S·B, 1 + L, P·P·C], the class token first; a patch's elements in the order (row, column, channel). */
   readonly prediction: Tensor;
@@ -58,6 +61,7 @@ export function maskedMse({ prediction, images, idsRestore, keep, patch, normPix
   const removed = batch * (length - keep);
   const layout = { batch, length, keep, height: H, width: W };
   const params = { PATCH: patch, CHANNELS: C, NORM_PIX: normPix };
+  const isWhole = patch % 4 === 0 && C <= MAX_CHANNELS;
   const operands = {
     prediction,
     images,
@@ -69,7 +73,7 @@ export function maskedMse({ prediction, images, idsRestore, keep, patch, normPix
     const LANES = lanesFor(patchSize, traits);
     graph.dispatch({
       kernel: kernels.maskedMseErrors,
-      params: { ...params, LANES },
+      params: { ...params, LANES, VEC: isWhole && !traits.software },
       uniforms: { ...layout, samples },
       bindings: { ...operands, errors },
       workgroups: workgroupRow(Math.ceil((samples * length * LANES) / 64)),
@@ -82,12 +86,13 @@ export function maskedMse({ prediction, images, idsRestore, keep, patch, normPix
     const dLoss = gradients.of(loss);
     const dPrediction = gradients.into(prediction);
     if (!dLoss || !dPrediction) return;
+    const units = isWhole ? prediction.size / (4 * C) : prediction.size;
     graph.dispatch({
       kernel: kernels.maskedMseGradient,
-      params: { ...params, ACCUMULATE: dPrediction.accumulate },
-      uniforms: { ...layout, count: prediction.size, scale: 2 / (patchSize * removed) },
+      params: { ...params, VEC: isWhole, ACCUMULATE: dPrediction.accumulate },
+      uniforms: { ...layout, units, scale: 2 / (patchSize * removed) },
       bindings: { ...operands, dLoss, dPrediction: dPrediction.out },
-      workgroups: workgroupRow(Math.ceil(prediction.size / 64)),
+      workgroups: workgroupRow(Math.ceil(units / 64)),
     });
   });
   return loss;

@@ -53,18 +53,21 @@ function move(
   const keep = visible?.keep ?? length;
   const places = to === 'images' && !accumulate ? length : keep;
   const count = samples * places * patch * patch * channels;
+  const CHANNELS_FIRST = order === 'channelsFirst';
+  const VEC = CHANNELS_FIRST && patch % 4 === 0;
   graph.dispatch({
     kernel: to === 'patches' ? kernels.patchify : kernels.unpatchify,
     params: {
       PATCH: patch,
       CHANNELS: channels,
-      CHANNELS_FIRST: order === 'channelsFirst',
+      CHANNELS_FIRST,
+      VEC,
       VISIBLE: visible !== undefined,
       ACCUMULATE: accumulate,
     },
     uniforms: { count, places, keep, height, width, idRows: visible?.idsShuffle.shape[0] ?? 1 },
     bindings: visible ? { ...bindings, ids: visible.idsShuffle } : bindings,
-    workgroups: workgroupRow(Math.ceil(count / 256)),
+    workgroups: workgroupRow(Math.ceil(count / (VEC ? 1024 : 256))),
   });
 }
 
