@@ -17,6 +17,7 @@ export const PROGRAMS = {
   kernelTests: 'src/cli/kernelTestsMain.ts',
   isa: 'tools/isa/isaMain.ts',
   isaKernels: 'tools/isa/compileKernels.ts',
+  isaPeers: 'tools/isa/compilePeers.ts',
 };
 
 /** The pages that results are put into: dist/NAME.html from a folder, each one file with its script and styles in it. */

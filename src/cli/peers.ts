@@ -14,6 +14,7 @@ import { BEHIND, failureLines, isAhead, peerCells, readyLine, summaryLines } fro
 import { SOFTWARE_WARNING } from '../../bench/formatResults';
 import { isChosen } from '../../kernels-test/filter';
 import { UserError } from '../common/userError';
+import type { Engine } from '../engine/engine';
 import { describeAdapter, isSoftware } from '../gpu/adapter';
 import { requestAdapter } from '../node/adapter';
 import { openEngineOn, quietWait } from '../node/dawn';
@@ -50,23 +51,13 @@ export async function benchPeers(
       usage: true,
     });
   }
-  const host: PeerHost = { load: await findPackages(), wait: quietWait };
-  const opened = await requestAdapter(options.adapter);
-  const engine = await openEngineOn(opened);
+  const { engine, engines, absent, dispose } = await openPeers(options.adapter);
   const warning = isSoftware(engine.info) ? hanging('WARNING   ', SOFTWARE_WARNING, WIDTH).join('\n') : undefined;
-  const engines: PeerEngine[] = [startOurs(engine)];
   const results: PeerResult[] = [];
   try {
     console.log(`adapter   ${describeAdapter(engine.info)}`);
     if (warning) console.log(warning);
-    lendAdapter(opened.gpu);
-    for (const [name, start] of Object.entries(PEERS)) {
-      try {
-        engines.push(await start(host));
-      } catch (error) {
-        console.log(hanging('absent    ', `${name} does not run here: ${reason(error)}.`, WIDTH).join('\n'));
-      }
-    }
+    for (const why of absent) console.log(hanging('absent    ', why, WIDTH).join('\n'));
     const print = tablePrinter(rows.map(({ name }) => name));
     print(
       'kernel',
@@ -84,10 +75,46 @@ export async function benchPeers(
     console.log(`\n${summaryLines(results).join('\n')}`);
     if (warning) console.log(`\n${warning}`);
   } finally {
-    for (const started of engines) started.dispose();
-    engine.dispose();
+    dispose();
   }
   return results;
+}
+
+/** Engines that are compared, on one adapter. */
+export interface OpenPeers {
+  /** Ours, which `engines` begins with. */
+  readonly engine: Engine;
+  readonly engines: readonly PeerEngine[];
+  /** Of each that does not run here, why. */
+  readonly absent: readonly string[];
+  readonly dispose: () => void;
+}
+
+/**
+ * Starts every engine that runs here.
+ *
+ * @param adapter as `requestAdapter` takes it
+ * @throws UserError where the packages are not installed, or there is no such adapter
+ */
+export async function openPeers(adapter: string): Promise<OpenPeers> {
+  const host: PeerHost = { load: await findPackages(), wait: quietWait };
+  const opened = await requestAdapter(adapter);
+  const engine = await openEngineOn(opened);
+  const engines: PeerEngine[] = [startOurs(engine)];
+  const absent: string[] = [];
+  lendAdapter(opened.gpu);
+  for (const [name, start] of Object.entries(PEERS)) {
+    try {
+      engines.push(await start(host));
+    } catch (error) {
+      absent.push(`${name} does not run here: ${reason(error)}.`);
+    }
+  }
+  const dispose = (): void => {
+    for (const started of engines) started.dispose();
+    engine.dispose();
+  };
+  return { engine, engines, absent, dispose };
 }
 
 function tablePrinter(

@@ -3,13 +3,16 @@ import { dirname, join, resolve } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import { parseCall } from '../../src/cli/parseCall';
+import { findPackages } from '../../src/cli/peers';
 import { hanging } from '../../src/common/textWrap';
 import { UserError } from '../../src/common/userError';
 import { assertWritable, writeWhole } from '../../src/node/durableFile';
 import { reason, reportFailure } from '../../src/node/failure';
 import { CHIPS } from './chips';
-import { compileOn } from './compileOn';
-import { openChip } from './offlineDriver';
+import { compileOn, runCompiler } from './compileOn';
+import type { PeersSaid } from './compilePeers';
+import { openChip, type OfflineGpu } from './offlineDriver';
+import { formatPeerTable, PEER_LEGEND, peerTableOf, summaryOf } from './peerTable';
 import { compareRecords, formatRecord, isSameMesa, recordOf, type IsaRecord } from './record';
 import { formatTable, LEGEND, spilling, type IsaTable } from './table';
 
@@ -26,6 +29,7 @@ interface Flags {
   readonly compare?: string;
   readonly check?: true;
   readonly record?: true;
+  readonly peers?: true;
 }
 
 /**
@@ -60,10 +64,17 @@ export async function main(argv: readonly string[]): Promise<number> {
         'unchecked',
       ]),
     );
+  command.addOption(
+    new Option(
+      '--peers',
+      'instead the kernels of the engines that `npm run bench -- --peers` compares with, row by row; --filter is of rows',
+    ).conflicts(['compare', 'record', 'check']),
+  );
   const code = parseCall(command, argv);
   if (code !== undefined) return code;
   try {
     const flags = command.opts<Flags>();
+    if (flags.peers) return await inspectPeers(flags);
     return await (flags.check || flags.record ? keepRecords(flags) : inspect(flags));
   } catch (error) {
     return reportFailure(error);
@@ -108,17 +119,41 @@ async function keepRecords({ chip, check, ...flags }: Flags): Promise<0 | 1> {
   return failures > 0 ? 1 : 0;
 }
 
+/** Prints what the compiler makes of every engine's kernels, row by row. */
+async function inspectPeers({ chip: name = 'navi31', json, filter, ...flags }: Flags): Promise<0> {
+  if (json !== undefined) assertWritable('--json', json);
+  await findPackages();
+  const gpu = openGpu(name, flags);
+  const { said, lines } = await withBar((onKernel) =>
+    runCompiler<PeersSaid>('isaPeers', gpu, filter, (each) => {
+      if ('label' in each) onKernel(each.label);
+    }),
+  );
+  const table = peerTableOf(name, said, lines);
+  if (json !== undefined) writeWhole(json, `${JSON.stringify(table, null, 1)}\n`);
+  console.log(`${CHIPS[name]?.title}: ${table.compiler}\n\n${formatPeerTable(table)}\n`);
+  console.log(hanging('', PEER_LEGEND, WIDTH).join('\n'));
+  for (const line of [...table.notes, ...summaryOf(table)]) console.log(hanging('', line, WIDTH).join('\n'));
+  return 0;
+}
+
 /** Compiles for several chips side by side. */
-async function compileAll(
-  names: readonly string[],
-  { drivers, unchecked, filter }: Pick<Flags, 'drivers' | 'unchecked' | 'filter'>,
-): Promise<IsaTable[]> {
-  const gpus = names.map((name) => {
-    const chip = CHIPS[name];
-    if (!chip) throw new UserError(`--chip: there is no '${name}'.`, { usage: true });
-    const { node, env } = openChip(name, chip, drivers);
-    return { name, node, env: unchecked ? { ...env, ISA_UNCHECKED: '1' } : env };
-  });
+async function compileAll(names: readonly string[], flags: Flags): Promise<IsaTable[]> {
+  const gpus = names.map((name) => [name, openGpu(name, flags)] as const);
+  return await withBar((onKernel) =>
+    Promise.all(gpus.map(([name, gpu]) => compileOn(name, gpu, flags.filter, onKernel))),
+  );
+}
+
+function openGpu(name: string, { drivers, unchecked }: Pick<Flags, 'drivers' | 'unchecked'>): OfflineGpu {
+  const chip = CHIPS[name];
+  if (!chip) throw new UserError(`--chip: there is no '${name}'.`, { usage: true });
+  const { node, env } = openChip(name, chip, drivers);
+  return { node, env: unchecked ? { ...env, ISA_UNCHECKED: '1' } : env };
+}
+
+/** Shows how far `work` is, which tells of each kernel that was compiled. */
+async function withBar<T>(work: (onKernel: (name: string) => void) => Promise<T>): Promise<T> {
   const bar = new cliProgress.SingleBar({
     format: 'compiling  {value} kernels  {duration_formatted}  {kernel}',
     noTTYOutput: false,
@@ -126,9 +161,7 @@ async function compileAll(
   });
   bar.start(0, 0, { kernel: '' });
   try {
-    return await Promise.all(
-      gpus.map((gpu) => compileOn(gpu.name, gpu, filter, (kernel) => bar.increment(1, { kernel }))),
-    );
+    return await work((kernel) => bar.increment(1, { kernel }));
   } finally {
     bar.stop();
   }

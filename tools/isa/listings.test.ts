@@ -96,6 +96,7 @@ test('readNvidiaListing finds natural loops, the inner apart from the outer', ()
 const line = (changes: Partial<DriverLine['statistics']> = {}): DriverLine => ({
   label: 'f32 matmulTile BM=64',
   subgroupSize: 64,
+  invocations: 256,
   statistics: {
     VGPRs: 60,
     'Spilled VGPRs': 0,

@@ -240,7 +240,40 @@ static void writeCode(VkDevice device, const VkPipelineExecutableInfoKHR *execut
   free(forms);
 }
 
-static void writePipeline(VkDevice device, VkPipeline pipeline) {
+/* Invocations of a workgroup, by shader module: SPIR-V's execution mode LocalSize. */
+typedef struct Module {
+  VkShaderModule module;
+  uint32_t invocations;
+  struct Module *next;
+} Module;
+static Module *modules;
+
+static uint32_t countInvocations(const uint32_t *words, size_t count) {
+  enum { HEAD = 5, EXECUTION_MODE = 16, LOCAL_SIZE = 17 };
+  for (size_t at = HEAD; at < count && words[at] >> 16; at += words[at] >> 16) {
+    if ((words[at] & 0xffff) == EXECUTION_MODE && words[at + 2] == LOCAL_SIZE) return words[at + 3] * words[at + 4] * words[at + 5];
+  }
+  return 0;
+}
+
+static PFN_vkCreateShaderModule driverCreateModule;
+static VkResult createModule(VkDevice device, const VkShaderModuleCreateInfo *info, const VkAllocationCallbacks *a, VkShaderModule *module) {
+  VkResult result = driverCreateModule(device, info, a, module);
+  if (result != VK_SUCCESS) return result;
+  Module *made = malloc(sizeof(*made));
+  *made = (Module){*module, countInvocations(info->pCode, info->codeSize / 4), modules};
+  modules = made; /* a handle that is used again is found as it was made last */
+  return result;
+}
+
+static uint32_t invocationsOf(VkShaderModule module) {
+  for (const Module *each = modules; each; each = each->next) {
+    if (each->module == module) return each->invocations;
+  }
+  return 0;
+}
+
+static void writePipeline(VkDevice device, VkPipeline pipeline, VkShaderModule module) {
   PFN_vkGetPipelineExecutablePropertiesKHR get = (void *)driverDeviceProc(device, "vkGetPipelineExecutablePropertiesKHR");
   VkPipelineInfoKHR info = {VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, NULL, pipeline};
   uint32_t count = 0;
@@ -255,7 +288,7 @@ static void writePipeline(VkDevice device, VkPipeline pipeline) {
     writeString(label ? label : "");
     fputs(",\"executable\":", out);
     writeString(executables[i].name);
-    fprintf(out, ",\"subgroupSize\":%u", executables[i].subgroupSize);
+    fprintf(out, ",\"subgroupSize\":%u,\"invocations\":%u", executables[i].subgroupSize, invocationsOf(module));
     writeStatistics(device, &executable);
     writeCode(device, &executable);
     fputs("}\n", out);
@@ -279,7 +312,7 @@ static VkResult createPipelines(VkDevice device, VkPipelineCache cache, uint32_t
   }
   VkResult result = driverCreatePipelines(device, VK_NULL_HANDLE, count, copies, a, pipelines); /* a cache would leave nothing to say */
   free(copies);
-  for (uint32_t i = 0; result == VK_SUCCESS && i < count; i++) writePipeline(device, pipelines[i]);
+  for (uint32_t i = 0; result == VK_SUCCESS && i < count; i++) writePipeline(device, pipelines[i], infos[i].stage.module);
   return result;
 }
 
@@ -315,6 +348,7 @@ static PFN_vkVoidFunction choose(const char *name, PFN_vkVoidFunction theirs) {
   WRAPPED("vkGetPhysicalDeviceProperties2", driverProperties2, properties2)
   WRAPPED("vkGetPhysicalDeviceProperties2KHR", driverProperties2, properties2)
   WRAPPED("vkCreateComputePipelines", driverCreatePipelines, createPipelines)
+  WRAPPED("vkCreateShaderModule", driverCreateModule, createModule)
   WRAPPED("vkGetBufferMemoryRequirements", driverBufferNeeds, bufferNeeds)
   WRAPPED("vkGetBufferMemoryRequirements2", driverBufferNeeds2, bufferNeeds2)
   WRAPPED("vkGetBufferMemoryRequirements2KHR", driverBufferNeeds2, bufferNeeds2)
