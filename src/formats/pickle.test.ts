@@ -222,7 +222,7 @@ describe('nothing is executed', () => {
     ['a set of a number', ['c__builtin__\nset\nK', 1, 0x85, 'R.'], 'its items are no list'],
     ['an object of a string', ['ccopy_reg\n_reconstructor\n(U', 1, 'a', 'NNtR.'], 'it is of no class'],
     ['an object made directly', ['c__builtin__\nobject\n)R.'], 'it is not called'],
-    ['a dtype of objects', ['cnumpy\ndtype\nU', 2, 'O8', 0x85, 'R.'], 'no plain numbers'],
+    ['a dtype of no kind', ['cnumpy\ndtype\nU', 2, 'x8', 0x85, 'R.'], 'its elements are "x8"'],
     ['bytes in another encoding', ['c_codecs\nencode\n(U', 1, 'a', 'U', 4, 'zlib', 'tR.'], 'another way than latin1'],
     [
       'an array larger than its bytes',

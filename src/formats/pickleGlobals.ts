@@ -1,3 +1,4 @@
+import { halfToNumber } from './safetensors';
 import { BUILD, inWords, PickledGlobal, type PickleGlobals } from './pickleValues';
 
 /*
@@ -36,7 +37,8 @@ export interface NumpyArray {
   readonly bytes: Uint8Array;
 }
 
-class PickledArray implements NumpyArray {
+/** An array while it is read. Of elements that are no plain numbers nothing is kept. */
+export class PickledArray implements NumpyArray {
   shape: readonly number[] = [0];
   dtype = '|u1';
   columnMajor = false;
@@ -52,6 +54,10 @@ class PickledArray implements NumpyArray {
   fill(shape: unknown, dtype: unknown, columnMajor: boolean, data: unknown): this {
     if (!isShape(shape)) throw new Error('its shape is none');
     if (!(dtype instanceof PickledDType)) throw new Error('it has no dtype');
+    if (!dtype.isNumber) {
+      this.dtype = dtype.name;
+      return this;
+    }
     const bytes = bytesOf(data);
     const wanted = shape.reduce((product, size) => product * size, dtype.itemBytes);
     if (bytes.length !== wanted) throw new Error(`it needs ${wanted} bytes and has ${bytes.length}`);
@@ -63,16 +69,19 @@ class PickledArray implements NumpyArray {
   }
 }
 
-/** A numpy dtype of plain numbers. */
+/** A numpy dtype. Of those that are no plain numbers (texts, dates, objects) no element is read. */
 class PickledDType {
   private order = '|';
   private readonly code: string;
 
   constructor(code: unknown) {
-    if (typeof code !== 'string' || !/^[?biuf]\d?$/.test(code) || (code !== '?' && !code[1])) {
-      throw new Error(`its elements are ${inWords(code)}, no plain numbers`);
-    }
+    if (typeof code !== 'string' || !/^([?]|[biufcSUVOMm]\d*)$/.test(code))
+      throw new Error(`its elements are ${inWords(code)}`);
     this.code = code === '?' ? 'b1' : code;
+  }
+
+  get isNumber(): boolean {
+    return /^[biuf][1248]$/.test(this.code);
   }
 
   get itemBytes(): number {
@@ -108,9 +117,10 @@ function bytesOf(data: unknown): Uint8Array {
   return bytes;
 }
 
-/** A number of numpy's, as a number: JavaScript knows one kind only. */
-function scalar(dtype: unknown, data: unknown): number | boolean {
+/** A number of numpy's, as a number: JavaScript knows one kind only. What is none stays inert. */
+function scalar(dtype: unknown, data: unknown): unknown {
   if (!(dtype instanceof PickledDType)) throw new Error('it has no dtype');
+  if (!dtype.isNumber) return new PickledAttributes();
   const bytes = bytesOf(data);
   if (bytes.length !== dtype.itemBytes) throw new Error(`it needs ${dtype.itemBytes} bytes and has ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -135,6 +145,8 @@ function scalar(dtype: unknown, data: unknown): number | boolean {
       return Number(view.getBigInt64(0, little));
     case 'u8':
       return Number(view.getBigUint64(0, little));
+    case 'f2':
+      return halfToNumber(view.getUint16(0, little));
     case 'f4':
       return view.getFloat32(0, little);
     case 'f8':
@@ -183,8 +195,40 @@ function neverCalled(): never {
 
 const attributes = (): PickledAttributes => new PickledAttributes();
 
-/** Python's own types. Both of Python's names where 2 and 3 differ. */
+/** A list of another kind. */
+const listOf = (items: unknown = []): unknown => items;
+/** A dict of another kind, with attributes or without. Entries follow; what it was made with says nothing of them. */
+const dictOf = (): OrderedDict => new OrderedDict();
+
+/** What programs keep beside numbers, of which nothing is wanted. */
+const INERT = [
+  ...['__builtin__', 'builtins'].flatMap((module) =>
+    ['complex', 'slice', 'range', 'xrange'].map((name) => `${module}.${name}`),
+  ),
+  ...['datetime.datetime', 'datetime.date', 'datetime.time', 'datetime.timedelta', 'datetime.timezone'],
+  ...['decimal.Decimal', 'fractions.Fraction', 'uuid.UUID', 'torch.torch_version.TorchVersion'],
+  ...['omegaconf.dictconfig.DictConfig', 'omegaconf.listconfig.ListConfig', 'omegaconf.base.ContainerMetadata'],
+  ...['omegaconf.base.Metadata', 'ml_collections.config_dict.config_dict.ConfigDict'],
+  ...['AnyNode', 'StringNode', 'IntegerNode', 'FloatNode', 'BooleanNode'].map((name) => `omegaconf.nodes.${name}`),
+];
+/** Dicts of other classes: those that configurations are kept in, mostly. */
+const DICTS = [
+  ...['collections.defaultdict', 'collections.Counter', 'yacs.config.CfgNode', 'fvcore.common.config.CfgNode'],
+  ...['easydict.EasyDict', 'addict.addict.Dict', 'lightning.fabric.utilities.data.AttributeDict'],
+  ...['lightning_fabric.utilities.data.AttributeDict', 'pytorch_lightning.utilities.parsing.AttributeDict'],
+];
+/** Types that stand as values. */
+const TYPES = ['dict', 'list', 'tuple', 'int', 'long', 'float', 'bool', 'str', 'unicode', 'type'];
+
+/** Python's own types, and those of libraries that are nothing more. Both of Python's names where 2 and 3 differ. */
 export const PYTHON_GLOBALS: PickleGlobals = {
+  ...Object.fromEntries(INERT.map((name) => [name, attributes])),
+  ...Object.fromEntries(DICTS.map((name) => [name, dictOf])),
+  ...Object.fromEntries(
+    ['__builtin__', 'builtins'].flatMap((module) => TYPES.map((name) => [`${module}.${name}`, neverCalled])),
+  ),
+  'collections.deque': listOf,
+  'typing.Any': neverCalled,
   'collections.OrderedDict': orderedDict,
   'argparse.Namespace': attributes,
   'types.SimpleNamespace': attributes,

@@ -281,7 +281,7 @@ export function tensorFloat32(tensor: StoredTensor): Float32Array {
 }
 
 /** The value of an IEEE binary16: sign, 5 bits of exponent (bias 15), 10 of mantissa. */
-function halfToNumber(bits: number): number {
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const mantissa = bits & 1023;

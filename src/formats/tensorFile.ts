@@ -1,4 +1,5 @@
 import type { ByteSource } from './byteSource';
+import { assertNotForeign } from './foreignFile';
 import { readSafetensors, type Safetensors } from './safetensors';
 import { isTorchFile, readTorchFile } from './torchFile';
 
@@ -9,5 +10,6 @@ import { isTorchFile, readTorchFile } from './torchFile';
  * @throws UserError where it is neither, or damaged
  */
 export function readTensorFile(source: ByteSource, name: string): Safetensors {
+  assertNotForeign(source, name);
   return isTorchFile(source) ? readTorchFile(source, name) : readSafetensors(source.read(0, source.size), name);
 }

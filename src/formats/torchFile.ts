@@ -1,7 +1,7 @@
 import type { ByteSource } from './byteSource';
 import { readPickle, readPickleAt } from './pickle';
 import { inWords, type PickleOptions } from './pickleValues';
-import { PickledAttributes } from './pickleGlobals';
+import { PickledArray, PickledAttributes } from './pickleGlobals';
 import { ELEMENT_BYTES, elementCount, type Safetensors, type StoredTensor } from './safetensors';
 import { StoredZip } from './storedZip';
 import { TORCH_GLOBALS, TorchTensor, torchStorage, type TorchStorage } from './torchGlobals';
@@ -16,8 +16,12 @@ import { UserError } from '../common/userError';
  * the keys of its storages; then of each storage its count of elements (i64) and its bytes.
  */
 
-/** 0x1950a86a20f9469cfc6c as a pickle of protocol 2: what follows the protocol's two bytes. */
+/** 0x1950a86a20f9469cfc6c as pickles begin with it: of protocol 2 and above, what follows the protocol and the frame. */
 const LEGACY_MAGIC = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const PROTO_BYTES = 2;
+/** From protocol 4 on a frame may come first: its code, and its length in 8 bytes. */
+const FRAME = 0x95;
+const FRAME_BYTES = 9;
 
 /** Under which keys training scripts keep a model among other things, the likelier first. */
 const MODEL_KEYS = ['model', 'state_dict', 'model_state_dict', 'module', 'network', 'teacher', 'student', 'encoder'];
@@ -35,8 +39,13 @@ export function isTorchFile(source: ByteSource): boolean {
 }
 
 function isLegacy(source: ByteSource): boolean {
-  const begin = source.read(0, Math.min(source.size, 2 + LEGACY_MAGIC.length));
-  return begin[0] === 0x80 && LEGACY_MAGIC.every((byte, index) => begin[2 + index] === byte);
+  const begin = source.read(0, Math.min(source.size, PROTO_BYTES + FRAME_BYTES + LEGACY_MAGIC.length));
+  const at = magicAt(begin);
+  return begin[0] === 0x80 && LEGACY_MAGIC.every((byte, index) => begin[at + index] === byte);
+}
+
+function magicAt(begin: Uint8Array): number {
+  return PROTO_BYTES + (begin[PROTO_BYTES] === FRAME ? FRAME_BYTES : 0);
 }
 
 /**
@@ -95,7 +104,7 @@ function openLegacy(source: ByteSource, name: string): Opened {
     if (Array.isArray(id) && id[0] === 'storage') counts.set((found as TorchStorage).key, found as TorchStorage);
     return found;
   };
-  let at = 2 + LEGACY_MAGIC.length;
+  let at = magicAt(bytes) + LEGACY_MAGIC.length;
   const next = (): unknown => {
     const { value, end } = readPickleAt(bytes, at, name, { ...PICKLES, persistent });
     at = end;
@@ -215,34 +224,49 @@ function gather(bytes: Uint8Array, width: number, { offset, shape, strides }: To
   return out;
 }
 
-/** The tensors of the first dict that holds some: the content itself, or what it keeps under a key of a model. */
-function findStateDict(
-  content: unknown,
-  name: string,
-): { readonly state: ReadonlyMap<string, TorchTensor>; readonly path: string; readonly others: readonly string[] } {
-  let at = content;
-  const path: string[] = [];
-  const others: string[] = [];
-  for (let depth = 0; depth <= DEEPEST && at instanceof Map; depth++) {
-    const dict = at as ReadonlyMap<unknown, unknown>;
-    const state = new Map(
-      [...dict].filter(
-        (entry): entry is [string, TorchTensor] => typeof entry[0] === 'string' && entry[1] instanceof TorchTensor,
-      ),
+interface FoundState {
+  readonly state: ReadonlyMap<string, TorchTensor>;
+  readonly path: string;
+  /** Where else there are tensors of a model. */
+  readonly others: readonly string[];
+}
+
+/** The tensors of the first dict that holds some: what the content keeps under a key of a model, or the content itself. */
+function findStateDict(content: unknown, name: string): FoundState {
+  const found = stateUnder(content, []);
+  if (found) return found;
+  const dict: ReadonlyMap<unknown, unknown> = content instanceof Map ? content : new Map();
+  const arrays = MODEL_KEYS.map((key) => dict.get(key))
+    .concat(dict)
+    .find(holdsArrays);
+  if (arrays) {
+    throw new UserError(
+      `${name} holds a model as numpy arrays, not as tensors. Save it with tensors: {name: torch.from_numpy(array)}.`,
     );
-    const [key, ...beside] = MODEL_KEYS.filter((each) => dict.get(each) instanceof Map);
-    if (state.size > 0 && key === undefined) return { state, path: path.join('.'), others };
-    if (key === undefined) break;
-    others.push(...beside.map((each) => [...path, each].join('.')));
-    path.push(key);
-    at = dict.get(key);
   }
-  const found =
-    content instanceof Map
-      ? `It has ${[...(content as Map<unknown, unknown>).keys()].slice(0, 8).map(inWords).join(', ')}`
-      : 'It is no dict';
+  const keys = [...dict.keys()].slice(0, 8).map(inWords).join(', ');
   throw new UserError(
-    `${name} holds no model's tensors. ${found}; give a file with a state dict, alone or under one of ${MODEL_KEYS.join(', ')}.`,
+    `${name} holds no model's tensors. ${content instanceof Map ? `It has ${keys}` : 'It is no dict'}; ` +
+      `give a file with a state dict, alone or under one of ${MODEL_KEYS.join(', ')}.`,
+  );
+}
+
+function stateUnder(at: unknown, path: readonly string[]): FoundState | undefined {
+  if (!(at instanceof Map) || path.length > DEEPEST) return undefined;
+  const dict = at as ReadonlyMap<unknown, unknown>;
+  const [first, ...beside] = MODEL_KEYS.flatMap((key) => stateUnder(dict.get(key), [...path, key]) ?? []);
+  if (first) return { ...first, others: [...beside.map((each) => each.path), ...first.others] };
+  const state = new Map(
+    [...dict].filter(
+      (entry): entry is [string, TorchTensor] => typeof entry[0] === 'string' && entry[1] instanceof TorchTensor,
+    ),
+  );
+  return state.size > 0 ? { state, path: path.join('.'), others: [] } : undefined;
+}
+
+function holdsArrays(value: unknown): boolean {
+  return (
+    value instanceof Map && [...(value as Map<unknown, unknown>).values()].some((each) => each instanceof PickledArray)
   );
 }
 

@@ -125,7 +125,6 @@ function isCounts(value: unknown): value is readonly number[] {
 }
 
 const first = (value: unknown): unknown => value;
-const asDict = (): Map<unknown, unknown> => new Map();
 const device = (type: unknown, index?: unknown): string =>
   typeof index === 'number' ? `${word(type)}:${index}` : word(type);
 const path = (...parts: unknown[]): string => parts.map(word).join('/').replace(/^\/\//, '/');
@@ -156,9 +155,6 @@ export const TORCH_GLOBALS: PickleGlobals = {
     ]),
     ...Object.keys(DTYPES).map((name) => `torch.${name}`),
     ...['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter'],
-    ...['builtins', '__builtin__'].flatMap((module) =>
-      ['dict', 'list', 'int', 'float', 'str'].map((name) => `${module}.${name}`),
-    ),
   ),
   'torch._utils._rebuild_tensor': (storage, offset, shape, strides) => rebuildTensor(storage, offset, shape, strides),
   'torch._utils._rebuild_tensor_v2': (storage, offset, shape, strides) =>
@@ -170,8 +166,6 @@ export const TORCH_GLOBALS: PickleGlobals = {
   'torch._tensor._rebuild_from_type': rebuildFromType,
   'torch.Size': first,
   'torch.device': device,
-  'collections.defaultdict': asDict,
-  'collections.Counter': asDict,
   'pathlib.PosixPath': path,
   'pathlib.WindowsPath': path,
   'pathlib.PurePosixPath': path,

@@ -25,12 +25,16 @@ const NONE = [0x4e];
 
 const pickle = (value: number[]): Uint8Array => Uint8Array.of(0x80, 2, ...value, 0x2e);
 
-export function array(shape: readonly number[], bytes: Uint8Array, { type = 'u1', fortran = false } = {}): number[] {
+export function array(
+  shape: readonly number[],
+  bytes: Uint8Array,
+  { type = 'u1', fortran = false, order = '|' } = {},
+): number[] {
   const dtype = [
     ...global('numpy', 'dtype'),
     ...tuple(str(type), int(0), int(1)),
     REDUCE,
-    ...tuple(int(3), str('|'), NONE, NONE, NONE, int(-1), int(-1), int(0)),
+    ...tuple(int(3), str(order), NONE, NONE, NONE, int(-1), int(-1), int(0)),
     BUILD,
   ];
   const state = tuple(int(1), tuple(...shape.map(int)), dtype, [fortran ? 0x88 : 0x89], str(bytes));
@@ -47,9 +51,12 @@ export function pickledBatch(
   labels: Readonly<Record<string, readonly number[]>>,
   images: Uint8Array,
   data: number[] = array([images.length / 3072, 3072], images),
+  also: Readonly<Record<string, number[]>> = {},
 ): Uint8Array {
   const lists = Object.fromEntries(Object.entries(labels).map(([name, values]) => [name, list(values.map(int))]));
-  return pickle(dict({ batch_label: str('training batch'), ...lists, data, filenames: list([str('a_s_1.png')]) }));
+  return pickle(
+    dict({ batch_label: str('training batch'), ...lists, ...also, data, filenames: list([str('a_s_1.png')]) }),
+  );
 }
 
 /** The file that names `count` classes: class0, class1, … */

@@ -36,7 +36,11 @@ export async function loadCifar(folder: Folder, { format, isPython }: CifarVersi
   const trainNames = format === CIFAR_10 ? batchNames(folder, ending) : [`train${ending}`];
   const missing = [...trainNames, testFile, classFile].filter((name) => !folder.names.includes(name));
   if (missing.length > 0) {
-    const gone = `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing`;
+    const named =
+      missing.length > 3
+        ? `${missing.slice(0, 2).join(', ')} and ${missing.length - 2} more files`
+        : missing.join(' and ');
+    const gone = `${named} ${missing.length > 1 ? 'are' : 'is'} missing`;
     throw new UserError(
       `${folder.path} looks like ${format.name}, but ${gone}. Unpack ${format.name} (${version}) again, or give its archive.`,
     );

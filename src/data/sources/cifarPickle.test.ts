@@ -45,20 +45,38 @@ describe('cifarPickleSet', () => {
       pickledBatch({ labels: [] }, IMAGE),
       /data is \[1, 3072\] in 3072 bytes; 0 labels want \[0, 3072\]/,
     ],
-    ['has too few bytes', pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE.subarray(1))), /in 3071 bytes/],
     [
-      'is an array of floats',
-      pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { type: 'f4' })),
-      /an array of bytes is wanted/,
+      'has too few bytes',
+      pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE.subarray(1))),
+      /it needs 3072 bytes and has 3071/,
     ],
     [
-      'lies in columns',
-      pickledBatch({ labels: [4] }, IMAGE, array([1, 3072], IMAGE, { fortran: true })),
-      /its columns lie one behind the other/,
+      'is an array of floats',
+      pickledBatch({ labels: [4] }, IMAGE, array([1, 768], IMAGE, { type: 'f4' })),
+      /an array of bytes is wanted/,
     ],
     ['was cut short', BATCH.subarray(0, 2000), /data_batch_1: .*cut short/],
   ])('says what is wrong with a batch that %s', (_, batch, message) => {
     expect(() => load(batch)).toThrow(message);
+  });
+
+  it('reads an array whose columns lie one behind the other', () => {
+    const other = IMAGE.toReversed();
+    const columns = Uint8Array.from({ length: 2 * 3072 }, (_, at) => (at % 2 === 0 ? IMAGE : other)[at >> 1] as number);
+    const { train } = load(pickledBatch({ labels: [4, 0] }, columns, array([2, 3072], columns, { fortran: true })));
+    expect(train.images.subarray(0, 3072)).toEqual(IMAGE);
+    expect(train.images.subarray(3072)).toEqual(other);
+  });
+
+  it.each([
+    ['an array of i8', [4, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0], 'i8', [4, 9]],
+    ['an array of bytes', [4, 9], 'u1', [4, 9]],
+  ])('reads labels as %s', (_, bytes, type, labels) => {
+    const images = Uint8Array.of(...IMAGE, ...IMAGE);
+    expect([
+      ...load(pickledBatch({}, images, undefined, { labels: array([2], Uint8Array.from(bytes), { type, order: '<' }) }))
+        .train.labels,
+    ]).toEqual(labels);
   });
 
   it('wants the names of all classes', () => {

@@ -1,5 +1,6 @@
 import { readPickle } from '../../formats/pickle';
-import { BUILD, type PickleGlobals } from '../../formats/pickleValues';
+import { NUMPY_GLOBALS, PickledArray, PYTHON_GLOBALS, type NumpyArray } from '../../formats/pickleGlobals';
+import type { PickleGlobals } from '../../formats/pickleValues';
 import { UserError } from '../../common/userError';
 import { cifarTrainTest, type CifarFormat, type NamedBytes } from './cifar';
 import type { ImageSet, TrainTest } from '../imageSet';
@@ -12,48 +13,7 @@ import type { ImageSet, TrainTest } from '../imageSet';
 
 const PIXEL_BYTES = 3072;
 
-/** A numpy array of bytes as its pickle builds it: `(version, shape, dtype, is Fortran, bytes)`. */
-class PickledArray {
-  shape: readonly number[] = [];
-  bytes: Uint8Array = new Uint8Array(0);
-
-  [BUILD](state: unknown): void {
-    if (!Array.isArray(state) || state.length !== 5) throw new Error('the state of an array has five parts');
-    const [, shape, dtype, fortran, content] = state as unknown[];
-    if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size)))
-      throw new Error('its shape is no list of sizes');
-    if (!(dtype instanceof PickledType) || dtype.code !== 'u1') throw new Error('an array of bytes is wanted');
-    if (fortran === true && shape.length > 1) throw new Error('its columns lie one behind the other, not its rows');
-    this.shape = shape as number[];
-    this.bytes = asBytes(content);
-  }
-}
-
-class PickledType {
-  constructor(readonly code: unknown) {}
-  /** Of single bytes, it has nothing to say. */
-  [BUILD](): void {
-    return;
-  }
-}
-
-/** `str` of Python 2 is read as a character a byte. */
-function asBytes(content: unknown): Uint8Array {
-  if (content instanceof Uint8Array) return content;
-  if (typeof content !== 'string') throw new Error('bytes are wanted');
-  const bytes = new Uint8Array(content.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = content.charCodeAt(at);
-  return bytes;
-}
-
-const GLOBALS: PickleGlobals = {
-  'numpy.core.multiarray._reconstruct': () => new PickledArray(),
-  'numpy._core.multiarray._reconstruct': () => new PickledArray(),
-  'numpy.ndarray': () => new PickledArray(),
-  'numpy.dtype': (code) => new PickledType(code),
-  // How Python 3 writes bytes for Python 2.
-  '_codecs.encode': (text) => asBytes(text),
-};
+const GLOBALS: PickleGlobals = { ...PYTHON_GLOBALS, ...NUMPY_GLOBALS };
 
 /** The dict of a file, its keys as texts. @throws UserError that names the file */
 function readDict({ name, bytes }: NamedBytes): Map<string, unknown> {
@@ -70,6 +30,24 @@ function damaged(name: string, what: string): UserError {
   return new UserError(`${name}: ${what}. It is damaged or of another format: download it again.`);
 }
 
+/** A list of labels, or an array of them. */
+function numbersOf(labels: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(labels)) return labels as unknown[];
+  if (!(labels instanceof PickledArray) || labels.shape.length !== 1 || !/^[<|][iu]/.test(labels.dtype))
+    return undefined;
+  const { bytes, dtype } = labels;
+  const width = Number(dtype[2]);
+  // Of a label's bytes, the lowest come first; those above are nothing but its sign.
+  return Array.from({ length: bytes.length / width }, (_, at) =>
+    Array.from(bytes.subarray(at * width, (at + 1) * width)).reduceRight((sum, byte) => 256 * sum + byte, 0),
+  );
+}
+
+/** The elements of an array whose columns lie one behind the other, row by row. */
+function inRows({ shape: [rows = 0, columns = 0], bytes }: NumpyArray): Uint8Array {
+  return Uint8Array.from(bytes, (_, at) => bytes[Math.floor(at / columns) + (at % columns) * rows] as number);
+}
+
 /** @throws UserError that names the file and what is wrong with it */
 function parseBatch(
   file: NamedBytes,
@@ -77,11 +55,13 @@ function parseBatch(
 ): { images: Uint8Array; labels: Uint16Array } {
   const entries = readDict(file);
   const data = entries.get('data');
-  const labels = entries.get(python.labels);
-  if (!(data instanceof PickledArray) || !Array.isArray(labels))
+  const labels = numbersOf(entries.get(python.labels));
+  if (!(data instanceof PickledArray) || !labels)
     throw damaged(file.name, `it has no data and ${python.labels}, as ${set} has`);
   const count = labels.length;
-  const { shape, bytes } = data;
+  const { shape } = data;
+  if (data.dtype !== '|u1') throw damaged(file.name, `its data are ${data.dtype}, and an array of bytes is wanted`);
+  const bytes = data.columnMajor ? inRows(data) : data.bytes;
   if (shape.length !== 2 || shape[0] !== count || shape[1] !== PIXEL_BYTES || bytes.length !== count * PIXEL_BYTES) {
     throw damaged(
       file.name,
@@ -96,7 +76,7 @@ function parseBatch(
       file.name,
       `image ${wrong} has the label ${String(labels[wrong])}, but ${set} has classes 0 to ${classCount - 1}`,
     );
-  return { images: bytes, labels: Uint16Array.from(labels as number[]) };
+  return { images: bytes, labels: Uint16Array.from(labels as readonly number[]) };
 }
 
 /** The whole set from its files. @throws UserError that names the file and what is wrong with it */
