@@ -127,10 +127,10 @@ async function loadImages(
 ): Promise<LoadedData> {
   const path = data.set ?? 'shapes';
   if (path === 'shapes') return makeShapesTrainTest({ ...BUILT_IN, size: image, seed: training.seed });
-  const found = await findImageSet(
-    path,
-    showListing((text) => watcher.note(text)),
-  );
+  const found = await findImageSet(path, {
+    labelColumn: data.labelColumn ?? undefined,
+    listing: showListing((text) => watcher.note(text)),
+  });
   if (found.kind === 'cifar') return await found.load();
   const { decodeSize, broken, stream, workers } = data;
   return await loadTree(

@@ -54,10 +54,10 @@ export async function loadPairable(config: Config, watcher: LoadWatcher, most?: 
 
 async function find({ data, preset }: Config, watcher: LoadWatcher): Promise<DetectedDataset> {
   if (data.set !== null)
-    return await findImageSet(
-      data.set,
-      showListing((text) => watcher.note(text)),
-    );
+    return await findImageSet(data.set, {
+      labelColumn: data.labelColumn ?? undefined,
+      listing: showListing((text) => watcher.note(text)),
+    });
   throw new UserError(
     `--data: the preset ${preset} needs images. Give a folder or an archive of CIFAR-10 or CIFAR-100, a folder of image files, or ` +
       '--data shapes for the built-in drawings.',
@@ -96,10 +96,13 @@ export interface KnownImages {
 
 /** The images to train on; undefined where the configuration names none. @throws UserError as `loadData` */
 export async function knownImages(config: Config): Promise<KnownImages | undefined> {
-  const { set } = config.data;
+  const { set, labelColumn } = config.data;
   if (set === null) return undefined;
   if (set !== 'shapes') {
-    const found = await findImageSet(set, showListing(console.log));
+    const found = await findImageSet(set, {
+      labelColumn: labelColumn ?? undefined,
+      listing: showListing(console.log),
+    });
     if (found.kind === 'tree') {
       const { root, classes, train, notes } = found.tree;
       assertFits(config, treeSize(config, root.name, train.paths.length));

@@ -1,32 +1,59 @@
 import { stat } from 'node:fs/promises';
 import { ARCHIVE, EXPECTED, detectDataset, type DetectedDataset } from '../data/sources/datasetDetection';
-import { findImageTree } from '../data/sources/imageTree';
+import { findImageTree, type ImageTree } from '../data/sources/imageTree';
+import { PACKED, findPackedTree } from '../data/sources/packedTree';
 import type { TrainTest } from '../data/imageSet';
 import { UserError } from '../common/userError';
 import { errorCode, reason } from './failure';
 import { foldersInArchive, foldersOnDisk } from './images/cifarFiles';
 import { TreeOnDisk } from './images/fileTree';
 import { loadTree } from './images/loadTree';
+import { PackedFolder, placeOf } from './images/packedFiles';
+
+/** What finding a set may be told. */
+export interface FindOptions {
+  /** Of parquet files: the column of the classes; by default one of a usual name. */
+  readonly labelColumn?: string | undefined;
+  /** Is told of so many files from time to time, while image files are looked for. */
+  readonly listing?: (files: number) => void;
+}
 
 /**
  * Finds the image set at a path: CIFAR-10 or CIFAR-100, its folder, a folder that holds that folder, or its archive
- * (`.tar.gz`, `.tgz` or `.tar`); or a tree of image files.
+ * (`.tar.gz`, `.tgz` or `.tar`); parquet files or the shards of a WebDataset, one or a folder of them; or a tree of image
+ * files.
  *
- * @param listing is told of so many files from time to time, while image files are looked for
  * @throws UserError that says what was found, and what is needed
  */
-export async function findImageSet(path: string, listing?: (files: number) => void): Promise<DetectedDataset> {
+export async function findImageSet(path: string, { labelColumn, listing }: FindOptions = {}): Promise<DetectedDataset> {
   const status = await stat(path).catch((error: unknown) => {
     throw new UserError(`--data: ${path} cannot be opened: ${reason(error)}. ${EXPECTED}`, {
       usage: errorCode(error) === 'ENOENT',
     });
   });
-  if (!status.isDirectory() && !ARCHIVE.test(path)) {
+  if (status.isDirectory()) {
+    return await detectDataset(
+      path,
+      await foldersOnDisk(path),
+      async () => (await packedTreeIn(path, labelColumn)) ?? (await findImageTree(new TreeOnDisk(path), listing)),
+    );
+  }
+  if (PACKED.test(path)) {
+    const { root, file } = placeOf(path);
+    const tree = await findPackedTree(root, [await root.file(file)], [], labelColumn);
+    if (tree) return { kind: 'tree', tree: { ...tree, root: { ...tree.root, name: file } } };
+  }
+  if (!ARCHIVE.test(path)) {
     throw new UserError(`--data: ${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
   }
-  if (!status.isDirectory())
-    return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
-  return await detectDataset(path, await foldersOnDisk(path), () => findImageTree(new TreeOnDisk(path), listing));
+  return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
+}
+
+async function packedTreeIn(path: string, labelColumn: string | undefined): Promise<ImageTree | undefined> {
+  const root = new PackedFolder(path);
+  const paths = await root.paths();
+  const files = await Promise.all(paths.filter((each) => PACKED.test(each)).map((each) => root.file(each)));
+  return await findPackedTree(root, files, paths, labelColumn);
 }
 
 /** How image files become a set. */

@@ -9,7 +9,8 @@ export const ARCHIVE = /\.(tar|tar\.gz|tgz)$/i;
 export const EXPECTED =
   'Expected CIFAR-10 or CIFAR-100, binary or python version, as a folder (data_batch_1.bin … or data_batch_1 …; train.bin, ' +
   'test.bin … or train, test, meta) or as the .tar.gz archive that its publisher ships; or a folder of JPEG, PNG or WebP files: ' +
-  'train/CLASS/… and val/CLASS/…, Tiny-ImageNet-200 as it is unpacked, CLASS/… alone, or images at any depth.';
+  'train/CLASS/… and val/CLASS/…, Tiny-ImageNet-200 as it is unpacked, CLASS/… alone, or images at any depth; or ' +
+  'parquet files as Hugging Face has them, or the .tar shards of a WebDataset.';
 
 /** What was found where images were looked for: a set that is read as a whole, or image files that have yet to be decoded. */
 export type DetectedDataset =

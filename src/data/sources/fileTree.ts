@@ -15,17 +15,21 @@ export interface Entries {
   readonly unreadable?: readonly { readonly name: string; readonly why: string }[];
 }
 
-/** A folder with all that lies below it. Paths are from it; '' is itself. */
-export interface FileTree {
+/** Where the images of a set lie. */
+export interface ImageRoot {
   /** What messages call it. */
   readonly path: string;
   readonly name: string;
+  /** Bytes of each file. @throws UserError where one cannot be read */
+  sizes(paths: readonly string[]): Promise<number[]>;
+}
+
+/** A folder with all that lies below it. Paths are from it; '' is itself. */
+export interface FileTree extends ImageRoot {
   /** Where it really lies, all links followed. */
   real(): Promise<string>;
   /** @throws UserError where it cannot be read; as all of these */
   list(folder: string): Promise<Entries>;
-  /** Bytes of each file. */
-  sizes(paths: readonly string[]): Promise<number[]>;
   text(path: string): Promise<string>;
   /** A folder of it. */
   below(folder: string): FileTree;

@@ -3,7 +3,7 @@ import { UserError } from '../../common/userError';
 import { someIndices } from '../imageSet';
 import { permutation, RandomStream } from '../philox';
 import * as purposes from '../purposes';
-import { imagesUnder, joinPath, LeftOut, walkTree, type FileTree, type ImageFolder } from './fileTree';
+import { imagesUnder, joinPath, LeftOut, walkTree, type FileTree, type ImageFolder, type ImageRoot } from './fileTree';
 import { beginningOf, type TreeParts } from './treeParts';
 
 /*
@@ -21,12 +21,14 @@ export interface ImageFiles {
 }
 
 export interface ImageTree {
-  readonly root: FileTree;
+  readonly root: ImageRoot;
   readonly classes: readonly string[];
   readonly train: ImageFiles;
   readonly test: ImageFiles;
   /** What a user should know of it. */
   readonly notes: readonly string[];
+  /** The bytes of an image's file, where that lies in another. @throws UserError where they can't be had */
+  bytes?(path: string): Promise<Uint8Array>;
 }
 
 /** How many files of each part are enough, drawn by a seed. */
@@ -57,7 +59,7 @@ const MOST_CLASSES = 2 ** 16;
 const NO_IMAGES = 'holds no JPEG, PNG or WebP file';
 
 /** A class's files, from the tree's root, sorted. */
-interface ClassFiles {
+export interface ClassFiles {
   readonly name: string;
   readonly paths: readonly string[];
 }
@@ -220,7 +222,10 @@ async function readAnnotated({ root }: Reading, part: ImageFolder): Promise<Clas
 }
 
 /** Holds a tenth of each class out, at least one image of those that have two, always the same ones. */
-async function holdOut(reading: Reading, at: ImageFolder, classes: readonly ClassFiles[]): Promise<ImageTree> {
+export function holdOutTenth(classes: readonly ClassFiles[]): {
+  readonly train: readonly ClassFiles[];
+  readonly test: readonly ClassFiles[];
+} {
   const train: ClassFiles[] = [];
   const test: ClassFiles[] = [];
   for (const [index, { name, paths }] of classes.entries()) {
@@ -229,6 +234,11 @@ async function holdOut(reading: Reading, at: ImageFolder, classes: readonly Clas
     train.push({ name, paths: paths.filter((_, place) => !chosen.has(place)) });
     if (count > 0) test.push({ name, paths: paths.filter((_, place) => chosen.has(place)) });
   }
+  return { train, test };
+}
+
+async function holdOut(reading: Reading, at: ImageFolder, classes: readonly ClassFiles[]): Promise<ImageTree> {
+  const { train, test } = holdOutTenth(classes);
   const names = classes.map(({ name }) => name);
   const place = joinPath(reading.root.path, at.path);
   reading.notes.push(
@@ -255,7 +265,7 @@ async function makeTree(
   };
 }
 
-function asFiles(classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): ImageFiles {
+export function asFiles(classes: readonly ClassFiles[], place: ReadonlyMap<string, number>): ImageFiles {
   const labels = new Uint16Array(classes.reduce((sum, { paths }) => sum + paths.length, 0));
   let at = 0;
   for (const { name, paths } of classes) labels.fill(place.get(name) ?? 0, at, (at += paths.length));

@@ -78,9 +78,15 @@ export const OPTIONS = {
       nullable(text('PATH', 'a folder, an archive or the word shapes'), 'none'),
       null,
       'image set: CIFAR-10 or CIFAR-100, binary or python version, folder or archive as its publisher ships it; a tree of ' +
-        'JPEG, PNG or WebP files with a folder a class, as ImageNet and Tiny-ImageNet are; or "shapes", the built-in ' +
+        'JPEG, PNG or WebP files with a folder a class, as ImageNet and Tiny-ImageNet are; parquet files as Hugging Face has ' +
+        'them, or the shards of a WebDataset; or "shapes", the built-in ' +
         'drawings that need no files',
       { flag: 'data' },
+    ),
+    labelColumn: option(
+      nullable(text('NAME', 'the name of a column'), 'none'),
+      null,
+      'of parquet files: the column of the classes; by default label, class or another usual name',
     ),
     decodeSize: option(
       orWord(integer({ min: 4 }), 'auto'),

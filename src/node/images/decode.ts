@@ -56,13 +56,22 @@ export async function decodeImage(file: string | Uint8Array, side: number, name 
   }
 }
 
-/** Width and height of an image file as it is seen, upright, from its head alone. @throws BrokenImageError */
-export async function imageSize(path: string): Promise<{ readonly width: number; readonly height: number }> {
+/**
+ * Width and height of an image file as it is seen, upright, from its head alone.
+ *
+ * @param file its path, or its bytes
+ * @param name what messages call it
+ * @throws BrokenImageError
+ */
+export async function imageSize(
+  file: string | Uint8Array,
+  name = String(file),
+): Promise<{ readonly width: number; readonly height: number }> {
   const sharp = await loadSharp();
   try {
-    return (await sharp(path).metadata()).autoOrient;
+    return (await sharp(file).metadata()).autoOrient;
   } catch (error) {
-    throw broken(error, path);
+    throw broken(error, name);
   }
 }
 

@@ -9,8 +9,13 @@ import { decodeImage } from './decode';
 
 /** Decodes image files, some at once. */
 export interface Decoders {
-  /** The file at a path in the stored form: see `decodeImage`. @throws BrokenImageError */
-  decode(path: string, side: number): Promise<Uint8Array>;
+  /**
+   * A file in the stored form: see `decodeImage`.
+   *
+   * @param file its path, or its bytes
+   * @throws BrokenImageError
+   */
+  decode(file: string | Uint8Array, side: number, name?: string): Promise<Uint8Array>;
 }
 
 /** Threads that this process decodes on: Node.js reads the variable as it starts, and cannot have more later. */
@@ -21,20 +26,20 @@ export function openDecoders(workers: number | 'auto'): Decoders {
   const count = workers === 'auto' ? availableParallelism() : workers;
   const turnstile = new Semaphore(count);
   const { decode } = count <= THREADS_HERE ? { decode: decodeImage } : new DecoderProcess(count);
-  return { decode: (path, side) => turnstile.pass(() => decode(path, side)) };
+  return { decode: (file, side, name) => turnstile.pass(() => decode(file, side, name)) };
 }
 
 /** What the process is asked. */
 export interface DecodeQuestion {
   readonly id: number;
-  readonly path: string;
+  readonly file: string | Uint8Array;
   readonly side: number;
 }
 
 export type DecodeAnswer = { readonly id: number } & ({ readonly image: Uint8Array } | { readonly broken: string });
 
 interface Waiting {
-  readonly path: string;
+  readonly name: string;
   readonly resolve: (image: Uint8Array) => void;
   readonly reject: (error: Error) => void;
 }
@@ -47,11 +52,11 @@ class DecoderProcess {
 
   constructor(private readonly threads: number) {}
 
-  readonly decode = (path: string, side: number): Promise<Uint8Array> =>
+  readonly decode = (file: string | Uint8Array, side: number, name = String(file)): Promise<Uint8Array> =>
     new Promise((resolve, reject) => {
       this.child ??= this.start();
-      const question: DecodeQuestion = { id: ++this.id, path, side };
-      this.waiting.set(question.id, { path, resolve, reject });
+      const question: DecodeQuestion = { id: ++this.id, file, side };
+      this.waiting.set(question.id, { name, resolve, reject });
       this.child.channel?.ref();
       this.child.send(question);
     });
@@ -69,13 +74,13 @@ class DecoderProcess {
       if (this.waiting.size === 0) child.channel?.unref(); // nothing to stay for
       if (!asked) return;
       if ('image' in answer) asked.resolve(answer.image);
-      else asked.reject(new BrokenImageError(asked.path, answer.broken));
+      else asked.reject(new BrokenImageError(asked.name, answer.broken));
     });
     const ended = (why: string): void => {
       this.child = undefined;
-      const paths = [...this.waiting.values()].map(({ path }) => path);
+      const names = [...this.waiting.values()].map(({ name }) => name);
       const error = new UserError(
-        `The process that decodes images ended (${why}) at one of ${paths.join(', ')}. Give --workers ${THREADS_HERE} to do without it.`,
+        `The process that decodes images ended (${why}) at one of ${names.join(', ')}. Give --workers ${THREADS_HERE} to do without it.`,
       );
       for (const { reject } of this.waiting.values()) reject(error);
       this.waiting.clear();
@@ -97,8 +102,8 @@ export function answerQuestions(): void {
   const send = (answer: DecodeAnswer): void => void process.send?.(answer);
   process.on('SIGINT', () => undefined); // a terminal tells it to both; the other one ends this
   process.on('disconnect', () => process.exit());
-  process.on('message', ({ id, path, side }: DecodeQuestion) => {
-    decodeImage(path, side).then(
+  process.on('message', ({ id, file, side }: DecodeQuestion) => {
+    decodeImage(file, side).then(
       (image) => send({ id, image }),
       (error: unknown) => send({ id, broken: error instanceof BrokenImageError ? error.why : String(error) }),
     );

@@ -18,9 +18,10 @@ export async function loadTree(
 ): Promise<FileSet> {
   const decoders = openDecoders(options.workers);
   const place = (path: string): string => join(tree.root.path, path);
+  const fileAt = async (path: string): Promise<string | Uint8Array> => (await tree.bytes?.(path)) ?? place(path);
   const reader = {
-    decode: (path: string, side: number) => decoders.decode(place(path), side),
-    size: (path: string) => imageSize(place(path)),
+    decode: async (path: string, side: number) => decoders.decode(await fileAt(path), side, place(path)),
+    size: async (path: string) => imageSize(await fileAt(path), place(path)),
     memory: { free: MEMORY_SHARE * freeMemory(), most: constants.MAX_LENGTH, heldOut: HELD_OUT_BYTES },
   };
   return await loadFiles(tree, reader, options, watcher);

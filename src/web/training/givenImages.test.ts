@@ -10,7 +10,8 @@ import type { DetectedDataset } from '../../data/sources/datasetDetection';
 import { digestImages } from '../../data/imageSet';
 import { findImageSet } from '../../node/loadImageSet';
 import { writeTree } from '../../testing/testImages';
-import { findImages, type GivenImages, type PlacedFile } from './givenImages';
+import { parquetFile, tarFile } from '../../testing/packedImages';
+import { GivenTree, findImages, type GivenImages, type PlacedFile } from './givenImages';
 
 /* A page finds among files what Node finds in the folder that they are of. */
 
@@ -106,13 +107,40 @@ describe('images given to a page', () => {
       expect(here.tree).toMatchObject({ classes, train, test });
       expect(here.tree.root.name).toBe(name);
     }
+    const rows = Object.values(trees.whole).map((text, label) => ({
+      bytes: new TextEncoder().encode(text),
+      label: label % 2,
+    }));
+    const packed = {
+      hub: { 'data/train-0.parquet': Buffer.from(parquetFile(rows, { names: ['cat', 'dog'] })) },
+      shards: {
+        'train-0.tar': Buffer.from(
+          await tarFile(
+            rows.flatMap(({ bytes, label }, at) => [
+              [`${at}.png`, bytes],
+              [`${at}.cls`, String(label)],
+            ]),
+          ),
+        ),
+      },
+    };
+    for (const [name, files] of Object.entries(packed)) {
+      await writeTree(join(folder, name), files);
+      const [here, inNode] = [await findImages(given(name, files)), await findImageSet(join(folder, name))];
+      if (here.kind !== 'tree' || inNode.kind !== 'tree') throw new Error('It is no set of images.');
+      const { classes, train, test } = inNode.tree;
+      expect(here.tree).toMatchObject({ classes, train, test });
+      expect(await here.tree.bytes?.(train.paths[3] as string)).toEqual(
+        new Uint8Array((await inNode.tree.bytes?.(train.paths[3] as string)) ?? []),
+      );
+    }
     const nested = Object.fromEntries(Object.entries(trees.split).map(([path, content]) => [`set/${path}`, content]));
     const found = await findImages(given('outer', nested));
     expect(
       found.kind === 'tree' && [
         found.tree.root.path,
         found.tree.train.paths[0],
-        await found.tree.root.text('train/b/1.png'),
+        found.tree.root instanceof GivenTree && (await found.tree.root.text('train/b/1.png')),
       ],
     ).toEqual(['outer/set', 'train/a/2.JPEG', 'train/b/1.png']);
   });

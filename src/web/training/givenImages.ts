@@ -3,6 +3,8 @@ import { mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
 import { decodeText } from '../../common/decodeText';
 import type { Entries, FileTree } from '../../data/sources/fileTree';
 import { findImageTree } from '../../data/sources/imageTree';
+import type { PackedFile, PackedRoot } from '../../data/sources/packedImages';
+import { PACKED, findPackedTree } from '../../data/sources/packedTree';
 import { UserError } from '../../common/userError';
 import { readArchive } from './archive';
 
@@ -35,10 +37,36 @@ export interface KnownImages {
 /** Finds the image set among files, as Node does in a folder or an archive. @throws UserError that says what was found, and what is needed */
 export async function findImages({ name, files }: GivenImages): Promise<DetectedDataset> {
   const [first, ...others] = files;
+  const packed = await findPackedTree(
+    givenRoot(name, files),
+    files.filter(({ path }) => PACKED.test(path)).map(packedFile),
+    files.map(({ path }) => path),
+  );
+  if (packed) return { kind: 'tree', tree: packed };
   if (first && others.length === 0 && ARCHIVE.test(first.file.name)) {
     return await detectDataset(name, await foldersInArchive(first.file), () => Promise.resolve(undefined));
   }
   return await detectDataset(name, foldersOf(name, files), () => findImageTree(new GivenTree(name, files)));
+}
+
+function packedFile({ path, file }: PlacedFile): PackedFile {
+  return {
+    path,
+    byteLength: file.size,
+    slice: (start, end) => readable(path, () => file.slice(start, end).arrayBuffer()),
+  };
+}
+
+function givenRoot(name: string, files: readonly PlacedFile[]): PackedRoot {
+  return {
+    path: name,
+    name,
+    read: async (path) => {
+      const placed = files.find((each) => each.path === path);
+      if (!placed) throw new UserError(`${name}/${path} is named, and is not there.`);
+      return new Uint8Array(await readable(`${name}/${path}`, () => placed.file.arrayBuffer()));
+    },
+  };
 }
 
 /** The folder and those in it. */

@@ -2,7 +2,7 @@ import { BrokenImageError, type BrokenFiles } from '../../data/sources/brokenFil
 import { loadFiles, type FileReader, type LoadWatcher } from '../../data/sources/fileSet';
 import type { DetectedDataset } from '../../data/sources/datasetDetection';
 import type { TrainTest } from '../../data/imageSet';
-import type { FileTree } from '../../data/sources/fileTree';
+import type { ImageTree } from '../../data/sources/imageTree';
 import { UserError } from '../../common/userError';
 import type { Config } from '../../imae/config/config';
 import { assertFits } from '../../imae/train/trainingData';
@@ -54,7 +54,7 @@ export async function loadImages(
     ownStatistics: toTrain && statistics === 'own',
   } as const;
   try {
-    return await loadFiles(tree, readerOf(tree.root, open()), options, watcher);
+    return await loadFiles(tree, readerOf(tree, open()), options, watcher);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UserError(
@@ -63,8 +63,13 @@ export async function loadImages(
   }
 }
 
-function readerOf(root: FileTree, decoders: BrowserDecoders): FileReader {
-  if (!(root instanceof GivenTree)) throw new Error('These files were not given to a page.');
+function readerOf(tree: ImageTree, decoders: BrowserDecoders): FileReader {
+  const { root } = tree;
+  const fileAt = async (path: string): Promise<Blob> => {
+    if (tree.bytes) return new Blob([(await tree.bytes(path)) as Uint8Array<ArrayBuffer>]); // no memory is shared here
+    if (root instanceof GivenTree) return root.file(path);
+    throw new Error('These files were not given to a page.');
+  };
   const named = async <T>(path: string, work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -78,8 +83,8 @@ function readerOf(root: FileTree, decoders: BrowserDecoders): FileReader {
   const { deviceMemory } = navigator as { readonly deviceMemory?: number };
   const free = MEMORY_SHARE * (deviceMemory === undefined ? LIKELY_MEMORY : deviceMemory * GIBIBYTE);
   return {
-    decode: (path, side) => named(path, decoders.decode(root.file(path), side)),
-    size: (path) => named(path, decoders.size(root.file(path))),
+    decode: async (path, side) => named(path, decoders.decode(await fileAt(path), side)),
+    size: async (path) => named(path, decoders.size(await fileAt(path))),
     decoder: decoders.name,
     memory: { free, most: 2 * GIBIBYTE, heldOut: HELD_OUT_BYTES },
   };
