@@ -40,6 +40,17 @@ describe('a folder of transformers', () => {
     }
   });
 
+  it('is read in the cache of the hub, at the current version', () => {
+    const path = folder('models--a--b', {});
+    for (const each of ['refs', 'snapshots']) mkdirSync(join(path, each));
+    writeFileSync(join(path, 'refs/main'), 'c0ffee\n');
+    folder('models--a--b/snapshots/0ld', { 'model.safetensors': new Uint8Array(1) });
+    folder('models--a--b/snapshots/c0ffee', { ...CONFIGS, 'model.safetensors': whole(transformers) });
+    expect(isModelFolder(path)).toBe(true);
+    expect(contents(readModelFile(path))).toEqual(WANTED);
+    expect(readModelFile(path).metadata).toMatchObject({ heads: '3' });
+  });
+
   it('is read in shards, by the older names and with a byte order mark, too', () => {
     const entries = [...transformers];
     const shards = [entries.slice(0, 20), entries.slice(20)].map((part) => new Map(part));

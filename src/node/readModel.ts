@@ -8,7 +8,8 @@ import { readTensors } from './readTensors';
 
 /*
  * Models as transformers and timm save them: a folder of `model.safetensors` or `pytorch_model.bin`, whole or in shards that
- * an index lists (`{"weight_map": {TENSOR: FILE}}`), and `config.json` beside it.
+ * an index lists (`{"weight_map": {TENSOR: FILE}}`), and `config.json` beside it. The cache of Hugging Face's hub has such a folder
+ * for each version, `models--OWNER--NAME/snapshots/COMMIT`, and names the current one in `refs/main`.
  */
 
 /** The files that a folder of a model may have its tensors in, or the index of these; the first that there is, is read. */
@@ -21,7 +22,7 @@ const WEIGHTS = [
 
 /** Whether a path is a folder that holds a model as transformers or timm saves it. */
 export function isModelFolder(path: string): boolean {
-  return isFolder(path) && weightsIn(path) !== undefined;
+  return isFolder(path) && weightsIn(versionIn(path)) !== undefined;
 }
 
 /**
@@ -31,8 +32,8 @@ export function isModelFolder(path: string): boolean {
  * @throws UserError as `readTensors`, or where there is no model, or not all of it, or its configuration is of another
  */
 export function readModelFile(path: string): Safetensors {
-  const folder = isFolder(path) ? path : dirname(path);
-  const file = isFolder(path) ? weightsIn(path) : path;
+  const folder = isFolder(path) ? versionIn(path) : dirname(path);
+  const file = isFolder(path) ? weightsIn(folder) : path;
   if (file === undefined) {
     throw new UserError(
       `${path} is a folder without a model: none of ${WEIGHTS.join(', ')} is in it. Give a file, or the folder of a model.`,
@@ -49,6 +50,12 @@ export function readModelFile(path: string): Safetensors {
 
 function isFolder(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
+}
+
+/** Of a folder of the hub's cache, the current version. */
+function versionIn(folder: string): string {
+  const current = join(folder, 'refs', 'main');
+  return existsSync(current) ? join(folder, 'snapshots', readFileSync(current, 'utf8').trim()) : folder;
 }
 
 function weightsIn(folder: string): string | undefined {

@@ -27,8 +27,13 @@ export function reportLoad(file: Safetensors, specs: readonly NamedParameter[]):
       return grids ? [{ name, from: grids[0], to: grids[1] }] : [];
     }),
     missing: [...wanted].filter((name) => !file.tensors.has(name)),
-    leftOver: names.filter((name) => !wanted.has(name)),
+    leftOver: [...names.filter((name) => !wanted.has(name)), ...outsideOf(file)],
   };
+}
+
+/** Names that were left out when the file was opened: `completeModel` tells them. */
+function outsideOf({ metadata }: Safetensors): readonly string[] {
+  return metadata['outside']?.split('\n') ?? [];
 }
 
 /** What became of a file's tensors, with the file's name before it. */

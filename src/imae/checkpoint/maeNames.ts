@@ -9,12 +9,17 @@ export type Naming = 'mae' | 'transformers';
 export interface Renamed {
   readonly tensors: Map<string, StoredTensor>;
   readonly naming: Naming;
+  /** Names of what is left out, since it does not lie where the encoder does: other networks, losses, whatever they are called. */
+  readonly outside: readonly string[];
 }
+
+/** What belongs to a model wherever it stands. */
+const DECODER_OR_HEAD = /^(mask_token$|decoder_|(head|fc_norm)\.(weight|bias)$)/;
 
 /**
  * The tensors of a model under MAE's names, whoever saved it: transformers' names are translated, their queries, keys and
  * values joined (when they are read, so that no more memory is taken than the file's), and what stands before all of an
- * encoder's names is left out (`model.`, `encoder.`, `module.backbone.`). What is no encoder stays as it is.
+ * encoder's names is left out (`model.`, `encoder.`, `module.backbone.`).
  *
  * @param source what messages call the file
  * @throws UserError where there are several encoders, or a name twice
@@ -23,10 +28,10 @@ export function underMaeNames(file: Safetensors, source: string): Renamed {
   const { tensors } = file;
   const isPlain = tensors.has(PATCH_WEIGHT) || file.metadata['run'] !== undefined; // a state of an optimizer names what it is of
   const encoder = isPlain ? undefined : findEncoder([...tensors.keys()], source);
-  if (!encoder) return { tensors, naming: 'mae' };
+  if (!encoder) return { tensors, naming: 'mae', outside: [] };
   const { prefix, naming } = encoder;
-  const inner = withoutPrefix(tensors, prefix, source);
-  return { tensors: naming === 'transformers' ? translate(inner, source) : inner, naming };
+  const { inner, outside } = withoutPrefix(tensors, prefix, source);
+  return { tensors: naming === 'transformers' ? translate(inner, source) : inner, naming, outside };
 }
 
 /** An encoder in a file: what stands before its names, and whose they are. */
@@ -62,10 +67,16 @@ function withoutPrefix(
   tensors: ReadonlyMap<string, StoredTensor>,
   prefix: string,
   source: string,
-): Map<string, StoredTensor> {
+): { readonly inner: Map<string, StoredTensor>; readonly outside: readonly string[] } {
   const inner = new Map<string, StoredTensor>();
+  const outside: string[] = [];
   for (const [name, tensor] of tensors) {
-    const shorter = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    const isInside = name.startsWith(prefix);
+    if (!isInside && !DECODER_OR_HEAD.test(name)) {
+      outside.push(name);
+      continue;
+    }
+    const shorter = isInside ? name.slice(prefix.length) : name;
     if (inner.has(shorter)) {
       throw new UserError(
         `${source} has both '${shorter}' and '${prefix}${shorter}', so that it is not plain which is the model's. Give a file with one model.`,
@@ -73,7 +84,7 @@ function withoutPrefix(
     }
     inner.set(shorter, tensor);
   }
-  return inner;
+  return { inner, outside };
 }
 
 /** What transformers saved, under MAE's names. */

@@ -206,11 +206,20 @@ describe('names with something before them', () => {
     expect(contents(completeModel(file(renamed(mae, (name) => prefix + name)), 'x'))).toEqual(contents(file(mae)));
   });
 
-  it('are read where more is in the file, which stays as it is', () => {
+  it('are read where more is in the file, whatever it is called', () => {
     const tensors = renamed(mae, (name) => (isEncoders(name) ? `backbone.${name}` : undefined));
-    tensors.set('head.mlp.weight', storedTensor([1], Float32Array.of(1)));
+    for (const name of ['head.mlp.weight', 'neck.blocks.0.gamma', 'norm.weight'])
+      tensors.set(name, storedTensor([1], Float32Array.of(1)));
     const encoder = readEncoder({ name: 'x', file: completeModel(file(tensors), 'x') }, { heads: 3 });
-    expect(encoder.report).toMatchObject({ missing: [], leftOver: ['head.mlp.weight'] });
+    expect(encoder.report).toMatchObject({
+      missing: [],
+      leftOver: ['head.mlp.weight', 'neck.blocks.0.gamma', 'norm.weight'],
+    });
+  });
+
+  it('are read where the decoder stands beside the encoder', () => {
+    const tensors = renamed(mae, (name) => (isEncoders(name) ? `encoder.${name}` : name));
+    expect(contents(completeModel(file(tensors), 'x'))).toEqual(contents(file(mae)));
   });
 
   it('are refused where they are of several encoders', () => {
@@ -221,8 +230,8 @@ describe('names with something before them', () => {
   });
 
   it('are refused where a name is there with and without', () => {
-    const tensors = renamed(mae, (name) => `encoder.${name}`).set('norm.weight', storedTensor([1], Float32Array.of(1)));
-    expect(() => completeModel(file(tensors), 'x')).toThrow("x has both 'norm.weight' and 'encoder.norm.weight'");
+    const tensors = renamed(mae, (name) => `encoder.${name}`).set('mask_token', storedTensor([1], Float32Array.of(1)));
+    expect(() => completeModel(file(tensors), 'x')).toThrow("x has both 'mask_token' and 'encoder.mask_token'");
   });
 
   it('of the state of an optimizer are left alone', () => {

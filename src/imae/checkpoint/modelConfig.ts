@@ -39,16 +39,17 @@ export function completeModel(
   source: string,
   filesBeside: (naming: Naming) => ModelConfigFiles = () => ({}),
 ): Safetensors {
-  const { tensors, naming } = underMaeNames(file, source);
+  const { tensors, naming, outside } = underMaeNames(file, source);
   const { config, preprocessor } = filesBeside(naming);
-  const renamed = { tensors, metadata: file.metadata };
+  const beside = outside.length === 0 ? {} : { outside: outside.join('\n') };
+  const renamed = { tensors, metadata: { ...file.metadata, ...beside } };
   if (naming === 'transformers') {
     const about = config ? transformersMetadata(renamed, source, config) : {};
     const pixels = normalisationOf(preprocessor, tensors.get(PATCH_WEIGHT)?.shape[1]);
-    return withBiases({ tensors, metadata: { ...file.metadata, names: naming, ...about, ...pixels } }, config);
+    return withBiases({ tensors, metadata: { ...renamed.metadata, names: naming, ...about, ...pixels } }, config);
   }
   if (!config || !isTimm(config)) return renamed;
-  return { tensors, metadata: { ...file.metadata, ...timmMetadata(config) } };
+  return { tensors, metadata: { ...renamed.metadata, ...timmMetadata(config) } };
 }
 
 /** Whether a configuration is timm's. */
