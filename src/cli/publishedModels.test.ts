@@ -64,7 +64,7 @@ describe('readTensors', () => {
   it.each([
     ['nowhere.pth', /nowhere\.pth cannot be read: /],
     ['', /cannot be read: /],
-    ['page.pth', /page\.pth: it does not begin as a safetensors file does/],
+    ['page.pth', /page\.pth: it is a web page, not the file/],
     ['cut.pth', /cut\.pth: .*cut short/],
     ['evil.pth', /evil\.pth: at byte \d+, it asks for Python's posix\.system.*Nothing was executed/],
   ])('refuses %s', (name, message) => {
