@@ -46,6 +46,11 @@ export interface TuningKey {
 /** Names of variants by keys of questions. */
 export type KernelEntries = Readonly<Record<string, string>>;
 
+/** The choices of an engine, from now on: what was recorded before has gone by rule. */
+export function choicesOf(engine: { choices: KernelChoices | undefined }): KernelChoices {
+  return (engine.choices ??= new KernelChoices());
+}
+
 /**
  * Which of several variants an engine does its dispatches in, where they give the same bits. By itself it takes the first;
  * `adopt` gives it what was measured. It remembers what was asked, for whoever measures.

@@ -1,4 +1,4 @@
-import { KernelChoices } from './autotune';
+import type { KernelChoices } from './autotune';
 import { traitsOf, type DeviceTraits } from './deviceTraits';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
@@ -57,7 +57,8 @@ export class GpuEngine {
   readonly pool: BufferPool;
   readonly traits: DeviceTraits;
   readonly wait: Wait;
-  readonly choices: KernelChoices;
+  /** Which of several kernels is taken where all give the same bits; without, the first: see `choicesOf`. */
+  choices: KernelChoices | undefined;
   /** Whether memory is only counted, and nothing runs: see `Engine.planning`. */
   readonly isPlanning: boolean;
   /** What of its programs is looked at, number by number. */
@@ -79,7 +80,7 @@ export class GpuEngine {
     this.debug = options.debug ?? planFor?.debug ?? false;
     this.wait = options.wait ?? ((promise) => promise);
     this.pool = new BufferPool(device, options.budget ?? Infinity, this.isPlanning);
-    this.choices = planFor?.choices ?? new KernelChoices();
+    this.choices = planFor?.choices;
     this.#kernels = planFor ? planFor.#kernels : new Map<Kernel, Map<string, CompiledKernel>>();
     this.traits = planFor?.traits ?? traitsOf(device, info, options);
     const self = new WeakRef(this); // a device that an app keeps for long keeps no engine that it is done with

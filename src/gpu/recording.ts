@@ -90,7 +90,7 @@ export class Recording implements RecordedWork, ValueOwner {
    *   not yet written, or both read and written; `limit-exceeded` for too many workgroups; `disposed`
    */
   dispatch(given: Dispatch): void {
-    const dispatch = this.engine.choices.decide(given);
+    const dispatch = this.engine.choices?.decide(given) ?? given;
     const { kernel, bindings, uniforms = {}, workgroups } = dispatch;
     const params = dispatch.params ?? {};
     const { specialized } = this.engine.kernel(kernel, params);

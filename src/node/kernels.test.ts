@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { random } from '../../kernels-test/allclose';
 import { kernelFileText, readKernelFile, type KernelFile } from '../formats/kernelFile';
 import { readSessions } from '../report/session';
-import { variantName, type KernelVariant } from '../gpu/autotune';
+import { choicesOf, variantName, type KernelVariant } from '../gpu/autotune';
 import type { Engine } from '../engine/engine';
 import { rehearse } from '../imae/train/phaseResources';
 import { TINY, TINY_DATA, tinyConfig } from '../testing/tinyRun';
@@ -36,6 +36,7 @@ describe('choices of kernels', () => {
     vi.stubEnv('XDG_CACHE_HOME', cache);
     const engine = await openEngine({ timestamps: true });
     engines.push(engine);
+    choicesOf(engine);
     return engine;
   };
   afterEach(() => {
@@ -66,7 +67,7 @@ describe('choices of kernels', () => {
       expect.stringMatching(/^of 1 shape, [01] got another kernel than by rule/),
     ]);
     const { entries } = usedChoices(first);
-    expect(Object.keys(entries)).toEqual(first.choices.asked.map(({ key }) => key));
+    expect(Object.keys(entries)).toEqual(choicesOf(first).asked.map(({ key }) => key));
     expect(readKernelFile(readFileSync(cached(), 'utf8'), 'cache')).toEqual(usedChoices(first));
 
     const second = await opened();
@@ -89,7 +90,7 @@ describe('choices of kernels', () => {
   it('of a recording are taken as they are, and no others measured', async () => {
     const engine = await opened();
     askFor(engine);
-    const [question] = engine.choices.asked;
+    const [question] = choicesOf(engine).asked;
     const last = variantName(question?.variants.at(-1) as KernelVariant);
     const record = join(base, 'recorded');
     mkdirSync(record);
@@ -110,7 +111,7 @@ describe('choices of kernels', () => {
     const engine = await opened();
     const record = join(base, 'unknown.json');
     askFor(engine);
-    const [question] = engine.choices.asked;
+    const [question] = choicesOf(engine).asked;
     writeFileSync(
       record,
       kernelFileText({ ...usedChoices(engine), entries: { [question?.key ?? '']: 'matmulGone BM=1' } }),
@@ -147,11 +148,12 @@ describe('node train.js --kernels', () => {
 
     // The variants that measurement may find, stated by hand: the second of each.
     const engine = await openEngine();
+    choicesOf(engine);
     let entries: Record<string, string> = {};
     try {
       await rehearse(engine, tinyConfig({ training: { mode: 'mae' } }), TINY_DATA);
       entries = Object.fromEntries(
-        engine.choices.asked.map(({ key, variants }) => [key, variantName(variants[1] as KernelVariant)]),
+        choicesOf(engine).asked.map(({ key, variants }) => [key, variantName(variants[1] as KernelVariant)]),
       );
     } finally {
       engine.dispose();

@@ -17,6 +17,7 @@ import { UserError } from '../common/userError';
 import type { Engine } from '../engine/engine';
 import { isRecording } from '../imae/config/config';
 import { KERNELS } from '../imae/train/runFiles';
+import { choicesOf } from '../gpu/autotune';
 import { measureKernels } from '../ops/tuner';
 import { cacheFolders, claim } from './cacheFolders';
 import { reason } from './failure';
@@ -49,19 +50,20 @@ export interface LoadedChoices {
  */
 export async function loadChoices(engine: Engine, kernels: string, run: string | undefined): Promise<LoadedChoices> {
   const here = kernelPlace(engine.info, VERSION);
+  const choices = choicesOf(engine);
   const own = run === undefined ? undefined : await readIfHere(join(run, KERNELS), here);
   if (own) {
-    engine.choices.adopt(own.entries);
+    choices.adopt(own.entries);
     return { mayMeasure: false };
   }
   if (isRecording(kernels)) {
     const { path, entries } = readRecording(kernels, here);
-    engine.choices.adopt(entries);
+    choices.adopt(entries);
     return { recording: path, mayMeasure: false };
   }
   for (const { path } of cacheFolders()) {
     const cached = await readIfHere(join(path, cacheName(here)), here);
-    if (cached) engine.choices.adopt(cached.entries);
+    if (cached) choices.adopt(cached.entries);
   }
   return { mayMeasure: true };
 }
@@ -82,7 +84,7 @@ export async function completeChoices(
   note: (text: string) => void,
   seconds = MOST_SECONDS[kindOf(engine)],
 ): Promise<void> {
-  const { choices } = engine;
+  const choices = choicesOf(engine);
   const [unknown] = choices.unknown;
   if (recording !== undefined && unknown) {
     throw new UserError(
@@ -116,7 +118,7 @@ export async function completeChoices(
 
 /** What an engine took of what was measured, for the run folder. */
 export function usedChoices(engine: Engine): KernelFile {
-  return { ...kernelPlace(engine.info, VERSION), entries: engine.choices.used };
+  return { ...kernelPlace(engine.info, VERSION), entries: choicesOf(engine).used };
 }
 
 /** Choices of a file that hold here; undefined where it is missing, damaged or of another place. */

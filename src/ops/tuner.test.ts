@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../kernels-test/allclose';
 import { engineVariants } from '../../kernels-test/variants';
-import { variantName, type TuningKey, type KernelVariant } from '../gpu/autotune';
+import { choicesOf, variantName, type TuningKey, type KernelVariant } from '../gpu/autotune';
 import { Engine } from '../engine/engine';
 import { parseShader, type Kernel } from '../gpu/shader';
 import { openEngine } from '../node/dawn';
@@ -104,9 +104,10 @@ describe('every variant of a dispatch gives the bits of the first', { tags: ['th
     async (choice, name, work) => {
       const fresh = (): Engine => engineVariants(engine)[choice] as Engine;
       const byRule = fresh();
+      choicesOf(byRule);
       const wanted = await bitsOf(byRule, work);
-      const { asked } = byRule.choices;
-      expect(byRule.choices.used).toEqual({});
+      const { asked } = choicesOf(byRule);
+      expect(choicesOf(byRule).used).toEqual({});
       const counts = asked.map(({ variants }) => variants.length);
       if (/^(nn|nt|tn) /.test(name)) expect(Math.max(...counts)).toBeGreaterThan(2);
       for (let variant = 1; variant < Math.max(0, ...counts); variant++) {
@@ -114,10 +115,10 @@ describe('every variant of a dispatch gives the bits of the first', { tags: ['th
         const entries = asked.map(
           ({ key, variants }) => [key, variantName(variants[variant] ?? (variants.at(-1) as KernelVariant))] as const,
         );
-        other.choices.adopt(Object.fromEntries(entries));
+        choicesOf(other).adopt(Object.fromEntries(entries));
         expect(await bitsOf(other, work), String(entries)).toEqual(wanted);
         // It was indeed done in that way.
-        expect(other.choices.used).toEqual(Object.fromEntries(entries));
+        expect(choicesOf(other).used).toEqual(Object.fromEntries(entries));
       }
     },
     600_000,
@@ -216,12 +217,13 @@ describe('measuring', () => {
 
   it('answers what a graph asked, so that another graph is done so', async () => {
     const tried = engineVariants(engine)['kernels for software adapters'] as Engine;
+    choicesOf(tried);
     const work = works['nt 36×68×40 with bias and residual'] as Work;
     const wanted = await bitsOf(tried, work);
-    const { entries } = await measureKernels(tried, tried.choices.open, 60);
-    tried.choices.adopt(entries);
-    expect(tried.choices.open).toEqual([]);
-    expect(tried.choices.used).toEqual(entries);
+    const { entries } = await measureKernels(tried, choicesOf(tried).open, 60);
+    choicesOf(tried).adopt(entries);
+    expect(choicesOf(tried).open).toEqual([]);
+    expect(choicesOf(tried).used).toEqual(entries);
     // The first variant tells its flags; a panel takes operands element by element.
     expect(Object.keys(entries)).toEqual([expect.stringMatching(/^matmul nt 36×68×40 TRANS_B (VEC )?BIAS RESIDUAL$/)]);
     expect(await bitsOf(tried, work)).toEqual(wanted);

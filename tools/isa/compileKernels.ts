@@ -1,6 +1,6 @@
 import { chooseSteps, configOf, StepRun, type StepCase } from '../../bench/step.bench';
 import type { Engine } from '../../src/engine/engine';
-import { variantName, type KernelVariant } from '../../src/gpu/autotune';
+import { choicesOf, variantName, type KernelVariant } from '../../src/gpu/autotune';
 import { EngineError } from '../../src/gpu/errors';
 import type { Precision } from '../../src/tensor/tensor';
 import { openEngine } from '../../src/node/dawn';
@@ -34,11 +34,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function compileSteps(engine: Engine, precision: Precision, filter: string): Promise<void> {
   namePipelines(engine, precision);
+  const choices = choicesOf(engine);
   for (const step of chooseSteps(filter)) {
     const run = await openStep(engine, { ...step, settings: { ...step.settings, device: { precision } } });
     say({ program: step.name, precision, dispatches: run.statistics.dispatches });
     run.dispose();
-    for (const { variants } of engine.choices.asked) {
+    for (const { variants } of choices.asked) {
       for (const { kernel, params } of variants) await engine.kernel(kernel, params).pipeline;
     }
   }

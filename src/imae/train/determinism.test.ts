@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineVariants } from '../../../kernels-test/variants';
-import { variantName, type KernelVariant } from '../../gpu/autotune';
+import { choicesOf, variantName, type KernelChoices, type KernelVariant } from '../../gpu/autotune';
 import type { Engine } from '../../engine/engine';
 import { openEngine } from '../../node/dawn';
 import { testEngine } from '../../testing/testEngine';
@@ -226,13 +226,14 @@ describe('kernels', () => {
       const engine: Engine = await testEngine();
       try {
         const settings = tinyConfig({ ...RANDOM, logging: { scoreEvery: 0 } });
-        let asked: Engine['choices']['asked'] = [];
+        let asked: KernelChoices['asked'] = [];
         const run = async (entries: Record<string, string>): Promise<unknown> => {
           const fresh = engineVariants(engine)[variant] as Engine;
-          fresh.choices.adopt(entries);
+          const choices = choicesOf(fresh);
+          choices.adopt(entries);
           const { steps, store } = await tinyRun(fresh, settings);
-          expect(fresh.choices.unknown).toEqual([]);
-          asked = fresh.choices.asked;
+          expect(choices.unknown).toEqual([]);
+          asked = choices.asked;
           return { steps, checkpoints: store.checkpoints };
         };
         const byRule = await run({});
