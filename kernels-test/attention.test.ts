@@ -1,6 +1,8 @@
+import type { Engine } from '../src/engine/engine';
 import { attention, type AttentionOptions } from '../src/ops/attention';
 import { attentionKernels as kernels } from '../src/ops/attentionKernels';
-import { planAttention, type AttentionDispatch } from '../src/ops/attentionPlan';
+import { planAttention, type AttentionDispatch, type AttentionVariant } from '../src/ops/attentionPlan';
+import type { AttentionShape } from '../src/ops/attentionTiles';
 import { Graph } from '../src/tensor/graph';
 import { roundToHalf } from '../src/tensor/half';
 import type { Tensor } from '../src/tensor/tensor';
@@ -64,31 +66,86 @@ function throughTape(stated: Stated, half = false): KernelTest {
   });
 }
 
+/** One kernel for each part of the work. */
+interface Version {
+  readonly name: string;
+  readonly forward: AttentionVariant;
+  readonly backwardQ: AttentionVariant;
+  readonly backwardKV: AttentionVariant;
+}
+
+/** What a version gives. */
+interface Results {
+  readonly out: readonly number[];
+  readonly lse: readonly number[];
+  readonly dqkv: readonly number[];
+}
+
+/** Runs versions of the kernels side by side, and holds each against the reference. */
+async function runVersions(engine: Engine, test: Case, versions: readonly Version[]): Promise<readonly Results[]> {
+  const { b, n, heads, d } = test;
+  const inputs = inputsOf(test);
+  const dOut = random([b, n, heads * d], 2);
+  const expected = forward(test, inputs);
+  const gradient = backward(test, inputs, { out: dOut }).qkv.data;
+  const [biasSamples = 1, biasHeads = 1] = test.bias?.shape ?? [];
+  const uniforms = {
+    batch: b,
+    sequence: n,
+    heads,
+    channels: d,
+    scale: 1 / Math.sqrt(d),
+    biasBatchStride: biasSamples > 1 ? biasHeads * n * n : 0,
+    biasHeadStride: biasHeads > 1 ? n * n : 0,
+  };
+  const graph = new Graph(engine);
+  const options = optionsOf(graph, test);
+  const qkv = graph.input('qkv', inputs.qkv.shape, 'f32', Float32Array.from(inputs.qkv.data));
+  const dout = graph.input('dout', dOut.shape, 'f32', Float32Array.from(dOut.data));
+  const found = versions.map((version) => {
+    const { name } = version;
+    const out = graph.empty(`${name} out`, dOut.shape);
+    const lse = graph.empty(`${name} lse`, [b, heads, n]);
+    const delta = graph.empty(`${name} delta`, [b, heads, n]);
+    const dqkv = graph.empty(`${name} dqkv`, qkv.shape);
+    const run = (step: AttentionVariant, given: Readonly<Record<string, Tensor>>): void => {
+      const { params, workgroups } = step;
+      const bindings = { ...given, ...options };
+      graph.dispatch({ kernel: kernels[step.kernel], params, uniforms, bindings, workgroups });
+    };
+    run(version.forward, { qkv, out, lse });
+    run(version.backwardQ, { qkv, out, dout, lse, delta, dqkv });
+    run(version.backwardKV, { qkv, dout, lse, delta, dqkv });
+    graph.output(out, lse, dqkv);
+    return { name, out, lse, dqkv };
+  });
+  const program = await graph.compile();
+  try {
+    program.run();
+    const results: Results[] = [];
+    for (const { name, out, lse, dqkv } of found) {
+      const read = async (tensor: Tensor): Promise<readonly number[]> => Array.from(await program.read(tensor), Number);
+      const result = { out: await read(out), lse: await read(lse), dqkv: await read(dqkv) };
+      // Scores to about 1e-6 make probabilities to about 1e-6; sums of them are better.
+      expectClose(`${name}: out`, result.out, expected.out.data, 2e-6);
+      expectClose(`${name}: dqkv`, result.dqkv, gradient, 2e-6);
+      // A row that may attend to nothing has no log-sum-exp to compare.
+      const open = (_: number, i: number): boolean => !Number.isNaN(expected.lse.data[i]);
+      expectClose(`${name}: lse`, result.lse.filter(open), expected.lse.data.filter(open), 2e-6);
+      results.push(result);
+    }
+    return results;
+  } finally {
+    program.dispose();
+  }
+}
+
 /** Each version of the kernels, whatever the device: a software adapter runs those for GPUs as well. */
 function everyVersion(stated: Stated): KernelTest {
   const test = caseOf(stated);
-  const { b, n, heads, d } = test;
   return {
     name: `every version ${nameOf(stated)}`,
     run: async (engine) => {
-      const inputs = inputsOf(test);
-      const dOut = random([b, n, heads * d], 2);
-      const expected = forward(test, inputs);
-      const gradient = backward(test, inputs, { out: dOut }).qkv.data;
-      const [biasSamples = 1, biasHeads = 1] = test.bias?.shape ?? [];
-      const uniforms = {
-        batch: b,
-        sequence: n,
-        heads,
-        channels: d,
-        scale: 1 / Math.sqrt(d),
-        biasBatchStride: biasSamples > 1 ? biasHeads * n * n : 0,
-        biasHeadStride: biasHeads > 1 ? n * n : 0,
-      };
-      const graph = new Graph(engine);
-      const options = optionsOf(graph, test);
-      const qkv = graph.input('qkv', inputs.qkv.shape, 'f32', Float32Array.from(inputs.qkv.data));
-      const dout = graph.input('dout', dOut.shape, 'f32', Float32Array.from(dOut.data));
       const { software, subgroups } = engine.traits;
       const devices = {
         ...DEVICES,
@@ -98,40 +155,42 @@ function everyVersion(stated: Stated): KernelTest {
           ? {}
           : { head: { software: true, subgroups: { min: 4, max: 4 } } }),
       };
-      const found = Object.entries(devices).map(([device, traits]) => {
-        const plan = planAttention({ b, n, heads, d, mask: !!test.keyMask, bias: !!test.bias }, traits);
-        const out = graph.empty(`${device} out`, dOut.shape);
-        const lse = graph.empty(`${device} lse`, [b, heads, n]);
-        const delta = graph.empty(`${device} delta`, [b, heads, n]);
-        const dqkv = graph.empty(`${device} dqkv`, qkv.shape);
-        const run = (step: AttentionDispatch, given: Readonly<Record<string, Tensor>>): void => {
-          const { params, workgroups } = step;
-          const bindings = { ...given, ...options };
-          graph.dispatch({ kernel: kernels[step.kernel], params, uniforms, bindings, workgroups });
-        };
-        run(plan.forward, { qkv, out, lse });
-        run(plan.backwardQ, { qkv, out, dout, lse, delta, dqkv });
-        run(plan.backwardKV, { qkv, dout, lse, delta, dqkv });
-        graph.output(out, lse, dqkv);
-        return { device, out, lse, dqkv };
-      });
-      const program = await graph.compile();
-      try {
-        program.run();
-        for (const { device, out, lse, dqkv } of found) {
-          // Scores to about 1e-6 make probabilities to about 1e-6; sums of them are better.
-          expectClose(`${device}: out`, await program.read(out), expected.out.data, 2e-6);
-          expectClose(`${device}: dqkv`, await program.read(dqkv), gradient, 2e-6);
-          // A row that may attend to nothing has no log-sum-exp to compare.
-          const open = (_: number, i: number): boolean => !Number.isNaN(expected.lse.data[i]);
-          const rows = Array.from(await program.read(lse)).filter(open);
-          expectClose(`${device}: lse`, rows, expected.lse.data.filter(open), 2e-6);
-        }
-      } finally {
-        program.dispose();
-      }
+      const versions = Object.entries(devices).map(([name, traits]) => ({
+        name,
+        ...planAttention(planShape(test), traits),
+      }));
+      await runVersions(engine, test, versions);
     },
   };
+}
+
+function planShape({ b, n, heads, d, keyMask, bias }: Case): AttentionShape {
+  return { b, n, heads, d, mask: keyMask !== undefined, bias: bias !== undefined };
+}
+
+/** Each way in which a GPU of so many registers may lay out its tiles, beside the first: it gives the same bits. */
+function everyTile(stated: Stated, registers?: number): readonly KernelTest[] {
+  const test = caseOf(stated);
+  const plan = planAttention(planShape(test), { software: false, ...(registers ? { registers } : {}) });
+  const variant = (dispatch: AttentionDispatch, index: number): AttentionVariant =>
+    [dispatch, ...dispatch.others][index] ?? dispatch;
+  const versions = Array.from({ length: 6 }, (_, index) => ({
+    name: `tile ${index}`,
+    forward: variant(plan.forward, index),
+    backwardQ: variant(plan.backwardQ, index),
+    backwardKV: variant(plan.backwardKV, index),
+  }));
+  const [first, ...others] = versions as [Version, ...Version[]];
+  return others.map((version) => ({
+    name: [version.name, nameOf(stated), registers && `${registers} registers`].filter(Boolean).join(', '),
+    run: async (engine) => {
+      const [wanted, found] = await runVersions(engine, test, [first, version]);
+      for (const name of ['out', 'lse', 'dqkv'] as const) {
+        const at = found?.[name].findIndex((value, i) => !Object.is(value, wanted?.[name][i]));
+        if (at !== -1) throw new Error(`${version.name}: ${name} has other bits than the first tile's at ${at}`);
+      }
+    },
+  }));
 }
 
 // d of no multiple of four (plain kernels), and of part of a tile.
@@ -150,6 +209,22 @@ const MORE_SHAPES: readonly Stated[] = [
   { shape: [2, 65, 3, 64] },
   { shape: [1, 9, 1, 128] },
   { shape: [1, 17, 3, 8], mask: 'none' },
+  { shape: [2, 33, 1, 80], mask: 'some', bias: [2, 1] },
+  { shape: [2, 65, 1, 32], mask: 'some' },
+  { shape: [1, 3, 2, 256] },
+  // As many tokens as tiles are made for.
+  { shape: [1, 1024, 1, 64] },
+];
+
+// Sequences of one tile and of several, with few registers and with many.
+const TILED: readonly (readonly [Stated, registers?: number])[] = [
+  [{ shape: [2, 65, 3, 64] }],
+  [{ shape: [2, 65, 3, 64], mask: 'some', bias: [1, 3] }, 64],
+  [{ shape: [2, 33, 1, 64], mask: 'some', bias: [2, 1] }, 84],
+  [{ shape: [2, 130, 1, 32], mask: 'some' }],
+  [{ shape: [1, 33, 2, 128] }],
+  [{ shape: [2, 17, 1, 80], mask: 'some' }, 84],
+  [{ shape: [3, 13, 4, 16], bias: [3, 4] }],
 ];
 
 const HALF_SHAPE: Stated = { shape: [3, 17, 3, 12], mask: 'some', bias: [3, 3] };
@@ -159,10 +234,12 @@ export default suite('attention', [
   ...SHAPES.map((stated) => throughTape(stated)),
   throughTape(HALF_SHAPE, true),
   ...SHAPES.map(everyVersion),
+  ...everyTile({ shape: [2, 17, 2, 16], mask: 'some', bias: [1, 2] }, 64).slice(0, 1),
   ...thorough([
     ...MORE_SHAPES.map((stated) => throughTape(stated)),
     ...MORE_HALF_SHAPES.map((stated) => throughTape(stated, true)),
     ...MORE_SHAPES.map(everyVersion),
+    ...TILED.flatMap(([stated, registers]) => everyTile(stated, registers)),
   ]),
   refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
     attention(graph.input('qkv', [2, 3, 16]), 3),

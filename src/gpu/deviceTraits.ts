@@ -9,10 +9,25 @@ export interface DeviceTraits {
   readonly subgroups?: { readonly min: number; readonly max: number };
   /** Bytes of workgroup memory that a kernel may take. */
   readonly workgroupBytes: number;
+  /** Registers of 32 bits that an invocation should keep to, for enough subgroups beside each other and none in memory. */
+  readonly registers: number;
   /** Forces the reference kernel wherever there is a faster one. */
   readonly plain: boolean;
   /** The product of matrices that a subgroup makes at once, where the device has one. */
   readonly matrixUnit?: MatrixUnit;
+}
+
+/** Registers where nothing is known of a GPU; NVIDIA's and Apple's spill nothing with as many. */
+export const DEFAULT_REGISTERS = 110;
+
+/**
+ * By what compilers make of kernels (`npm run isa`): Intel's GPUs have 64 at their usual width, AMD's GCN 84 for three
+ * subgroups a SIMD.
+ */
+function registersOf({ vendor, subgroupMinSize }: GPUAdapterInfo): number {
+  if (vendor === 'intel') return 62;
+  if (vendor === 'amd') return subgroupMinSize > 32 ? 84 : 118;
+  return DEFAULT_REGISTERS;
 }
 
 /** @param told what the engine was told of its kernels, where it was */
@@ -25,6 +40,7 @@ export function traitsOf(
   return {
     software: told.software ?? isSoftware(info),
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    registers: registersOf(info),
     plain: told.plain ?? false,
     ...(device.features.has('subgroups')
       ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }

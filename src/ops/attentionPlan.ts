@@ -1,25 +1,22 @@
+import { DEFAULT_REGISTERS } from '../gpu/deviceTraits';
 import type { ParamValues } from '../gpu/expression';
 import { workgroupRow } from '../gpu/recording';
-
-/** The sizes of a multi-head attention: batch, tokens a sequence, heads, channels a head; and its options. */
-export interface AttentionShape {
-  readonly b: number;
-  readonly n: number;
-  readonly heads: number;
-  readonly d: number;
-  /** A key mask [B, N] is given. */
-  readonly mask: boolean;
-  /** A bias [B or 1, H or 1, N, N] is given. */
-  readonly bias: boolean;
-  /** qkv, out and their gradients are f16 in memory. */
-  readonly half?: boolean;
-}
+import {
+  attentionTiles,
+  evenPart,
+  paramsOf,
+  workgroupsOf,
+  type AttentionPart,
+  type AttentionShape,
+} from './attentionTiles';
 
 export interface AttentionChoice {
   /** The adapter runs on the processor. */
   readonly software: boolean;
   /** Range of subgroup sizes; absent where subgroups are not enabled. */
   readonly subgroups?: { readonly min: number; readonly max: number };
+  /** Registers of 32 bits that an invocation should keep to; by default what suits GPUs of which nothing is known. */
+  readonly registers?: number;
   /** Take the reference kernels. */
   readonly plain?: boolean;
 }
@@ -70,7 +67,7 @@ export interface AttentionPlan {
 /** Which attention kernels suit a shape on an adapter; nothing else decides, so the same shape gives the same bits. */
 export function planAttention(shape: AttentionShape, choice: AttentionChoice): AttentionPlan {
   if (choice.plain || shape.d % 4 !== 0) return planPlain(shape);
-  if (!choice.software) return planWorkgroup(shape);
+  if (!choice.software) return planTiles(shape, choice.registers);
   const { min, max } = choice.subgroups ?? { min: 0, max: 0 };
   if (min === max && min > 4) return planShuffle(shape, min);
   // SwiftShader, of 4 lanes, makes a shuffle as dear as the loads that it saves.
@@ -155,58 +152,25 @@ function planShuffle(shape: AttentionShape, lanes: number): AttentionPlan {
   };
 }
 
-const WORKGROUP_BYTES = 16384;
-const WORKGROUP_INVOCATIONS = 128;
+const TILE_KERNELS = {
+  forward: 'attentionForward',
+  backwardQ: 'attentionBackwardQ',
+  backwardKV: 'attentionBackwardKV',
+} as const;
 
-function planWorkgroup(shape: AttentionShape): AttentionPlan {
-  const half = shape.half ?? false;
-  // Wide heads take more invocations a row and fewer rows a tile, for registers and workgroup memory.
-  const columns = shape.d > 64 ? 8 : 4;
-  const across = shape.d > 64 ? 8 : Math.min(16, Math.ceil(shape.n / 4) * 4);
-  const pitch = Math.floor(shape.d / 8) * 2 + 1;
-  const tileBytes = 2 * across * pitch * 16;
-  const groupBytes = 4 * (across + 1 + columns) * 4;
-  const mostGroups = Math.min(Math.floor((WORKGROUP_BYTES - tileBytes) / groupBytes), WORKGROUP_INVOCATIONS / columns);
-  const groups = evenPart(Math.ceil(shape.n / 4), mostGroups);
-  const mostHeads = (count: number): number => {
-    const fit = Math.floor(WORKGROUP_BYTES / (tileBytes + count * groupBytes));
-    const idle = Math.floor(WORKGROUP_INVOCATIONS / (count * columns));
-    return Math.max(1, Math.min(fit, idle, shape.b * shape.heads));
-  };
-  const variant = (kernel: AttentionKernel, rowGroups: number, heads: number): AttentionVariant => ({
-    kernel,
-    params: {
-      D: shape.d,
-      COLUMNS: columns,
-      GROUPS: rowGroups,
-      ACROSS: across,
-      HEADS: heads,
-      HALF: half,
-      KEY_MASK: shape.mask,
-      BIAS: shape.bias,
-    },
-    workgroups: workgroupRow(Math.ceil((shape.b * shape.heads) / heads) * Math.ceil(shape.n / (4 * rowGroups))),
-  });
-  // How rows and heads are gathered in workgroups changes no sum; what decides bits is COLUMNS and ACROSS.
-  const fewer = evenPart(Math.ceil(shape.n / 4), Math.ceil(groups / 2));
-  const gathered: [number, number][] = [groups, fewer].flatMap((count) => {
-    const most = mostHeads(count);
-    return [most, Math.ceil(most / 2), 1].map((heads): [number, number] => [count, heads]);
-  });
-  const dispatch = (kernel: AttentionKernel): AttentionDispatch => {
-    const distinct = new Map(gathered.map(([count, heads]) => [`${count} ${heads}`, variant(kernel, count, heads)]));
-    const [first, ...others] = [...distinct.values()] as [AttentionVariant, ...AttentionVariant[]];
-    return { ...first, others };
-  };
-  return {
-    half,
-    forward: dispatch('attentionForward'),
-    backwardQ: dispatch('attentionBackwardQ'),
-    backwardKV: dispatch('attentionBackwardKV'),
-  };
+function dispatchOfTiles(part: AttentionPart, shape: AttentionShape, registers: number): AttentionDispatch | undefined {
+  const [first, ...others] = attentionTiles(part, shape, registers).map((tile) => ({
+    kernel: TILE_KERNELS[part],
+    params: paramsOf(shape, tile),
+    workgroups: workgroupRow(workgroupsOf(shape, tile)),
+  }));
+  return first && { ...first, others };
 }
 
-/** The size of parts no larger than `most` that divide `count` as evenly as can be. */
-function evenPart(count: number, most: number): number {
-  return Math.ceil(count / Math.ceil(count / most));
+function planTiles(shape: AttentionShape, registers = DEFAULT_REGISTERS): AttentionPlan {
+  const forward = dispatchOfTiles('forward', shape, registers);
+  const backwardQ = dispatchOfTiles('backwardQ', shape, registers);
+  const backwardKV = dispatchOfTiles('backwardKV', shape, registers);
+  if (!forward || !backwardQ || !backwardKV) return planPlain(shape);
+  return { half: shape.half ?? false, forward, backwardQ, backwardKV };
 }

@@ -1,6 +1,6 @@
 import source from '../../shaders/differs.wgsl';
 import { EngineError } from '../gpu/errors';
-import type { DeviceTraits } from '../gpu/deviceTraits';
+import { DEFAULT_REGISTERS, type DeviceTraits } from '../gpu/deviceTraits';
 import { workgroupRow } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
 import type { Storage } from '../gpu/storage';
@@ -13,7 +13,7 @@ import { Tensor, type DType } from './tensor';
 const kernels = kernelsOf('differs', source, ['differs', 'perturb']);
 
 /** What the reference kernels are chosen by: one invocation a row, no tiles, no matrix units. */
-const REFERENCE: DeviceTraits = { plain: true, software: true, workgroupBytes: 2 ** 14 };
+const REFERENCE: DeviceTraits = { plain: true, software: true, workgroupBytes: 2 ** 14, registers: DEFAULT_REGISTERS };
 
 /** KIND of perturb.wgsl. */
 const KINDS = { words: 0, f32: 1, f16: 2, zeros: 3 };
