@@ -145,6 +145,21 @@ describe('export --as', () => {
   });
 });
 
+describe('export --as onnx', () => {
+  it('says what goes in and what comes out', async () => {
+    const { code, out: said } = await call(exportCommand, MAE, ...HEADS, '--as', 'onnx', '--out', at('mae.onnx'));
+    expect(code).toBe(0);
+    expect(said).toContain(
+      'mae.onnx: model: pixel_values [batch, 3, 8, 8], ids_keep [batch, visible], ids_restore [batch, 16] → ' +
+        'last_hidden_state [batch, 1 + visible, 8], logits [batch, 16, 12]',
+    );
+    expect(await call(exportCommand, MAE, ...HEADS, '--as', 'onnx', '--out', at('mae.pt'))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('mae.pt does not end in .onnx, which is what is written') as string,
+    });
+  });
+});
+
 describe('reconstruct', () => {
   it('shows a mixture taken apart: composites first, then the six panels', { tags: ['device'] }, async () => {
     const out = at('pair.png');
