@@ -246,7 +246,7 @@ const FAILURES: readonly Case[] = [
   { args: '--teacher letter.safetensors', says: /letter\.safetensors: it does not begin as a safetensors file/ },
   { args: '--teacher hollow.safetensors', says: /hollow\.safetensors: it has 0 bytes/ },
   { args: '--teacher cut.safetensors', says: /cut\.safetensors.*cut short/ },
-  { args: '--teacher empty', says: /empty cannot be read: it is a folder/ },
+  { args: '--teacher empty', says: /empty is a folder without a model: none of model.safetensors, / },
   {
     args: '--teacher narrow.safetensors',
     says: /narrow\.safetensors: 'cls_token' is \[1, 1, 8\], the model wants \[1, 1, 48\]/,

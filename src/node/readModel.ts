@@ -37,7 +37,6 @@ export function readModelFile(path: string): Safetensors {
   if (file === undefined) {
     throw new UserError(
       `${path} is a folder without a model: none of ${WEIGHTS.join(', ')} is in it. Give a file, or the folder of a model.`,
-      { usage: true },
     );
   }
   const isLibraryFile = WEIGHTS.some((name) => name === basename(file));
