@@ -21,11 +21,11 @@ export interface DeviceTraits {
 export const DEFAULT_REGISTERS = 110;
 
 /**
- * By what compilers make of kernels (`npm run isa`): Intel's GPUs have 64 at their usual width, AMD's GCN 84 for three
+ * By what compilers make of kernels (`npm run isa`): Intel's GPUs have about 60 at their usual width, AMD's GCN 84 for three
  * subgroups a SIMD.
  */
 function registersOf({ vendor, subgroupMinSize }: GPUAdapterInfo): number {
-  if (vendor === 'intel') return 62;
+  if (vendor === 'intel') return 59;
   if (vendor === 'amd') return subgroupMinSize > 32 ? 84 : 118;
   return DEFAULT_REGISTERS;
 }

@@ -47,13 +47,13 @@ const FEW_REGISTERS = 80;
 const MOST_ROWS = 8;
 const MOST_KEYS = 12;
 /**
- * What an invocation keeps: products of N × N (scores and their gradients), those of N × D, and registers for addresses and
- * what compilers hold beside these and operands, by their tables.
+ * What an invocation keeps: products of N × N (scores and their gradients), those of N × D, registers a row, and registers
+ * for addresses and what compilers hold beside these and operands, by their tables.
  */
 const KEPT = {
-  forward: { scores: 1, results: 1, beside: 32 },
-  backwardQ: { scores: 2, results: 1, beside: 32 },
-  backwardKV: { scores: 2, results: 2, beside: 26 },
+  forward: { scores: 1, results: 1, row: 0, beside: 32 },
+  backwardQ: { scores: 2, results: 1, row: 3, beside: 26 },
+  backwardKV: { scores: 2, results: 2, row: 0, beside: 25 },
 } as const;
 
 /**
@@ -151,11 +151,14 @@ function bytesOf({ d }: AttentionShape, { TM, TN, COLUMNS, GROUPS, HEADS, PART, 
 
 function registersOf(part: AttentionPart, shape: AttentionShape, tile: AttentionTile): number {
   const owned = ownedOf(shape, tile);
-  const { scores, results, beside } = KEPT[part];
+  const { scores, results, row, beside } = KEPT[part];
   const operands = Math.max(4 * tile.TN, 16 * owned) + 4;
+  // Of a row's CHAINS those beyond the first; with few columns compilers hold about as much more in backwardKV.
+  const chains = Math.max(0, 16 / tile.COLUMNS - 1);
   // More than three have their addresses in registers of their own.
   const moves = 3 * Math.max(0, movesOf(tile) - 3);
-  return scores * tile.TM * tile.TN + results * 4 * tile.TM * owned + operands + moves + beside;
+  const kept = scores * tile.TM * tile.TN + results * 4 * tile.TM * owned + (row + chains) * tile.TM;
+  return kept + operands + moves + beside;
 }
 
 /** About how many instructions a subgroup issues, times subgroups; fewer of these than a GPU takes are no gain. */
