@@ -185,6 +185,39 @@ describe('findImageSet', () => {
     expect(await failure(folder)).toMatch(/several image sets \(CIFAR-100 in .*hundred, CIFAR-10 in .*ten\)/);
   });
 
+  it('reads an archive by what is in it, whatever it is called, also of several gzip members', async () => {
+    const wanted = await loadImageSet(await write(CIFAR_10_FILES, 'folder'));
+    const bytes = await tar(CIFAR_10_FILES, 'x/');
+    const halved = [bytes.subarray(0, 5000), bytes.subarray(5000)].map((part) => gzipSync(part));
+    for (const [name, content] of [
+      ['unpacked.tar.gz', bytes],
+      ['packed.tar', gzipSync(bytes)],
+      ['download', gzipSync(bytes)],
+      ['members.tgz', Buffer.concat(halved)],
+    ] as const) {
+      await writeFile(join(folder, name), content);
+      expect(await loadImageSet(join(folder, name))).toEqual(wanted);
+    }
+  });
+
+  it('says of an archive in an archive and of other kinds that they are to be unpacked', async () => {
+    const nested = join(folder, 'nested.tar.gz');
+    await writeFile(nested, gzipSync(await tar({ 'cifar-10-binary.tar': 'x' }, '')));
+    expect(await failure(nested)).toMatch(/contains an archive, cifar-10-binary\.tar\. Unpack .*nested\.tar\.gz first/);
+    for (const [name, begin] of [
+      ['cifar.zip', 'PK\x03\x04'],
+      ['cifar.tar.xz', '\xfd7zXZ'],
+      ['cifar.tar.gz', 'BZh9'],
+    ] as const) {
+      await writeFile(join(folder, name), Buffer.from(begin, 'latin1'));
+      expect(await failure(join(folder, name))).toMatch(/cifar\S* is (a ZIP archive|packed by \w+)\. Unpack it first/);
+    }
+  });
+
+  it('says of a stray batch what is missing, in a line', async () => {
+    expect((await failure(await write({ ...CIFAR_10_FILES, 'data_batch_99.bin': '' }))).length).toBeLessThan(300);
+  });
+
   it('refuses a file that is no archive, and one cut short', async () => {
     const plain = join(folder, 'model.bin');
     await writeFile(plain, 'x');

@@ -3,7 +3,9 @@ import { ARCHIVE, EXPECTED, detectDataset, type DetectedDataset } from '../data/
 import { findImageTree, type ImageTree } from '../data/sources/imageTree';
 import { PACKED, findPackedTree } from '../data/sources/packedTree';
 import type { TrainTest } from '../data/imageSet';
+import { PACKING_HEAD_BYTES, packingOf } from '../data/sources/packing';
 import { UserError } from '../common/userError';
+import { fileHead } from './fileHead';
 import { errorCode, reason } from './failure';
 import { foldersInArchive, foldersOnDisk } from './images/cifarFiles';
 import { TreeOnDisk } from './images/fileTree';
@@ -43,7 +45,7 @@ export async function findImageSet(path: string, { labelColumn, listing }: FindO
     const tree = await findPackedTree(root, [await root.file(file)], [], labelColumn);
     if (tree) return { kind: 'tree', tree: { ...tree, root: { ...tree.root, name: file } } };
   }
-  if (!ARCHIVE.test(path)) {
+  if (!ARCHIVE.test(path) && !(await isPacked(path))) {
     throw new UserError(`--data: ${path} is neither a folder nor a .tar.gz archive. ${EXPECTED}`);
   }
   return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
@@ -54,6 +56,14 @@ async function packedTreeIn(path: string, labelColumn: string | undefined): Prom
   const paths = await root.paths();
   const files = await Promise.all(paths.filter((each) => PACKED.test(each)).map((each) => root.file(each)));
   return await findPackedTree(root, files, paths, labelColumn);
+}
+
+/** Whether a file is an archive, whatever it is called. @throws UserError where it is one that is not read */
+async function isPacked(path: string): Promise<boolean> {
+  const head = await fileHead(path, PACKING_HEAD_BYTES).catch((error: unknown) => {
+    throw new UserError(`--data: ${path} cannot be read: ${reason(error)}.`);
+  });
+  return packingOf(head, path) !== undefined;
 }
 
 /** How image files become a set. */

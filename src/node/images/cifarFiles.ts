@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { cifarIn, mayBeOfCifar, type Folder } from '../../data/sources/cifarFolder';
+import { PACKING_HEAD_BYTES, packingOf } from '../../data/sources/packing';
 import { UserError } from '../../common/userError';
 import { reason } from '../failure';
+import { fileHead } from '../fileHead';
 import { readTar } from '../tar';
 
 /** The folder and the folders in it. */
@@ -41,9 +43,11 @@ async function readWhole(path: string): Promise<Uint8Array> {
 export async function foldersInArchive(path: string): Promise<Folder[]> {
   const contents = new Map<string, Map<string, Uint8Array>>();
   try {
+    const packing =
+      packingOf(await fileHead(path, PACKING_HEAD_BYTES), path) ?? (/\.tar$/i.test(path) ? 'tar' : 'gzip');
     const file = createReadStream(path);
     // The pipeline ends the archive's stream with what is wrong with its file, which reading then throws.
-    const archive = /\.tar$/i.test(path) ? file : pipeline(file, createGunzip(), () => undefined);
+    const archive = packing === 'tar' ? file : pipeline(file, createGunzip(), () => undefined);
     for await (const { path: inside, bytes } of readTar(archive, mayBeOfCifar)) {
       const parts = inside.split('/').filter((part) => part !== '.' && part !== '');
       const name = parts.pop() ?? '';
@@ -53,6 +57,7 @@ export async function foldersInArchive(path: string): Promise<Folder[]> {
       files.set(name, bytes);
     }
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(
       `--data: ${path} cannot be unpacked: ${reason(error)}. It is damaged or was cut short: download it again.`,
     );

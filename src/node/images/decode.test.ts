@@ -87,6 +87,16 @@ describe('decodeImage', () => {
         /letter\.jpg cannot be decoded: its data are damaged or end too early/,
       ],
       [
+        'a HEIC picture',
+        '\0\0\0\x18ftypheic\0\0\0\0mif1heic',
+        /it is a HEIC picture, as phones save them.*Convert it to JPEG\.$/,
+      ],
+      ['a video', '\0\0\0\x18ftypmp42', /it is a video\.$/],
+      ['nothing', '', /it is empty\.$/],
+      ['zeros', '\0'.repeat(100), /it holds nothing but zeros/],
+      ['a web page', '<!DOCTYPE html><html>', /it is a web page/],
+      ['a pointer of Git LFS', 'version https://git-lfs.github.com/spec/v1\n', /it is a pointer of Git LFS/],
+      [
         'half a PNG',
         halves(64, 64, RED, BLUE).subarray(0, 90),
         /letter\.jpg cannot be decoded: its data are damaged or end too early/,
@@ -104,6 +114,14 @@ describe('decodeImage', () => {
       await expect(decodeImage(join(folder, 'absent.jpg'), 8)).rejects.toThrow(
         /absent\.jpg cannot be decoded: there is no such file/,
       );
+    });
+
+    it('that is a folder, or may not be read', async () => {
+      await expect(decodeImage(folder, 8)).rejects.toThrow(`${folder} cannot be decoded: it is a folder.`);
+      if (process.getuid?.() === 0) return; // who may read everything
+      const path = join(folder, 'secret.jpg');
+      await writeFile(path, halves(8, 8, RED, BLUE), { mode: 0 });
+      await expect(decodeImage(path, 8)).rejects.toThrow(`${path} cannot be decoded: permission denied.`);
     });
 
     it('tells the size of an image as it is seen', async () => {

@@ -1,7 +1,9 @@
 import type Sharp from 'sharp';
 import { BrokenImageError } from '../../data/sources/brokenFiles';
+import { PICTURE_HEAD_BYTES, pictureKind } from '../../data/sources/pictureKind';
 import { UserError } from '../../common/userError';
 import { errorCode, reason } from '../failure';
+import { fileHead } from '../fileHead';
 
 /*
  * Image files become the stored form of a set: upright (as EXIF says), the shorter side scaled to S, the centred square cut
@@ -52,7 +54,7 @@ export async function decodeImage(file: string | Uint8Array, side: number, name 
     if (info.channels !== 3) throw new Error(`it has ${info.channels} channels`);
     return toPlanes(data, side * side);
   } catch (error) {
-    throw broken(error, name);
+    throw await broken(error, file, name);
   }
 }
 
@@ -71,13 +73,21 @@ export async function imageSize(
   try {
     return (await sharp(file).metadata()).autoOrient;
   } catch (error) {
-    throw broken(error, name);
+    throw await broken(error, file, name);
   }
 }
 
-function broken(error: unknown, name: string): BrokenImageError {
-  const text = errorCode(error) === undefined && error instanceof Error ? inOneLine(error.message) : reason(error);
-  return new BrokenImageError(name, text);
+/** Why a file cannot be decoded: what the system says of it, or what it is, or else what the decoder says. */
+async function broken(error: unknown, file: string | Uint8Array, name: string): Promise<BrokenImageError> {
+  try {
+    const head =
+      typeof file === 'string' ? await fileHead(file, PICTURE_HEAD_BYTES) : file.subarray(0, PICTURE_HEAD_BYTES);
+    const kind = pictureKind(head);
+    const text = errorCode(error) === undefined && error instanceof Error ? inOneLine(error.message) : reason(error);
+    return new BrokenImageError(name, kind ?? text);
+  } catch (unreadable) {
+    return new BrokenImageError(name, reason(unreadable));
+  }
 }
 
 /** What the decoder says, less its own words for what a file is. */

@@ -18,7 +18,11 @@ export async function decodeInBrowser(file: Blob, side: number): Promise<Uint8Ar
     context.fillStyle = 'white';
     context.fillRect(0, 0, square, square);
     context.drawImage(bitmap, -Math.floor((bitmap.width - square) / 2), -Math.floor((bitmap.height - square) / 2));
-    const planes = toPlanes(context.getImageData(0, 0, square, square).data);
+    const { data } = context.getImageData(0, 0, square, square);
+    // A canvas beyond what a browser can hold stays empty, without a word: what was drawn on white has no holes.
+    if (data[3] !== 255 || data.at(-1) !== 255)
+      throw new Error(`it is ${bitmap.width} × ${bitmap.height} pixels, more than this browser draws: make it smaller`);
+    const planes = toPlanes(data);
     if (square === side) return planes;
     return Uint8Array.from(
       scaleSquare(planes, { channels: CHANNELS, width: square, height: square }, side),

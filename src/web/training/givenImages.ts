@@ -99,6 +99,7 @@ async function foldersInArchive(archive: File): Promise<Folder[]> {
       contents.set(folder, files.set(file, bytes));
     }
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const why = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
     throw new UserError(
       `${archive.name} cannot be unpacked: ${why}. It is damaged or was cut short: download it again.`,

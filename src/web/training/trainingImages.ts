@@ -1,6 +1,7 @@
 import { BrokenImageError, type BrokenFiles } from '../../data/sources/brokenFiles';
 import { loadFiles, type FileReader, type LoadWatcher } from '../../data/sources/fileSet';
 import type { DetectedDataset } from '../../data/sources/datasetDetection';
+import { PICTURE_HEAD_BYTES, pictureKind } from '../../data/sources/pictureKind';
 import type { TrainTest } from '../../data/imageSet';
 import type { ImageTree } from '../../data/sources/imageTree';
 import { UserError } from '../../common/userError';
@@ -74,10 +75,13 @@ function readerOf(tree: ImageTree, decoders: BrowserDecoders): FileReader {
     try {
       return await work;
     } catch (error) {
-      throw new BrokenImageError(
-        `${root.path}/${path}`,
-        error instanceof Error ? error.message.replace(/\.$/, '') : String(error),
-      );
+      const head = await root
+        .file(path)
+        .slice(0, PICTURE_HEAD_BYTES)
+        .arrayBuffer()
+        .catch(() => undefined);
+      const why = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+      throw new BrokenImageError(`${root.path}/${path}`, (head && pictureKind(new Uint8Array(head))) ?? why);
     }
   };
   const { deviceMemory } = navigator as { readonly deviceMemory?: number };
