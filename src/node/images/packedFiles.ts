@@ -34,7 +34,7 @@ export class PackedFolder implements PackedRoot {
       else if (target) files.push(path);
     }
     if (depth === 0 || folders.length > MOST_FOLDERS) return files;
-    for (const below of folders) files.push(...(await this.paths(below, depth - 1)));
+    for (const below of folders) for (const file of await this.paths(below, depth - 1)) files.push(file); // too many to be arguments
     return files;
   }
 

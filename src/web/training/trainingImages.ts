@@ -71,15 +71,15 @@ function readerOf(tree: ImageTree, decoders: BrowserDecoders): FileReader {
     if (root instanceof GivenTree) return root.file(path);
     throw new Error('These files were not given to a page.');
   };
-  const named = async <T>(path: string, work: Promise<T>): Promise<T> => {
+  const named = async <T>(path: string, work: (file: Blob) => Promise<T>): Promise<T> => {
+    const file = await fileAt(path);
     try {
-      return await work;
+      return await work(file);
     } catch (error) {
-      const head = await root
-        .file(path)
+      const head = await file
         .slice(0, PICTURE_HEAD_BYTES)
         .arrayBuffer()
-        .catch(() => undefined);
+        .catch(() => undefined); // it may be gone
       const why = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
       throw new BrokenImageError(`${root.path}/${path}`, (head && pictureKind(new Uint8Array(head))) ?? why);
     }
@@ -87,8 +87,8 @@ function readerOf(tree: ImageTree, decoders: BrowserDecoders): FileReader {
   const { deviceMemory } = navigator as { readonly deviceMemory?: number };
   const free = MEMORY_SHARE * (deviceMemory === undefined ? LIKELY_MEMORY : deviceMemory * GIBIBYTE);
   return {
-    decode: async (path, side) => named(path, decoders.decode(await fileAt(path), side)),
-    size: async (path) => named(path, decoders.size(await fileAt(path))),
+    decode: (path, side) => named(path, (file) => decoders.decode(file, side)),
+    size: (path) => named(path, (file) => decoders.size(file)),
     decoder: decoders.name,
     memory: { free, most: 2 * GIBIBYTE, heldOut: HELD_OUT_BYTES },
   };
