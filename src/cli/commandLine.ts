@@ -119,7 +119,12 @@ function makeCommand(): Command {
       add(command, heading, '--config <FILE>', 'settings from a JSON file; flags win over it');
     }
     if (heading === 'Run folder') {
-      add(command, heading, '--out <FOLDER>', 'folder of the run; it must be new or empty [runs/<date-time>-<preset>]');
+      add(
+        command,
+        heading,
+        '--out <FOLDER>',
+        'folder of the run; it must be new or empty [runs/<date-time>-<images or preset>]',
+      );
       add(command, heading, '--resume <RUN>', 'go on with the run in this folder, bit for bit as if never interrupted');
     }
     for (const flag of FLAGS.filter((known) => headingOf(known) === heading)) {

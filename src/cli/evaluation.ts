@@ -6,6 +6,7 @@ import { openEngine } from '../node/dawn';
 import { writeFigures, FIGURES_FILE } from '../runs/figureFile';
 import { RESULT } from '../imae/train/runFiles';
 import { createProgress, type Progress } from './progress';
+import { rootOfRun } from '../runs/modelPath';
 import { RunFolder } from '../runs/runFolder';
 
 /** What an evaluation found: for machines, and for people. */
@@ -19,16 +20,23 @@ export interface Found {
 /**
  * Opens an adapter, evaluates, and leaves `result.json` and `figures.html` in a folder.
  *
- * @param name of the folder, where the user gives none
+ * @param name of the folder, where the user gives none: what is evaluated, and on which images
+ * @param model whose run the folder is to lie beside
  * @param evaluate is given what to call with the parts that are done, of how many
  * @returns the process's exit code
  * @throws UserError before anything is computed where the folder cannot be made
  */
 export async function runEvaluation(
-  options: { readonly name: string; readonly out: string | null; readonly adapter: string; readonly command: string },
+  options: {
+    readonly name: string;
+    readonly model: string;
+    readonly out: string | null;
+    readonly adapter: string;
+    readonly command: string;
+  },
   evaluate: (engine: Engine, progress: Progress) => Promise<Found>,
 ): Promise<number> {
-  const { name, out, adapter, command } = options;
+  const { name, model, out, adapter, command } = options;
   RunFolder.assertCreatable(out ?? undefined);
   return await withEngine(adapter, async (engine, progress) => {
     const stop = (): never => {
@@ -39,7 +47,12 @@ export async function runEvaluation(
     process.once('SIGINT', stop);
     const found = await evaluate(engine, progress).finally(() => process.off('SIGINT', stop));
     progress.stop();
-    const folder = RunFolder.create({ ...(out === null ? {} : { out }), preset: name });
+    const root = rootOfRun(model);
+    const folder = RunFolder.create({
+      ...(out === null ? {} : { out }),
+      ...(root === undefined ? {} : { root }),
+      name,
+    });
     try {
       leaveResults(folder, found, { engine, progress, command });
     } finally {

@@ -9,6 +9,7 @@ import { rehearse } from '../imae/train/phaseResources';
 import { openEngine } from '../node/dawn';
 import { completeChoices, loadChoices } from '../node/kernels';
 import { compareKernels } from '../tensor/kernelComparison';
+import { fileName } from '../runs/modelPath';
 import { RunFolder } from '../runs/runFolder';
 
 /* What comes before a run's first step: the adapter, its kernels, the folder. */
@@ -59,7 +60,7 @@ export async function prepareKernels(
 
 /** Makes the folder of a new run, with its configuration in it. @param out as `RunFolder.create` */
 export function makeRunFolder(config: Config, out: string | undefined): RunFolder {
-  const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: config.preset });
+  const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), name: setName(config) });
   try {
     folder.writeConfig(withFullPaths(config));
   } catch (error) {
@@ -67,6 +68,11 @@ export function makeRunFolder(config: Config, out: string | undefined): RunFolde
     throw error;
   }
   return folder;
+}
+
+/** What a run is called: by its images, else by its preset. */
+function setName({ data, preset }: Config): string {
+  return data.set === null || data.set === 'shapes' ? preset : fileName(data.set);
 }
 
 /** Files are found from wherever the run goes on. */

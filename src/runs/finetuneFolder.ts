@@ -28,7 +28,7 @@ export class FinetuneFolder {
   /** One that `begin` is to make. @param out as `RunFolder.create` */
   static plan(out: string | undefined, file: FinetuneFile): FinetuneFolder {
     return new FinetuneFolder(() => {
-      const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: 'finetune' });
+      const folder = RunFolder.create({ ...(out === undefined ? {} : { out }), name: 'finetune' });
       try {
         folder.writeFile(FINETUNE, `${JSON.stringify({ format: FORMAT, ...file }, null, 1)}\n`);
         return folder;

@@ -28,7 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(path, { recursive: true }));
 
 function newRun(values: ConfigLayer['values'] = { training: { batch: 64 } }): RunFolder {
-  const run = RunFolder.create({ out: join(path, `run ${String(Math.random())}`), preset: 'demo' });
+  const run = RunFolder.create({ out: join(path, `run ${String(Math.random())}`), name: 'demo' });
   run.writeConfig(resolveConfig([{ source: 'test', values }]));
   return run;
 }

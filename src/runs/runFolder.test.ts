@@ -9,7 +9,7 @@ let base: string;
 let run: RunFolder;
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'palimpsest-'));
-  run = RunFolder.create({ out: join(base, 'run'), preset: 'demo' });
+  run = RunFolder.create({ out: join(base, 'run'), name: 'demo' });
 });
 afterEach(() => {
   run.close();
@@ -28,7 +28,7 @@ describe('the folder', () => {
     process.chdir(base);
     try {
       const now = new Date(2025, 0, 31, 9, 5, 7);
-      const names = [1, 2].map(() => RunFolder.create({ preset: 'cifar', now }).path);
+      const names = [1, 2].map(() => RunFolder.create({ name: 'cifar', now }).path);
       expect(names).toEqual([join('runs', '2025-01-31_09-05-07-cifar'), join('runs', '2025-01-31_09-05-07-cifar-2')]);
     } finally {
       process.chdir(before);
@@ -38,22 +38,22 @@ describe('the folder', () => {
   test('may exist if it is empty', () => {
     const out = join(base, 'empty', 'one');
     mkdirSync(out, { recursive: true });
-    expect(RunFolder.create({ out, preset: 'demo' }).path).toBe(out);
+    expect(RunFolder.create({ out, name: 'demo' }).path).toBe(out);
   });
 
   test('with something in it is left alone', () => {
     const out = join(base, 'foreign');
     mkdirSync(out);
     writeFileSync(join(out, 'letter.txt'), '');
-    expect(() => RunFolder.create({ out, preset: 'demo' })).toThrow(/foreign is not empty \(letter\.txt/);
-    expect(() => RunFolder.create({ out: join(out, 'letter.txt'), preset: 'demo' })).toThrow(/is a file/);
-    expect(() => RunFolder.create({ out: join(out, 'letter.txt', 'x'), preset: 'demo' })).toThrow(UserError);
+    expect(() => RunFolder.create({ out, name: 'demo' })).toThrow(/foreign is not empty \(letter\.txt/);
+    expect(() => RunFolder.create({ out: join(out, 'letter.txt'), name: 'demo' })).toThrow(/is a file/);
+    expect(() => RunFolder.create({ out: join(out, 'letter.txt', 'x'), name: 'demo' })).toThrow(UserError);
   });
 
   test('of another run is offered to be resumed', () => {
     run.writeConfig({ preset: 'demo' });
     run.appendMetrics({ phase: 'imae', step: 0 });
-    expect(() => RunFolder.create({ out: run.path, preset: 'demo' })).toThrow(`--resume ${run.path}`);
+    expect(() => RunFolder.create({ out: run.path, name: 'demo' })).toThrow(`--resume ${run.path}`);
   });
 
   test('is one process\'s at a time, until it closes it or is gone', () => {
@@ -85,12 +85,12 @@ describe('the folder', () => {
     const out = join(base, 'early');
     mkdirSync(out);
     writeFileSync(join(out, 'config.json.tmp'), '{');
-    const folder = RunFolder.create({ out, preset: 'demo' });
+    const folder = RunFolder.create({ out, name: 'demo' });
     folder.close();
   });
 
   test('that the system has no room for is an error, not an endless loop', { skip: process.platform !== 'linux' }, () => {
-    expect(() => RunFolder.create({ out: '/proc/runs/one', preset: 'demo' })).toThrow(/cannot be made: \w/);
+    expect(() => RunFolder.create({ out: '/proc/runs/one', name: 'demo' })).toThrow(/cannot be made: \w/);
   });
 
   test('without a config.json cannot be resumed', () => {

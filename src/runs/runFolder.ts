@@ -16,6 +16,9 @@ export interface FolderKind {
   readonly maker: string;
 }
 
+/** Where runs lie, unless somebody says otherwise. */
+const RUNS = 'runs';
+
 const RUN: FolderKind = { file: CONFIG, what: 'run folder', maker: 'a run' };
 
 /**
@@ -30,17 +33,22 @@ export class RunFolder {
   private constructor(readonly path: string) {}
 
   /**
-   * Makes the folder of a new run: `out`, or one under `runs/` named by the local time and the preset.
+   * Makes the folder of a new run: `out`, or one under `root` named by the local time and `name`.
    *
    * @throws UserError where `out` has something in it or cannot be made
    */
-  static create(options: { readonly out?: string; readonly preset: string; readonly now?: Date }): RunFolder {
-    const { out, preset, now = new Date() } = options;
+  static create(options: {
+    readonly out?: string;
+    readonly name: string;
+    readonly root?: string;
+    readonly now?: Date;
+  }): RunFolder {
+    const { out, name, root = RUNS, now = new Date() } = options;
     RunFolder.assertCreatable(out);
     const isNew = out === undefined || !existsSync(out);
     let path = out;
     try {
-      path ??= makeUnder('runs', runName(now, preset));
+      path ??= makeUnder(root, runName(now, name));
       makeFolder(path);
       const folder = new RunFolder(path);
       folder.lock = RunLock.acquire(path);
@@ -64,7 +72,7 @@ export class RunFolder {
    */
   static assertCreatable(out: string | undefined): void {
     if (out !== undefined && existsSync(out)) assertEmpty(out);
-    const existing = nearestExisting(out ?? 'runs');
+    const existing = nearestExisting(out ?? RUNS);
     try {
       if (!statSync(existing).isDirectory()) throw new Error(`${existing} is a file`);
       accessSync(existing, constants.W_OK);

@@ -46,7 +46,7 @@ export class StudyFolder {
       assertSame(known, file, out);
       return new StudyFolder(out);
     }
-    const made = RunFolder.create({ ...(out === undefined ? {} : { out }), preset: `study-${file.plan.study}` });
+    const made = RunFolder.create({ ...(out === undefined ? {} : { out }), name: `study-${file.plan.study}` });
     try {
       made.writeFile(STUDY, `${JSON.stringify({ format: FORMAT, ...file }, null, 1)}\n`);
       return new StudyFolder(made.path);

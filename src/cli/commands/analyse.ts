@@ -15,7 +15,7 @@ import type { NamedFile } from '../../imae/checkpoint/namedFile';
 import { configOf } from '../evaluated';
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';
-import { isRunPath } from '../../runs/modelPath';
+import { fileName, isRunPath } from '../../runs/modelPath';
 import { showParts } from '../progress';
 import { RunFolder } from '../../runs/runFolder';
 import { trainCommand } from '../../runs/session';
@@ -79,7 +79,13 @@ export const analyseCommand = makeCommand({
     const name = describe(facts, known);
     const mask = values.mask ?? freeMaskOf(config.masking.mask);
     return await runEvaluation(
-      { name: 'analyse', out: values.out, adapter: values.adapter, command },
+      {
+        name: `analyse-${fileName(test.name)}`,
+        model: values.checkpoint,
+        out: values.out,
+        adapter: values.adapter,
+        command,
+      },
       async (engine, progress) => {
         const { size, branches } = facts;
         progress.note('model', `${describeLoaded(file, maeParameters(size, branches))}. ${name}`);

@@ -7,6 +7,7 @@ import { KNN_DEFAULTS, runKnn, type KnnSettings } from '../../imae/classify/knn'
 import { choice, integer, toggle } from '../../imae/config/optionKinds';
 import { classifiedOptions, classifiedPage, describedImages, noteModel, readClassified } from '../classifierInputs';
 import { runEvaluation } from '../evaluation';
+import { fileName } from '../../runs/modelPath';
 import { trainCommand } from '../../runs/session';
 import { commandOption, makeCommand } from './command';
 import { TITLES } from './probe';
@@ -48,7 +49,13 @@ export const knn = makeCommand({
     const settings: KnnSettings = { pool, k, batch, seed };
     const command = trainCommand(['knn', ...process.argv.slice(3)]);
     return await runEvaluation(
-      { name: 'knn', out: values.out, adapter: values.adapter, command },
+      {
+        name: `knn-${fileName(data.train.name)}`,
+        model: values.checkpoint,
+        out: values.out,
+        adapter: values.adapter,
+        command,
+      },
       async (engine, progress) => {
         noteModel(progress, classified);
         const results: Partial<Record<Probed, Classification>> = {};

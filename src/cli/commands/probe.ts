@@ -1,3 +1,4 @@
+import { formatNumber } from '../../common/format';
 import type { Learned } from '../../imae/classify/classification';
 import { accuracyWords, type ClassificationResult } from '../../imae/classify/classificationFigures';
 import type { Probed } from '../../imae/classify/features';
@@ -13,6 +14,7 @@ import {
   showLearning,
 } from '../classifierInputs';
 import { runEvaluation } from '../evaluation';
+import { fileName } from '../../runs/modelPath';
 import { trainCommand } from '../../runs/session';
 import { commandOption, makeCommand } from './command';
 
@@ -87,7 +89,13 @@ export const probe = makeCommand({
     };
     const command = trainCommand(['probe', ...process.argv.slice(3)]);
     return await runEvaluation(
-      { name: 'probe', out: values.out, adapter: values.adapter, command },
+      {
+        name: `probe-${fileName(data.train.name)}`,
+        model: values.checkpoint,
+        out: values.out,
+        adapter: values.adapter,
+        command,
+      },
       async (engine, progress) => {
         noteModel(progress, classified);
         const results: Partial<Record<Probed, Learned>> = {};
@@ -101,6 +109,8 @@ export const probe = makeCommand({
         }) as [ClassificationResult, ...ClassificationResult[]];
         for (const { title, result } of judged)
           console.log(`${title.padEnd(16)} ${accuracyWords(result, data.train.classes.length)}`);
+        const idle = results.trained && idleHead(results.trained, data.train.classes.length);
+        if (idle !== undefined) progress.note('note', idle);
         const recipe = describe(settings);
         return {
           result: {
@@ -116,6 +126,24 @@ export const probe = makeCommand({
     );
   },
 });
+
+/** Below this share of the loss of guessing, a head has learnt something. */
+const IDLE_SHARE = 0.97;
+
+/**
+ * Says where a head has hardly moved: it began with every class as likely as any other, and its loss is nearly what that
+ * costs, ln(classes). Undefined where it has learnt, or there is but one class.
+ */
+export function idleHead({ curve }: Pick<Learned, 'curve'>, classes: number): string | undefined {
+  const loss = curve.at(-1)?.loss;
+  const guessing = Math.log(classes);
+  if (loss === undefined || classes < 2 || !(loss > IDLE_SHARE * guessing && loss < guessing / IDLE_SHARE))
+    return undefined;
+  return (
+    `the head has hardly moved: its loss is ${formatNumber(loss)}, and guessing costs ${formatNumber(guessing)}. That says nothing of the ` +
+    'encoder. Give a larger --blr (1 to 10) or more --epochs'
+  );
+}
 
 function describe({ pool, epochs, warmupEpochs, batch, blr, crop, flip }: ProbeSettings): string {
   const features = pool === 'class' ? 'Class token' : 'Mean of patch tokens';

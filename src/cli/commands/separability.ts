@@ -10,6 +10,7 @@ import { describeEvaluated, MOST_MIXTURES, noteModels, readEvaluated } from '../
 import { runEvaluation } from '../evaluation';
 import { readNamed } from '../../runs/folderStore';
 import { showParts } from '../progress';
+import { fileName } from '../../runs/modelPath';
 import { trainCommand } from '../../runs/session';
 import { commandOption, makeCommand } from './command';
 import { IMAGES_OPTIONS } from './images';
@@ -82,7 +83,13 @@ export const separability = makeCommand({
     };
     const command = trainCommand(['evaluate', 'separability', ...process.argv.slice(4)]);
     return await runEvaluation(
-      { name: 'separability', out: values.out, adapter: values.adapter, command },
+      {
+        name: `separability-${fileName(data.train.name)}`,
+        model: values.run ?? values.checkpoint ?? '',
+        out: values.out,
+        adapter: values.adapter,
+        command,
+      },
       async (engine, progress) => {
         noteModels(progress, [
           ['i-MAE', imae],

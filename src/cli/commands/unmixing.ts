@@ -6,6 +6,7 @@ import { describeEvaluated, MOST_MIXTURES, noteModels, readEvaluated } from '../
 import { runEvaluation } from '../evaluation';
 import { showParts } from '../progress';
 import { describeScore } from '../score';
+import { fileName } from '../../runs/modelPath';
 import { trainCommand } from '../../runs/session';
 import { commandOption, makeCommand } from './command';
 import { IMAGES_OPTIONS } from './images';
@@ -45,7 +46,13 @@ export const unmixing = makeCommand({
     const { imae, teacher, config, data } = evaluated;
     const command = trainCommand(['evaluate', 'unmixing', ...process.argv.slice(4)]);
     return await runEvaluation(
-      { name: 'unmixing', out: values.out, adapter: values.adapter, command },
+      {
+        name: `unmixing-${fileName(data.train.name)}`,
+        model: values.run ?? values.checkpoint ?? '',
+        out: values.out,
+        adapter: values.adapter,
+        command,
+      },
       async (engine, progress) => {
         const { alphas, images } = values;
         noteModels(progress, [['i-MAE', imae], ...(teacher ? [['teacher', teacher] as const] : [])]);
