@@ -118,6 +118,7 @@ fn main(
 }
 
 //#kernel layerNormCellsBackward
+//#narrow
 //#param WEIGHT: bool
 //#param RMS: bool
 //#param HALF: bool

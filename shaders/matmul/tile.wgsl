@@ -19,6 +19,7 @@
 //#use matmul/common
 
 //#kernel matmulTile
+//#narrow
 //#param BM: u32
 //#param BN: u32
 //#param TM: u32

@@ -1,6 +1,7 @@
 import { MATRIX_FEATURE } from './subgroupMatrix';
+import { SIZE_FEATURE } from './subgroupSize';
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', MATRIX_FEATURE];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', SIZE_FEATURE, 'shader-f16', MATRIX_FEATURE];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|microsoft basic render/i;
 
 /** One line that names an adapter and its driver, and a software adapter loudly as such. */

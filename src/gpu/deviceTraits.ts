@@ -1,4 +1,5 @@
 import { isSoftware } from './adapter';
+import { narrowLanesOf } from './subgroupSize';
 import { matrixUnitOf, type MatrixUnit } from './subgroupMatrix';
 
 /** What a kernel choice may depend on. */
@@ -13,6 +14,8 @@ export interface DeviceTraits {
   readonly registers: number;
   /** Forces the reference kernel wherever there is a faster one. */
   readonly plain: boolean;
+  /** How many lanes a subgroup of a kernel that says `//#narrow` has, where it is the kernel's to choose. */
+  readonly narrowLanes?: number | undefined;
   /** The product of matrices that a subgroup makes at once, where the device has one. */
   readonly matrixUnit?: MatrixUnit;
 }
@@ -45,6 +48,7 @@ export function traitsOf(
     ...(device.features.has('subgroups')
       ? { subgroups: { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 } }
       : {}),
+    narrowLanes: narrowLanesOf(device.features, info),
     ...(matrixUnit ? { matrixUnit } : {}),
   };
 }

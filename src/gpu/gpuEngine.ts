@@ -1,5 +1,6 @@
 import type { KernelChoices } from './autotune';
 import { traitsOf, type DeviceTraits } from './deviceTraits';
+import { inSubgroupsOf } from './subgroupSize';
 import { EngineError } from './errors';
 import type { ParamValues } from './expression';
 import { BufferPool, type DeviceBuffer } from './pool';
@@ -173,7 +174,7 @@ export class GpuEngine {
     const key = JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)));
     let compiled = variants.get(key);
     if (!compiled) {
-      compiled = this.#compileKernel(kernel.name, kernel.specialize(params));
+      compiled = this.#compileKernel(kernel.name, inSubgroupsOf(this.traits.narrowLanes, kernel.specialize(params)));
       variants.set(key, compiled);
     }
     return compiled;

@@ -10,6 +10,7 @@ import { MATRIX_EXTENSION, MATRIX_FEATURE } from './subgroupMatrix';
  *   //#kernel NAME              starts the section of a kernel
  *   //#use NAME                 includes the head of another shader file, once: `gelu`, `attention/common`
  *   //#enable FEATURE           a WGSL extension (`f16`, `subgroups`, `subgroupMatrix`) that the kernel needs
+ *   //#narrow                   takes many registers: where narrower subgroups leave more of them, it is given such
  *   //#param NAME: TYPE         a compile-time constant that every dispatch gives; TYPE is u32, i32, f32 or bool
  *   //#if EXPR, //#else, //#end keeps lines by an expression over parameters
  *   //#for NAME in A..B, //#end repeats lines for NAME = A … B−1
@@ -259,6 +260,8 @@ function expand(
       out.push(`const ${param} = ${literal(type, values[param] ?? 0)};`);
     } else if (word === 'enable') {
       enables.add(rest);
+    } else if (word === 'narrow') {
+      out.push(line); // for whoever compiles it: src/gpu/subgroupSize.ts
     } else if (word === 'if') {
       const { body, otherwise, end } = takeBlock(lines, at);
       at = end;

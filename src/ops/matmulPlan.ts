@@ -17,6 +17,8 @@ export interface MatmulDevice {
   readonly software: boolean;
   /** Range of subgroup sizes; absent where subgroups are not enabled. */
   readonly subgroups?: { readonly min: number; readonly max: number };
+  /** Lanes of a subgroup where few of them leave most registers to each: a lane of Intel's then has 128. */
+  readonly narrowLanes?: number | undefined;
   /** Workgroup memory that a kernel may take; by default what every device has. */
   readonly workgroupBytes?: number;
   /** Use the plain kernel that the others are checked against. */
@@ -92,6 +94,7 @@ export function planMatmul(shape: MatmulShape, device: MatmulDevice): MatmulPlan
       String(other) !== String(chosen) &&
       other[0] < 2 * m &&
       other[1] < 2 * n &&
+      !(device.narrowLanes && layout === 'tn' && other[2] * other[3] > MOST_RESULTS_OF_128) &&
       tileBytes(layout, other) <= (device.workgroupBytes ?? DEFAULT_WORKGROUP_BYTES),
   );
   return { ...variant(chosen), uniforms, splits, others: others.map(variant) };
@@ -112,6 +115,9 @@ const TILES: readonly Tile[] = [
   [32, 64, 4, 4],
   [32, 32, 4, 4],
 ];
+
+/** Results of an invocation that fit into 128 registers with both operands, where both lie across k. */
+const MOST_RESULTS_OF_128 = 32;
 
 /** Workgroup memory that every device has. */
 const DEFAULT_WORKGROUP_BYTES = 16384;
