@@ -10,7 +10,7 @@ function splitKReduceCase(splits: number, width: number): BenchCase {
     operation: ({ partials }, graph) => {
       if (!partials) return {};
       const sum = graph.empty('sum', [width]);
-      recordSplitKReduce(splits, { partials, out: sum, accumulate: false });
+      recordSplitKReduce(graph, { partials, splits, out: sum, accumulate: false });
       return { sum };
     },
     forward: ({ partials }: { partials: Reference }) => ({ sum: rowsSum(partials) }),

@@ -114,8 +114,9 @@ function matmulTest(layout: MatmulLayout, m: number, n: number, k: number, used:
           const results = { ...(pre ? { pre } : {}), ...(rowPartials ? { rowSums: rowPartials } : {}) };
           graph.dispatch({ kernel, params, uniforms, workgroups, bindings: { a, b, c, ...extras, ...results } });
           if (splits === 1) continue;
-          const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-          recordSplitKReduce(splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+          const how = { accumulate: ACCUMULATE, splits };
+          const rows = rowSums && rowPartials ? [{ out: rowSums, partials: rowPartials, ...how }] : [];
+          recordSplitKReduce(graph, { out, partials: c, ...how }, ...rows);
         }
         graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
         return { device, out, pre, rowSums };
@@ -214,8 +215,9 @@ function matrixTest(
           },
         });
         if (splits === 1) continue;
-        const rows = rowSums && rowPartials && { out: rowSums, partials: rowPartials, accumulate: ACCUMULATE };
-        recordSplitKReduce(splits, { out, partials: c, accumulate: ACCUMULATE }, rows);
+        const how = { accumulate: ACCUMULATE, splits };
+        const rows = rowSums && rowPartials ? [{ out: rowSums, partials: rowPartials, ...how }] : [];
+        recordSplitKReduce(graph, { out, partials: c, ...how }, ...rows);
       }
       graph.output(out, ...[pre, rowSums].filter((tensor) => tensor !== undefined));
       const program = await graph.compile();

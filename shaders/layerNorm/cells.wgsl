@@ -4,9 +4,7 @@
 //          LANES-th cell. The lanes' sums meet in workgroup memory, as a tree.
 //          backward: a workgroup goes through a block of rows, and makes dx of each. A lane meets the same columns in
 //          every row, so it also sums dy · x̂ and dy of them (PARAMETERS); the rows that a workgroup holds at a time are
-//          added in order, and make the block's row of partials.
-//          reduce: LANES invocations share a cell of dγ or dβ, four cells a workgroup; a lane takes every LANES-th block, and
-//          the lanes' sums meet as a tree.
+//          added in order, and make the block's row of partials, which splitKReduce sums.
 //          Every order is fixed by the shape; no atomics.
 
 //#use layerNorm/common
@@ -240,56 +238,4 @@ fn main(
   workgroupBarrier();
   //#end for C
   //#end if PARAMETERS
-}
-
-//#kernel layerNormCellsReduce
-//#param ACCUMULATE: bool
-//#param ACCUMULATE_BETA: bool
-//#param CELLS: u32
-@group(0) @binding(0) var<storage, read> partials: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> dGamma: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dBeta: array<vec4f>;
-struct Sizes { blocks: u32 }
-@group(0) @binding(3) var<uniform> sizes: Sizes;
-
-const GROUP = 256u;
-const LANES = GROUP / 4u;
-var<workgroup> laneTotals: array<vec4f, GROUP>;
-
-@compute @workgroup_size(GROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  // First the cells of dγ, then those of dβ.
-  let cell = group.x * 4u + local % 4u;
-  let inside = cell < 2u * CELLS;
-  var sum = vec4f();
-  var block = local / 4u;
-  if (inside) {
-    // Four loads at once, so that memory is waited for once; the order is that of the loop below.
-    for (; block + 3u * LANES < sizes.blocks; block += 4u * LANES) {
-      //#for U in 0..4: let part${U} = partials[2u * (block + ${U}u * LANES) * CELLS + cell];
-      //#for U in 0..4: sum += part${U};
-    }
-    for (; block < sizes.blocks; block += LANES) { sum += partials[2u * block * CELLS + cell]; }
-  }
-  laneTotals[local] = sum;
-  workgroupBarrier();
-  for (var span = LANES / 2u; span > 0u; span /= 2u) {
-    if (local < 4u * span) { laneTotals[local] += laneTotals[local + 4u * span]; }
-    workgroupBarrier();
-  }
-  if (local >= 4u || !inside) { return; }
-  let total = laneTotals[local];
-  if (cell < CELLS) {
-    //#if ACCUMULATE
-    dGamma[cell] += total;
-    //#else
-    dGamma[cell] = total;
-    //#end
-  } else {
-    //#if ACCUMULATE_BETA
-    dBeta[cell - CELLS] += total;
-    //#else
-    dBeta[cell - CELLS] = total;
-    //#end
-  }
 }

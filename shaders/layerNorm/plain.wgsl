@@ -3,8 +3,8 @@
 // Mapping  forward, backward: LANES invocations share a row, 64 / LANES rows a workgroup; a lane takes every LANES-th
 //          element, and the row's sums meet in workgroup memory, as a tree. On software adapters a row is one
 //          invocation's: there, barriers cost more than anything they save.
-//          parameters: an invocation sums one column over a block of rows (layerNormParameters), then one sums the
-//          blocks in order (layerNormReduce): the order is fixed by the shape, no atomics.
+//          parameters: an invocation sums one column over a block of rows; splitKReduce sums the blocks in order: the
+//          order is fixed by the shape, no atomics.
 
 //#use reduce
 //#use layerNorm/common
@@ -200,35 +200,4 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   partials[(2u * block) * sizes.width + column] = dGamma;
   partials[(2u * block + 1u) * sizes.width + column] = dBeta;
-}
-
-//#kernel layerNormReduce
-//#param ACCUMULATE: bool
-//#param ACCUMULATE_BETA: bool
-@group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> dGamma: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dBeta: array<f32>;
-struct Sizes { width: u32, blocks: u32 }
-@group(0) @binding(3) var<uniform> sizes: Sizes;
-
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let column = id.x;
-  if (column >= sizes.width) { return; }
-  var gammaSum = 0.0;
-  var betaSum = 0.0;
-  for (var block = 0u; block < sizes.blocks; block++) {
-    gammaSum += partials[(2u * block) * sizes.width + column];
-    betaSum += partials[(2u * block + 1u) * sizes.width + column];
-  }
-  //#if ACCUMULATE
-  dGamma[column] += gammaSum;
-  //#else
-  dGamma[column] = gammaSum;
-  //#end
-  //#if ACCUMULATE_BETA
-  dBeta[column] += betaSum;
-  //#else
-  dBeta[column] = betaSum;
-  //#end
 }

@@ -117,8 +117,8 @@ function recordPlanned(
     uniforms: { ...uniforms, batches, m, n, k, kSplit, splits, count: out.size },
     bindings: { ...bindings, c, ...(columnSums ? { sums: columnSums } : {}) },
   });
-  const second = sums && columnSums && { ...sums, partials: columnSums };
-  if (isSplit) recordSplitKReduce(splits, { out, accumulate, partials: c }, second);
+  const ofColumns = sums && columnSums ? [{ ...sums, partials: columnSums, splits }] : [];
+  if (isSplit) recordSplitKReduce(graph, { out, accumulate, partials: c, splits }, ...ofColumns);
 }
 
 /** A stack of matrices as it lies in memory: steps along each batch axis, its rows and its columns. */

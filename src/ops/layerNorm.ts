@@ -11,14 +11,14 @@ import type { Float, Tensor } from '../tensor/tensor';
 import { assertAffine } from './groupNorm';
 import { assertNumber, assertType } from './patchIndices';
 import { lanesFor } from './reduce';
-import type { Target } from './splitKReduce';
+import { recordSplitKReduce, type PartialSums, type Target } from './splitKReduce';
 
 const kernels = kernelsOf(
   'layerNorm',
   { common, plain, cells },
   [
-    ...(['layerNormForward', 'layerNormBackward', 'layerNormParameters', 'layerNormReduce'] as const),
-    ...(['layerNormCellsForward', 'layerNormCellsBackward', 'layerNormCellsReduce'] as const),
+    ...(['layerNormForward', 'layerNormBackward', 'layerNormParameters'] as const),
+    ...(['layerNormCellsForward', 'layerNormCellsBackward'] as const),
   ],
   { reduce },
 );
@@ -174,40 +174,27 @@ function recordCellsBackward(
   const rounds = PARAMETERS ? Math.max(MIN_ROUNDS, Math.ceil(rows / atOnce / MAX_BLOCKS)) : 1;
   const rowsPerBlock = atOnce * rounds;
   const blocks = Math.ceil(rows / rowsPerBlock);
-  const partials = PARAMETERS ? { partials: graph.empty('layerNorm partials', [blocks, 2, width]) } : {};
+  const partials = PARAMETERS ? graph.empty('layerNorm partials', [blocks, 2, width]) : undefined;
   graph.dispatch({
     kernel: kernels.layerNormCellsBackward,
     params: { ...layout, ...paramsOf(operands), PARAMETERS, ACCUMULATE: dx.accumulate },
     uniforms: { rows, rowsPerBlock },
-    bindings: { ...operands, ...partials, dx: dx.out },
+    bindings: { ...operands, ...(partials ? { partials } : {}), dx: dx.out },
     workgroups: workgroupRow(blocks),
   });
-  if (!PARAMETERS) return;
-  graph.dispatch({
-    kernel: kernels.layerNormCellsReduce,
-    params: { CELLS: layout.CELLS, ...accumulations({ dGamma, dBeta }) },
-    uniforms: { blocks },
-    bindings: { ...partials, ...outputs(graph, width, { dGamma, dBeta }) },
-    workgroups: [Math.ceil(layout.CELLS / 2)],
-  });
+  if (partials) recordSplitKReduce(graph, ...sumsOf(partials, { dGamma, dBeta }, 16));
 }
 
 function paramsOf({ dy, gamma, mean }: BackwardOperands): { HALF: boolean; RMS: boolean; WEIGHT: boolean } {
   return { HALF: dy.dtype === 'f16', RMS: mean === undefined, WEIGHT: gamma !== undefined };
 }
 
-function accumulations({ dGamma, dBeta }: ParameterTargets): { ACCUMULATE: boolean; ACCUMULATE_BETA: boolean } {
-  return { ACCUMULATE: dGamma?.accumulate ?? false, ACCUMULATE_BETA: dBeta?.accumulate ?? false };
-}
-
-/** What the sums of blocks are written to; where one of the two is not asked for, it goes nowhere. */
-function outputs(
-  graph: Graph,
-  width: number,
-  { dGamma, dBeta }: ParameterTargets,
-): { readonly dGamma: Tensor; readonly dBeta: Tensor } {
-  const unused = (): Tensor => graph.empty('unused gradient', [width]);
-  return { dGamma: dGamma?.out ?? unused(), dBeta: dBeta?.out ?? unused() };
+/** What becomes of the sums of blocks, [blocks, 2, D]. */
+function sumsOf(partials: Tensor, { dGamma, dBeta }: ParameterTargets, lanes: 1 | 16): PartialSums[] {
+  const [splits = 0, , width = 0] = partials.shape;
+  return [dGamma, dBeta].flatMap((target, which) =>
+    target ? [{ ...target, partials, splits, first: which * width, lanes }] : [],
+  );
 }
 
 /** Appends the gradient of x by the reference kernel. */
@@ -237,11 +224,5 @@ function recordParameters(graph: Graph, operands: BackwardOperands, targets: Par
     bindings: { x, rstd, dy, ...(mean ? { mean } : {}), partials },
     workgroups: [Math.ceil(width / 64), blocks],
   });
-  graph.dispatch({
-    kernel: kernels.layerNormReduce,
-    params: accumulations(targets),
-    uniforms: { width, blocks },
-    bindings: { partials, ...outputs(graph, width, targets) },
-    workgroups: [Math.ceil(width / 64)],
-  });
+  recordSplitKReduce(graph, ...sumsOf(partials, targets, 1));
 }

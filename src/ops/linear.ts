@@ -90,5 +90,5 @@ export function recordParameterGradients(
     dBias && k > 0 ? { rowSums: dBias } : {},
   );
   // A product without elements makes no pass over dOut.
-  if (dBias && k === 0) recordSplitKReduce(m, { ...dBias, partials: dOut });
+  if (dBias && k === 0) recordSplitKReduce(graph, { ...dBias, partials: dOut, splits: m });
 }

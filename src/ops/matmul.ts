@@ -98,8 +98,9 @@ function recordPlanned(
     },
   });
   if (!split) return;
-  const rows = rowSums && rowTarget && { ...rowSums, partials: rowTarget };
-  recordSplitKReduce(plan.splits, { out, accumulate, partials: target }, rows);
+  const { splits } = plan;
+  const rows = rowSums && rowTarget ? [{ ...rowSums, partials: rowTarget, splits }] : [];
+  recordSplitKReduce(graph, { out, accumulate, partials: target, splits }, ...rows);
 }
 
 /** How the operands of a product lie in memory. */

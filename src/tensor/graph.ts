@@ -4,7 +4,7 @@ import { EngineError } from '../gpu/errors';
 import type { Program } from '../gpu/program';
 import { Recording } from '../gpu/recording';
 import { kernelsOf } from '../gpu/shader';
-import { Slice, Value, type Storage } from '../gpu/storage';
+import { overlap, Slice, Value, type Storage } from '../gpu/storage';
 import { Debugging, ProgramDebugger, type ByTraits, type DebugTarget } from './debugging';
 import { TensorProgram } from './tensorProgram';
 import type { Recorder, TensorDispatch } from './recorder';
@@ -25,6 +25,19 @@ class GraphRecording extends Recording {
   constructor(readonly graph: Graph) {
     super(graph.engine);
   }
+
+  override compileFor(output: Value): Promise<Program> {
+    this.graph.settle();
+    return super.compileFor(output);
+  }
+}
+
+/** Dispatches that are put off. */
+export interface Deferred {
+  /** What they read and write: nothing else is appended that does so before them. */
+  readonly touched: readonly Tensor[];
+  /** Appends them. */
+  readonly record: () => void;
 }
 
 /**
@@ -104,6 +117,7 @@ export class Graph implements Recorder {
   readonly #tape: Tape;
   readonly #constants = new Map<string, Tensor<DType, readonly []>>();
   readonly #debugging: Debugging | undefined;
+  #deferred: Deferred | undefined;
   #isCompiled = false;
   readonly #seed: number;
   readonly #firstStep: number;
@@ -208,8 +222,25 @@ export class Graph implements Recorder {
       const fix = 'Record all of a program before it is compiled.';
       throw new EngineError('bad-program', `Kernel '${dispatch.kernel.name}': its program is compiled already.`, fix);
     }
+    if (this.#deferred && touches(dispatch, this.#deferred)) this.settle();
     if (this.#debugging) this.#debugging.dispatch(dispatch);
     else this.#append(dispatch);
+  }
+
+  /**
+   * Puts dispatches off until another touches what they touch, or the program is made: in the place of those that were put
+   * off before, which are a part of them. Where the program is debugged, they are appended at once.
+   */
+  defer(deferred: Deferred): void {
+    if (this.#debugging) deferred.record();
+    else this.#deferred = deferred;
+  }
+
+  /** Appends what was put off. */
+  settle(): void {
+    const deferred = this.#deferred;
+    this.#deferred = undefined;
+    deferred?.record();
   }
 
   /**
@@ -316,6 +347,7 @@ export class Graph implements Recorder {
 
   /** What a program of this graph takes, known before it is compiled. */
   get statistics(): Program['statistics'] {
+    this.settle();
     return this.#recording.statistics;
   }
 
@@ -332,9 +364,14 @@ export class Graph implements Recorder {
         'Compile it with { training: false } to use a model, or with { training: true }.',
       );
     }
+    this.settle();
     this.#isCompiled = true;
     return new TensorProgram(this.engine, await this.#recording.compile(), this.#debugging);
   }
+}
+
+function touches({ bindings }: TensorDispatch, { touched }: Deferred): boolean {
+  return Object.values(bindings).some((bound) => touched.some(({ storage }) => overlap(storage, bound.storage)));
 }
 
 /** A kernel that binds u32 may look at the bits of anything. */
