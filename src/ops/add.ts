@@ -26,11 +26,14 @@ const isFloat = (operand: Tensor | number): operand is Tensor =>
 function addAlike(a: Tensor, b: Tensor): Tensor {
   const graph = graphOf('add', a, b);
   const out = graph.empty('add', a.shape, 'f32', a.requiresGrad || b.requiresGrad);
+  const VEC = a.size % 4 === 0;
+  const cells = VEC ? a.size / 4 : a.size;
   graph.dispatch({
     kernel: kernels.add,
-    uniforms: { count: a.size },
+    params: { VEC },
+    uniforms: { cells },
     bindings: { a, b, out },
-    workgroups: workgroupRow(Math.ceil(a.size / 256)),
+    workgroups: workgroupRow(Math.ceil(cells / 256)),
   });
   graph.record('add', [out], (gradients) => {
     const dOut = gradients.of(out);

@@ -8,11 +8,13 @@ const kernels = kernelsOf('add', source, ['addInPlace']);
 
 /** sum = value, or sum += value where `accumulate` is set. Same sizes; each f32 or f16, so that this also converts. */
 export function addInPlace(recorder: Recorder, sum: Tensor, value: Tensor, accumulate: boolean): void {
+  const VEC = sum.size % 4 === 0;
+  const cells = VEC ? sum.size / 4 : sum.size;
   recorder.dispatch({
     kernel: kernels.addInPlace,
-    params: { ACCUMULATE: accumulate, VALUE16: value.dtype === 'f16', SUM16: sum.dtype === 'f16' },
-    uniforms: { count: sum.size },
+    params: { ACCUMULATE: accumulate, VALUE16: value.dtype === 'f16', SUM16: sum.dtype === 'f16', VEC },
+    uniforms: { cells },
     bindings: { value, sum },
-    workgroups: workgroupRow(Math.ceil(sum.size / 256)),
+    workgroups: workgroupRow(Math.ceil(cells / 256)),
   });
 }
