@@ -15,19 +15,17 @@
 //#if OUT16
 //#enable f16
 //#end
+//#if OUT16
+alias Out = f16;
+//#else
+alias Out = f32;
+//#end
 //#if VEC
 alias Cell = vec4f;
+alias OutCell = vec4<Out>;
 //#else
 alias Cell = f32;
-//#end
-//#if OUT16 && VEC
-alias OutCell = vec4<f16>;
-//#end
-//#if OUT16 && !VEC
-alias OutCell = f16;
-//#end
-//#if !OUT16
-alias OutCell = Cell;
+alias OutCell = Out;
 //#end
 struct Sizes {
   //#for P in 0..PAIRS: end${P}: u32, splits${P}: u32, cells${P}: u32, stride${P}: u32, first${P}: u32, lanes${P}: u32,

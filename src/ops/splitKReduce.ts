@@ -35,13 +35,11 @@ const waiting = new WeakMap<Graph, readonly PartialSums[]>();
  * parameters, wait until something reads them, so that several are made in one dispatch: their bits stay the same.
  */
 export function recordSplitKReduce(graph: Graph, ...sums: readonly PartialSums[]): void {
-  const lasting = sums.filter(({ out }) => out.storage instanceof Slice);
-  const others = sums.filter(({ out }) => !(out.storage instanceof Slice));
-  for (const dtype of ['f32', 'f16'] as const) {
-    const alike = others.filter(({ out }) => out.dtype === dtype);
-    if (alike.length > 0) dispatchSums(graph, alike);
-  }
-  for (const sum of lasting) {
+  for (const sum of sums) {
+    if (!(sum.out.storage instanceof Slice)) {
+      dispatchSums(graph, [sum]);
+      continue;
+    }
     if (!joins(graph, sum)) graph.settle();
     const together = [...(waiting.get(graph) ?? []), sum];
     waiting.set(graph, together);
@@ -58,8 +56,8 @@ export function recordSplitKReduce(graph: Graph, ...sums: readonly PartialSums[]
 /** Whether a sum may be made in the dispatch of those that wait. */
 function joins(graph: Graph, sum: PartialSums): boolean {
   const others = waiting.get(graph) ?? [];
-  const most = Math.min(MAX_PAIRS, Math.floor(graph.engine.device.limits.maxStorageBuffersPerShaderStage / 2));
-  if (others.length >= most) return false;
+  const bindings = 2 * others.length + 2;
+  if (bindings > Math.min(2 * MAX_PAIRS, graph.engine.device.limits.maxStorageBuffersPerShaderStage)) return false;
   return others.every((other) => isVec(other) === isVec(sum) && !overlap(other.out.storage, sum.out.storage));
 }
 
