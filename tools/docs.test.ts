@@ -130,7 +130,7 @@ describe.each(pages)('%s', (page) => {
 
 /** Flags of other programs, which the pages call. */
 const FOREIGN =
-  /^(bundle|format|loader|outfile|platform|packages|ignore-scripts|prefix|config|configLoader|tags-filter|repo-type|local-dir)$/;
+  /^(bundle|format|loader|outfile|platform|packages|ignore-scripts|prefix|config|configLoader|tags-filter|repo-type|local-dir|logdir)$/;
 
 describe('flags', () => {
   it('that the pages name are those of training, its commands, or a program of their own', async () => {

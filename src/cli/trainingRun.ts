@@ -16,6 +16,7 @@ import { FolderStore } from '../runs/folderStore';
 import type { Interrupt } from './interrupt';
 import { usedChoices } from '../node/kernels';
 import type { Progress } from './progress';
+import { RunLogs } from '../runs/runLogs';
 import { ReportWriter } from '../runs/reportWriter';
 import type { RunFolder } from '../runs/runFolder';
 import { describeScore, scoreTable } from './score';
@@ -60,7 +61,12 @@ export class TrainingRun implements RunWatcher {
     const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
     try {
       this.listBroken(data);
-      const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }));
+      const store = new FolderStore(
+        folder,
+        isResumed,
+        () => this.reports.update({ now: true }),
+        new RunLogs(folder, config.logging.log),
+      );
       const result = await train(engine, config, data, { ...options, store, watcher: this });
       await this.leave(result.stopped ? 'stopped' : 'finished');
       progress.stop();

@@ -7,6 +7,7 @@ import type { Checkpoint } from './checkpoints';
 import { panelsPng } from '../node/picture';
 import { readModelFile } from '../node/readModel';
 import type { RunFolder } from './runFolder';
+import type { RunLogs } from './runLogs';
 
 /** A run folder as the place where a run leaves what it makes. */
 export class FolderStore implements RunStore {
@@ -14,27 +15,33 @@ export class FolderStore implements RunStore {
    * @param isResumed whether there may be metrics that will come again: they are taken back when the first new line comes,
    *   so that a resumption which fails before loses none
    * @param changed is told when there is something new to show
+   * @param logs keeps copies for other programs
    */
   constructor(
     private readonly folder: RunFolder,
     private isResumed: boolean,
     private readonly changed: () => void,
+    private readonly logs?: RunLogs,
   ) {}
 
   appendMetrics(line: Parameters<RunStore['appendMetrics']>[0]): void {
     if (this.isResumed) this.folder.truncateMetrics(line);
     this.isResumed = false;
     this.folder.appendMetrics(line);
+    this.logs?.metrics(line);
   }
 
   writeCheckpoint(phase: Phase, step: number, model: Uint8Array, state: Uint8Array): string {
     const { modelPath } = this.folder.writeCheckpoint({ phase, step }, model, state);
+    this.logs?.table();
     this.changed();
     return modelPath;
   }
 
   async writePanels(name: string, sheet: Parameters<RunStore['writePanels']>[1]): Promise<void> {
-    this.folder.writeFile(`${PANELS}/${name}.png`, await panelsPng(sheet));
+    const png = await panelsPng(sheet);
+    this.folder.writeFile(`${PANELS}/${name}.png`, png);
+    this.logs?.picture(name, png);
     this.changed();
   }
 

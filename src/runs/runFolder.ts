@@ -1,5 +1,5 @@
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, appendFileSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { readSessions, type Session, type SessionLine } from '../report/session';
 import { UserError } from '../common/userError';
 import { appendedLine, CHECKPOINTS, CONFIG, FINETUNE, METRICS, metricsBefore, runName, SESSIONS, type MetricsLine, type RunPosition } from '../imae/train/runFiles';
@@ -132,6 +132,22 @@ export class RunFolder {
     writing(file, () => {
       this.metrics ??= openSync(file, 'a');
       appendWhole(this.metrics, `${JSON.stringify(line)}\n`);
+    });
+  }
+
+  /** The lines of `metrics.jsonl`. */
+  metricsLines(): MetricsLine[] {
+    const file = join(this.path, METRICS);
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsLine); // as they were written
+  }
+
+  /** Appends to a file, making its folder. @throws StorageError */
+  append(name: string, content: Uint8Array): void {
+    const file = join(this.path, name);
+    writing(file, () => {
+      makeFolder(dirname(file));
+      appendFileSync(file, content);
     });
   }
 

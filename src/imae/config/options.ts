@@ -270,6 +270,11 @@ export const OPTIONS = {
     }),
   },
   logging: {
+    log: option(
+      choice('none', 'tensorboard', 'csv', 'both'),
+      'none',
+      'copies of what is measured: numbers and pictures for TensorBoard in tensorboard/, a table metrics.csv, or both',
+    ),
     logEvery: option(count, 10, 'steps between lines of metrics.jsonl'),
     scoreEvery: option(interval, 1000, 'steps between unmixing scores on held-out pairs; 0: only at the end'),
     checkpointEvery: option(interval, 1000, 'steps between checkpoints; 0: only at the end'),

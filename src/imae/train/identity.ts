@@ -24,6 +24,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set([
   'device.adapter',
   'training.recompute',
   'data.set',
+  'data.labelColumn', // the digest of the data has the labels
   'data.stream',
   'data.workers',
   'data.broken',

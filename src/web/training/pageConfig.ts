@@ -42,6 +42,7 @@ export function withLiveLogging(config: Config, count: number): Config {
   const { logging } = resolveConfig([{ source: 'preset', values: { preset: config.preset } }]);
   const steps = Math.max(...phasesOf(config).map((phase) => planIfKnown(config, phase, count)?.steps ?? 0));
   const live: Config['logging'] = {
+    log: 'none',
     logEvery: Math.max(1, Math.round(steps / 1000)),
     scoreEvery: Math.max(10, Math.round(steps / 20)),
     checkpointEvery: Math.max(10, Math.round(steps / 10)),
