@@ -10,6 +10,7 @@ const config = (values: PartialSettings & { preset?: string } = {}): Config =>
 describe('logging in a page', () => {
   it('is livelier than the preset, by the length of the run', () => {
     expect(withLiveLogging(config({ training: { budget: { steps: 1000 } } }), 8192).logging).toEqual({
+      log: 'none',
       logEvery: 1,
       scoreEvery: 50,
       checkpointEvery: 100,
@@ -17,6 +18,7 @@ describe('logging in a page', () => {
     });
     const long = config({ training: { budget: { steps: 20_000 } } });
     expect(withLiveLogging(long, 8192).logging).toEqual({
+      log: 'none',
       logEvery: 20,
       scoreEvery: 1000,
       checkpointEvery: 2000,
@@ -27,6 +29,7 @@ describe('logging in a page', () => {
   it('stays where it differs from the preset, and so does all else', () => {
     const given = config({ training: { budget: { steps: 1000 } }, logging: { logEvery: 7, panelsEvery: 0 } });
     expect(withLiveLogging(given, 8192).logging).toEqual({
+      log: 'none',
       logEvery: 7,
       scoreEvery: 50,
       checkpointEvery: 100,

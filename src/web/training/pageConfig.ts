@@ -32,6 +32,8 @@ export function assertForPage(config: Config, source: string, images?: KnownImag
   if (images || !asksForImages(config)) assertFits(config, trainingSize(config, images));
 }
 
+type Intervals = Omit<Config['logging'], 'log'>;
+
 /**
  * The configuration with logging as a page wants it, where something is to be seen all the time. What differs from its
  * preset was meant, and stays. A run's bits do not depend on it.
@@ -41,16 +43,16 @@ export function assertForPage(config: Config, source: string, images?: KnownImag
 export function withLiveLogging(config: Config, count: number): Config {
   const { logging } = resolveConfig([{ source: 'preset', values: { preset: config.preset } }]);
   const steps = Math.max(...phasesOf(config).map((phase) => planIfKnown(config, phase, count)?.steps ?? 0));
-  const live: Config['logging'] = {
-    log: 'none',
-    logEvery: Math.max(1, Math.round(steps / 1000)),
-    scoreEvery: Math.max(10, Math.round(steps / 20)),
-    checkpointEvery: Math.max(10, Math.round(steps / 10)),
-    panelsEvery: Math.max(5, Math.round(steps / 40)),
+  const live = (name: keyof Intervals, interval: number): number =>
+    config.logging[name] === logging[name] ? interval : config.logging[name];
+  return {
+    ...config,
+    logging: {
+      ...config.logging,
+      logEvery: live('logEvery', Math.max(1, Math.round(steps / 1000))),
+      scoreEvery: live('scoreEvery', Math.max(10, Math.round(steps / 20))),
+      checkpointEvery: live('checkpointEvery', Math.max(10, Math.round(steps / 10))),
+      panelsEvery: live('panelsEvery', Math.max(5, Math.round(steps / 40))),
+    },
   };
-  const keys = Object.keys(live) as (keyof typeof live)[];
-  const chosen = keys.map(
-    (key) => [key, config.logging[key] === logging[key] ? live[key] : config.logging[key]] as const,
-  );
-  return { ...config, logging: Object.fromEntries(chosen) as unknown as Config['logging'] };
 }
