@@ -15,7 +15,7 @@ async function archive(
 
 const source = (bytes: Uint8Array): TarSource => ({
   byteLength: bytes.length,
-  slice: (start, end = bytes.length) => Promise.resolve(bytes.slice(start, end).buffer as ArrayBuffer),
+  slice: (start, end = bytes.length) => Promise.resolve(bytes.slice(start, end).buffer),
 });
 
 async function contents(bytes: Uint8Array): Promise<Record<string, string>> {
