@@ -22,6 +22,7 @@
 //#use maskedMse
 //#param PATCH: u32
 //#param CHANNELS: u32
+//#param VEC: bool
 //#param LANES: u32
 //#param NORM_PIX: bool
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;

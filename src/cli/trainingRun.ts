@@ -61,13 +61,10 @@ export class TrainingRun implements RunWatcher {
     const { engine, config, data, folder, isResumed, progress, interrupt } = this.setup;
     try {
       this.listBroken(data);
-      const store = new FolderStore(
-        folder,
-        isResumed,
-        () => this.reports.update({ now: true }),
-        new RunLogs(folder, config.logging.log),
-      );
+      const logs = new RunLogs(folder, config.logging.log);
+      const store = new FolderStore(folder, isResumed, () => this.reports.update({ now: true }), logs);
       const result = await train(engine, config, data, { ...options, store, watcher: this });
+      logs.table(); // with what was measured after the last checkpoint
       await this.leave(result.stopped ? 'stopped' : 'finished');
       progress.stop();
       this.report(result);

@@ -81,7 +81,7 @@ export function alignment({ prediction, images, idsRestore, keep, patch, normPix
     const LANES = lanesFor(patchSize, traits);
     graph.dispatch({
       kernel: kernels.alignmentTerms,
-      params: { PATCH: patch, CHANNELS: C, NORM_PIX: normPix, LANES },
+      params: { PATCH: patch, CHANNELS: C, VEC: false, NORM_PIX: normPix, LANES },
       uniforms: { samples: B, batch: 2 * B, length, keep, height: H, width: W },
       bindings: { prediction, images, idsRestore, terms },
       workgroups: workgroupRow(Math.ceil((B * length * LANES) / 64)),

@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Phase } from '../imae/config/config';
-import { checkpointFiles, completeCheckpoints, isCheckpointFile, keptCheckpointFiles, type RunPosition, type Trained } from '../imae/train/runFiles';
+import {
+  checkpointFiles,
+  completeCheckpoints,
+  isCheckpointFile,
+  keptCheckpointFiles,
+  type RunPosition,
+  type Trained,
+} from '../imae/train/runFiles';
 import { TEMPORARY, writeWhole } from '../node/durableFile';
 
 /** A checkpoint on disk. */
@@ -23,7 +30,12 @@ export function listCheckpoints<P extends Trained = Phase>(folder: string): read
  *
  * @throws StorageError
  */
-export function saveCheckpoint<P extends Trained>(folder: string, moment: RunPosition<P>, model: Uint8Array, state: Uint8Array): Checkpoint<P> {
+export function saveCheckpoint<P extends Trained>(
+  folder: string,
+  moment: RunPosition<P>,
+  model: Uint8Array,
+  state: Uint8Array,
+): Checkpoint<P> {
   const checkpoint = pathsOf(folder, moment);
   writeWhole(checkpoint.modelPath, model);
   writeWhole(checkpoint.statePath, state);

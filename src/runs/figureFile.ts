@@ -14,7 +14,11 @@ export const FIGURES_FILE = 'figures.html';
  * @returns the path
  * @throws UserError where the template was not built; StorageError
  */
-export function writeFigures(path: string, page: FigurePage, template = readTemplate(join(import.meta.dirname, FIGURES_FILE))): string {
+export function writeFigures(
+  path: string,
+  page: FigurePage,
+  template = readTemplate(join(import.meta.dirname, FIGURES_FILE)),
+): string {
   writeWhole(path, fillTemplate(template, page));
   return path;
 }

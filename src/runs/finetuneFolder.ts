@@ -83,7 +83,8 @@ export class FinetuneFolder {
 function readFile(path: string): FinetuneFile {
   try {
     const { format, ...file } = JSON.parse(readFileSync(path, 'utf8')) as FinetuneFile & { readonly format: unknown };
-    if (format !== FORMAT) throw new UserError(`${path} is of format ${String(format)}, this version reads ${FORMAT}. Begin anew.`);
+    if (format !== FORMAT)
+      throw new UserError(`${path} is of format ${String(format)}, this version reads ${FORMAT}. Begin anew.`);
     if (typeof file.options !== 'object') throw new Error('it has no options');
     return file;
   } catch (error) {

@@ -46,7 +46,10 @@ export class FolderStore implements RunStore {
   }
 
   finished(phase: Phase): NamedFile | undefined {
-    const last = this.folder.checkpoints().filter((checkpoint) => checkpoint.phase === phase).at(-1);
+    const last = this.folder
+      .checkpoints()
+      .filter((checkpoint) => checkpoint.phase === phase)
+      .at(-1);
     return last && readNamed(last.modelPath);
   }
 }
@@ -67,11 +70,18 @@ export function resumePoint(folder: RunFolder): ResumePoint | undefined {
 }
 
 /** @throws UserError where a file of it is damaged */
-export function readCheckpoint<P extends Trained>({ phase, step, modelPath, statePath }: Checkpoint<P>): RunPosition<P> & SavedState {
+export function readCheckpoint<P extends Trained>({
+  phase,
+  step,
+  modelPath,
+  statePath,
+}: Checkpoint<P>): RunPosition<P> & SavedState {
   try {
     return { phase, step, model: readNamed(modelPath), state: readNamed(statePath) };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${error.message} Or delete it: --resume then goes on from the checkpoint before, if there is one.`);
+    throw new UserError(
+      `${error.message} Or delete it: --resume then goes on from the checkpoint before, if there is one.`,
+    );
   }
 }

@@ -145,7 +145,8 @@ describe('ReportWriter', () => {
     writeFileSync(template, TEMPLATE);
   });
 
-  const writer = (): ReportWriter => new ReportWriter(folder, (label, text) => notes.push(`${label} ${text}`), template);
+  const writer = (): ReportWriter =>
+    new ReportWriter(folder, (label, text) => notes.push(`${label} ${text}`), template);
   const donePhase = (): number | undefined => dataIn(readFileSync(report(), 'utf8')).phases[0]?.done;
   const log = (step: number): void => {
     folder.appendMetrics({ phase: 'teacher', step, loss: 1 });

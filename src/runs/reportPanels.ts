@@ -38,7 +38,6 @@ export class PanelReader {
     this.known.set(phase, used);
     return { panels, panelCount: sheets.length };
   }
-
 }
 
 async function pictureUrl(png: Buffer): Promise<Omit<ReportPanel, 'step'>> {

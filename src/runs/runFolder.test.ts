@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -56,7 +65,7 @@ describe('the folder', () => {
     expect(() => RunFolder.create({ out: run.path, name: 'demo' })).toThrow(`--resume ${run.path}`);
   });
 
-  test('is one process\'s at a time, until it closes it or is gone', () => {
+  test("is one process's at a time, until it closes it or is gone", () => {
     run.writeConfig({ preset: 'demo' });
     const other = RunFolder.open(run.path);
     expect(() => other.claim()).toThrow(/is being written by another process/);
@@ -89,9 +98,13 @@ describe('the folder', () => {
     folder.close();
   });
 
-  test('that the system has no room for is an error, not an endless loop', { skip: process.platform !== 'linux' }, () => {
-    expect(() => RunFolder.create({ out: '/proc/runs/one', name: 'demo' })).toThrow(/cannot be made: \w/);
-  });
+  test(
+    'that the system has no room for is an error, not an endless loop',
+    { skip: process.platform !== 'linux' },
+    () => {
+      expect(() => RunFolder.create({ out: '/proc/runs/one', name: 'demo' })).toThrow(/cannot be made: \w/);
+    },
+  );
 
   test('without a config.json cannot be resumed', () => {
     expect(() => RunFolder.open(run.path)).toThrow(/no config\.json/);
@@ -103,7 +116,16 @@ describe('the folder', () => {
 });
 
 describe('sessions', () => {
-  const line = { time: 'now', command: 'node train.js', phase: 'imae', step: 0, adapter: 'a', software: true, platform: 'Node 20', palimpsest: '0' };
+  const line = {
+    time: 'now',
+    command: 'node train.js',
+    phase: 'imae',
+    step: 0,
+    adapter: 'a',
+    software: true,
+    platform: 'Node 20',
+    palimpsest: '0',
+  };
 
   test('a line that was cut takes no other with it', () => {
     run.appendSession({ ...line, command: 'first' });
@@ -132,7 +154,10 @@ describe('metrics', () => {
 
     run.truncateMetrics({ phase: 'imae', step: 20 });
     run.appendMetrics({ phase: 'imae', step: 20, loss: 1 });
-    const lines = metrics().trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+    const lines = metrics()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
     expect(lines.slice(3)).toEqual([
       { phase: 'imae', step: 0 },
       { phase: 'imae', step: 10 },

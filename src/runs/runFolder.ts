@@ -1,8 +1,31 @@
-import { accessSync, appendFileSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readSessions, type Session, type SessionLine } from '../report/session';
 import { UserError } from '../common/userError';
-import { appendedLine, CHECKPOINTS, CONFIG, FINETUNE, METRICS, metricsBefore, runName, SESSIONS, type MetricsLine, type RunPosition } from '../imae/train/runFiles';
+import {
+  appendedLine,
+  CHECKPOINTS,
+  CONFIG,
+  FINETUNE,
+  METRICS,
+  metricsBefore,
+  runName,
+  SESSIONS,
+  type MetricsLine,
+  type RunPosition,
+} from '../imae/train/runFiles';
 import { listCheckpoints, saveCheckpoint, type Checkpoint } from './checkpoints';
 import { appendWhole, makeFolder, nearestExisting, TEMPORARY, writeWhole, writing } from '../node/durableFile';
 import { errorCode, reason } from '../node/failure';
@@ -245,7 +268,9 @@ function assertEmpty(path: string): void {
     throw usage(`--out: ${path} holds a run already. Give a new folder, or go on with that run by --resume ${path}.`);
   }
   if (content.includes(FINETUNE)) {
-    throw usage(`--out: ${path} holds a fine-tuning already. Give a new folder, or go on with that one by finetune --resume ${path}.`);
+    throw usage(
+      `--out: ${path} holds a fine-tuning already. Give a new folder, or go on with that one by finetune --resume ${path}.`,
+    );
   }
   if (content.length > 0) {
     throw usage(`--out: ${path} is not empty (${content[0] ?? ''} …). Give a new or an empty folder.`);
@@ -262,4 +287,3 @@ function cannotBeMade(out: string | undefined, error: unknown): UserError {
       'Give a folder that can be written to.',
   );
 }
-

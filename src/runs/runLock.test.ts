@@ -22,22 +22,28 @@ test('is not released by a holder that has lost it', () => {
   expect(readFileSync(file, 'utf8')).toContain('elsewhere');
 });
 
-test('is taken over from a process that has ended without anybody noticing', { skip: process.platform !== 'linux' }, async () => {
-  // A shell that becomes a program which never asks how its child ended: the child stays as a zombie.
-  const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  try {
-    const pid = Number(await new Promise<string>((resolve) => parent.stdout.once('data', (text: Buffer) => resolve(String(text)))));
-    const lock = RunLock.acquire(base);
-    const mine = JSON.parse(readFileSync(file, 'utf8')) as object;
-    lock.release();
-    const state = (): string[] => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
-    const held = JSON.stringify({ ...mine, pid, began: state()[21] });
-    writeFileSync(file, held);
-    expect(() => RunLock.acquire(base)).toThrow(`another process (${pid})`);
-    await expect.poll(() => state()[2], { timeout: 10_000 }).toBe('Z');
-    writeFileSync(file, held);
-    RunLock.acquire(base).release();
-  } finally {
-    parent.kill();
-  }
-});
+test(
+  'is taken over from a process that has ended without anybody noticing',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    // A shell that becomes a program which never asks how its child ended: the child stays as a zombie.
+    const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const pid = Number(
+        await new Promise<string>((resolve) => parent.stdout.once('data', (text: Buffer) => resolve(String(text)))),
+      );
+      const lock = RunLock.acquire(base);
+      const mine = JSON.parse(readFileSync(file, 'utf8')) as object;
+      lock.release();
+      const state = (): string[] => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
+      const held = JSON.stringify({ ...mine, pid, began: state()[21] });
+      writeFileSync(file, held);
+      expect(() => RunLock.acquire(base)).toThrow(`another process (${pid})`);
+      await expect.poll(() => state()[2], { timeout: 10_000 }).toBe('Z');
+      writeFileSync(file, held);
+      RunLock.acquire(base).release();
+    } finally {
+      parent.kill();
+    }
+  },
+);

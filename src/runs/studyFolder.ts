@@ -90,7 +90,9 @@ export class StudyFolder {
   trained(): string[] {
     return this.begun().filter((name) => {
       const path = this.runPath(name);
-      return existsSync(join(path, CONFIG)) && RunFolder.open(path, '--out').sessions().at(-1)?.end?.ended === 'finished';
+      return (
+        existsSync(join(path, CONFIG)) && RunFolder.open(path, '--out').sessions().at(-1)?.end?.ended === 'finished'
+      );
     });
   }
 
@@ -107,10 +109,16 @@ export class StudyFolder {
 
 function readStudy(path: string): StudyFile {
   const file = join(path, STUDY);
-  if (!existsSync(file)) throw new UserError(`${path} is no study: it has no ${STUDY}. Give a folder that node train.js study has left.`, { usage: true });
+  if (!existsSync(file))
+    throw new UserError(`${path} is no study: it has no ${STUDY}. Give a folder that node train.js study has left.`, {
+      usage: true,
+    });
   try {
     const { format, plan, data } = JSON.parse(readFileSync(file, 'utf8')) as StudyFile & { readonly format: unknown };
-    if (format !== FORMAT) throw new UserError(`${file} is of format ${String(format)}, this version reads ${FORMAT}. Start the study anew.`);
+    if (format !== FORMAT)
+      throw new UserError(
+        `${file} is of format ${String(format)}, this version reads ${FORMAT}. Start the study anew.`,
+      );
     return { plan: { ...plan, base: resolveConfig([{ source: file, values: plan.base }]) }, data };
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -23,9 +23,15 @@ export function writeStudyReport(folder: StudyFolder, { plan, data }: StudyFile,
   for (const { run, result } of done) values.get(run.cell.name)?.set(run.seed, result.values);
   const table = new Table(cells, plan.alphas, values);
   const adapters = [...new Set(done.map(({ result }) => result.adapter))];
-  const unfinished = done.length < runs.length ? [`So far ${done.length} of ${counted(runs.length, 'run')} ${done.length === 1 ? 'is' : 'are'} done.`] : [];
+  const unfinished =
+    done.length < runs.length
+      ? [`So far ${done.length} of ${counted(runs.length, 'run')} ${done.length === 1 ? 'is' : 'are'} done.`]
+      : [];
   const caption = `${describeBase(plan, data.name, data.trainingImages)} Adapter: ${adapters.join('; ')}.`;
-  writeWhole(join(folder.path, 'result.json'), `${JSON.stringify({ plan, data, adapters, runs: done.map(({ result }) => result) }, null, 1)}\n`);
+  writeWhole(
+    join(folder.path, 'result.json'),
+    `${JSON.stringify({ plan, data, adapters, runs: done.map(({ result }) => result) }, null, 1)}\n`,
+  );
   return writeFigures(join(folder.path, FIGURES_FILE), {
     title: `Study: ${study.name}`,
     lead: [`The question: ${study.question}?`, ...study.lead, ...unfinished],
@@ -34,11 +40,21 @@ export function writeStudyReport(folder: StudyFolder, { plan, data }: StudyFile,
     software: done.some(({ result }) => result.software),
     command,
     settings: [
-      { name: 'runs', value: `${counted(cells.length, 'cell')} × ${counted(plan.seeds.length, 'seed')}, ${done.length} done` },
+      {
+        name: 'runs',
+        value: `${counted(cells.length, 'cell')} × ${counted(plan.seeds.length, 'seed')}, ${done.length} done`,
+      },
       { name: 'configuration', value: describeBase(plan, data.name, data.trainingImages) },
       { name: 'α', value: plan.alphas.join(', ') },
       ...(study.measures.includes('probe') ? [{ name: 'linear probe', value: describeProbe(plan) }] : []),
-      ...(study.measures.includes('finetune') ? [{ name: 'fine-tuning', value: plan.finetuneEpochs === 0 ? 'left out' : `${plan.finetuneEpochs} epochs, mean pool` }] : []),
+      ...(study.measures.includes('finetune')
+        ? [
+            {
+              name: 'fine-tuning',
+              value: plan.finetuneEpochs === 0 ? 'left out' : `${plan.finetuneEpochs} epochs, mean pool`,
+            },
+          ]
+        : []),
     ],
     sections: done.length > 0 ? study.sections(table, caption) : [],
   });
