@@ -1,3 +1,4 @@
+import { EngineError } from '../../gpu/errors';
 import type { GpuEngine } from '../../gpu/gpuEngine';
 import type { ImageChunk } from '../../ops/augment';
 import { createTensor, type LastingTensor } from '../../tensor/tensor';
@@ -33,13 +34,11 @@ export interface ImageUploader {
  * GPU memory for `count` images, in chunks no larger than a binding may be.
  *
  * @param data their bytes; zeros without
- * @throws EngineError `out-of-memory`
+ * @throws EngineError `limit-exceeded` where a binding holds none of them, `out-of-memory`
  */
 export function imageChunks(engine: GpuEngine, set: SetFacts, count: number, data?: Uint8Array): ImageChunks {
   const bytes = imageBytes(set);
-  const most = Math.floor(engine.device.limits.maxStorageBufferBindingSize / bytes);
-  // A chunk ends on a whole 32-bit word.
-  const perChunk = Math.min(count, most - (most % 4));
+  const perChunk = Math.min(count, mostPerChunk(engine.device.limits.maxStorageBufferBindingSize, set));
   const chunks: LastingChunk[] = [];
   for (let first = 0; first < count; first += perChunk) {
     const inChunk = Math.min(perChunk, count - first);
@@ -48,4 +47,19 @@ export function imageChunks(engine: GpuEngine, set: SetFacts, count: number, dat
     chunks.push({ images: createTensor(engine, `${set.name} images from ${first}`, shape, 'u8', part), first });
   }
   return chunks as [LastingChunk, ...LastingChunk[]];
+}
+
+/** A chunk ends on a whole 32-bit word. @param binding bytes that a device binds at once */
+function mostPerChunk(binding: number, set: SetFacts): number {
+  const bytes = imageBytes(set);
+  const inWords = [1, 2].find((images) => (images * bytes) % 4 === 0) ?? 4;
+  const most = Math.floor(binding / bytes);
+  if (most >= inWords) return most - (most % inWords);
+  const size = `${set.width} × ${set.height} × ${set.channels}`;
+  const what = inWords === 1 ? `an image of ${size}` : `${inWords} images of ${size}, which lie in whole words,`;
+  throw new EngineError(
+    'limit-exceeded',
+    `${set.name}: ${what} take${inWords === 1 ? 's' : ''} ${inWords * bytes} bytes; this device binds ${binding}.`,
+    'Keep them smaller, by --decode-size.',
+  );
 }
