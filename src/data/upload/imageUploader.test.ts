@@ -38,8 +38,8 @@ describe('chunks of images', () => {
 
   it('that a device cannot bind are refused', () => {
     expect(() => imageChunks(engine, setOf(sideFor(3, 1)), 9)).toThrow(
-      /wide: 4 images of \d+ × \d+ × 3, .* --decode-size/,
+      /--decode-size: 4 images of \d+ × \d+ × 3, whole words together, take \d+ bytes/,
     );
-    expect(() => imageChunks(engine, setOf(sideFor(0, 0)), 9)).toThrow(/wide: an image of .* takes \d+ bytes/);
+    expect(() => imageChunks(engine, setOf(sideFor(0, 0)), 9)).toThrow(/--decode-size: an image of .* takes \d+ bytes/);
   });
 });

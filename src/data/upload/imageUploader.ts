@@ -1,7 +1,7 @@
-import { EngineError } from '../../gpu/errors';
 import type { GpuEngine } from '../../gpu/gpuEngine';
 import type { ImageChunk } from '../../ops/augment';
 import { createTensor, type LastingTensor } from '../../tensor/tensor';
+import { UserError } from '../../common/userError';
 import { imageBytes, type SetFacts } from '../imageSet';
 
 /** Chunks that lie in memory of their own. */
@@ -34,7 +34,7 @@ export interface ImageUploader {
  * GPU memory for `count` images, in chunks no larger than a binding may be.
  *
  * @param data their bytes; zeros without
- * @throws EngineError `limit-exceeded` where a binding holds none of them, `out-of-memory`
+ * @throws UserError where a binding holds none of them, EngineError `out-of-memory`
  */
 export function imageChunks(engine: GpuEngine, set: SetFacts, count: number, data?: Uint8Array): ImageChunks {
   const bytes = imageBytes(set);
@@ -56,10 +56,8 @@ function mostPerChunk(binding: number, set: SetFacts): number {
   const most = Math.floor(binding / bytes);
   if (most >= inWords) return most - (most % inWords);
   const size = `${set.width} × ${set.height} × ${set.channels}`;
-  const what = inWords === 1 ? `an image of ${size}` : `${inWords} images of ${size}, which lie in whole words,`;
-  throw new EngineError(
-    'limit-exceeded',
-    `${set.name}: ${what} take${inWords === 1 ? 's' : ''} ${inWords * bytes} bytes; this device binds ${binding}.`,
-    'Keep them smaller, by --decode-size.',
+  const what = inWords === 1 ? `an image of ${size} takes` : `${inWords} images of ${size}, whole words together, take`;
+  throw new UserError(
+    `--decode-size: ${what} ${inWords * bytes} bytes, and this device binds ${binding}. Give a smaller one.`,
   );
 }
