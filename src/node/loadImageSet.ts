@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ARCHIVE, EXPECTED, detectDataset, type DetectedDataset } from '../data/sources/datasetDetection';
 import { findImageTree, type ImageTree } from '../data/sources/imageTree';
-import { PACKED, findPackedTree } from '../data/sources/packedTree';
+import { PACKED, findPackedTree, type ParquetOptions } from '../data/sources/packedTree';
 import type { TrainTest } from '../data/imageSet';
 import { PACKING_HEAD_BYTES, packingOf } from '../data/sources/packing';
 import { UserError } from '../common/userError';
@@ -42,7 +42,7 @@ export async function findImageSet(path: string, { labelColumn, listing }: FindO
   }
   if (PACKED.test(path)) {
     const { root, file } = placeOf(path);
-    const tree = await findPackedTree(root, [await root.file(file)], [], labelColumn);
+    const tree = await findPackedTree(root, [await root.file(file)], [], parquet(labelColumn));
     if (tree) return { kind: 'tree', tree: { ...tree, root: { ...tree.root, name: file } } };
   }
   if (!ARCHIVE.test(path) && !(await isPacked(path))) {
@@ -51,11 +51,15 @@ export async function findImageSet(path: string, { labelColumn, listing }: FindO
   return await detectDataset(path, await foldersInArchive(path), () => Promise.resolve(undefined));
 }
 
+function parquet(labelColumn: string | undefined): ParquetOptions {
+  return { load: () => import('../data/sources/parquet'), labelColumn };
+}
+
 async function packedTreeIn(path: string, labelColumn: string | undefined): Promise<ImageTree | undefined> {
   const root = new PackedFolder(path);
   const paths = await root.paths();
   const files = await Promise.all(paths.filter((each) => PACKED.test(each)).map((each) => root.file(each)));
-  return await findPackedTree(root, files, paths, labelColumn);
+  return await findPackedTree(root, files, paths, parquet(labelColumn));
 }
 
 /** Whether a file is an archive, whatever it is called. @throws UserError where it is one that is not read */

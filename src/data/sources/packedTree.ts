@@ -1,18 +1,26 @@
 import { indexTar } from '../../formats/tarIndex';
 import { asFiles, holdOutTenth, type ClassFiles, type ImageTree } from './imageTree';
 import { labelled, type LabelledImages, type PackedFile, type PackedRoot, type PackedSet } from './packedImages';
-import { readParquet } from './parquet';
+import type { readParquet } from './parquet';
 import { isWebDataset, readWebDataset } from './webDataset';
 
 /** Files that may hold a set's images, by what they are called. */
 export const PACKED = /\.(parquet|tar)$/i;
+
+/** How parquet is read. */
+export interface ParquetOptions {
+  /** Loads parquet.ts: its decompressors weigh more than an engine, and most sets need none. */
+  readonly load: () => Promise<{ readonly readParquet: typeof readParquet }>;
+  /** What holds the classes; by default the column of a usual name. */
+  readonly labelColumn?: string | undefined;
+}
 
 /**
  * The set that parquet files or the shards of a WebDataset are.
  *
  * @param files those of a folder, whose names `PACKED` knows
  * @param beside names of the other files of the folder
- * @param labelColumn of parquet: what holds the classes; by default that of a usual name
+ * @param parquet how that is read
  * @returns undefined where there are none, or tar archives of something else
  * @throws UserError where there is one that cannot be used: what is wrong with it
  */
@@ -20,10 +28,13 @@ export async function findPackedTree(
   root: PackedRoot,
   files: readonly PackedFile[],
   beside: readonly string[],
-  labelColumn?: string,
+  { load, labelColumn }: ParquetOptions,
 ): Promise<ImageTree | undefined> {
-  const parquet = files.filter(({ path }) => /\.parquet$/i.test(path));
-  if (parquet.length > 0) return treeOf(root, parquet, await readParquet(root, parquet, labelColumn));
+  const tables = files.filter(({ path }) => /\.parquet$/i.test(path));
+  if (tables.length > 0) {
+    const { readParquet } = await load();
+    return treeOf(root, tables, await readParquet(root, tables, labelColumn));
+  }
   const [first] = files;
   if (!first || !(await isShard(first))) return undefined;
   return treeOf(root, files, await readWebDataset(root, files, beside));

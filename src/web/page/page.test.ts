@@ -48,11 +48,11 @@ describe('weight, compressed', () => {
   const kilobytes = (names: Iterable<string>): number =>
     [...names].reduce((sum, name) => sum + gzipSync(readFileSync(join(WEB_FOLDER, name))).length / 1000, 0);
 
-  it('the engine with i-MAE has at most 175 kB, the page at most 100 kB more', () => {
+  it('the engine with i-MAE has at most 187 kB, the page at most 100 kB more', () => {
     const [page, training, viewing] = [scriptsOf('page.js'), scriptsOf('training.js'), scriptsOf('viewing.js')];
     const engine = new Set([...training, ...viewing]);
     expect(kilobytes(engine)).toBeGreaterThan(40); // so that it is in there at all
-    expect(kilobytes(engine)).toBeLessThan(175);
+    expect(kilobytes(engine)).toBeLessThan(187);
     expect(kilobytes([...page].filter((name) => !engine.has(name)))).toBeLessThan(100);
   });
 

@@ -6,7 +6,6 @@ import { findImageTree } from '../../data/sources/imageTree';
 import type { PackedFile, PackedRoot } from '../../data/sources/packedImages';
 import { PACKED, findPackedTree } from '../../data/sources/packedTree';
 import { UserError } from '../../common/userError';
-import { readArchive } from './archive';
 
 /** A file and where it lies in what was given. */
 export interface PlacedFile {
@@ -41,6 +40,7 @@ export async function findImages({ name, files }: GivenImages): Promise<Detected
     givenRoot(name, files),
     files.filter(({ path }) => PACKED.test(path)).map(packedFile),
     files.map(({ path }) => path),
+    { load: () => import('../../data/sources/parquet') },
   );
   if (packed) return { kind: 'tree', tree: packed };
   if (first && others.length === 0 && ARCHIVE.test(first.file.name)) {
@@ -91,6 +91,7 @@ function foldersOf(name: string, files: readonly PlacedFile[]): Folder[] {
 async function foldersInArchive(archive: File): Promise<Folder[]> {
   const contents = new Map<string, Map<string, Uint8Array>>();
   try {
+    const { readArchive } = await import('./archive'); // most sets need none
     for await (const { path, bytes } of readArchive(archive, mayBeOfCifar)) {
       const parts = path.split('/').filter((part) => part !== '.' && part !== '');
       const file = parts.pop() ?? '';
