@@ -216,14 +216,9 @@ const MORE_SHAPES: readonly Stated[] = [
   { shape: [1, 300, 1, 32] },
 ];
 
-// Sequences of one tile and of several, with few registers and with many.
+// Heads of few channels, with few registers and with many: a software adapter takes minutes to compile tiles of wide ones.
 const TILED: readonly (readonly [Stated, registers?: number])[] = [
-  [{ shape: [2, 65, 3, 64] }],
-  [{ shape: [2, 65, 3, 64], mask: 'some', bias: [1, 3] }, 64],
-  [{ shape: [2, 33, 1, 64], mask: 'some', bias: [2, 1] }, 84],
-  [{ shape: [2, 130, 1, 32], mask: 'some' }],
-  [{ shape: [1, 33, 2, 128] }],
-  [{ shape: [2, 17, 1, 80], mask: 'some' }, 84],
+  [{ shape: [2, 17, 2, 16], mask: 'some', bias: [1, 2] }, 64],
   [{ shape: [3, 13, 4, 16], bias: [3, 4] }],
 ];
 
@@ -234,12 +229,13 @@ export default suite('attention', [
   ...SHAPES.map((stated) => throughTape(stated)),
   throughTape(HALF_SHAPE, true),
   ...SHAPES.map(everyVersion),
-  ...everyTile({ shape: [2, 17, 2, 16], mask: 'some', bias: [1, 2] }, 64).slice(0, 1),
+  ...TILED.flatMap(([stated, registers]) => everyTile(stated, registers)).slice(0, 1),
   ...thorough([
     ...MORE_SHAPES.map((stated) => throughTape(stated)),
     ...MORE_HALF_SHAPES.map((stated) => throughTape(stated, true)),
     ...MORE_SHAPES.map(everyVersion),
-    ...TILED.flatMap(([stated, registers]) => everyTile(stated, registers)),
+    ...TILED.flatMap(([stated, registers]) => everyTile(stated, registers)).slice(1),
+    ...everyTile({ shape: [2, 65, 3, 64] }).slice(0, 1),
   ]),
   refusalTest('a width that heads do not divide', 'does not divide', (graph) =>
     attention(graph.input('qkv', [2, 3, 16]), 3),
