@@ -50,15 +50,12 @@ export async function readParquet(
   labelColumn?: string,
 ): Promise<PackedSet> {
   const parts = partsOfFiles(root, files);
-  const shards = new Map<string, Shard>();
-  const open = async (list: readonly PackedFile[]): Promise<Shard[]> => {
-    const opened = await Promise.all(list.map((file) => openShard(root, file)));
-    for (const shard of opened) shards.set(shard.file.path, shard);
-    return opened;
-  };
+  const open = (list: readonly PackedFile[]): Promise<Shard[]> =>
+    Promise.all(list.map((file) => openShard(root, file)));
   const train = await open(parts.train);
   const held = await Promise.all(parts.held.map(open));
   const columns = columnsOf(root, train[0] as Shard, labelColumn); // a part has a file
+  const shards = new Map([...train, ...held.flat()].map((shard) => [shard.file.path, shard]));
   const reader = new RowReader(root, columns.image, shards);
   const names = columns.label === undefined ? undefined : classNames(train[0] as Shard, columns.label);
   return {
